@@ -1,0 +1,96 @@
+"""Augmentation of whole batches: uint8 images (N, 3, H, W) enter, float images ready for the network leave.
+
+Every function works on the batch's own device, without a loop over images. Flip and crop are each split in two: one
+function draws (from an explicit generator, a draw for each image), the other applies given draws and is
+deterministic. Source of the recipe: He et al. 2015, section 4.2 ("4 pixels are padded on each side, and a 32x32 crop
+is randomly sampled from the padded image or its horizontal flip").
+"""
+
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+PaddingMode = Literal["zeros", "edge", "reflect"]
+
+
+def flip(images: Tensor, generator: torch.Generator, probability: float = 0.5) -> Tensor:
+    """Mirror each image left to right with ``probability``. Shape and dtype stay."""
+    draws = torch.rand(len(images), generator=generator, device=images.device)
+    return flip_where(images, draws < probability)
+
+
+def flip_where(images: Tensor, mirrored: Tensor) -> Tensor:
+    """Mirror the images (N, C, H, W) where ``mirrored`` (N,), bool, is true."""
+    return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+
+
+def crop(images: Tensor, generator: torch.Generator, padding: int = 4, mode: PaddingMode = "zeros") -> Tensor:
+    """Pad each side by ``padding`` pixels, then cut a window of the old size at a random place of each image.
+
+    Raises ValueError as ``pad`` does.
+    """
+    places = (2, len(images))
+    top, left = torch.randint(0, 2 * padding + 1, places, generator=generator, device=images.device)
+    return crop_at(pad(images, padding, mode), top, left, images.shape[-1])
+
+
+def crop_at(images: Tensor, top: Tensor, left: Tensor, size: int = 32) -> Tensor:
+    """Cut a ``size`` x ``size`` window out of each image, its corner at row ``top``, column ``left`` (N,) int64."""
+    windows = images.unfold(2, size, 1).unfold(3, size, 1)  # a view: (N, C, H - size + 1, W - size + 1, size, size)
+    each = torch.arange(len(images), device=images.device)
+    return windows[each, :, top, left]  # (N, C, size, size)
+
+
+def pad(images: Tensor, padding: int, mode: PaddingMode = "zeros") -> Tensor:
+    """Add ``padding`` pixels to each side: (N, C, H, W) -> (N, C, H + 2 padding, W + 2 padding), same dtype.
+
+    ``mode``: "zeros" (black), "edge" (repeat the border pixel), "reflect" (mirror, without repeating the border).
+    Raises ValueError for another mode, a negative padding, or a reflection wider than the image.
+    """
+    if mode not in get_args(PaddingMode):
+        raise ValueError(f"mode={mode!r}: choose one of {', '.join(get_args(PaddingMode))}")
+    height, width = images.shape[-2:]
+    if padding < 0 or (mode == "reflect" and padding >= min(height, width)):
+        raise ValueError(f"padding={padding}: must be at least 0, and below {min(height, width)} to reflect")
+    if mode == "zeros":
+        return F.pad(images, (padding, padding, padding, padding))
+    left, right = _border_sources(width, padding, mode, images.device)
+    images = torch.cat([images[..., left], images, images[..., right]], dim=3)  # (N, C, H, W + 2 padding)
+    top, bottom = _border_sources(height, padding, mode, images.device)
+    return torch.cat([images[:, :, top], images, images[:, :, bottom]], dim=2)
+
+
+def _border_sources(length: int, padding: int, mode: PaddingMode, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Which pixels of a line of ``length`` the ``padding`` new ones before it, and those after it, repeat."""
+    outwards = torch.arange(1, padding + 1, device=device) if mode == "reflect" else torch.zeros(padding, device=device)
+    outwards = outwards.long()  # distance of the source from the border, for new pixels ever farther out
+    return outwards.flip(0), length - 1 - outwards
+
+
+def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """(images - mean) / std for each channel: uint8 (N, C, H, W) -> float32 (N, C, H, W).
+
+    ``mean`` and ``std`` (C,) are in units of pixel values, 0 to 255.
+    """
+    scale = (1 / std)[:, None, None]
+    shift = (-mean / std)[:, None, None]
+    return images.float().mul_(scale).add_(shift)
+
+
+def channel_mean_std(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel over all images (N, C, H, W), uint8 -> two float32 (C,), 0 to 255.
+
+    Computed from the histogram of pixel values, so exact sums, in little memory, the same on every machine.
+    """
+    values = torch.arange(256, dtype=torch.float64)
+    statistics = []
+    for channel in range(images.shape[1]):
+        pixels = images[:, channel].flatten().cpu()
+        counts = torch.bincount(pixels, minlength=256).double()
+        mean = (counts * values).sum() / counts.sum()
+        variance = (counts * (values - mean) ** 2).sum() / counts.sum()
+        statistics.append((mean, variance.sqrt()))
+    means, stds = zip(*statistics, strict=True)
+    return torch.stack(means).float(), torch.stack(stds).float()

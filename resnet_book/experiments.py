@@ -1,0 +1,81 @@
+"""The experiments: a name enters; dataset, model and recipe leave.
+
+``<model>-<dataset>`` runs the default recipe of its family, ``<model>-<dataset>-<recipe>`` another one. A new setting
+is a new name here, never a command-line flag. Sources of the recipes: ``resnet_book.recipe`` and the comments below.
+"""
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from resnet_book.recipe import Recipe
+
+EPOCH = 50_000 // 128  # iterations of a pass over CIFAR's training images at batch 128
+
+PAPER = Recipe()  # He et al. 2015, section 4.2
+# The same schedule, thirty-two times shorter, for machines without a GPU.
+SHORT = replace(PAPER, iterations=2_000, drops=(1_000, 1_500))
+# techxzen/pytorch-residual-networks: as the paper, but for batch, padding, and a mean that alone is subtracted.
+EDGE = replace(PAPER, batch_size=100, padding_mode="edge", mean=(125.0, 123.0, 114.0), std=(1.0, 1.0, 1.0))
+# mbsariyildiz/resnet-pytorch: 300 epochs, learning rate divided by 10 every 100.
+WIDE = replace(PAPER, iterations=300 * EPOCH, drops=(100 * EPOCH, 200 * EPOCH), weight_decay=5e-4)
+# For the built-in images: under a minute on two cores.
+SMOKE = replace(PAPER, iterations=150, drops=(100, 130))
+
+RECIPES = {"paper": PAPER, "short": SHORT, "edge": EDGE, "wide": WIDE, "smoke": SMOKE}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One setting that can be run: everything but the seed and the device."""
+
+    model: str  # a key of models.MODELS
+    dataset: str  # a name that data.load knows
+    recipe_name: str  # what the recipe is called, a key of RECIPES
+    recipe: Recipe
+    shortcut: str | None = None  # a key of models.SHORTCUTS; None: what the model has anyway
+
+
+def warmed_up(recipe: Recipe) -> Recipe:
+    """``recipe`` with the paper's warm-up for 110 layers: 0.01 for the first 400 of 64,000 iterations."""
+    return replace(recipe, warmup_iterations=recipe.iterations * 400 // 64_000)
+
+
+SIX_N_PLUS_TWO = tuple(f"{kind}{depth}" for depth in (20, 32, 44, 56) for kind in ("plain", "resnet"))
+WARMED_UP = ("plain110", "resnet110", "resnet1202")
+WIDE_NETWORKS = tuple(f"{kind}{depth}" for depth in (10, 18, 34) for kind in ("plain", "resnet"))
+BOTTLENECKS = ("plain50", "resnet50")  # the source halves their batch
+
+EXPERIMENTS: dict[str, Experiment] = {
+    **{f"{model}-cifar10": Experiment(model, "cifar10", "paper", PAPER) for model in SIX_N_PLUS_TWO},
+    **{f"{model}-cifar10": Experiment(model, "cifar10", "paper", warmed_up(PAPER)) for model in WARMED_UP},
+    **{f"{model}-cifar10-short": Experiment(model, "cifar10", "short", SHORT) for model in SIX_N_PLUS_TWO},
+    **{f"{model}-cifar10-short": Experiment(model, "cifar10", "short", warmed_up(SHORT)) for model in WARMED_UP[:2]},
+    **{f"{model}-cifar10-edge": Experiment(model, "cifar10", "edge", EDGE) for model in SIX_N_PLUS_TWO},
+    **{
+        f"{model}-{dataset}": Experiment(model, dataset, "wide", WIDE)
+        for dataset in ("cifar10", "cifar100")
+        for model in WIDE_NETWORKS
+    },
+    **{
+        f"{model}-{dataset}": Experiment(
+            model,
+            dataset,
+            "wide",
+            replace(WIDE, batch_size=64, iterations=2 * WIDE.iterations, drops=tuple(2 * drop for drop in WIDE.drops)),
+        )
+        for dataset in ("cifar10", "cifar100")
+        for model in BOTTLENECKS
+    },
+    "resnet18-cifar10-projection": Experiment("resnet18", "cifar10", "wide", WIDE, shortcut="projection"),
+    **{f"{model}-builtin-smoke": Experiment(model, "builtin", "smoke", SMOKE) for model in ("plain20", "resnet20")},
+}
+
+
+def get(name: str) -> Experiment:
+    """The experiment of that name. Raises ValueError, with names that are near, for one that does not exist."""
+    try:
+        return EXPERIMENTS[name]
+    except KeyError:
+        near = get_close_matches(name, EXPERIMENTS, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`resnet-book list` shows all."
+        raise ValueError(f"experiment {name!r} is unknown: {hint}") from None

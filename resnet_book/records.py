@@ -1,0 +1,196 @@
+"""Records: what a finished run measured enters; ``<results>/<experiment>/seed<k>.json`` leaves, written once.
+
+A record holds all that is needed to run the experiment again and to trust its numbers. It is never overwritten, and
+never half-written. Weights, where they are kept, lie beside it as ``seed<k>.safetensors``.
+"""
+
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from resnet_book import experiments
+from resnet_book.checkpoints import write_atomically
+from resnet_book.data import ImageSet
+from resnet_book.history import Epoch, History
+from resnet_book.models import count_parameters
+
+SCHEMA_VERSION = 1
+
+
+class RecordError(RuntimeError):
+    """A record is damaged, of another schema, or in the way; the message says which file and what to do."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished run of one experiment with one seed."""
+
+    schema_version: int
+    experiment: str
+    seed: int
+    dataset: dict[str, Any]  # name, images and SHA-256 of each split
+    model: dict[str, Any]  # name, classes, shortcut, number of parameters
+    recipe_name: str
+    recipe: dict[str, Any]  # every field of recipe.Recipe
+    environment: dict[str, Any]  # device, precision, compiled, versions, commit, dirty or not
+    started: str  # UTC, ISO 8601
+    seconds: float  # of training and testing
+    train_seconds: float  # of training alone
+    images_per_second: float  # training images over train_seconds
+    peak_memory: int  # bytes allocated on the GPU; 0 where it was not measured
+    mean: list[float]  # subtracted from each channel, 0 to 255
+    std: list[float]  # each channel was divided by it, 0 to 255
+    epochs: list[Epoch]
+
+    @property
+    def test_error(self) -> float:
+        """Test error (%) after the last epoch: the reported one, never the best."""
+        return self.epochs[-1].test_error
+
+
+def make_record(
+    experiment: str,
+    seed: int,
+    images: tuple[ImageSet, ...],
+    network: nn.Module,
+    environment: dict[str, Any],
+    started: str,
+    history: History,
+) -> Record:
+    """The record of a run that trained and tested ``network`` on ``images`` (train, test) and left ``history``.
+
+    Raises ValueError for an experiment that does not exist.
+    """
+    setting = experiments.get(experiment)
+    splits = {each.split: {"images": len(each), "sha256": each.sha256} for each in images}
+    model = {"name": setting.model, "num_classes": images[0].num_classes, "shortcut": setting.shortcut}
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        experiment=experiment,
+        seed=seed,
+        dataset={"name": setting.dataset, **splits},
+        model={**model, "parameters": count_parameters(network)},
+        recipe_name=setting.recipe_name,
+        recipe=asdict(setting.recipe),
+        environment=environment,
+        started=started,
+        seconds=history.seconds,
+        train_seconds=history.train_seconds,
+        images_per_second=history.images_per_second,
+        peak_memory=history.peak_memory,
+        mean=list(history.mean),
+        std=list(history.std),
+        epochs=history.epochs,
+    )
+
+
+def path_of(results: Path, experiment: str, seed: int) -> Path:
+    """Where the record of ``experiment`` with ``seed`` lies."""
+    return results / experiment / f"seed{seed}.json"
+
+
+def save_record(record: Record, results: Path) -> Path:
+    """Write ``record`` under ``results`` and return its path. Raises RecordError if there is one already."""
+    path = path_of(results, record.experiment, record.seed)
+    whole = path.with_suffix(f".{os.getpid()}.tmp")
+    text = json.dumps(asdict(record), indent=1) + "\n"
+    write_atomically(whole, lambda file: file.write(text.encode()))
+    try:
+        os.link(whole, path)  # fails if the record exists, where a rename would overwrite it
+    except FileExistsError:
+        raise RecordError(f"{path} exists, and a record is never overwritten. Move it away to run again.") from None
+    finally:
+        whole.unlink()
+    return path
+
+
+def load_record(path: Path) -> Record:
+    """Read one record. Raises RecordError for a file that is damaged or of another schema."""
+    try:
+        fields = json.loads(path.read_text())
+        version = fields["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise RecordError(f"{path} has schema version {version}, this code reads {SCHEMA_VERSION}.")
+        epochs = [Epoch(**row) for row in fields.pop("epochs")]
+        return Record(**fields, epochs=epochs)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordError(f"{path} is not a record ({error}). Restore it, or move it away and run again.") from error
+
+
+def load_all(results: Path) -> list[Record]:
+    """All records under ``results``, by experiment, then seed. A missing folder holds none."""
+    paths = sorted(results.glob("*/seed*.json"), key=lambda path: (path.parent.name, int(path.stem[4:])))
+    return [load_record(path) for path in paths]
+
+
+def check(record: Record) -> list[str]:
+    """What is wrong with a record, in words; an empty list if nothing is."""
+    problems = []
+    if not record.epochs:
+        return ["it has no epochs"]
+    iterations = [epoch.iteration for epoch in record.epochs]
+    if iterations != sorted(set(iterations)):
+        problems.append("its epochs are not in order")
+    if iterations[-1] != record.recipe["iterations"]:
+        problems.append(f"it ends at iteration {iterations[-1]}, its recipe at {record.recipe['iterations']}")
+    errors = [error for epoch in record.epochs for error in (epoch.train_error, epoch.test_error)]
+    if not all(0 <= error <= 100 for error in errors):
+        problems.append("an error is not between 0 and 100 %")
+    return problems
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write the network's parameters and buffers to ``path`` (safetensors), atomically."""
+    state = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
+    write_atomically(path, lambda file: file.write(save(state)))
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Parameters and buffers from a file of ``save_weights``, on the CPU. Raises RecordError if there is none."""
+    try:
+        return load_file(path)
+    except OSError as error:
+        raise RecordError(
+            f"{path} cannot be read ({error}): this run's weights were not kept. Run it again."
+        ) from error
+
+
+def environment(device: torch.device, precision: str, compiled: bool) -> dict[str, Any]:
+    """The machine, the versions and the commit that a run is about to use."""
+    on_gpu = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if on_gpu else f"{_cpu_name()}, {torch.get_num_threads()} threads",
+        "precision": precision,
+        "compiled": compiled,
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda if on_gpu else None,
+        "python": platform.python_version(),
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": None if (status := _git("status", "--porcelain")) is None else bool(status),
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _git(*arguments: str) -> str | None:
+    """Output of a git command in this package's checkout; None where there is none."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

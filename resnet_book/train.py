@@ -1,0 +1,175 @@
+"""The trainer: a network, images and a recipe enter; trained weights and a ``History`` leave.
+
+Follows He et al. 2015 (arXiv:1512.03385), section 4.2. An iteration is one step on one batch; an epoch is one pass
+over the training images.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from resnet_book import augment
+from resnet_book.data import ImageSet
+from resnet_book.history import Epoch, History
+from resnet_book.recipe import Recipe
+from resnet_book.run_state import DivergedError, RunState
+
+__all__ = ["DivergedError", "Epoch", "History", "Recipe", "evaluate", "fit"]
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+def evaluate(
+    network: Callable[[Tensor], Tensor],
+    images: ImageSet,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    *,
+    device: str | torch.device = "cpu",
+    precision: str = "float32",
+    batch_size: int = 500,
+) -> tuple[float, float]:
+    """Mean cross-entropy (nats) and error (%) over all images once, in evaluation mode, without gradients.
+
+    The network is left in the mode (training or evaluation) in which it came.
+    """
+    device = torch.device(device)
+    was_training = isinstance(network, nn.Module) and network.training
+    if isinstance(network, nn.Module):
+        network.eval()
+    loss_sum = torch.zeros((), device=device, dtype=torch.float64)
+    wrong = torch.zeros((), device=device, dtype=torch.int64)
+    mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
+    with torch.inference_mode(), _autocast(device, precision):
+        for begin in range(0, len(images), batch_size):
+            batch = images.images[begin : begin + batch_size].to(device)
+            labels = images.labels[begin : begin + batch_size].to(device)
+            scores = network(augment.normalise(batch, mean_tensor, std_tensor))
+            loss_sum += F.cross_entropy(scores.float(), labels, reduction="sum")
+            wrong += (scores.argmax(dim=1) != labels).sum()
+    if was_training:
+        network.train()  # type: ignore[union-attr]
+    return loss_sum.item() / len(images), 100 * wrong.item() / len(images)
+
+
+def fit(
+    network: nn.Module,
+    train: ImageSet,
+    test: ImageSet,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    precision: str = "float32",
+    compiled: bool = False,
+    checkpoint: Path | None = None,
+    log_dir: Path | None = None,
+    progress: bool = True,
+) -> History:
+    """Train ``network`` in place by ``recipe``, test it after every epoch, and return what was measured.
+
+    ``precision``: "float32" or "bfloat16" (autocast). ``compiled``: through ``torch.compile``. ``checkpoint``: a file
+    written at least once a minute, on Ctrl-C and at the end; if it is there already, the run goes on from it, on the
+    CPU to exactly the numbers of a run never stopped. ``log_dir``: TensorBoard logs. ``progress``: show a bar.
+
+    Raises ValueError for a precision that is not one of the two, or a batch larger than the training set;
+    DivergedError when the loss is not finite; CheckpointError for a checkpoint that is damaged or of another run.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r}: choose one of {', '.join(PRECISIONS)}")
+    if recipe.batch_size > len(train):
+        raise ValueError(f"batch_size={recipe.batch_size}: larger than the training set ({len(train)} images)")
+    device = torch.device(device)
+    run = RunState(network, train, recipe, seed, device, checkpoint)
+    forward = torch.compile(network) if compiled else network
+    autocast = _autocast(device, precision)
+    log = _open_log(log_dir, run.iteration) if log_dir else nullcontext()
+    bar = tqdm(
+        total=recipe.iterations * recipe.batch_size,
+        initial=run.iteration * recipe.batch_size,
+        unit=" images",
+        unit_scale=True,
+        mininterval=0.5,
+        disable=not progress,
+    )
+
+    def train_step(images: Tensor, labels: Tensor) -> None:
+        images = run.augment(images)
+        with autocast:
+            scores = forward(images)
+            loss = F.cross_entropy(scores, labels)
+        loss.backward()
+        run.optimizer.step()
+        run.optimizer.zero_grad()
+        run.measure(loss.detach(), scores.detach(), labels)
+
+    with log as writer, bar, _interrupts() as interrupted:
+        while run.iteration < recipe.iterations:
+            network.train()
+            bar.set_description(f"epoch {len(run.history.epochs) + 1}", refresh=False)
+            run.start_clock()
+            for images, labels in run.batches():
+                if interrupted:
+                    run.save()
+                    raise KeyboardInterrupt
+                run.save_if_due()
+                run.set_learning_rate(recipe.learning_rate_at(run.iteration))
+                train_step(images, labels)
+                run.iteration += 1
+                bar.update(recipe.batch_size)
+            run.check_finite()
+            run.stop_clock()
+            loss, error = evaluate(forward, test, run.history.mean, run.history.std, device=device, precision=precision)
+            epoch = run.finish_epoch(loss, error)
+            bar.set_postfix_str(
+                f"loss {epoch.train_loss:.3f}, train error {epoch.train_error:.1f} %, test error {error:.1f} %"
+            )
+            if writer:
+                _log(writer, epoch)
+    run.save()
+    return run.history
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collect the first Ctrl-C in the list, so that a step is never cut in two; a second one interrupts at once."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # only the main thread may handle signals
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def remember(number: int, frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _autocast(device: torch.device, precision: str):
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def _open_log(log_dir: Path, iteration: int):
+    from torch.utils.tensorboard import SummaryWriter  # slow to import, and rarely wanted
+
+    return SummaryWriter(log_dir, purge_step=iteration)
+
+
+def _log(writer, epoch: Epoch) -> None:
+    for name, value in asdict(epoch).items():
+        if name != "iteration":
+            writer.add_scalar(name, value, epoch.iteration)
