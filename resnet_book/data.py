@@ -133,8 +133,13 @@ DATASETS = (*LAYOUTS, "builtin")
 
 
 def find_root(root: str | Path | None = None) -> Path:
-    """The folder that holds the datasets: ``root``, else ``$RESNET_BOOK_DATA``, else ``./data``. It need not exist."""
-    return Path(root or os.environ.get("RESNET_BOOK_DATA") or "data").expanduser()
+    """The folder that holds the datasets: ``root``, else ``$RESNET_BOOK_DATA``, else ``data``. It need not exist.
+
+    ``data`` is looked for here and, so that notebooks find it too, in the folder above.
+    """
+    if named := root or os.environ.get("RESNET_BOOK_DATA"):
+        return Path(named).expanduser()
+    return Path("../data") if Path("../data").is_dir() and not Path("data").is_dir() else Path("data")
 
 
 def load(name: str, split: Split, root: str | Path | None = None, *, verify: bool = True) -> ImageSet:

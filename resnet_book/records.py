@@ -20,7 +20,7 @@ from resnet_book import experiments
 from resnet_book.checkpoints import write_atomically
 from resnet_book.data import ImageSet
 from resnet_book.history import Epoch, History
-from resnet_book.models import count_parameters
+from resnet_book.models import MODELS, Network, count_parameters
 
 SCHEMA_VERSION = 1
 
@@ -92,6 +92,11 @@ def make_record(
     )
 
 
+def find_results() -> Path:
+    """The folder ``results`` here or, so that notebooks find it too, in the folder above. It need not exist."""
+    return Path("../results") if Path("../results").is_dir() and not Path("results").is_dir() else Path("results")
+
+
 def path_of(results: Path, experiment: str, seed: int) -> Path:
     """Where the record of ``experiment`` with ``seed`` lies."""
     return results / experiment / f"seed{seed}.json"
@@ -161,6 +166,19 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         raise RecordError(
             f"{path} cannot be read ({error}): this run's weights were not kept. Run it again."
         ) from error
+
+
+def load_trained(experiment: str, seed: int = 0, results: Path | None = None) -> tuple[Network, Record]:
+    """The network that a recorded run trained, in evaluation mode on the CPU, and the run's record.
+
+    Raises RecordError where the run is not recorded or its weights were not kept.
+    """
+    path = path_of(results or find_results(), experiment, seed)
+    record = load_record(path)
+    options = {} if record.model["shortcut"] is None else {"shortcut": record.model["shortcut"]}
+    network = MODELS[record.model["name"]](num_classes=record.model["num_classes"], **options)
+    network.load_state_dict(load_weights(path.with_suffix(".safetensors")))
+    return network.eval(), record
 
 
 def environment(device: torch.device, precision: str, compiled: bool) -> dict[str, Any]:
