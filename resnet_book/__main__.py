@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=run_experiments)
 
     table = commands.add_parser("table", help="show recorded results beside the published ones")
+    table.add_argument("--markdown", action="store_true", help="as Markdown, as the README shows it")
     table.set_defaults(command=show_table)
 
     for command in (data, run):
@@ -147,10 +148,14 @@ def run_experiments(options: argparse.Namespace) -> int:
 
 
 def show_table(options: argparse.Namespace) -> int:
-    """Print recorded results beside the published ones."""
+    """Print recorded results on CIFAR-10 beside the published ones."""
     from resnet_book import records, tables
 
-    print(tables.depth_table(records.load_all(options.results)).to_string())
+    recorded = records.load_all(options.results)
+    table = tables.depth_table(recorded)
+    print("Test error (%) on CIFAR-10, mean ± standard deviation (runs):\n")
+    print(tables.to_markdown(table) if options.markdown else table.to_string())
+    print(("" if options.markdown else "\n") + tables.provenance(recorded))
     return 0
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from resnet_book.experiments import EXPERIMENTS
+from resnet_book.experiments import EXPERIMENTS, RECIPES
 from resnet_book.records import Record
 
 
@@ -140,6 +140,17 @@ def depth_table(records: Iterable[Record], recipes: tuple[str, ...] = ("paper", 
             row[source] = found[0] if found else NOT_PUBLISHED
         rows[model] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
+
+
+def provenance(records: Iterable[Record], dataset: str = "cifar10") -> str:
+    """A sentence a recipe on where the recorded numbers of ``dataset`` come from: runs, iterations, devices."""
+    frame = runs(record for record in records if record.dataset["name"] == dataset)
+    sentences = []
+    for recipe, group in frame.groupby("recipe", sort=True):
+        devices = " and ".join(sorted(set(group.device + ", " + group.precision)))
+        count = f"{len(group)} run{'s' if len(group) > 1 else ''}"
+        sentences.append(f"`{recipe}`: {RECIPES[str(recipe)].iterations:,} iterations; {count} on {devices}.")
+    return " ".join(sentences) or "Nothing is recorded yet."
 
 
 def to_markdown(table: pd.DataFrame) -> str:
