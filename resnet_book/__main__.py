@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="show recorded results beside the published ones")
     table.add_argument("--markdown", action="store_true", help="as Markdown, as the README shows it")
+    table.add_argument("--into", type=Path, metavar="FILE", help="put the Markdown between FILE's results marks")
     table.set_defaults(command=show_table)
 
     for command in (data, run):
@@ -148,15 +149,30 @@ def run_experiments(options: argparse.Namespace) -> int:
 
 
 def show_table(options: argparse.Namespace) -> int:
-    """Print recorded results on CIFAR-10 beside the published ones."""
+    """Print recorded results on CIFAR-10 beside the published ones, or put them into a file."""
     from resnet_book import records, tables
 
     recorded = records.load_all(options.results)
     table = tables.depth_table(recorded)
-    print("Test error (%) on CIFAR-10, mean ± standard deviation (runs):\n")
-    print(tables.to_markdown(table) if options.markdown else table.to_string())
-    print(("" if options.markdown else "\n") + tables.provenance(recorded))
+    as_markdown = options.markdown or options.into
+    body = tables.to_markdown(table) if as_markdown else table.to_string() + "\n"
+    caption = "Test error (%) on CIFAR-10, mean ± standard deviation (runs):"
+    text = f"{caption}\n\n{body}\n{tables.provenance(recorded)}\n"
+    if options.into:
+        _replace_between_marks(options.into, text)
+    else:
+        print(text, end="")
     return 0
+
+
+def _replace_between_marks(path: Path, text: str) -> None:
+    begin, end = "<!-- results: begin -->\n", "<!-- results: end -->"
+    whole = path.read_text(encoding="utf-8")
+    head, found_begin, rest = whole.partition(begin)
+    _, found_end, tail = rest.partition(end)
+    if not (found_begin and found_end):
+        raise ValueError(f"{path} has no line {begin.strip()} with a {end} after it")
+    path.write_text(head + begin + text + end + tail, encoding="utf-8")
 
 
 if __name__ == "__main__":
