@@ -1,0 +1,166 @@
+"""Diagnostics: a network and a batch of normalised images enter; data frames of what happens layer by layer leave.
+
+Layer responses follow He et al. 2015 (arXiv:1512.03385), figure 7; the comparison of gradients at neighbouring images
+follows Balduzzi et al. 2017, *The Shattered Gradients Problem* (arXiv:1702.08591). Each function leaves the network as
+it found it: its mode, its running statistics, its gradients.
+
+``training=True`` normalises by the batch's own statistics, as a training step does; ``False`` by the running ones.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resnet_book.models import Network
+
+
+def layers_3x3(network: nn.Module) -> list[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
+    """Name, 3x3 convolution and the batch norm behind it, for every such pair, from the images to the classes."""
+    return [
+        (f"{name}.{index}", convolution, norm)
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Sequential)
+        for index, (convolution, norm) in enumerate(pairwise(module))
+        if isinstance(convolution, nn.Conv2d) and convolution.kernel_size == (3, 3) and isinstance(norm, nn.BatchNorm2d)
+    ]
+
+
+def blocks(network: Network) -> list[tuple[str, nn.Module]]:
+    """Name and module of every block, from the images to the classes."""
+    return [
+        (f"stages.{stage}.{block}", module)
+        for stage, modules in enumerate(network.stages)
+        for block, module in enumerate(modules)  # type: ignore[arg-type]
+    ]
+
+
+def layer_responses(network: nn.Module, images: Tensor, *, training: bool = False) -> pd.DataFrame:
+    """Standard deviation of each 3x3 layer's output, behind its batch norm, before ReLU and addition (fig. 7).
+
+    ``images`` (N, 3, H, W) float, normalised. A row a layer: layer (1 is nearest to the images), name, response.
+    """
+    layers = layers_3x3(network)
+    with _unchanged(network, training), torch.no_grad():
+        _, outputs = _run(network, images, [norm for _, _, norm in layers])
+    return pd.DataFrame(
+        {
+            "layer": range(1, len(layers) + 1),
+            "name": [name for name, _, _ in layers],
+            "response": [output.std().item() for output in outputs],
+        }
+    )
+
+
+def weight_gradients(network: nn.Module, images: Tensor, labels: Tensor, *, training: bool = True) -> pd.DataFrame:
+    """Euclidean norms of each 3x3 layer's weights and of the loss's gradient with respect to them.
+
+    ``images`` (N, 3, H, W) float, normalised; ``labels`` (N,) int64; the loss is the mean cross-entropy in nats. A row
+    a layer: layer, name, weight_norm, gradient_norm.
+    """
+    layers = layers_3x3(network)
+    weights = [convolution.weight for _, convolution, _ in layers]
+    with _unchanged(network, training):
+        scores, _ = _run(network, images, [])
+        gradients = torch.autograd.grad(F.cross_entropy(scores, labels), weights)
+    return pd.DataFrame(
+        {
+            "layer": range(1, len(layers) + 1),
+            "name": [name for name, _, _ in layers],
+            "weight_norm": [weight.norm().item() for weight in weights],
+            "gradient_norm": [gradient.norm().item() for gradient in gradients],
+        }
+    )
+
+
+def block_gradients(network: Network, images: Tensor, labels: Tensor, *, training: bool = True) -> pd.DataFrame:
+    """Euclidean norm of the loss's gradient with respect to each block's output.
+
+    ``images`` (N, 3, H, W) float, normalised; ``labels`` (N,) int64; the loss is the mean cross-entropy in nats. A row
+    a block: block (1 is nearest to the images), name, layer (how many convolutions lie before this output, the stem's
+    included), gradient_norm.
+    """
+    with _unchanged(network, training):
+        _, gradients = _outputs_and_gradients(network, images, labels)
+    return _block_frame(network).assign(gradient_norm=[gradient.norm().item() for gradient in gradients])
+
+
+def neighbour_similarities(
+    network: Network, images: Tensor, neighbours: Tensor, labels: Tensor, *, training: bool = True
+) -> pd.DataFrame:
+    """How alike a network treats each image and a neighbour of it, for example the same image with a little noise.
+
+    ``images`` and ``neighbours`` (N, 3, H, W) float, normalised; ``labels`` (N,) int64. A row a block: block, name,
+    layer, and two mean cosines over the images, 1 for "the same direction" and 0 for "unrelated": activation (of the
+    block's output, the mean of each channel over the batch subtracted) and gradient (of the loss with respect to it).
+    """
+    with _unchanged(network, training):
+        outputs, gradients = _outputs_and_gradients(network, images, labels)
+        other_outputs, other_gradients = _outputs_and_gradients(network, neighbours, labels)
+    return _block_frame(network).assign(
+        activation=[
+            _mean_cosine(_centred(one), _centred(other)) for one, other in zip(outputs, other_outputs, strict=True)
+        ],
+        gradient=[_mean_cosine(one, other) for one, other in zip(gradients, other_gradients, strict=True)],
+    )
+
+
+def _run(network: nn.Module, images: Tensor, modules: list[nn.Module]) -> tuple[Tensor, list[Tensor]]:
+    """Scores of the images, and the output of each of ``modules`` on the way."""
+    outputs: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        outputs.append(output)
+
+    hooks = [module.register_forward_hook(keep) for module in modules]
+    try:
+        return network(images), outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _outputs_and_gradients(network: Network, images: Tensor, labels: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Each block's output, and the gradient of the loss with respect to it."""
+    scores, outputs = _run(network, images, [module for _, module in blocks(network)])
+    gradients = torch.autograd.grad(F.cross_entropy(scores, labels), outputs)
+    return [output.detach() for output in outputs], list(gradients)
+
+
+def _block_frame(network: Network) -> pd.DataFrame:
+    """A row a block: block, name, layer."""
+    rows, layer = [], 1  # the stem is layer 1
+    for block, (name, module) in enumerate(blocks(network), start=1):
+        layer += sum(isinstance(part, nn.Conv2d) for part in module.layers)  # type: ignore[union-attr]
+        rows.append({"block": block, "name": name, "layer": layer})
+    return pd.DataFrame(rows)
+
+
+def _centred(activations: Tensor) -> Tensor:
+    """(N, C, H, W) minus each channel's mean over the batch and its pixels."""
+    return activations - activations.mean(dim=(0, 2, 3), keepdim=True)
+
+
+def _mean_cosine(one: Tensor, other: Tensor) -> float:
+    """Mean over the batch of the cosine between ``one[i]`` and ``other[i]``, each taken as a vector."""
+    return F.cosine_similarity(one.flatten(1), other.flatten(1)).mean().item()
+
+
+@contextmanager
+def _unchanged(network: nn.Module, training: bool) -> Iterator[None]:
+    """The network in training or evaluation mode; afterwards every module's mode and every buffer as they were."""
+    modes = [(module, module.training) for module in network.modules()]
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    network.train(training)
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
