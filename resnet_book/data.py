@@ -7,6 +7,7 @@ plane row by row. Krizhevsky, *Learning Multiple Layers of Features from Tiny Im
 
 import hashlib
 import os
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,8 +54,8 @@ class ImageSet:
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of all pixel bytes in order, then all labels as bytes: the identity of this split."""
-        digest = hashlib.sha256(self.images.numpy())
-        digest.update(self.labels.to(torch.uint8).numpy())
+        digest = hashlib.sha256(self.images.numpy().data)
+        digest.update(self.labels.to(torch.uint8).numpy().data)
         return digest.hexdigest()
 
     def subset(self, count: int) -> "ImageSet":
@@ -160,8 +161,8 @@ def load(name: str, split: Split, root: str | Path | None = None, *, verify: boo
     folder = find_root(root) / layout.folder
     if not folder.is_dir():
         raise DataError(
-            f"{name} is not in {folder.resolve()}: no such folder. Fetch it with `resnet-book data {name}` (or "
-            f"`make data`), or name the folder that holds {layout.folder}/ as root or in $RESNET_BOOK_DATA."
+            f"{name} is not in {folder.resolve()}: no such folder. Fetch it with `resnet-book data {name}`, or name "
+            f"the folder that holds {layout.folder}/ as root (--data on the command line) or in $RESNET_BOOK_DATA."
         )
     names = [
         read_names(folder / file, count) for file, count in zip(layout.names_files, layout.label_classes, strict=True)
@@ -190,7 +191,7 @@ def read_rows(path: Path, layout: Layout, rows: np.ndarray, sha256: str | None =
 
     Raises DataError that names the file, what was expected, what was found and what to do.
     """
-    advice = f"Delete {path} and fetch the dataset again with `resnet-book data`."
+    advice = _how_to_replace(path)
     try:
         with path.open("rb") as file:
             found_bytes = os.fstat(file.fileno()).st_size
@@ -202,7 +203,9 @@ def read_rows(path: Path, layout: Layout, rows: np.ndarray, sha256: str | None =
                 )
             file.readinto(rows.data)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): expected a file of images. {advice}") from error
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): expected {rows.nbytes:,} bytes, {len(rows):,} images. {advice}"
+        ) from error
     for byte, num_classes in enumerate(layout.label_classes):
         wrong = np.flatnonzero(rows[:, byte] >= num_classes)
         if len(wrong):
@@ -222,9 +225,15 @@ def read_names(path: Path, count: int) -> tuple[str, ...]:
         names = tuple(path.read_text(encoding="ascii", errors="replace").split())
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read ({error.strerror}): expected {count} class names. Fetch the dataset again with "
-            f"`resnet-book data`."
+            f"{path} cannot be read ({error.strerror}): expected {count} class names. {_how_to_replace(path)}"
         ) from error
     if len(names) != count:
-        raise DataError(f"{path}: expected {count} class names, found {len(names)}. Fetch the dataset again.")
+        raise DataError(f"{path}: expected {count} class names, found {len(names)}. {_how_to_replace(path)}")
     return names
+
+
+def _how_to_replace(path: Path) -> str:
+    """What to do about a file that is missing or wrong: the command that puts the right one in its place."""
+    name = next((f" {name}" for name, layout in LAYOUTS.items() if layout.folder == path.parent.name), "")
+    folder = shlex.quote(str(path.parent.parent))
+    return f"`resnet-book data{name} --data {folder}` fetches the dataset again and replaces the file."
