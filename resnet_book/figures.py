@@ -4,9 +4,15 @@ One palette for one meaning through the whole book: plain and residual networks 
 which colour-blind readers tell apart). Every function draws into the ``ax`` it is given and returns it.
 """
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import StrMethodFormatter
 from torch import Tensor
 
 COLOURS = {"plain": "#D55E00", "residual": "#0072B2", "neutral": "#666666", "accent": "#009E73"}
@@ -31,7 +37,7 @@ STYLE = {
 
 def use_style() -> None:
     """Make matplotlib draw as the book does, from here on."""
-    plt.rcParams.update(STYLE)
+    plt.rcParams.update(STYLE)  # type: ignore[call-overload]
 
 
 def to_pixels(images: Tensor) -> np.ndarray:
@@ -60,4 +66,146 @@ def show_grid(images: Tensor, ax: Axes, columns: int, gap: int = 2) -> Axes:
         picture[top : top + height, left : left + width] = pixels
     ax.imshow(picture)
     ax.set_axis_off()
+    return ax
+
+
+LINE_STYLES = ("-", "--", ":", "-.", (0, (1, 4)))  # from the deepest network to the shallowest
+
+
+def plot_curves(curves: pd.DataFrame, ax: Axes, drops: Iterable[int] = ()) -> Axes:
+    """Error (%) against iterations, as figure 6 of the paper: training error thin, test error thick.
+
+    ``curves``: kind, depth, seed, iteration, train_error, test_error, as ``tables.curves`` gives them. A line is the
+    mean over seeds, a band from the lowest to the highest test error. ``drops``: iterations to mark, where the learning
+    rate drops. Says so where there is nothing to draw.
+    """
+    ax.set_xlabel("iteration")
+    ax.set_ylabel("error (%)")
+    if curves.empty:
+        ax.text(0.5, 0.5, "nothing recorded yet", transform=ax.transAxes, ha="center", color=COLOURS["neutral"])
+        return ax
+    for drop in drops:
+        ax.axvline(drop, color=COLOURS["neutral"], linewidth=0.8, linestyle=":", zorder=0)
+    for (kind, depth), group, style in _networks(curves):
+        test = group.pivot(index="iteration", columns="seed", values="test_error")
+        train = group.pivot(index="iteration", columns="seed", values="train_error")
+        (thin,) = ax.plot(train.index, train.mean(axis=1), color=COLOURS[kind], linewidth=0.9, alpha=0.8)
+        (thick,) = ax.plot(test.index, test.mean(axis=1), color=COLOURS[kind], linewidth=2.2)
+        thin.set_linestyle(style)
+        thick.set(linestyle=style, label=f"{kind}, {depth} layers")
+        if len(test.columns) > 1:
+            ax.fill_between(test.index, test.min(axis=1), test.max(axis=1), color=COLOURS[kind], alpha=0.15, lw=0)
+    ax.set_ylim(0, None)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.legend()
+    return ax
+
+
+def plot_layers(frame: pd.DataFrame, ax: Axes, measure: str, label: str, log: bool = False) -> Axes:
+    """A measurement against the layer where it was taken, a line a network.
+
+    ``frame``: kind, depth, layer (1 is nearest to the images) and the column ``measure``, described by ``label``.
+    """
+    for (kind, depth), group, style in _networks(frame):
+        ax.plot(group.layer, group[measure], color=COLOURS[kind], linestyle=style, label=f"{kind}, {depth} layers")
+    if log:
+        ax.set_yscale("log")
+    ax.set_xlabel("layer, from the images to the classes")
+    ax.set_ylabel(label)
+    ax.legend()
+    return ax
+
+
+def plot_depths(errors: pd.DataFrame, ax: Axes, marker: str = "o", filled: bool = True) -> Axes:
+    """Test error (%) against depth (layers), a line for the plain and a line for the residual networks.
+
+    ``errors``: kind, depth, test_error and test_std (drawn where it is known), as ``tables.summary`` gives them.
+    """
+    for kind, group in errors.sort_values("depth").groupby("kind"):
+        colour = COLOURS[str(kind)]
+        ax.errorbar(
+            group.depth,
+            group.test_error,
+            yerr=group.test_std.fillna(0),
+            fmt=f"{marker}-",
+            color=colour,
+            markerfacecolor=colour if filled else "white",
+            linewidth=1.2 if filled else 0.7,
+            capsize=2,
+        )
+    ax.set_xticks(sorted({*map(int, errors.depth)}))
+    ax.set_xlabel("depth (layers)")
+    ax.set_ylabel("test error (%)")
+    return ax
+
+
+def _networks(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, int], pd.DataFrame, Any]]:
+    """(kind, depth), its rows, and its line style, for each network in ``frame``, plain ones first."""
+    deepest_first = sorted(frame.depth.unique(), reverse=True)
+    for key, group in frame.groupby(["kind", "depth"]):
+        yield key, group, LINE_STYLES[deepest_first.index(key[1]) % len(LINE_STYLES)]  # type: ignore[misc]
+
+
+def show_ranked(
+    images: Tensor, left: Tensor, right: Tensor, ax: Axes, headings: Sequence[tuple[str, str]] = (), gap: int = 2
+) -> Axes:
+    """A row a feature: the images ``left`` names, a wide gap, the images ``right`` names, as one picture.
+
+    ``images`` (N, 3, H, W) uint8; ``left`` and ``right`` (rows, k) int64, indices of images. ``headings``: two texts a
+    row, above its left and its right half; without them the rows stand close. Raises ValueError for another number of
+    headings than rows.
+    """
+    if headings and len(headings) != len(left):
+        raise ValueError(f"headings: expected one pair for each of {len(left)} rows, found {len(headings)}")
+    (rows, k), (height, width) = left.shape, images.shape[-2:]
+    top = height // 2 if headings else 0  # pixels above each row
+    row_height, half = top + height + gap, k * (width + gap) + width // 2  # from row to row; from half to half
+    picture = np.full((rows * row_height - gap, half + k * (width + gap) - gap, 3), 255, dtype=np.uint8)
+    for row in range(rows):
+        y = row * row_height + top
+        for start, chosen in ((0, left[row]), (half, right[row])):
+            for column, pixels in enumerate(to_pixels(images[chosen])):
+                x = start + column * (width + gap)
+                picture[y : y + height, x : x + width] = pixels
+        for x, text in zip((0, half), headings[row] if headings else (), strict=False):
+            ax.text(x, y - 3, text, fontsize=8, va="bottom")
+    ax.imshow(picture)
+    ax.set_axis_off()
+    return ax
+
+
+def filter_pixels(filters: Tensor) -> Tensor:
+    """Filters on colours (N, 3, H, W) -> pictures (N, 3, H, W) uint8: zero is middle grey, each filter fills its range.
+
+    Each filter is divided by its own largest absolute weight; one that is zero everywhere is grey.
+    """
+    largest = filters.detach().abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
+    return (127.5 + 127.5 * filters.detach() / largest).round().to(torch.uint8)
+
+
+def show_filters(filters: Tensor, ax: Axes, columns: int = 8, scale: int = 10, title: str = "") -> Axes:
+    """Filters on colours (N, 3, H, W) as a grid of pictures, each weight ``scale`` pixels wide; see filter_pixels."""
+    pictures = filter_pixels(filters).repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
+    show_grid(pictures, ax, columns, gap=scale // 2)
+    ax.set_title(title)
+    return ax
+
+
+def purity_histogram(purities: Mapping[str, Tensor], colours: Sequence[str], chance: Tensor, ax: Axes) -> Axes:
+    """How many features have how pure a row: bars for each network, and a line for images drawn at random.
+
+    ``purities``: name -> (C,) multiples of 1 / k; ``colours``: one for each name, keys of COLOURS; ``chance``
+    (k + 1,): probability of m of k images in the largest class.
+    """
+    k, width = len(chance) - 1, 0.8 / len(purities)
+    for place, ((name, purity), colour) in enumerate(zip(purities.items(), colours, strict=True)):
+        counts = (purity * k).round().long().bincount(minlength=k + 1)
+        x = np.arange(k + 1) + (place - (len(purities) - 1) / 2) * width
+        ax.bar(x, 100 * counts / len(purity), width, color=COLOURS[colour], label=name)
+    ax.plot(range(k + 1), 100 * chance, "o--", color=COLOURS["accent"], label="images drawn at random")
+    ax.set_xlim(0.5, k + 0.5)
+    ax.set_xticks(range(1, k + 1))
+    ax.set_xlabel(f"images of the most frequent class among the {k} most relevant")
+    ax.set_ylabel("features (%)")
+    ax.legend()
     return ax
