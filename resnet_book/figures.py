@@ -4,13 +4,13 @@ One palette for one meaning through the whole book: plain and residual networks 
 which colour-blind readers tell apart). Every function draws into the ``ax`` it is given and returns it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import StrMethodFormatter
 from torch import Tensor
