@@ -89,12 +89,13 @@ def fetch(name: str, root: str | Path | None = None, *, progress: bool = True) -
     with writing(root, archive.num_bytes):
         root.mkdir(parents=True, exist_ok=True)
     by_hand, part = root / archive.file_name, root / f"{archive.file_name}.part"
-    if by_hand.is_file() and (found := _sha256(by_hand)) == archive.sha256:
+    by_hand_sha256 = _sha256(by_hand) if by_hand.is_file() else None
+    if by_hand_sha256 == archive.sha256:
         print(f"{name}: found {by_hand}, the official archive")
         unpack(by_hand, layout, root)
     else:
-        if by_hand.is_file():
-            print(f"{by_hand} is left unused: expected SHA-256 {archive.sha256}, found {found}")
+        if by_hand_sha256 is not None:
+            print(f"{by_hand} is left unused: expected SHA-256 {archive.sha256}, found {by_hand_sha256}")
         _download(archive, part, progress)
         unpack(part, layout, root)
         part.unlink()

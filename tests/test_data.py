@@ -1,0 +1,241 @@
+"""The reader of the official files: every byte in its place, every wrong file named."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from resnet_book import data
+
+CIFAR10, CIFAR100 = data.LAYOUTS["cifar10"], data.LAYOUTS["cifar100"]
+
+
+def row_with(label_bytes: list[int], pixels: dict[tuple[int, int, int], int]) -> np.ndarray:
+    """One row of a binary file, black but for ``pixels``: (channel, row, column) -> value."""
+    row = np.zeros((1, len(label_bytes) + 3072), dtype=np.uint8)
+    row[0, : len(label_bytes)] = label_bytes
+    for (channel, y, x), value in pixels.items():
+        row[0, len(label_bytes) + 1024 * channel + 32 * y + x] = value
+    return row
+
+
+@pytest.mark.parametrize("pixel", [(0, 0, 0), (0, 0, 31), (1, 31, 0), (2, 5, 17), (2, 31, 31)])
+def test_a_byte_of_a_row_becomes_the_pixel_of_its_channel_row_and_column(pixel: tuple[int, int, int]):
+    _, images = data.split_rows(row_with([3], {pixel: 200}), 1)
+    assert images[0][pixel] == 200
+    assert images.sum() == 200
+
+
+def test_the_planes_are_red_then_green_then_blue():
+    row = np.concatenate([[7], np.full(1024, 10), np.full(1024, 20), np.full(1024, 30)]).astype(np.uint8)[None]
+    _, images = data.split_rows(row, 1)
+    assert images[0].flatten(1).float().mean(1).tolist() == [10, 20, 30]
+
+
+def test_cifar100_rows_begin_with_the_coarse_label_and_then_the_fine_one():
+    labels, images = data.split_rows(row_with([19, 99], {(0, 0, 0): 1}), 2)
+    assert labels.tolist() == [[19, 99]]
+    assert images[0, 0, 0, 0] == 1
+
+
+def test_cifar10_is_read_into_bytes_and_whole_numbers(small_cifar: Path):
+    train, test = data.load("cifar10", "train", small_cifar), data.load("cifar10", "test", small_cifar)
+    assert (train.images.shape, train.images.dtype) == ((20, 3, 32, 32), torch.uint8)
+    assert (train.labels.shape, train.labels.dtype) == ((20,), torch.int64)
+    assert (len(train), len(test), train.num_classes) == (20, 4, 10)
+    assert train.coarse_labels is None
+
+
+def test_batches_follow_each_other_in_the_order_of_their_numbers(small_cifar: Path):
+    folder = small_cifar / CIFAR10.folder
+    rows = b"".join((folder / f"data_batch_{number}.bin").read_bytes() for number in range(1, 6))
+    train = data.load("cifar10", "train", small_cifar)
+    assert train.labels.tolist() == list(rows[::3073])
+    assert train.images[-1].numpy().tobytes() == rows[-3072:]
+
+
+def test_cifar100_has_the_labels_of_its_classes_and_of_its_superclasses(small_cifar: Path):
+    rows = (small_cifar / CIFAR100.folder / "test.bin").read_bytes()
+    test = data.load("cifar100", "test", small_cifar)
+    assert test.coarse_labels is not None
+    assert test.coarse_labels.tolist() == list(rows[::3074])
+    assert test.labels.tolist() == list(rows[1::3074])
+    assert (len(test.coarse_class_names), len(test.class_names)) == (20, 100)
+
+
+def test_a_subset_keeps_the_first_images_and_all_their_labels(small_cifar: Path):
+    test = data.load("cifar100", "test", small_cifar)
+    subset = test.subset(3)
+    assert torch.equal(subset.images, test.images[:3])
+    assert torch.equal(subset.labels, test.labels[:3])
+    assert subset.coarse_labels is not None
+    assert len(subset.coarse_labels) == 3
+
+
+def test_one_changed_pixel_or_label_changes_the_identity_of_a_split(small_cifar: Path):
+    first, second, third = (data.load("cifar10", "test", small_cifar) for _ in range(3))
+    second.images[0, 0, 0, 0] += 1
+    third.labels[0] += 1
+    assert len({first.sha256, second.sha256, third.sha256}) == 3
+
+
+# Where the data is looked for
+
+
+def test_the_named_folder_comes_before_the_environment_variable(small_cifar: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RESNET_BOOK_DATA", "/nowhere")
+    assert len(data.load("cifar10", "test", small_cifar)) == 4
+
+
+def test_the_environment_variable_names_the_folder(small_cifar: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RESNET_BOOK_DATA", str(small_cifar))
+    assert len(data.load("cifar10", "test")) == 4
+
+
+@pytest.mark.parametrize("subfolder", [".", "notebooks"])
+def test_without_either_the_folder_data_is_found_from_the_root_and_from_the_notebooks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subfolder: str
+):
+    for folder in ("data", "notebooks"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.delenv("RESNET_BOOK_DATA", raising=False)
+    monkeypatch.chdir(tmp_path / subfolder)
+    assert data.find_root().resolve() == tmp_path / "data"
+
+
+# What is wrong, where, and what to do
+
+
+def test_a_missing_folder_is_named_together_with_the_command_that_fetches_it(tmp_path: Path):
+    with pytest.raises(data.DataError, match=r"cifar-10-batches-bin: no such folder.*resnet-book data cifar10"):
+        data.load("cifar10", "train", tmp_path)
+
+
+def test_a_missing_batch_is_named_together_with_the_command_that_fetches_it(small_cifar: Path):
+    path = small_cifar / CIFAR100.folder / "train.bin"
+    path.unlink()
+    with pytest.raises(data.DataError) as caught:
+        data.load("cifar100", "train", small_cifar)
+    assert str(path) in str(caught.value)
+    assert f"`resnet-book data cifar100 --data {small_cifar}`" in str(caught.value)
+
+
+def test_a_truncated_file_is_named_with_both_sizes(small_cifar: Path):
+    path = small_cifar / CIFAR10.folder / "data_batch_2.bin"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(data.DataError, match=r"data_batch_2\.bin is truncated: expected 12,292 bytes.*found 12,291"):
+        data.load("cifar10", "train", small_cifar)
+
+
+def test_an_over_long_file_is_named_with_both_sizes(small_cifar: Path):
+    path = small_cifar / CIFAR10.folder / "data_batch_2.bin"
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(data.DataError, match=r"data_batch_2\.bin is too long: expected 12,292 bytes.*found 12,293"):
+        data.load("cifar10", "train", small_cifar)
+
+
+@pytest.mark.parametrize(("name", "file", "byte", "limit"), [("cifar10", 5, 0, 9), ("cifar100", 0, 1, 99)])
+def test_a_label_out_of_range_is_named_with_its_row(small_cifar: Path, name: str, file: int, byte: int, limit: int):
+    layout = data.LAYOUTS[name]
+    batch = [*layout.files["train"], *layout.files["test"]][file]
+    path = small_cifar / layout.folder / batch.name
+    content = bytearray(path.read_bytes())
+    content[2 * layout.row_bytes + byte] = limit + 1
+    path.write_bytes(content)
+    split = "train" if batch in layout.files["train"] else "test"
+    with pytest.raises(data.DataError, match=rf"label out of range in row 2: expected 0 to {limit}, found {limit + 1}"):
+        data.load(name, split, small_cifar)
+
+
+def test_a_single_changed_pixel_is_a_wrong_checksum(small_cifar: Path):
+    path = small_cifar / CIFAR10.folder / "test_batch.bin"
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(data.DataError, match=r"test_batch\.bin has the wrong checksum: expected SHA-256"):
+        data.load("cifar10", "test", small_cifar)
+    assert len(data.load("cifar10", "test", small_cifar, verify=False)) == 4
+
+
+def test_a_file_of_names_with_another_number_of_names_is_named(small_cifar: Path):
+    (small_cifar / CIFAR10.folder / "batches.meta.txt").write_text("cat\ndog\n")
+    with pytest.raises(data.DataError, match=r"batches\.meta\.txt: expected 10 class names, found 2"):
+        data.load("cifar10", "test", small_cifar)
+
+
+def test_a_missing_file_of_names_is_named(small_cifar: Path):
+    (small_cifar / CIFAR100.folder / "fine_label_names.txt").unlink()
+    with pytest.raises(data.DataError, match=r"fine_label_names\.txt cannot be read.*expected 100 class names"):
+        data.load("cifar100", "test", small_cifar)
+
+
+def test_a_file_that_may_not_be_read_is_named(small_cifar: Path, monkeypatch: pytest.MonkeyPatch):
+    opened = Path.open
+
+    def forbid(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "test_batch.bin":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", forbid)
+    with pytest.raises(data.DataError, match=r"test_batch\.bin cannot be read \(Permission denied\)"):
+        data.load("cifar10", "test", small_cifar)
+
+
+def test_an_unknown_dataset_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="'cifar11' is unknown: choose one of cifar10, cifar100, builtin"):
+        data.load("cifar11", "train")
+
+
+def test_an_unknown_split_is_answered_with_the_known_ones():
+    split: Any = "validation"
+    with pytest.raises(ValueError, match="split='validation': choose 'train' or 'test'"):
+        data.load("builtin", split)
+
+
+# The real data
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "count", "sha256"),
+    [
+        ("cifar10", "train", 50_000, "1e91790dbaf241617ca1f29a9aba08eb9a62df84cc90676b47edd05ad2ab3c94"),
+        ("cifar10", "test", 10_000, "9a4c74f5c8b6f2c4e13d3a1dfb43a5a8cda8a9da515e99fd620d2013a1a6287a"),
+        ("cifar100", "train", 50_000, "4e50520a1125d045fade68001374cf6c74e360819dc08b7ecffe4e6c79e9b419"),
+        ("cifar100", "test", 10_000, "dc66669533e5da36cbeb472b8e2af54edcb17f1d9736fdbd5fede79d08f46b2f"),
+    ],
+)
+def test_the_real_images_and_labels_are_the_known_ones(
+    cifar_root: Path, name: str, split: data.Split, count: int, sha256: str
+):
+    images = data.load(name, split, cifar_root)
+    assert len(images) == count
+    assert len(set(images.labels.bincount().tolist())) == 1  # every class is as frequent as every other
+    assert images.sha256 == sha256
+
+
+def test_the_first_cifar10_images_are_a_frog_two_trucks_and_a_deer(cifar_root: Path):
+    train = data.load("cifar10", "train", cifar_root, verify=False)
+    assert [train.class_names[label] for label in train.labels[:4]] == ["frog", "truck", "truck", "deer"]
+
+
+def test_every_cifar100_class_belongs_to_one_superclass_of_five(cifar_root: Path):
+    train = data.load("cifar100", "train", cifar_root, verify=False)
+    assert train.coarse_labels is not None
+    pairs = set(zip(train.labels.tolist(), train.coarse_labels.tolist(), strict=True))
+    assert len(pairs) == 100
+    assert np.bincount([coarse for _, coarse in pairs]).tolist() == [5] * 20
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_all_60000_images_are_read_and_verified_in_under_two_seconds(cifar_root: Path, name: str):
+    seconds = []
+    for _ in range(2):
+        begin = time.perf_counter()
+        count = len(data.load(name, "train", cifar_root)) + len(data.load(name, "test", cifar_root))
+        seconds.append(time.perf_counter() - begin)
+        assert count == 60_000
+    assert min(seconds) < 2
