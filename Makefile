@@ -1,0 +1,118 @@
+# The line from sources to book. `make` alone lists the commands.
+# Settings: TIER=smoke|cpu|paper, DATA=folder of the CIFAR files, PYTHON=python3.12, FORCE=1 (for sync).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+TIER ?= smoke
+DATA ?=
+PYTHON ?= python3 python3.13 python3.12 python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+SOURCES := $(sort $(wildcard notebooks/[0-9]*.py))
+EXECUTED := $(SOURCES:notebooks/%.py=build/$(TIER)/%.ipynb)
+# What every chapter depends on besides its own source: the package and the recorded runs.
+INPUTS := $(sort $(wildcard resnet_book/*.py results/*/*.json results/*/*.safetensors))
+PAGES := $(sort $(wildcard book/*.md book/*.yml book/*.bib book/_static/*)) book/build.py
+BOOK := book/_build/html/index.html
+# Which data there is: a chapter falls back on the built-in images without it.
+DATA_ROOT := $(or $(DATA),$(RESNET_BOOK_DATA),data)
+DATA_FOUND := $(wildcard $(DATA_ROOT)/cifar-10-batches-bin/test_batch.bin $(DATA_ROOT)/cifar-100-binary/test.bin)
+
+ifeq ($(filter $(TIER),smoke cpu paper),)
+$(error TIER=$(TIER) is unknown: choose smoke, cpu or paper)
+endif
+
+.PHONY: help env book test lint data lab sync lock clean distclean FORCE_CHECK
+.DEFAULT_GOAL := help
+
+help:  ## list these commands
+	@echo "Usage: make COMMAND [TIER=smoke|cpu|paper] [DATA=folder]"
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+	    printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+env: $(INSTALLED)  ## make the environment in .venv
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@found=; for each in $(PYTHON); do \
+	    if "$$each" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
+	        found="$$each"; break; fi; done; \
+	if [ -z "$$found" ]; then \
+	    echo "No Python from 3.11 to 3.13 was found (tried: $(PYTHON))." \
+	        "Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "$$found cannot make environments: install its venv package (Debian: apt-get install python3-venv)." >&2; \
+	    exit 1; fi; \
+	echo "Installing into $(VENV) with $$("$$found" --version): about 5 GB, some minutes the first time."; \
+	if ! $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
+	    "$$found" -m venv --clear $(VENV); fi
+	@bar=off; if [ -t 1 ]; then bar=on; fi; \
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar $$bar -r requirements.lock \
+	    | { grep -v '^Requirement already satisfied' || true; }
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
+	@touch $@
+
+book: $(BOOK)  ## execute the chapters, render the book, print the page to open
+	@page="file://$(CURDIR)/$(BOOK)"; \
+	if [ -e build/.rendered ]; then rm build/.rendered; echo "The book is made. Open $$page"; \
+	else echo "Nothing to do: the book is up to date. Open $$page"; fi
+
+$(BOOK): $(EXECUTED) $(PAGES) $(INPUTS) build/rendered-settings
+	@$(if $(SOURCES),,echo "There are no chapters in notebooks/." >&2; exit 1;) \
+	$(BIN)/python book/build.py render --tier $(TIER) $(EXECUTED)
+	@touch build/.rendered
+
+$(EXECUTED): build/$(TIER)/%.ipynb: notebooks/%.py $(INPUTS) build/$(TIER)/settings $(INSTALLED)
+	@$(BIN)/python book/build.py execute $< $@ --tier $(TIER) --data "$(DATA)"
+
+# Remember what cannot be seen from the age of a file, and change only when it does.
+define remember
+	@mkdir -p $(@D); echo '$(1)' > $@.new; \
+	if cmp --silent $@.new $@; then rm $@.new; else mv $@.new $@; fi
+endef
+
+build/$(TIER)/settings: FORCE_CHECK
+	$(call remember,$(DATA) $(DATA_FOUND) $(INPUTS))
+
+build/rendered-settings: FORCE_CHECK
+	$(call remember,$(TIER) $(EXECUTED) $(PAGES))
+
+FORCE_CHECK:
+
+test: lint  ## style, types, unit tests, the notebooks as tests, the rendered book in a browser
+	@$(MAKE) --no-print-directory book TIER=smoke DATA=
+	$(BIN)/python -m pytest --nbval notebooks/ -p no:cacheprovider --quiet
+	$(BIN)/python -m pytest tests
+
+lint: $(INSTALLED)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+data: $(INSTALLED)  ## fetch CIFAR-10 and CIFAR-100 into data/ or DATA, checked
+	$(BIN)/python -m resnet_book data cifar10 cifar100 $(if $(DATA),--data "$(DATA)")
+
+lab: $(INSTALLED)  ## open the notebooks in JupyterLab
+	$(if $(DATA),RESNET_BOOK_DATA="$(abspath $(DATA))") $(BIN)/jupyter lab --notebook-dir=notebooks
+
+sync: $(INSTALLED)  ## regenerate the .ipynb from the .py, executed (FORCE=1: all of them)
+	@$(BIN)/python book/build.py sync $(if $(FORCE),--force) $(SOURCES)
+
+lock: $(INSTALLED)  ## compile requirements.lock from pyproject.toml
+	@test -x build/uv/bin/uv || { python3 -m venv build/uv && build/uv/bin/pip install --quiet uv; }
+	@echo '# Exact versions of everything, for Python 3.11 to 3.13: `make lock` compiles this file from pyproject.toml.' \
+	    > build/requirements.lock
+	@build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header \
+	    --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml >> build/requirements.lock
+	@mv build/requirements.lock requirements.lock
+
+clean:  ## remove what was built; keep .venv, data and runs
+	rm -rf build book/_build book/chapters book/_generated .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean  ## remove .venv too
+	rm -rf $(VENV) resnet_book.egg-info

@@ -1,0 +1,204 @@
+"""Chapters and records enter; executed notebooks and the rendered Jupyter Book leave. The Makefile calls it.
+
+``execute`` runs one chapter with papermill, ``render`` makes the book of executed chapters, ``sync`` regenerates the
+notebooks of the repository from their sources. Exit status: 0 done; 1 failed, and the message says what.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+ROOT = Path(__file__).parent.parent
+BOOK = ROOT / "book"
+KERNEL_SETTINGS = {  # kernels that say nothing of their own, whatever the user's own IPython is told to do
+    "IPYTHONDIR": str(ROOT / "build" / "ipython"),
+    "JUPYTER_PLATFORM_DIRS": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "PYTHONHASHSEED": "0",
+}
+
+
+class BuildError(RuntimeError):
+    """A step failed; the message says which, why and where to look."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Execute the chapters and render the book.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("execute", help="execute one chapter")
+    command.add_argument("source", type=Path, help="notebooks/NN_name.py")
+    command.add_argument("target", type=Path, help="where to put the executed notebook")
+    command.add_argument("--tier", required=True, help="smoke, cpu or paper")
+    command.add_argument("--data", default="", help="folder of the datasets")
+    command.set_defaults(run=lambda options: execute(options.source, options.target, options.tier, options.data))
+
+    command = commands.add_parser("render", help="render the book of executed chapters")
+    command.add_argument("chapters", type=Path, nargs="+", help="executed notebooks")
+    command.add_argument("--tier", required=True)
+    command.set_defaults(run=lambda options: render(options.chapters, options.tier))
+
+    command = commands.add_parser("sync", help="regenerate notebooks from their sources, executed")
+    command.add_argument("sources", type=Path, nargs="+", help="notebooks/NN_name.py")
+    command.add_argument("--force", action="store_true", help="also those that are up to date")
+    command.set_defaults(run=lambda options: sync(options.sources, options.force))
+
+    options = parser.parse_args(arguments)
+    os.environ.update(KERNEL_SETTINGS)
+    profile = Path(KERNEL_SETTINGS["IPYTHONDIR"]) / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text('get_config().IPKernelApp.log_level = "ERROR"\n')
+    try:
+        options.run(options)
+    except BuildError as error:
+        print(f"\nError: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def execute(source: Path, target: Path, tier: str, data: str) -> None:
+    """Execute the chapter ``source`` at ``tier`` from the repository root; ``target`` appears only when it is whole.
+
+    Raises BuildError if a cell fails, and keeps the notebook up to that cell under ``failed/`` beside ``target``.
+    """
+    prepared, failed = target.parent / "prepared" / target.name, target.parent / "failed" / target.name
+    for path in (prepared, failed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(read_source(source), prepared)
+    parameters = ["-p", "tier", tier, *(["-r", "data_root", os.path.abspath(data)] if data else [])]
+    progress = "--progress-bar" if sys.stderr.isatty() else "--no-progress-bar"
+    print(f"{source.stem}: executing at tier {tier}", flush=True)
+    began = time.monotonic()
+    command = [sys.executable, "-m", "papermill", str(prepared), str(failed), *parameters, progress]
+    result = subprocess.run([*command, "--log-level", "ERROR"], cwd=ROOT, stdin=subprocess.DEVNULL)
+    if result.returncode:
+        raise BuildError(
+            f"{source.stem} failed; the traceback is above.\nThe notebook up to the failing cell is {failed.resolve()}."
+        )
+    notebook = nbformat.read(failed, as_version=4)
+    part = target.with_suffix(".part")
+    nbformat.write(fold_parameters(notebook), part)
+    part.replace(target)
+    failed.unlink()
+    cells = sum(cell.cell_type == "code" for cell in notebook.cells)
+    print(f"{source.stem}: {cells} cells in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def fold_parameters(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A notebook as papermill leaves it -> as a reader expects it: the parameters cell shows what was run.
+
+    The cell that papermill injected goes, its tier is put where the parameters cell states it (a folder of data is
+    not: it is one machine's), cells are numbered from 1, and papermill's own metadata, which names paths, goes too.
+    """
+    injected = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+    notebook.cells = [cell for cell in notebook.cells if cell not in injected]
+    tiers = re.findall(r'^tier = (".*")$', "\n".join(cell.source for cell in injected), re.MULTILINE)
+    number = 0
+    for cell in notebook.cells:
+        if tiers and "parameters" in cell.metadata.get("tags", []):
+            cell.source = re.sub(r'^tier = "\w*"', f"tier = {tiers[0]}", cell.source, flags=re.MULTILINE)
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code" and cell.execution_count is not None:
+            number += 1
+            cell.execution_count = number
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = number
+    notebook.metadata.pop("papermill", None)
+    return notebook
+
+
+def render(chapters: list[Path], tier: str) -> None:
+    """Render the book of the executed ``chapters`` into ``book/_build/html``. Raises BuildError on any warning."""
+    for folder in ("chapters", "_generated", "_build"):
+        shutil.rmtree(BOOK / folder, ignore_errors=True)
+    (BOOK / "chapters").mkdir()
+    (BOOK / "_generated").mkdir()
+    for chapter in chapters:
+        shutil.copyfile(chapter, BOOK / "chapters" / chapter.name)
+    table = subprocess.run(
+        [sys.executable, "-m", "resnet_book", "table", "--markdown"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    if table.returncode:
+        raise BuildError("the table of recorded results could not be made; the message is above.")
+    (BOOK / "_generated" / "results.md").write_text(table.stdout, encoding="utf-8")
+    (BOOK / "_generated" / "tier.md").write_text(f"The chapters of this copy ran at tier `{tier}`.\n", encoding="utf-8")
+
+    print("book: rendering the pages", flush=True)
+    began = time.monotonic()
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [str(program), "build", "-W", "-n", "--keep-going", "-q", str(BOOK)]
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log = BOOK / "_build" / "build.log"
+    log.parent.mkdir(exist_ok=True)
+    log.write_text(result.stdout, encoding="utf-8")
+    if result.returncode or not (BOOK / "_build" / "html" / "index.html").exists():
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout).splitlines()
+        found = [line for line in lines if re.search("WARNING|ERROR|CRITICAL", line)] or lines[-15:]
+        raise BuildError("\n".join(["the book has warnings or errors:", *found, f"The whole log is {log}."]))
+    print(f"book: rendered in {time.monotonic() - began:.0f} s")
+
+
+def read_source(source: Path) -> nbformat.NotebookNode:
+    """A chapter's percent script as a notebook without outputs; cell ids follow from the cells' text."""
+    notebook = jupytext.read(source, as_version=4)
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+    text = jupytext.writes(notebook, fmt="ipynb")
+    return nbformat.reads(text, as_version=4)
+
+
+def sync(sources: list[Path], force: bool = False) -> None:
+    """Regenerate the notebook beside each source, executed as committed; leave those alone that are up to date."""
+    for source in sources:
+        target = source.with_suffix(".ipynb")
+        fresh = read_source(source)
+        if not force and target.exists() and _is_executed_copy(fresh, nbformat.read(target, as_version=4)):
+            print(f"{source.stem}: up to date")
+            continue
+        print(f"{source.stem}: executing", flush=True)
+        _execute_in_place(fresh, source)
+        part = target.with_suffix(".part")
+        part.write_text(nbformat.writes(fresh) + "\n", encoding="utf-8")
+        part.replace(target)
+
+
+def _execute_in_place(notebook: nbformat.NotebookNode, source: Path) -> None:
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    resources = {"metadata": {"path": str(source.parent)}}
+    try:
+        NotebookClient(notebook, timeout=None, record_timing=False, resources=resources).execute()
+    except CellExecutionError as error:
+        raise BuildError(f"{source.stem} failed, and its notebook is left as it was.\n{error}") from None
+    notebook.metadata.get("language_info", {}).pop("version", None)  # differs between machines
+
+
+def _is_executed_copy(fresh: nbformat.NotebookNode, old: nbformat.NotebookNode) -> bool:
+    def essence(notebook: nbformat.NotebookNode) -> list[tuple]:
+        return [(cell.cell_type, cell.source, cell.metadata) for cell in notebook.cells]
+
+    executed = all(cell.execution_count is not None for cell in old.cells if cell.cell_type == "code")
+    return executed and essence(fresh) == essence(old)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,291 @@
+"""The rendered book, in a real headless browser: every page whole, offline, searchable, dark or light, wide or narrow.
+
+The book is made if it is not there. Without a Chromium these tests are skipped, or fail where REQUIRE_BROWSER is set.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+HTML = ROOT / "book" / "_build" / "html"
+CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))]
+PAGES = ["intro", *CHAPTERS, "reproduce", "bibliography"]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def html() -> Path:
+    """The folder of the rendered book, which is made now if it is not there."""
+    if not (HTML / "index.html").exists():
+        settings = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+        made = subprocess.run(["make", "book"], cwd=ROOT, env=settings, capture_output=True, text=True)
+        assert made.returncode == 0, made.stdout + made.stderr
+    return HTML
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    found = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        message = f"no browser found ({', '.join(BROWSERS)}): install Chromium, or name one in BROWSER_PATH"
+        pytest.fail(message) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A browser window that may read files only, and remembers what went wrong in it."""
+
+    def __init__(self, browser: Browser, viewport: Any = DESKTOP) -> None:
+        self.context: BrowserContext = browser.new_context(viewport=viewport)
+        self.problems: list[str] = []
+        self.context.route("**/*", self._only_files)
+        self.page: Page = self.context.new_page()
+        self.page.on("console", lambda each: self._note(each.type in ("error", "warning"), f"console: {each.text}"))
+        self.page.on("pageerror", lambda error: self._note(True, f"error: {error}"))
+        self.page.on("requestfailed", lambda request: self._note(True, f"failed request: {request.url}"))
+
+    def open(self, path: Path, query: str = "") -> Page:
+        """Open a file of the book and wait until it is drawn, formulas included."""
+        self.page.goto(path.as_uri() + query, wait_until="load")
+        self.page.evaluate("() => window.MathJax?.startup?.promise")
+        return self.page
+
+    def _only_files(self, route: Route) -> None:
+        if route.request.url.startswith(("file:", "data:", "blob:")):
+            route.continue_()
+        else:
+            self._note(True, f"asked the network for {route.request.url}")
+            route.abort()
+
+    def _note(self, happened: bool, problem: str) -> None:
+        if happened:
+            self.problems.append(problem)
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def visit(request: pytest.FixtureRequest, browser: Browser, html: Path) -> Iterator[Visit]:
+    """Each page of the book in turn, open at desktop width."""
+    visit = Visit(browser)
+    visit.open(html / f"{request.param}.html")
+    yield visit
+    visit.context.close()
+
+
+@pytest.fixture
+def window(browser: Browser, html: Path) -> Iterator[Visit]:
+    """A fresh window on the book's first page."""
+    visit = Visit(browser)
+    visit.open(html / "intro.html")
+    yield visit
+    visit.context.close()
+
+
+def test_the_book_has_the_pages_that_are_tested_here_and_no_others(html: Path) -> None:
+    pages = {
+        str(path.relative_to(html).with_suffix("")) for path in html.rglob("*.html") if "_static" not in path.parts
+    }
+    assert pages - {"index", "genindex", "search"} == set(PAGES)
+
+
+def test_a_page_asks_the_network_for_nothing_and_reports_no_error(visit: Visit) -> None:
+    visit.page.mouse.wheel(0, 20_000)  # what is loaded when it comes into view, too
+    visit.page.wait_for_load_state("networkidle")
+    assert visit.problems == []
+
+
+def test_a_page_has_a_title_and_one_first_heading(visit: Visit) -> None:
+    assert visit.page.locator("main h1:visible").count() == 1
+    assert visit.page.title().strip() != ""
+
+
+def test_every_figure_is_there_and_described(visit: Visit) -> None:
+    images = visit.page.eval_on_selector_all(
+        "article img", "all => all.map(one => [one.src.slice(-60), one.complete && one.naturalWidth, one.alt.trim()])"
+    )
+    assert [source for source, width, _ in images if not width] == [], "images that did not load"
+    bare = [source for source, _, alt in images if len(alt) < 15 or re.fullmatch(r".*\.(png|svg)", alt)]
+    assert bare == [], "images without a description"
+
+
+def test_every_figure_has_a_number_and_a_caption(visit: Visit) -> None:
+    captions = visit.page.locator("article figure figcaption").all_inner_texts()
+    assert visit.page.locator("article img").count() == visit.page.locator("article figure").count() == len(captions)
+    assert [each for each in captions if not re.match(r"Fig\. \d+(\.\d+)?\s+\S", each)] == []
+
+
+def test_every_formula_is_rendered(visit: Visit) -> None:
+    # outside hidden solutions, MathJax has replaced every source by a drawing, and drawn no error
+    formulas = visit.page.locator("article .math")
+    for number in range(formulas.count()):
+        assert formulas.nth(number).locator("mjx-container").count() >= 1, formulas.nth(number).inner_text()
+    assert visit.page.locator("mjx-merror, [data-mjx-error]").count() == 0
+
+
+def test_no_source_of_formulas_references_or_directives_is_left_in_the_text(visit: Visit) -> None:
+    text = visit.page.evaluate(
+        """() => { const copy = document.querySelector("article").cloneNode(true);
+                   copy.querySelectorAll("pre, code, mjx-container, script, style").forEach(one => one.remove());
+                   return copy.textContent }"""
+    )
+    left = re.findall(r".{0,20}(?:\$\$|\\\(|\\\[|\\frac|\\mathcal|\{(?:numref|eq|cite)\S*\}|:::|```|\?\?).{0,20}", text)
+    assert left == []
+
+
+def test_every_link_inside_the_book_leads_somewhere(visit: Visit) -> None:
+    here = Path(unquote(urlparse(visit.page.url).path))
+    links = visit.page.eval_on_selector_all("a[href]", "all => all.map(one => one.getAttribute('href'))")
+    for link in links:
+        target = urlparse(link)
+        if target.scheme or link == "#":
+            continue
+        page = (here.parent / unquote(target.path)).resolve() if target.path else here
+        assert page.exists(), link
+        if target.fragment and page.suffix == ".html":
+            assert f'id="{unquote(target.fragment)}"' in page.read_text(encoding="utf-8"), link
+
+
+def test_nothing_sticks_out_of_a_phone(browser: Browser, visit: Visit) -> None:
+    phone = Visit(browser, PHONE)
+    page = phone.open(Path(unquote(urlparse(visit.page.url).path)))
+    widths = page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
+    phone.context.close()
+    assert widths[0] <= widths[1] == PHONE["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_on_its_background(visit: Visit, scheme: str) -> None:
+    visit.page.evaluate("scheme => document.documentElement.setAttribute('data-theme', scheme)", scheme)
+    colours = visit.page.evaluate(
+        """() => ["color", "backgroundColor"].map((name, which) =>
+               getComputedStyle(which ? document.body : document.querySelector("article p"))[name])"""
+    )
+    ink, paper = ([int(each) for each in re.findall(r"\d+", colour)[:3]] for colour in colours)
+    assert _contrast(ink, paper) >= 7, colours
+
+
+def _contrast(first: list[int], second: list[int]) -> float:
+    """Contrast ratio of two sRGB colours as WCAG 2 defines it, from 1 to 21."""
+
+    def luminance(colour: list[int]) -> float:
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (each / 255 for each in colour)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_next_leads_through_every_page_in_order_and_previous_back(window: Visit) -> None:
+    def follow(arrow_name: str) -> list[str]:
+        seen = [window.page.url]
+        while (arrow := window.page.locator(f".prev-next-footer a.{arrow_name}")).count():
+            arrow.first.click()
+            window.page.wait_for_load_state("load")
+            seen.append(window.page.url)
+        return [url.split("/html/")[1].removesuffix(".html") for url in seen]
+
+    assert follow("right-next") == PAGES
+    assert follow("left-prev") == PAGES[::-1]
+
+
+def test_the_side_bar_leads_to_every_page(window: Visit) -> None:
+    links = window.page.locator("nav.bd-links a.internal, nav.bd-links li.current > a")
+    targets = {each.get_attribute("href") or "" for each in links.all()}
+    assert {f"{page}.html" for page in PAGES if page != "intro"} <= targets
+
+
+def test_a_search_for_a_word_finds_its_page(window: Visit) -> None:
+    window.page.locator("button.search-button, .search-button__button").first.click()
+    box = window.page.locator("dialog input[type=search]:visible, .search-button__search-container input:visible").first
+    box.fill("checkpoint")
+    box.press("Enter")
+    window.page.wait_for_url("**/search.html?q=checkpoint*")
+    window.page.wait_for_selector("ul.search li a")
+    window.page.locator("ul.search li a", has_text="How to reproduce everything").first.click()
+    window.page.wait_for_url("**/reproduce.html*")
+    assert window.problems == []
+
+
+def test_a_search_for_a_word_that_is_nowhere_says_so(window: Visit, html: Path) -> None:
+    page = window.open(html / "search.html", "?q=xylophone")
+    page.wait_for_function(
+        "() => /did not match any documents/.test(document.querySelector('#search-results').innerText)"
+    )
+    assert page.locator("ul.search li").count() == 0
+
+
+def test_the_theme_button_switches_to_dark_and_light_and_is_remembered(window: Visit, html: Path) -> None:
+    def theme() -> tuple[str | None, str]:
+        root = window.page.locator("html")
+        return root.get_attribute("data-theme"), window.page.evaluate(
+            "() => getComputedStyle(document.body).backgroundColor"
+        )
+
+    seen = {theme()}
+    for _ in range(3):
+        window.page.locator("button.theme-switch-button:visible").first.click()
+        seen.add(theme())
+    assert {name for name, _ in seen} == {"light", "dark"}
+    assert len({colour for _, colour in seen}) == 2
+
+    while theme()[0] != "dark":
+        window.page.locator("button.theme-switch-button:visible").first.click()
+    window.open(html / "reproduce.html")
+    assert theme()[0] == "dark"
+    assert window.problems == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_offers_its_executed_notebook_for_download(window: Visit, html: Path, chapter: str) -> None:
+    page = window.open(html / f"{chapter}.html")
+    links = [each.get_attribute("href") or "" for each in page.locator("a.btn-download-source-button").all()]
+    offered = [(html / chapter).parent / link for link in links if link.endswith(".ipynb")]
+    assert len(offered) == 1
+    assert nbformat.read(offered[0], as_version=4).cells != []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_cell_of_a_chapter_was_executed_in_order_without_an_error(html: Path, chapter: str) -> None:
+    notebook = nbformat.read(html.parent.parent / f"{chapter}.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert [each for each in outputs if each.output_type == "error" or each.get("name") == "stderr"] == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_shows_the_parameters_that_it_ran_with_and_no_path(html: Path, chapter: str) -> None:
+    notebook = nbformat.read(html.parent.parent / f"{chapter}.ipynb", as_version=4)
+    tagged = [cell.metadata.get("tags", []) for cell in notebook.cells]
+    assert sum("parameters" in tags for tags in tagged) == 1
+    assert not any("injected-parameters" in tags for tags in tagged)
+    assert str(ROOT) not in json.dumps(notebook)
+
+
+def test_the_front_page_shows_the_recorded_results(html: Path) -> None:
+    page = (html / "intro.html").read_text(encoding="utf-8")
+    for path in (ROOT / "results").glob("*-cifar10-short/seed0.json"):
+        error = json.loads(path.read_text(encoding="utf-8"))["epochs"][-1]["test_error"]
+        if len(list(path.parent.glob("seed*.json"))) == 1:
+            assert f"{error:.2f} (1 run)" in page
+
+
+def test_the_bibliography_lists_every_work_of_the_file_once(html: Path) -> None:
+    keys = re.findall(r"^@\w+\{(\w+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.MULTILINE)
+    page = (html / "bibliography.html").read_text(encoding="utf-8")
+    assert len(re.findall(r'<div class="citation"', page)) == len(set(keys)) == len(keys)
