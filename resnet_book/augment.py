@@ -23,24 +23,41 @@ def flip(images: Tensor, generator: torch.Generator, probability: float = 0.5) -
 
 def flip_where(images: Tensor, mirrored: Tensor) -> Tensor:
     """Mirror the images (N, C, H, W) where ``mirrored`` (N,), bool, is true."""
-    return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+    both = torch.cat([images, images.flip(-1)])  # (2 N, C, H, W)
+    each = torch.arange(len(images), device=images.device)
+    return both.index_select(0, each + len(images) * mirrored)  # moves whole images, not pixel by pixel
 
 
 def crop(images: Tensor, generator: torch.Generator, padding: int = 4, mode: PaddingMode = "zeros") -> Tensor:
     """Pad each side by ``padding`` pixels, then cut a window of the old size at a random place of each image.
 
-    Raises ValueError as ``pad`` does.
+    Images are square, (N, C, S, S). Raises ValueError if they are not, and as ``pad`` does.
     """
+    height, width = images.shape[-2:]
+    if height != width:
+        raise ValueError(f"images of {height} x {width} pixels: crop takes square ones; use pad and crop_at")
+    padded = pad(images, padding, mode)
     places = (2, len(images))
     top, left = torch.randint(0, 2 * padding + 1, places, generator=generator, device=images.device)
-    return crop_at(pad(images, padding, mode), top, left, images.shape[-1])
+    return crop_at(padded, top, left, width)
 
 
 def crop_at(images: Tensor, top: Tensor, left: Tensor, size: int = 32) -> Tensor:
-    """Cut a ``size`` x ``size`` window out of each image, its corner at row ``top``, column ``left`` (N,) int64."""
-    windows = images.unfold(2, size, 1).unfold(3, size, 1)  # a view: (N, C, H - size + 1, W - size + 1, size, size)
-    each = torch.arange(len(images), device=images.device)
-    return windows[each, :, top, left]  # (N, C, size, size)
+    """Cut a ``size`` x ``size`` window out of each image, its corner at row ``top``, column ``left`` (N,) int64.
+
+    In memory the rows of a plane follow each other, so from its first pixel to its last a window is one run of
+    numbers. Moving runs is much faster than moving pixels; what lies between the window's rows is then skipped.
+    Raises IndexError for a corner whose window would leave the image (on a GPU, torch reports it later).
+    """
+    count, channels, height, width = images.shape
+    pixel = torch.arange(height * width, device=images.device).view(height, width)  # place in its plane
+    corners = pixel[: height - size + 1, : width - size + 1][top, left]  # (N,)
+    planes = torch.arange(count * channels, device=images.device).view(count, channels) * (height * width)
+    starts = planes + corners[:, None]  # (N, C): place in the whole batch
+    length = (size - 1) * width + size
+    runs = images.flatten().unfold(0, length, 1)  # a view: the run of ``length`` pixels from every place
+    cut = runs.index_select(0, starts.flatten()).view(count, channels, length)
+    return cut.unfold(2, size, width)  # (N, C, size, size), a view: of each row's ``width`` pixels, the first ``size``
 
 
 def pad(images: Tensor, padding: int, mode: PaddingMode = "zeros") -> Tensor:
