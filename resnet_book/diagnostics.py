@@ -56,6 +56,23 @@ def layer_responses(network: nn.Module, images: Tensor, *, training: bool = Fals
     )
 
 
+def responses_of_weights(network: nn.Module) -> pd.DataFrame:
+    """What ``layer_responses`` gives with ``training=True`` on any images, from the batch norms' parameters alone.
+
+    A batch norm in training mode gives each channel the standard deviation |weight| and the mean bias, so that all
+    channels together have the variance mean(weight^2) + var(bias). A row a layer: layer, name, response.
+    """
+    layers = layers_3x3(network)
+    variances = [norm.weight.square().mean() + norm.bias.var(correction=0) for _, _, norm in layers]
+    return pd.DataFrame(
+        {
+            "layer": range(1, len(layers) + 1),
+            "name": [name for name, _, _ in layers],
+            "response": [variance.sqrt().item() for variance in variances],
+        }
+    )
+
+
 def weight_gradients(network: nn.Module, images: Tensor, labels: Tensor, *, training: bool = True) -> pd.DataFrame:
     """Euclidean norms of each 3x3 layer's weights and of the loss's gradient with respect to them.
 

@@ -78,6 +78,19 @@ def test_at_initialisation_batch_norm_makes_every_response_one_in_training_mode(
     assert responses.tolist() == pytest.approx([1.0] * 19, abs=0.01)
 
 
+def test_responses_of_weights_are_those_of_any_batch_in_training_mode(batch: tuple[Tensor, Tensor]) -> None:
+    network = make_network()
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for _, _, norm in diagnostics.layers_3x3(network):
+            norm.weight.normal_(generator=generator)
+            norm.bias.normal_(generator=generator)
+    found = diagnostics.responses_of_weights(network)
+    measured = diagnostics.layer_responses(network, batch[0], training=True)
+    assert found.name.tolist() == measured.name.tolist()
+    assert found.response.tolist() == pytest.approx(measured.response.tolist(), rel=0.01)
+
+
 def test_evaluation_mode_uses_the_running_statistics(batch: tuple[Tensor, Tensor]) -> None:
     network = make_network()
     with torch.no_grad():
