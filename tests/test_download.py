@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import io
+import re
 import tarfile
 import threading
 import time
@@ -331,6 +332,17 @@ def test_when_no_mirror_helps_the_error_names_all_of_them_and_nothing_is_left(
     assert files_in(root) == set()
 
 
+def test_a_server_that_sends_far_too_much_is_cut_short(
+    server: Server, body: bytes, root: Path, monkeypatch: pytest.MonkeyPatch
+):
+    expect(monkeypatch, body, server.add("mirror", Mirror(b"\x1f\x8b" + bytes(20_000_000))))
+    with pytest.raises(data.DataError, match="wrong checksum") as caught:
+        download.fetch("cifar10", root)
+    found = re.search(r"found ([\d,]+) with", str(caught.value))
+    assert found is not None
+    assert int(found[1].replace(",", "")) <= len(body) + download.CHUNK_BYTES
+
+
 def test_the_progress_bar_begins_where_the_part_ends(
     server: Server, body: bytes, root: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -437,6 +449,17 @@ def test_an_archive_that_ends_too_early_is_refused_and_nothing_unpacked(
     with pytest.raises(data.DataError, match=r"expected a tar\.gz archive, found"):
         download.fetch("cifar10", root)
     assert files_in(root) == {"small.tar.gz.part"}
+
+
+def test_what_a_killed_run_left_of_the_unpacking_is_cleared_away(
+    server: Server, body: bytes, root: Path, monkeypatch: pytest.MonkeyPatch
+):
+    expect(monkeypatch, body, server.add("mirror", Mirror(body)))
+    left = root / f"{LAYOUT.folder}.part"
+    left.mkdir(parents=True)
+    (left / "data_batch_1.bin").write_bytes(b"half")
+    download.fetch("cifar10", root)
+    assert_complete(root)
 
 
 # Disks that do not help
