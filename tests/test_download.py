@@ -567,11 +567,6 @@ def test_the_data_command_only_checks_when_told_so(
     assert not root.exists()
 
 
-def test_the_data_command_knows_the_datasets_that_can_be_fetched(capsys: pytest.CaptureFixture[str]):
-    assert main(["data", "cifar11"]) == 1
-    assert "'cifar11' cannot be fetched: choose from cifar10, cifar100" in capsys.readouterr().err
-
-
 def test_the_real_files_pass_the_check_of_the_data_command(cifar_root: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["data", "--check", "cifar10", "cifar100", "--data", str(cifar_root)]) == 0
     assert capsys.readouterr().out.count("checksums right") == 4
