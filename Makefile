@@ -52,7 +52,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	    "$$found" -m venv --clear $(VENV); fi
 	@bar=off; if [ -t 1 ]; then bar=on; fi; \
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar $$bar -r requirements.lock \
-	    | { grep -v '^Requirement already satisfied' || true; }
+	    | { grep -Ev '^(Requirement already satisfied|Ignoring )' || true; }
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
 	@touch $@
 

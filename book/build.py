@@ -16,6 +16,10 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import papermill
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
 
 ROOT = Path(__file__).parent.parent
 BOOK = ROOT / "book"
@@ -78,16 +82,17 @@ def execute(source: Path, target: Path, tier: str, data: str) -> None:
     for path in (prepared, failed):
         path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(read_source(source), prepared)
-    parameters = ["-p", "tier", tier, *(["-r", "data_root", os.path.abspath(data)] if data else [])]
-    progress = "--progress-bar" if sys.stderr.isatty() else "--no-progress-bar"
+    parameters = {"tier": tier, **({"data_root": os.path.abspath(data)} if data else {})}
     print(f"{source.stem}: executing at tier {tier}", flush=True)
     began = time.monotonic()
-    command = [sys.executable, "-m", "papermill", str(prepared), str(failed), *parameters, progress]
-    result = subprocess.run([*command, "--log-level", "ERROR"], cwd=ROOT, stdin=subprocess.DEVNULL)
-    if result.returncode:
-        raise BuildError(
-            f"{source.stem} failed; the traceback is above.\nThe notebook up to the failing cell is {failed.resolve()}."
+    try:
+        papermill.execute_notebook(
+            str(prepared), str(failed), parameters, cwd=str(ROOT), progress_bar=sys.stderr.isatty()
         )
+    except (PapermillExecutionError, DeadKernelError) as error:
+        raise BuildError(
+            f"{source.stem} failed.\n{error}\nThe notebook up to the failing cell is {failed.resolve()}."
+        ) from None
     notebook = nbformat.read(failed, as_version=4)
     part = target.with_suffix(".part")
     nbformat.write(fold_parameters(notebook), part)
@@ -155,7 +160,7 @@ def render(chapters: list[Path], tier: str) -> None:
 
 def read_source(source: Path) -> nbformat.NotebookNode:
     """A chapter's percent script as a notebook without outputs; cell ids follow from the cells' text."""
-    notebook = jupytext.read(source, as_version=4)
+    notebook = jupytext.read(source)
     seen: dict[str, int] = {}
     for cell in notebook.cells:
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
@@ -181,9 +186,6 @@ def sync(sources: list[Path], force: bool = False) -> None:
 
 
 def _execute_in_place(notebook: nbformat.NotebookNode, source: Path) -> None:
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
-
     resources = {"metadata": {"path": str(source.parent)}}
     try:
         NotebookClient(notebook, timeout=None, record_timing=False, resources=resources).execute()

@@ -37,7 +37,7 @@ def test_a_notebook_has_the_cells_and_tags_of_its_source(source: Path) -> None:
     def essence(notebook: NotebookNode) -> list[tuple]:
         return [(cell.cell_type, cell.source, dict(cell.metadata)) for cell in notebook.cells]
 
-    assert essence(committed(source)) == essence(jupytext.read(source, as_version=4)), "run `make sync`"
+    assert essence(committed(source)) == essence(jupytext.read(source)), "run `make sync`"
 
 
 def test_every_cell_was_executed_in_order(source: Path) -> None:
