@@ -1,0 +1,293 @@
+"""Augmentation: the pixels of torchvision, draws from the given generator alone, an own draw for each image."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as reference
+
+from resnet_book import augment, data
+from resnet_book.augment import PaddingMode
+
+DEVICES = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+MODES: list[PaddingMode] = ["zeros", "edge", "reflect"]
+TORCHVISION_MODES = {"zeros": "constant", "edge": "edge", "reflect": "reflect"}
+MEAN, STD = torch.tensor([125.3, 123.0, 113.9]), torch.tensor([63.0, 62.1, 66.7])
+
+
+def seeded(seed: int = 0, device: str = "cpu") -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed)
+
+
+def noise(count: int, size: int = 32, seed: int = 1) -> Tensor:
+    """Images (count, 3, size, size) uint8 in which no two windows look alike."""
+    return torch.randint(0, 256, (count, 3, size, size), generator=seeded(seed), dtype=torch.uint8)
+
+
+def random_crop(images: Tensor, generator: torch.Generator) -> Tensor:
+    return augment.crop(images, generator, padding=4, mode="zeros")
+
+
+def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    return augment.flip(images, generator)
+
+
+both_random = pytest.mark.parametrize("transform", [random_crop, random_flip], ids=["crop", "flip"])
+all_modes = pytest.mark.parametrize("mode", MODES)
+
+
+# --- The same pixels as torchvision -----------------------------------------------------------------------------------
+
+
+@all_modes
+@pytest.mark.parametrize("padding", [0, 1, 4, 31])
+def test_pad_equals_torchvision(mode: PaddingMode, padding: int) -> None:
+    images = noise(3)
+    expected = reference.pad(images, [padding], padding_mode=TORCHVISION_MODES[mode])
+    assert torch.equal(augment.pad(images, padding, mode), expected)
+
+
+@all_modes
+def test_crop_at_each_of_the_81_places_equals_torchvision(mode: PaddingMode) -> None:
+    images = noise(81)
+    padded = augment.pad(images, 4, mode)
+    top, left = torch.arange(81) // 9, torch.arange(81) % 9
+    expected = [
+        reference.crop(reference.pad(image, [4], padding_mode=TORCHVISION_MODES[mode]), row, column, 32, 32)
+        for image, row, column in zip(images, top.tolist(), left.tolist(), strict=True)
+    ]
+    assert torch.equal(augment.crop_at(padded, top, left), torch.stack(expected))
+
+
+def test_flip_where_equals_torchvision() -> None:
+    images = noise(8)
+    mirrored = torch.tensor([True, False, False, True, True, False, True, False])
+    expected = [
+        reference.horizontal_flip(image) if mirror else image for image, mirror in zip(images, mirrored, strict=True)
+    ]
+    assert torch.equal(augment.flip_where(images, mirrored), torch.stack(expected))
+
+
+def test_normalise_equals_torchvision() -> None:
+    images = noise(8)
+    scaled = reference.to_dtype(images, torch.float32, scale=True)
+    expected = reference.normalize(scaled, mean=(MEAN / 255).tolist(), std=(STD / 255).tolist())
+    torch.testing.assert_close(augment.normalise(images, MEAN, STD), expected, rtol=1e-5, atol=1e-5)
+
+
+def drawn_place(image: Tensor, cropped: Tensor, mode: PaddingMode) -> tuple[int, int, bool]:
+    """The only row, column and mirroring with which torchvision makes ``cropped`` out of ``image``."""
+    padded = reference.pad(image, [4], padding_mode=TORCHVISION_MODES[mode])
+    found = []
+    for row in range(9):
+        for column in range(9):
+            window = reference.crop(padded, row, column, 32, 32)
+            found += [(row, column, False)] if torch.equal(window, cropped) else []
+            found += [(row, column, True)] if torch.equal(reference.horizontal_flip(window), cropped) else []
+    assert len(found) == 1, f"{len(found)} of torchvision's 162 crops equal ours"
+    return found[0]
+
+
+@all_modes
+def test_random_crop_and_flip_make_what_torchvision_makes_for_the_draws_found(mode: PaddingMode) -> None:
+    images, generator = noise(12), seeded()
+    augmented = augment.flip(augment.crop(images, generator, 4, mode), generator)
+    normalised = augment.normalise(augmented, MEAN, STD)
+    for image, whole, floats in zip(images, augmented, normalised, strict=True):
+        row, column, mirror = drawn_place(image, whole, mode)
+        window = reference.crop(reference.pad(image, [4], padding_mode=TORCHVISION_MODES[mode]), row, column, 32, 32)
+        window = reference.horizontal_flip(window) if mirror else window
+        expected = reference.normalize(window / 255, mean=(MEAN / 255).tolist(), std=(STD / 255).tolist())
+        torch.testing.assert_close(floats, expected, rtol=1e-5, atol=1e-5)
+
+
+# --- Draws ------------------------------------------------------------------------------------------------------------
+
+
+@both_random
+def test_same_generator_state_gives_the_same_images(transform: Callable[..., Tensor]) -> None:
+    images = noise(32)
+    assert torch.equal(transform(images, seeded(3)), transform(images, seeded(3)))
+
+
+@both_random
+def test_another_seed_gives_other_images(transform: Callable[..., Tensor]) -> None:
+    images = noise(32)
+    assert not torch.equal(transform(images, seeded(3)), transform(images, seeded(4)))
+
+
+@both_random
+def test_a_second_call_draws_anew(transform: Callable[..., Tensor]) -> None:
+    images, generator = noise(32), seeded()
+    assert not torch.equal(transform(images, generator), transform(images, generator))
+
+
+@both_random
+def test_the_global_generator_is_neither_read_nor_moved(transform: Callable[..., Tensor]) -> None:
+    images = noise(32)
+    results = []
+    for global_seed in (1, 2):
+        with torch.random.fork_rng():
+            torch.manual_seed(global_seed)
+            before = torch.get_rng_state()
+            results.append(transform(images, seeded()))
+            assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(*results)
+
+
+@both_random
+def test_each_image_has_its_own_draw(transform: Callable[..., Tensor]) -> None:
+    copies = noise(1).expand(64, -1, -1, -1)
+    different = transform(copies, seeded()).unique(dim=0)
+    assert len(different) == 2 if transform is random_flip else len(different) > 20
+
+
+@both_random
+def test_a_batch_is_not_changed_in_place(transform: Callable[..., Tensor]) -> None:
+    images = noise(16)
+    before = images.clone()
+    result = transform(images, seeded())
+    result.zero_()
+    assert torch.equal(images, before)
+
+
+def test_all_81_places_are_reached_about_equally_often() -> None:
+    each = 200  # expected at every place
+    images = torch.zeros(81 * each, 1, 16, 16, dtype=torch.uint8)
+    images[:, :, 8, 8] = 1  # the mark moves from (8, 8) to (8 + 4 - top, 8 + 4 - left)
+    cropped = augment.crop(images, seeded(), padding=4)
+    marks = cropped.flatten(1).argmax(1)
+    top, left = 12 - marks // 16, 12 - marks % 16
+    counts = torch.bincount(top * 9 + left, minlength=81)
+    assert counts.shape == (81,)
+    assert counts.min() > 0
+    chi_squared = ((counts - each) ** 2 / each).sum()  # 80 degrees of freedom: mean 80, deviation 12.6
+    assert chi_squared < 80 + 4 * 12.6
+
+
+def test_rows_and_columns_are_drawn_independently() -> None:
+    images = torch.zeros(4_000, 1, 16, 16, dtype=torch.uint8)
+    images[:, :, 8, 8] = 1
+    marks = augment.crop(images, seeded()).flatten(1).argmax(1)
+    correlation = torch.corrcoef(torch.stack([marks // 16, marks % 16]).double())[0, 1]
+    assert abs(correlation) < 4 / 4_000**0.5
+
+
+def test_flip_and_crop_are_drawn_independently() -> None:
+    images = torch.zeros(4_000, 1, 16, 16, dtype=torch.uint8)
+    images[:, :, 8, 8], images[:, :, 8, 9] = 1, 2  # the order of 1 and 2 shows the flip, their row the crop
+    generator = seeded()
+    augmented = augment.flip(augment.crop(images, generator), generator).flatten(1)
+    ones, twos = (augmented == 1).int().argmax(1), (augmented == 2).int().argmax(1)
+    correlation = torch.corrcoef(torch.stack([ones // 16, (twos < ones).long()]).double())[0, 1]
+    assert abs(correlation) < 4 / 4_000**0.5
+
+
+def test_probability_0_mirrors_no_image() -> None:
+    images = noise(64)
+    assert torch.equal(augment.flip(images, seeded(), probability=0), images)
+
+
+def test_probability_1_mirrors_every_image() -> None:
+    images = noise(64)
+    assert torch.equal(augment.flip(images, seeded(), probability=1), images.flip(-1))
+
+
+@pytest.mark.parametrize("probability", [0.25, 0.5])
+def test_images_are_mirrored_with_the_probability_asked_for(probability: float) -> None:
+    images = torch.tensor([0, 1], dtype=torch.uint8).expand(10_000, 1, 1, 2)
+    mirrored = augment.flip(images, seeded(), probability)[:, 0, 0, 0].double().mean()
+    deviation = (probability * (1 - probability) / 10_000) ** 0.5
+    assert abs(mirrored - probability) < 4 * deviation
+
+
+# --- Shapes, types, devices -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@all_modes
+def test_crop_and_flip_keep_shape_dtype_and_device(mode: PaddingMode, dtype: torch.dtype, device: str) -> None:
+    images = noise(5).to(device, dtype)
+    generator = seeded(0, device)
+    result = augment.flip(augment.crop(images, generator, 4, mode), generator)
+    assert (result.shape, result.dtype, result.device) == (images.shape, dtype, images.device)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_given_draws_give_the_same_pixels_on_every_device(device: str) -> None:
+    images, top, left = noise(5), torch.tensor([0, 8, 3, 4, 1]), torch.tensor([8, 0, 4, 4, 7])
+    expected = augment.flip_where(augment.crop_at(augment.pad(images, 4), top, left), top > 2)
+    there = augment.crop_at(augment.pad(images.to(device), 4), top.to(device), left.to(device))
+    assert torch.equal(augment.flip_where(there, top.to(device) > 2).cpu(), expected)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_normalise_gives_contiguous_float32_on_the_batchs_device(device: str) -> None:
+    images = noise(5).to(device)
+    result = augment.normalise(images, MEAN.to(device), STD.to(device))
+    assert (result.shape, result.dtype, result.device) == (images.shape, torch.float32, images.device)
+    assert result.is_contiguous()
+
+
+def test_a_batch_that_is_a_view_is_cropped_like_its_copy() -> None:
+    view = noise(8, seed=2).permute(0, 1, 3, 2)[::2]  # neither contiguous nor in the usual order
+    assert torch.equal(random_crop(view, seeded()), random_crop(view.contiguous(), seeded()))
+
+
+# --- Errors -----------------------------------------------------------------------------------------------------------
+
+
+def test_unknown_padding_mode_is_an_error_that_names_the_modes() -> None:
+    with pytest.raises(ValueError, match=r"mode='mirror'.*zeros, edge, reflect"):
+        augment.crop(noise(2), seeded(), 4, "mirror")  # pyright: ignore[reportArgumentType]
+
+
+@all_modes
+def test_negative_padding_is_an_error(mode: PaddingMode) -> None:
+    with pytest.raises(ValueError, match=r"padding=-1: must be at least 0"):
+        augment.crop(noise(2), seeded(), -1, mode)
+
+
+def test_reflecting_more_than_the_image_holds_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"padding=32.*below 32 to reflect"):
+        augment.pad(noise(2), 32, "reflect")
+
+
+def test_a_crop_of_images_that_are_not_square_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"24 x 32 pixels"):
+        augment.crop(noise(2)[:, :, :24], seeded())
+
+
+@pytest.mark.parametrize(("top", "left"), [(9, 0), (0, 9)])
+def test_a_window_that_leaves_the_image_is_an_error(top: int, left: int) -> None:
+    padded = augment.pad(noise(1), 4)
+    with pytest.raises(IndexError):
+        augment.crop_at(padded, torch.tensor([top]), torch.tensor([left]))
+
+
+# --- Mean and standard deviation --------------------------------------------------------------------------------------
+
+
+def test_channel_mean_std_equals_torchs_in_float64() -> None:
+    images = noise(50)
+    images[:, 1] //= 2  # channels that differ
+    mean, std = augment.channel_mean_std(images)
+    wide = images.double()
+    torch.testing.assert_close(mean, wide.mean(dim=(0, 2, 3)).float(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(std, wide.std(dim=(0, 2, 3), correction=0).float(), rtol=1e-6, atol=0)
+
+
+def test_normalised_by_their_own_statistics_images_have_mean_0_and_deviation_1() -> None:
+    images = data.load("builtin", "test").images
+    channels = augment.normalise(images, *augment.channel_mean_std(images)).double().transpose(0, 1).flatten(1)
+    torch.testing.assert_close(channels.mean(1), torch.zeros(3).double(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(channels.std(1), torch.ones(3).double(), rtol=1e-5, atol=0)
+
+
+def test_channel_mean_std_of_cifar10_are_the_published_ones(cifar_root: Path) -> None:
+    mean, std = augment.channel_mean_std(data.load("cifar10", "train", cifar_root).images)
+    torch.testing.assert_close(mean, MEAN, rtol=0, atol=0.051)
+    torch.testing.assert_close(std, STD, rtol=0, atol=0.051)
