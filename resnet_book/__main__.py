@@ -1,16 +1,19 @@
 """The command line: ``python -m resnet_book`` or ``resnet-book``. Joins experiment, trainer and record.
 
-Exit status: 0 done; 1 something went wrong, and the message says what; 2 the command is not one; 130 interrupted.
-Modules that import torch are imported inside the commands, so that ``--help`` answers at once.
+Exit status: 0 done; 1 something went wrong, and the message says what; 2 the command is not one, or names something
+that does not exist; 130 interrupted. Results go to standard output, progress and messages to standard error. Modules
+that import torch are imported inside the functions, so that ``--help`` answers at once.
 """
 
 import argparse
+import re
 import sys
+import tempfile
 from pathlib import Path
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command; returns the exit status. Raises SystemExit, as argparse does, for --help and wrong usage."""
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
@@ -30,14 +33,18 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(command=list_experiments)
 
     data = commands.add_parser("data", help="fetch datasets, or check the files that are there")
-    data.add_argument("names", nargs="*", default=["cifar10"], metavar="DATASET", help="cifar10 (default), cifar100")
+    data.add_argument(
+        "names", nargs="*", type=_dataset, default=["cifar10"], metavar="DATASET", help="cifar10 (default), cifar100"
+    )
     data.add_argument("--check", action="store_true", help="only check the files; fetch nothing")
     data.set_defaults(command=fetch_data)
 
     run = commands.add_parser("run", help="train experiments and record what they measured")
-    run.add_argument("names", nargs="+", metavar="NAME", help="an experiment, as `list` names it")
-    run.add_argument("--seed", type=int, default=0, help="seed of initialisation, order and augmentation (default 0)")
-    run.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)")
+    run.add_argument("names", nargs="+", type=_experiment, metavar="NAME", help="an experiment, as `list` names it")
+    run.add_argument("--seed", type=_seed, default=0, help="seed of initialisation, order and augmentation (default 0)")
+    run.add_argument(
+        "--device", type=_device, default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)"
+    )
     run.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="default float32")
     run.add_argument("--compile", action="store_true", help="train through torch.compile")
     run.add_argument(
@@ -67,6 +74,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _experiment(text: str) -> str:
+    from resnet_book import experiments
+
+    try:
+        experiments.get(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _dataset(text: str) -> str:
+    from resnet_book import data
+
+    if text not in data.LAYOUTS:
+        raise argparse.ArgumentTypeError(f"dataset {text!r} cannot be fetched: choose from {', '.join(data.LAYOUTS)}")
+    return text
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"seed {text!r}: choose a whole number, 0 or above")
+    return int(text)
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"device {text!r}: choose auto, cpu, cuda, or one GPU of several as cuda:1")
+    return text
+
+
 def list_experiments(options: argparse.Namespace) -> int:
     """Print a line an experiment: name, recipe, recorded seeds."""
     from resnet_book import experiments, records
@@ -87,9 +124,6 @@ def fetch_data(options: argparse.Namespace) -> int:
     from resnet_book import data, download
 
     for name in options.names:
-        if name not in data.LAYOUTS:
-            raise ValueError(f"dataset {name!r} cannot be fetched: choose from {', '.join(data.LAYOUTS)}")
-    for name in options.names:
         if not options.check:
             download.fetch(name, options.data)
         for split in ("train", "test"):
@@ -109,12 +143,14 @@ def run_experiments(options: argparse.Namespace) -> int:
     chosen = {name: experiments.get(name) for name in options.names}
     for name in chosen:
         path = records.path_of(options.results, name, options.seed)
-        if path.exists():
-            raise records.RecordError(f"{path} exists, and a record is never overwritten. Move it away to run again.")
+        records.refuse_to_overwrite(path)
+        _require_writable(path.parent)
     auto = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(auto if options.device == "auto" else options.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"--device {options.device}: torch sees no GPU on this machine; use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"--device {options.device}: torch sees {torch.cuda.device_count()} GPUs here. Use --device cpu, or another"
+        )
 
     for name, experiment in chosen.items():
         print(f"{name}, seed {options.seed}, on {device}")
@@ -142,10 +178,19 @@ def run_experiments(options: argparse.Namespace) -> int:
         record = records.make_record(
             name, options.seed, (train_images, test_images), network, environment, started, history
         )
-        path = records.save_record(record, options.results)
-        records.save_weights(network, path.with_suffix(".safetensors"))
+        path = records.path_of(options.results, name, options.seed)
+        records.refuse_to_overwrite(path)
+        records.save_weights(network, path.with_suffix(".safetensors"))  # first: the record says that the run is done
+        records.save_record(record, options.results)
         print(f"{path}: test error {record.test_error:.2f} % after {history.seconds:.0f} s")
     return 0
+
+
+def _require_writable(folder: Path) -> None:
+    """Make ``folder`` and try to write there, so that it fails before the training and not after it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def show_table(options: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ leaves either the old checkpoint or the new. Loading executes nothing that the f
 """
 
 import os
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,14 +38,25 @@ def save(state: dict[str, Any], path: Path) -> None:
 def load(path: Path) -> dict[str, Any] | None:
     """Read a checkpoint, or None where there is none. Tensors come back on the CPU.
 
-    Raises CheckpointError for a damaged file, or one that holds anything but tensors and plain values.
+    Raises CheckpointError for a file that cannot be read, is damaged, or holds anything but tensors and plain values.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+    except OSError as error:
         raise CheckpointError(
-            f"{path} is not a checkpoint that can be trusted (damaged, or holding more than tensors and plain values). "
-            f"Delete it to train from the start."
+            f"{path} cannot be read ({error.strerror}). Delete it to train from the start."
         ) from error
+    except Exception as error:  # a damaged pickle raises whatever its bytes happen to mean
+        raise CheckpointError(_distrust(path)) from error
+    if not isinstance(state, dict):
+        raise CheckpointError(_distrust(path))
+    return state
+
+
+def _distrust(path: Path) -> str:
+    return (
+        f"{path} is not a checkpoint that can be trusted (damaged, or holding more than tensors and plain values). "
+        f"Delete it to train from the start."
+    )

@@ -9,15 +9,20 @@ from difflib import get_close_matches
 
 from resnet_book.recipe import Recipe
 
-EPOCH = 50_000 // 128  # iterations of a pass over CIFAR's training images at batch 128
+
+def wide(batch_size: int) -> Recipe:
+    """mbsariyildiz/resnet-pytorch: 300 epochs of CIFAR's training images, learning rate divided by 10 every 100."""
+    epoch = 50_000 // batch_size  # iterations
+    drops = (100 * epoch, 200 * epoch)
+    return Recipe(iterations=300 * epoch, drops=drops, batch_size=batch_size, weight_decay=5e-4)
+
 
 PAPER = Recipe()  # He et al. 2015, section 4.2
 # The same schedule, thirty-two times shorter, for machines without a GPU.
 SHORT = replace(PAPER, iterations=2_000, drops=(1_000, 1_500))
 # techxzen/pytorch-residual-networks: as the paper, but for batch, padding, and a mean that alone is subtracted.
 EDGE = replace(PAPER, batch_size=100, padding_mode="edge", mean=(125.0, 123.0, 114.0), std=(1.0, 1.0, 1.0))
-# mbsariyildiz/resnet-pytorch: 300 epochs, learning rate divided by 10 every 100.
-WIDE = replace(PAPER, iterations=300 * EPOCH, drops=(100 * EPOCH, 200 * EPOCH), weight_decay=5e-4)
+WIDE = wide(batch_size=128)
 # For the built-in images: under a minute on two cores.
 SMOKE = replace(PAPER, iterations=150, drops=(100, 130))
 
@@ -57,12 +62,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         for model in WIDE_NETWORKS
     },
     **{
-        f"{model}-{dataset}": Experiment(
-            model,
-            dataset,
-            "wide",
-            replace(WIDE, batch_size=64, iterations=2 * WIDE.iterations, drops=tuple(2 * drop for drop in WIDE.drops)),
-        )
+        f"{model}-{dataset}": Experiment(model, dataset, "wide", wide(batch_size=64))
         for dataset in ("cifar10", "cifar100")
         for model in BOTTLENECKS
     },

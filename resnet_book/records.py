@@ -5,6 +5,7 @@ never half-written. Weights, where they are kept, lie beside it as ``seed<k>.saf
 """
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
@@ -79,7 +81,7 @@ def make_record(
         dataset={"name": setting.dataset, **splits},
         model={**model, "parameters": count_parameters(network)},
         recipe_name=setting.recipe_name,
-        recipe=asdict(setting.recipe),
+        recipe=_as_read(asdict(setting.recipe)),
         environment=environment,
         started=started,
         seconds=history.seconds,
@@ -105,22 +107,29 @@ def path_of(results: Path, experiment: str, seed: int) -> Path:
 def save_record(record: Record, results: Path) -> Path:
     """Write ``record`` under ``results`` and return its path. Raises RecordError if there is one already."""
     path = path_of(results, record.experiment, record.seed)
+    refuse_to_overwrite(path)
     whole = path.with_suffix(f".{os.getpid()}.tmp")
-    text = json.dumps(asdict(record), indent=1) + "\n"
+    text = json.dumps(asdict(record), indent=1, allow_nan=False) + "\n"
     write_atomically(whole, lambda file: file.write(text.encode()))
     try:
-        os.link(whole, path)  # fails if the record exists, where a rename would overwrite it
+        os.link(whole, path)  # fails if another process was faster, where a rename would overwrite its record
     except FileExistsError:
-        raise RecordError(f"{path} exists, and a record is never overwritten. Move it away to run again.") from None
+        refuse_to_overwrite(path)
     finally:
         whole.unlink()
     return path
 
 
+def refuse_to_overwrite(path: Path) -> None:
+    """Raise RecordError if there is something at ``path``."""
+    if path.exists():
+        raise RecordError(f"{path} exists, and a record is never overwritten. Move it away to run again.")
+
+
 def load_record(path: Path) -> Record:
     """Read one record. Raises RecordError for a file that is damaged or of another schema."""
     try:
-        fields = json.loads(path.read_text())
+        fields = json.loads(path.read_text(encoding="utf-8"))
         version = fields["schema_version"]
         if version != SCHEMA_VERSION:
             raise RecordError(f"{path} has schema version {version}, this code reads {SCHEMA_VERSION}.")
@@ -131,16 +140,33 @@ def load_record(path: Path) -> Record:
 
 
 def load_all(results: Path) -> list[Record]:
-    """All records under ``results``, by experiment, then seed. A missing folder holds none."""
-    paths = sorted(results.glob("*/seed*.json"), key=lambda path: (path.parent.name, int(path.stem[4:])))
-    return [load_record(path) for path in paths]
+    """All records under ``results``, by experiment, then seed. A missing folder holds none.
+
+    Raises RecordError for a record that is damaged, or that lies where another one belongs.
+    """
+    records = []
+    for path in results.glob("*/seed*.json"):
+        record = load_record(path)
+        if path != path_of(results, record.experiment, record.seed):
+            raise RecordError(f"{path} holds {record.experiment}, seed {record.seed}: move it to where that belongs.")
+        records.append(record)
+    return sorted(records, key=lambda record: (record.experiment, record.seed))
 
 
 def check(record: Record) -> list[str]:
     """What is wrong with a record, in words; an empty list if nothing is."""
     problems = []
+    setting = experiments.EXPERIMENTS.get(record.experiment)
+    if setting is None:
+        problems.append(f"its experiment {record.experiment!r} does not exist")
+    else:
+        recorded = (record.model["name"], record.model["shortcut"], record.dataset["name"], record.recipe_name)
+        if recorded != (setting.model, setting.shortcut, setting.dataset, setting.recipe_name):
+            problems.append(f"it was run with {recorded}, which is not what {record.experiment} is")
+        if record.recipe != _as_read(asdict(setting.recipe)):
+            problems.append(f"its recipe is not the recipe of {record.experiment}")
     if not record.epochs:
-        return ["it has no epochs"]
+        return [*problems, "it has no epochs"]
     iterations = [epoch.iteration for epoch in record.epochs]
     if iterations != sorted(set(iterations)):
         problems.append("its epochs are not in order")
@@ -149,6 +175,9 @@ def check(record: Record) -> list[str]:
     errors = [error for epoch in record.epochs for error in (epoch.train_error, epoch.test_error)]
     if not all(0 <= error <= 100 for error in errors):
         problems.append("an error is not between 0 and 100 %")
+    losses = [loss for epoch in record.epochs for loss in (epoch.train_loss, epoch.test_loss)]
+    if not all(0 <= loss < math.inf for loss in losses):
+        problems.append("a loss is negative or not finite")
     return problems
 
 
@@ -159,13 +188,16 @@ def save_weights(network: nn.Module, path: Path) -> None:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Parameters and buffers from a file of ``save_weights``, on the CPU. Raises RecordError if there is none."""
+    """Parameters and buffers from a file of ``save_weights``, on the CPU.
+
+    Raises RecordError if there is none, or if it is damaged.
+    """
     try:
         return load_file(path)
-    except OSError as error:
-        raise RecordError(
-            f"{path} cannot be read ({error}): this run's weights were not kept. Run it again."
-        ) from error
+    except FileNotFoundError:
+        raise RecordError(f"{path} does not exist: this run's weights were not kept. Run it again.") from None
+    except (OSError, SafetensorError) as error:
+        raise RecordError(f"{path} cannot be read ({error}). Restore it, or run the experiment again.") from error
 
 
 def load_trained(experiment: str, seed: int = 0, results: Path | None = None) -> tuple[Network, Record]:
@@ -176,14 +208,19 @@ def load_trained(experiment: str, seed: int = 0, results: Path | None = None) ->
     path = path_of(results or find_results(), experiment, seed)
     record = load_record(path)
     options = {} if record.model["shortcut"] is None else {"shortcut": record.model["shortcut"]}
-    network = MODELS[record.model["name"]](num_classes=record.model["num_classes"], **options)
+    unused = torch.Generator()  # for weights that are replaced at once: the global generator stays as it was
+    network = MODELS[record.model["name"]](num_classes=record.model["num_classes"], generator=unused, **options)
     network.load_state_dict(load_weights(path.with_suffix(".safetensors")))
     return network.eval(), record
 
 
 def environment(device: torch.device, precision: str, compiled: bool) -> dict[str, Any]:
-    """The machine, the versions and the commit that a run is about to use."""
+    """The machine, the versions and the commit that a run is about to use.
+
+    ``dirty`` says whether the package differs from the commit. Both are None where the package is not in a checkout.
+    """
     on_gpu = device.type == "cuda"
+    tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
     return {
         "device": torch.cuda.get_device_name(device) if on_gpu else f"{_cpu_name()}, {torch.get_num_threads()} threads",
         "precision": precision,
@@ -191,8 +228,8 @@ def environment(device: torch.device, precision: str, compiled: bool) -> dict[st
         "torch": torch.__version__,
         "cuda": torch.version.cuda if on_gpu else None,
         "python": platform.python_version(),
-        "commit": _git("rev-parse", "HEAD"),
-        "dirty": None if (status := _git("status", "--porcelain")) is None else bool(status),
+        "commit": _git("rev-parse", "HEAD") if tracked else None,
+        "dirty": bool(_git("status", "--porcelain", ".")) if tracked else None,
     }
 
 
@@ -205,8 +242,13 @@ def _cpu_name() -> str:
     return names[0] if names else platform.machine()
 
 
+def _as_read(fields: dict[str, Any]) -> dict[str, Any]:
+    """``fields`` as they come back from a JSON file, where tuples are lists."""
+    return json.loads(json.dumps(fields))
+
+
 def _git(*arguments: str) -> str | None:
-    """Output of a git command in this package's checkout; None where there is none."""
+    """Output of a git command in this package's folder; None where it fails, or where there is no git."""
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

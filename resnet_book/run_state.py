@@ -5,6 +5,8 @@ one pass over the shuffled training images, whose last images, too few for a bat
 Every random draw follows from the seed and the epoch, so a run that was stopped goes on exactly where it was.
 """
 
+import hashlib
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -24,11 +26,15 @@ NEVER = 2**62  # an iteration that no run reaches
 
 
 class DivergedError(RuntimeError):
-    """The loss stopped being finite; the message says at which iteration."""
+    """The loss or the weights stopped being finite; the message says at which iteration."""
 
 
 class RunState:
-    """A run between two steps: all that ``train.fit`` must keep, and how to save and restore it."""
+    """A run between two steps: all that ``train.fit`` must keep, and how to save and restore it.
+
+    ``setting`` names whatever else the numbers depend on: a checkpoint is taken up by the same run only, which is one
+    with the same network, training images, recipe, seed, kind of device and ``setting``.
+    """
 
     def __init__(
         self,
@@ -38,8 +44,9 @@ class RunState:
         seed: int,
         device: torch.device,
         checkpoint: Path | None,
+        setting: dict[str, str | bool],
     ) -> None:
-        self.network = network.to(device, memory_format=torch.channels_last)
+        self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe, self.seed, self.device, self.checkpoint = recipe, seed, device, checkpoint
         self.images, self.labels = train.images.to(device), train.labels.to(device)
         self.optimizer = torch.optim.SGD(
@@ -56,13 +63,22 @@ class RunState:
         self.wrong = torch.zeros((), device=device, dtype=torch.int64)
         self.first_bad = torch.full((), NEVER, device=device, dtype=torch.int64)
         self.clock = self.last_save = time.monotonic()
-        # Which run this is: a checkpoint of any other is refused.
-        self.identity = {"recipe": repr(recipe), "seed": seed, "train": train.sha256}
+        self.identity: dict[str, str | int] = {
+            "network": hashlib.sha256(repr(network).encode()).hexdigest(),  # twins have the same names of parameters
+            "train": train.sha256,
+            "recipe": repr(recipe),
+            "seed": seed,
+            "device": device.type,  # kinds of devices draw different numbers from the same seed
+            **setting,
+        }
         self.resume_generator: Tensor | None = None
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         self._restore()
 
     @property
     def iterations_per_epoch(self) -> int:
+        """Steps of a whole epoch."""
         return len(self.images) // self.recipe.batch_size
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -84,7 +100,13 @@ class RunState:
         images = augment.flip(images, self.generator, self.recipe.flip_probability)
         return augment.normalise(images, self.mean, self.std)
 
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run, of which the last may be cut short."""
+        return math.ceil(self.recipe.iterations / self.iterations_per_epoch)
+
     def set_learning_rate(self, learning_rate: float) -> None:
+        """Let the next step use ``learning_rate``."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
 
@@ -96,17 +118,24 @@ class RunState:
         self.first_bad = torch.where(loss.isfinite(), self.first_bad, torch.minimum(self.first_bad, now))
 
     def check_finite(self) -> None:
-        first_bad = int(self.first_bad)
-        if first_bad < NEVER:
-            rate = self.recipe.learning_rate_at(first_bad)
-            epoch = first_bad // self.iterations_per_epoch + 1
-            raise DivergedError(
-                f"the loss was not finite at iteration {first_bad:,} (epoch {epoch}, learning rate {rate:g}, "
-                f"seed {self.seed}). Lower the learning rate, warm up longer, or use another "
-                f"precision."
-            )
+        """Raise DivergedError if a loss was not finite, or if the weights are not. Waits for the device."""
+        if (first_bad := int(self.first_bad)) < NEVER:
+            raise self.diverged("loss", first_bad)
+        tensors = [tensor for tensor in self.network.state_dict().values() if tensor.is_floating_point()]
+        if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all():
+            raise self.diverged("network", self.iteration - 1)
+
+    def diverged(self, what: str, iteration: int) -> DivergedError:
+        """The error that says of ``what`` that it was not finite, and where."""
+        rate = self.recipe.learning_rate_at(iteration)
+        epoch = iteration // self.iterations_per_epoch + 1
+        return DivergedError(
+            f"the {what} was not finite at iteration {iteration:,} (epoch {epoch}, learning rate {rate:g}, "
+            f"seed {self.seed}). Lower the learning rate, warm up longer, or use another precision."
+        )
 
     def start_clock(self) -> None:
+        """Start to count seconds from now."""
         self.clock = time.monotonic()
 
     def stop_clock(self) -> None:
@@ -117,6 +146,9 @@ class RunState:
         self.clock = now
 
     def finish_epoch(self, test_loss: float, test_error: float) -> Epoch:
+        """Add the epoch's row to the history, and begin to measure anew. Raises DivergedError if the test loss did."""
+        if not math.isfinite(test_loss):
+            raise self.diverged("test loss", self.iteration - 1)
         now = time.monotonic()
         self.history.seconds += now - self.clock
         self.clock = now
@@ -139,13 +171,20 @@ class RunState:
         return epoch
 
     def save_if_due(self) -> None:
+        """Save in the midst of training, if the last time was long enough ago."""
         if self.checkpoint and time.monotonic() - self.last_save > CHECKPOINT_SECONDS:
-            self.check_finite()
-            self.stop_clock()
-            self.save()
-            self.start_clock()
+            self.save_under_way()
+
+    def save_under_way(self) -> None:
+        """Save in the midst of training; the seconds that saving takes are not counted."""
+        self.check_finite()
+        self.stop_clock()
+        self.save()
+        self.start_clock()
 
     def save(self) -> None:
+        """Write the checkpoint, if one is wanted. Raises DivergedError rather than save what is not finite."""
+        self.check_finite()
         if self.checkpoint is None:
             return
         state = {
@@ -165,10 +204,14 @@ class RunState:
         state = checkpoints.load(self.checkpoint) if self.checkpoint else None
         if state is None:
             return
-        if state.get("identity") != self.identity:
+        found = state.get("identity")
+        if not isinstance(found, dict):
+            raise checkpoints.CheckpointError(f"{self.checkpoint} does not say which run it belongs to. Delete it.")
+        if found != self.identity:
+            names = [name for name in self.identity if found.get(name) != self.identity[name]]
+            differences = "; ".join(f"{name} {found.get(name)}, not {self.identity[name]}" for name in names)
             raise checkpoints.CheckpointError(
-                f"{self.checkpoint} belongs to another run: it has {state.get('identity')}, this one is "
-                f"{self.identity}. Delete it, or name another file."
+                f"{self.checkpoint} belongs to another run ({differences}). Delete it, or name another file."
             )
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,9 @@ from resnet_book.data import ImageSet
 from resnet_book.history import Epoch, History
 from resnet_book.recipe import Recipe
 from resnet_book.run_state import DivergedError, RunState
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 __all__ = ["DivergedError", "Epoch", "History", "Recipe", "evaluate", "fit"]
 
@@ -39,24 +43,21 @@ def evaluate(
 ) -> tuple[float, float]:
     """Mean cross-entropy (nats) and error (%) over all images once, in evaluation mode, without gradients.
 
-    The network is left in the mode (training or evaluation) in which it came.
+    ``mean`` and ``std`` normalise the images, 0 to 255 for each channel, as in ``History``. The network is left in the
+    mode (training or evaluation) in which it came. Raises ValueError for a precision that is not one of the two.
     """
     device = torch.device(device)
-    was_training = isinstance(network, nn.Module) and network.training
-    if isinstance(network, nn.Module):
-        network.eval()
+    autocast = _autocast(device, precision)
     loss_sum = torch.zeros((), device=device, dtype=torch.float64)
     wrong = torch.zeros((), device=device, dtype=torch.int64)
     mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
-    with torch.inference_mode(), _autocast(device, precision):
+    with torch.inference_mode(), autocast, _evaluation_mode(network):
         for begin in range(0, len(images), batch_size):
             batch = images.images[begin : begin + batch_size].to(device)
             labels = images.labels[begin : begin + batch_size].to(device)
             scores = network(augment.normalise(batch, mean_tensor, std_tensor))
             loss_sum += F.cross_entropy(scores.float(), labels, reduction="sum")
             wrong += (scores.argmax(dim=1) != labels).sum()
-    if was_training:
-        network.train()  # type: ignore[union-attr]
     return loss_sum.item() / len(images), 100 * wrong.item() / len(images)
 
 
@@ -83,15 +84,14 @@ def fit(
     Raises ValueError for a precision that is not one of the two, or a batch larger than the training set;
     DivergedError when the loss is not finite; CheckpointError for a checkpoint that is damaged or of another run.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision={precision!r}: choose one of {', '.join(PRECISIONS)}")
+    device = torch.device(device)
+    autocast = _autocast(device, precision)
     if recipe.batch_size > len(train):
         raise ValueError(f"batch_size={recipe.batch_size}: larger than the training set ({len(train)} images)")
-    device = torch.device(device)
-    run = RunState(network, train, recipe, seed, device, checkpoint)
+    setting = {"test": test.sha256, "precision": precision, "compiled": compiled}
+    run = RunState(network, train, recipe, seed, device, checkpoint, setting)
     forward = torch.compile(network) if compiled else network
-    autocast = _autocast(device, precision)
-    log = _open_log(log_dir, run.iteration) if log_dir else nullcontext()
+    log = _open_log(log_dir, run.history.epochs) if log_dir else nullcontext()
     bar = tqdm(
         total=recipe.iterations * recipe.batch_size,
         initial=run.iteration * recipe.batch_size,
@@ -114,11 +114,11 @@ def fit(
     with log as writer, bar, _interrupts() as interrupted:
         while run.iteration < recipe.iterations:
             network.train()
-            bar.set_description(f"epoch {len(run.history.epochs) + 1}", refresh=False)
+            bar.set_description(f"epoch {len(run.history.epochs) + 1} of {run.epochs}", refresh=False)
             run.start_clock()
             for images, labels in run.batches():
                 if interrupted:
-                    run.save()
+                    run.save_under_way()
                     raise KeyboardInterrupt
                 run.save_if_due()
                 run.set_learning_rate(recipe.learning_rate_at(run.iteration))
@@ -134,8 +134,22 @@ def fit(
             )
             if writer:
                 _log(writer, epoch)
-    run.save()
+        run.save()
+        if interrupted:
+            raise KeyboardInterrupt
     return run.history
+
+
+@contextmanager
+def _evaluation_mode(network: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    was_training = isinstance(network, nn.Module) and network.training
+    if isinstance(network, nn.Module):
+        network.eval()
+    try:
+        yield
+    finally:
+        if isinstance(network, nn.Module):
+            network.train(was_training)
 
 
 @contextmanager
@@ -159,17 +173,23 @@ def _interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _autocast(device: torch.device, precision: str):
+def _autocast(device: torch.device, precision: str) -> torch.autocast:
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r}: choose one of {', '.join(PRECISIONS)}")
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def _open_log(log_dir: Path, iteration: int):
+def _open_log(log_dir: Path, epochs: list[Epoch]) -> "SummaryWriter":
+    """Logs that hold ``epochs``, whatever an earlier part of the run, perhaps killed, left in the folder."""
     from torch.utils.tensorboard import SummaryWriter  # slow to import, and rarely wanted
 
-    return SummaryWriter(log_dir, purge_step=iteration)
+    writer = SummaryWriter(log_dir, purge_step=0)
+    for epoch in epochs:
+        _log(writer, epoch)
+    return writer
 
 
-def _log(writer, epoch: Epoch) -> None:
+def _log(writer: "SummaryWriter", epoch: Epoch) -> None:
     for name, value in asdict(epoch).items():
         if name != "iteration":
             writer.add_scalar(name, value, epoch.iteration)

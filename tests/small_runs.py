@@ -1,0 +1,68 @@
+"""What the tests of training share: a tiny network, a few built-in images, a recipe of moments.
+
+As a script it is the command line with one experiment more, ``tiny-builtin-smoke``, saved at every step, so that a test
+can kill it anywhere: ``python small_runs.py run tiny-builtin-smoke --results DIR --runs DIR``.
+"""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from resnet_book import data, experiments, models, run_state, train
+from resnet_book.__main__ import main
+from resnet_book.experiments import Experiment
+from resnet_book.history import History
+from resnet_book.models import Network
+from resnet_book.recipe import Recipe
+
+TINY = partial(Network, (4, 8), (1, 1), shortcut="subsample")
+TRAIN = data.load("builtin", "train").subset(256)
+TEST = data.load("builtin", "test").subset(70)
+RECIPE = Recipe(iterations=20, batch_size=32, drops=(12, 16))  # two epochs of eight iterations, and a half
+NAME = "tiny-builtin-smoke"
+LONGER = Recipe(iterations=200, batch_size=32, drops=(100, 150))
+
+
+def tiny(seed: int = 0, shortcut: str | None = "subsample") -> Network:
+    """A network of six layers and some thousand parameters."""
+    return TINY(shortcut=shortcut, generator=torch.Generator().manual_seed(seed))
+
+
+def fit(network: nn.Module, *, recipe: Recipe = RECIPE, seed: int = 0, checkpoint: Path | None = None) -> History:
+    """``train.fit`` on the few images, in silence."""
+    return train.fit(network, TRAIN, TEST, recipe, seed=seed, checkpoint=checkpoint, progress=False)
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks agree in every bit of every parameter and buffer."""
+    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+    return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
+
+
+def add_tiny_experiment(patch: pytest.MonkeyPatch, recipe: Recipe = RECIPE) -> None:
+    """Make ``NAME`` an experiment that the command line can run in a second."""
+    patch.setitem(models.MODELS, "tiny", TINY)
+    patch.setitem(experiments.EXPERIMENTS, NAME, Experiment("tiny", "builtin", "smoke", recipe))
+    patch.setattr(data, "load", lambda name, split, root=None: {"train": TRAIN, "test": TEST}[split])
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: for networks this small, a second one only waits, long on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+if __name__ == "__main__":
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        add_tiny_experiment(monkeypatch, LONGER)
+        monkeypatch.setattr(run_state, "CHECKPOINT_SECONDS", 0)
+        torch.set_num_threads(1)
+        sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,321 @@
+"""The trainer does what the recipe says, measures what it says it measures, and disturbs nothing else."""
+
+import os
+import random
+import re
+import shutil
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from small_runs import RECIPE, TEST, TRAIN, fit, one_thread, same_weights, tiny  # noqa: F401 (a fixture)
+from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from resnet_book import augment, data, experiments, models, train
+from resnet_book.data import ImageSet
+from resnet_book.recipe import Recipe
+from resnet_book.run_state import RunState, epoch_seed
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+# --- The recipe -----------------------------------------------------------------------------------------------------
+
+SCHEDULES = {
+    "resnet20-cifar10": [(0, 0.1), (31_999, 0.1), (32_000, 0.01), (47_999, 0.01), (48_000, 0.001), (63_999, 0.001)],
+    "resnet20-cifar10-short": [(0, 0.1), (999, 0.1), (1_000, 0.01), (1_499, 0.01), (1_500, 0.001), (1_999, 0.001)],
+    "resnet110-cifar10": [(0, 0.01), (399, 0.01), (400, 0.1), (31_999, 0.1), (32_000, 0.01), (48_000, 0.001)],
+    "plain110-cifar10-short": [(0, 0.01), (11, 0.01), (12, 0.1), (999, 0.1), (1_000, 0.01), (1_500, 0.001)],
+    "resnet18-cifar100": [(0, 0.1), (38_999, 0.1), (39_000, 0.01), (77_999, 0.01), (78_000, 0.001)],
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_learning_rate_steps_at_exactly_the_iterations_of_the_recipe(name: str) -> None:
+    recipe = experiments.get(name).recipe
+    assert [(i, recipe.learning_rate_at(i)) for i, _ in SCHEDULES[name]] == [
+        (i, pytest.approx(rate)) for i, rate in SCHEDULES[name]
+    ]
+
+
+def test_the_optimizer_uses_the_learning_rate_of_the_recipe_at_every_step() -> None:
+    used = []
+    handle = register_optimizer_step_pre_hook(lambda optimizer, *_: used.append(optimizer.param_groups[0]["lr"]))
+    try:
+        fit(tiny(), recipe=replace(RECIPE, warmup_iterations=3))
+    finally:
+        handle.remove()
+    assert used == pytest.approx([0.01] * 3 + [0.1] * 9 + [0.01] * 4 + [0.001] * 4)
+
+
+def test_the_optimizer_has_the_momentum_and_the_weight_decay_of_the_recipe() -> None:
+    used = []
+    handle = register_optimizer_step_pre_hook(lambda optimizer, *_: used.append(optimizer.param_groups))
+    try:
+        network = tiny()
+        fit(network, recipe=replace(RECIPE, iterations=1, momentum=0.8, weight_decay=0.003))
+    finally:
+        handle.remove()
+    assert [(len(groups), groups[0]["momentum"], groups[0]["weight_decay"]) for groups in used] == [(1, 0.8, 0.003)]
+    assert len(used[0][0]["params"]) == len(list(network.parameters()))
+
+
+def test_one_step_is_stochastic_gradient_descent_on_the_augmented_batch() -> None:
+    network, recipe = tiny(), replace(RECIPE, iterations=1)
+    by_hand = tiny().train()
+    generator = torch.Generator().manual_seed(epoch_seed(0, 0))
+    batch = torch.randperm(len(TRAIN), generator=generator)[: recipe.batch_size]
+    images = augment.flip(augment.crop(TRAIN.images[batch], generator), generator)
+    mean, std = augment.channel_mean_std(TRAIN.images)
+    loss = F.cross_entropy(by_hand(augment.normalise(images, mean, std)), TRAIN.labels[batch])
+    loss.backward()
+    history = fit(network, recipe=recipe)
+    assert history.epochs[0].train_loss == pytest.approx(loss.item(), rel=1e-5)
+    for trained, parameter in zip(network.parameters(), by_hand.parameters(), strict=True):
+        assert parameter.grad is not None
+        step = recipe.learning_rate * (parameter.grad + recipe.weight_decay * parameter)
+        torch.testing.assert_close(trained, parameter - step, rtol=1e-4, atol=1e-6)
+
+
+def test_an_epoch_shows_each_image_once_at_most_and_the_next_one_shuffles_anew() -> None:
+    count = 100  # three batches of 32; four images sit out
+    numbered = ImageSet("numbers", "train", TRAIN.images[:count], torch.arange(count), tuple(map(str, range(count))))
+    run = RunState(tiny(), numbered, RECIPE, 0, torch.device("cpu"), None, {})
+    first = torch.cat([labels for _, labels in run.batches()])
+    run.iteration = run.iterations_per_epoch
+    second = torch.cat([labels for _, labels in run.batches()])
+    assert len(first) == len(first.unique()) == len(second.unique()) == 96
+    assert not torch.equal(first, second)
+
+
+def test_a_batch_larger_than_the_training_set_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"batch_size=512.*256 images"):
+        fit(tiny(), recipe=replace(RECIPE, batch_size=512))
+
+
+# --- What fit leaves ------------------------------------------------------------------------------------------------
+
+
+def test_the_loss_falls() -> None:
+    epochs = fit(tiny(), recipe=replace(RECIPE, iterations=120, drops=(100,))).epochs
+    assert epochs[-1].train_loss < 0.9 * epochs[0].train_loss
+
+
+def test_resnet20_learns_the_builtin_images(record_property: Callable[[str, object], None]) -> None:
+    torch.set_num_threads(os.cpu_count() or 1)
+    network = models.MODELS["resnet20"](generator=torch.Generator().manual_seed(0))
+    history = train.fit(
+        network, data.load("builtin", "train"), data.load("builtin", "test"), experiments.SMOKE, progress=False
+    )
+    record_property("seconds", history.seconds)
+    assert history.epochs[-1].test_error < 40
+
+
+def test_the_history_has_a_row_an_epoch_and_one_for_the_last_part_of_one() -> None:
+    epochs = fit(tiny()).epochs
+    assert [(epoch.iteration, epoch.learning_rate) for epoch in epochs] == [
+        (8, pytest.approx(0.1)),
+        (16, pytest.approx(0.01)),
+        (20, pytest.approx(0.001)),
+    ]
+
+
+def test_the_training_error_counts_the_wrong_answers_of_the_epoch_in_percent(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[tuple[float, int]] = []
+    measure = RunState.measure
+
+    def spy(run: RunState, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
+        steps.append((loss.item(), int((scores.argmax(1) != labels).sum())))
+        measure(run, loss, scores, labels)
+
+    monkeypatch.setattr(RunState, "measure", spy)
+    epochs = fit(tiny()).epochs
+    for epoch, part in zip(epochs, (steps[:8], steps[8:16], steps[16:]), strict=True):
+        assert epoch.train_loss == pytest.approx(np.mean([loss for loss, _ in part]))
+        assert epoch.train_error == pytest.approx(100 * sum(wrong for _, wrong in part) / (32 * len(part)))
+
+
+def test_the_last_test_error_is_that_of_the_network_that_is_left() -> None:
+    network = tiny()
+    history = fit(network)
+    last = history.epochs[-1]
+    assert train.evaluate(network, TEST, history.mean, history.std) == (last.test_loss, last.test_error)
+
+
+def test_the_history_tells_seconds_and_images_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure = RunState.measure
+    monkeypatch.setattr(RunState, "measure", lambda *arguments: (time.sleep(0.01), measure(*arguments)))
+    history = fit(tiny())
+    assert 20 * 0.01 <= history.train_seconds <= history.seconds
+    assert history.images_per_second == pytest.approx(20 * 32 / history.train_seconds)
+
+
+def test_images_are_normalised_by_the_training_sets_own_mean_unless_the_recipe_says_otherwise() -> None:
+    mean, std = augment.channel_mean_std(TRAIN.images)
+    own = fit(tiny(), recipe=replace(RECIPE, iterations=1))
+    assert (own.mean, own.std) == (tuple(mean.tolist()), tuple(std.tolist()))
+    given = fit(tiny(), recipe=replace(experiments.EDGE, iterations=1))
+    assert (given.mean, given.std) == ((125, 123, 114), (1, 1, 1))
+
+
+# --- Randomness -----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    one, two = tiny(), tiny()
+    assert fit(one).epochs == fit(two).epochs
+    assert same_weights(one, two)
+
+
+def test_another_seed_gives_other_weights() -> None:
+    one, two = tiny(), tiny()
+    fit(one, seed=0)
+    fit(two, seed=1)
+    assert not same_weights(one, two)
+
+
+def test_fit_neither_reads_nor_moves_the_global_generators() -> None:
+    one, two = tiny(), tiny()
+    torch.manual_seed(1)
+    before = torch.get_rng_state(), random.getstate(), str(np.random.get_state())  # noqa: NPY002
+    fit(one)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (random.getstate(), str(np.random.get_state())) == before[1:]  # noqa: NPY002
+    torch.manual_seed(2)
+    fit(two)
+    assert same_weights(one, two)
+
+
+# --- Progress and logs ----------------------------------------------------------------------------------------------
+
+
+def test_the_progress_bar_shows_epoch_loss_errors_speed_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    train.fit(tiny(), TRAIN, TEST, RECIPE)
+    bar = capsys.readouterr().err.split("\r")[-1]
+    assert "epoch 3 of 3" in bar
+    assert re.search(r"<\d\d:\d\d, +[\d.]+k? images/s", bar)
+    assert re.search(r"loss \d+\.\d+, train error \d+\.\d %, test error \d+\.\d %", bar)
+
+
+def test_without_progress_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    fit(tiny())
+    assert capfd.readouterr() == ("", "")
+
+
+def logged(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Step and value of every scalar in TensorBoard's files."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of TensorBoard's own imports
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        events = EventAccumulator(str(folder)).Reload()
+        return {tag: [(each.step, each.value) for each in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def test_tensorboard_logs_hold_errors_losses_and_learning_rate_of_every_epoch(tmp_path: Path) -> None:
+    history = train.fit(tiny(), TRAIN, TEST, RECIPE, log_dir=tmp_path, progress=False)
+    tags = {"learning_rate", "train_loss", "train_error", "test_loss", "test_error"}
+    assert logged(tmp_path) == {
+        tag: [(epoch.iteration, pytest.approx(getattr(epoch, tag))) for epoch in history.epochs] for tag in tags
+    }
+
+
+def test_tensorboard_logs_of_a_run_that_goes_on_hold_every_epoch_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        history = train.fit(
+            tiny(), TRAIN, TEST, RECIPE, checkpoint=tmp_path / "checkpoint", log_dir=tmp_path, progress=False
+        )
+        expected = [(epoch.iteration, pytest.approx(epoch.test_error)) for epoch in history.epochs]
+        assert logged(tmp_path)["test_error"] == expected
+
+
+# --- Precision and compilation --------------------------------------------------------------------------------------
+
+
+def test_bfloat16_trains_and_stays_finite() -> None:
+    network = tiny()
+    recipe = replace(RECIPE, iterations=64, drops=())
+    epochs = train.fit(network, TRAIN, TEST, recipe, precision="bfloat16", progress=False).epochs
+    assert epochs[-1].train_loss < epochs[0].train_loss
+    assert all(tensor.isfinite().all() for tensor in network.state_dict().values())
+
+
+@pytest.mark.parametrize("precision", ["float16", "", "double"])
+def test_an_unknown_precision_is_refused(precision: str) -> None:
+    with pytest.raises(ValueError, match="float32, bfloat16"):
+        train.fit(tiny(), TRAIN, TEST, RECIPE, precision=precision, progress=False)
+    with pytest.raises(ValueError, match="float32, bfloat16"):
+        train.evaluate(tiny(), TEST, (0, 0, 0), (1, 1, 1), precision=precision)
+
+
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore")  # of the compiler's own
+def test_a_compiled_run_gives_about_the_same_numbers() -> None:
+    recipe = replace(RECIPE, iterations=10)
+    plainly = fit(tiny(), recipe=recipe).epochs
+    compiled = train.fit(tiny(), TRAIN, TEST, recipe, compiled=True, progress=False).epochs
+    assert [epoch.train_loss for epoch in compiled] == pytest.approx([e.train_loss for e in plainly], rel=0.01)
+
+
+# --- Evaluation -----------------------------------------------------------------------------------------------------
+
+MEAN, STD = (120.0, 121.0, 122.0), (60.0, 61.0, 62.0)
+
+
+def test_evaluation_leaves_the_network_as_it_was() -> None:
+    network = tiny()
+    for mode in (True, False):
+        network.train(mode)
+        train.evaluate(network, TEST, MEAN, STD)
+        assert all(module.training == mode for module in network.modules())
+    assert same_weights(network, tiny())
+
+
+def test_evaluation_restores_the_mode_after_an_error() -> None:
+    network = tiny().train()
+    with pytest.raises(RuntimeError):
+        train.evaluate(network, TEST, (0.0,) * 7, (1.0,) * 7)
+    assert network.training
+
+
+def test_evaluation_uses_the_running_statistics_so_the_batch_does_not_matter() -> None:
+    network = tiny()
+    losses, errors = zip(
+        *(train.evaluate(network, TEST, MEAN, STD, batch_size=b) for b in (1, 32, 70, 500)), strict=True
+    )
+    assert losses == pytest.approx([losses[0]] * 4, rel=1e-5)
+    assert set(errors) == {errors[0]}
+
+
+def test_evaluation_sees_every_image_once_in_order_without_gradients() -> None:
+    seen = []
+
+    def network(images: Tensor) -> Tensor:
+        assert not torch.is_grad_enabled()
+        seen.append(images)
+        return torch.zeros(len(images), 10)
+
+    train.evaluate(network, TEST, MEAN, STD, batch_size=32)
+    assert [len(batch) for batch in seen] == [32, 32, 6]
+    assert torch.equal(torch.cat(seen), augment.normalise(TEST.images, torch.tensor(MEAN), torch.tensor(STD)))
+
+
+def test_evaluation_gives_mean_cross_entropy_and_percent_of_wrong_answers() -> None:
+    always_three = torch.tensor([0.0] * 3 + [2.0] + [0.0] * 6)
+    loss, error = train.evaluate(lambda images: always_three.repeat(len(images), 1), TEST, MEAN, STD, batch_size=32)
+    threes = int((TEST.labels == 3).sum())
+    assert 0 < threes < len(TEST)
+    assert error == pytest.approx(100 * (1 - threes / len(TEST)))
+    assert loss == pytest.approx(np.log(np.exp(2) + 9) - 2 * threes / len(TEST))
+
+
+def test_a_recipe_is_a_value_that_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Recipe().learning_rate = 1.0  # type: ignore[misc]
