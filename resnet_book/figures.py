@@ -50,6 +50,7 @@ def show_image(image: Tensor, ax: Axes, title: str = "") -> Axes:
     ax.imshow(to_pixels(image))
     ax.set_xticks([])
     ax.set_yticks([])
+    ax.spines[:].set_visible(False)
     ax.grid(False)
     ax.set_title(title)
     return ax
@@ -66,6 +67,31 @@ def show_grid(images: Tensor, ax: Axes, columns: int, gap: int = 2) -> Axes:
         picture[top : top + height, left : left + width] = pixels
     ax.imshow(picture)
     ax.set_axis_off()
+    return ax
+
+
+def show_rows(images: Tensor, names: Sequence[str], ax: Axes, gap: int = 2) -> Axes:
+    """Images (rows, columns, 3, H, W) uint8 as ``show_grid`` draws them, each row with its name to the left."""
+    rows, columns, _, height, _ = images.shape
+    show_grid(images.flatten(0, 1), ax, columns, gap)
+    for row, name in zip(range(rows), names, strict=True):
+        ax.text(-2 * gap, row * (height + gap) + height / 2, name.replace("_", " "), ha="right", va="center")
+    return ax
+
+
+CHANNELS = {"red": "#CC3311", "green": "#228833", "blue": "#332288"}
+
+
+def plot_channel_values(images: Tensor, ax: Axes, bins: int = 64) -> Axes:
+    """How the values of images (N, 3, H, W), of any dtype, are spread: a line and a dotted mean for each channel."""
+    for values, (name, colour) in zip(images.unbind(dim=1), CHANNELS.items(), strict=True):
+        flat = values.float().flatten().numpy()
+        share, edges = np.histogram(flat, bins)
+        ax.stairs(100 * share / flat.size, edges, color=colour, label=name, linewidth=1.4)
+        ax.axvline(flat.mean(dtype=np.float64), color=colour, linestyle=":", linewidth=1.2)
+    ax.set_xlabel("value")
+    ax.set_ylabel("pixels in each bin (%)")
+    ax.legend()
     return ax
 
 
@@ -199,10 +225,10 @@ def purity_histogram(purities: Mapping[str, Tensor], colours: Sequence[str], cha
     """
     k, width = len(chance) - 1, 0.8 / len(purities)
     for place, ((name, purity), colour) in enumerate(zip(purities.items(), colours, strict=True)):
-        counts = (purity * k).round().long().bincount(minlength=k + 1)
+        counts = (purity * k).round().long().bincount(minlength=k + 1).numpy()
         x = np.arange(k + 1) + (place - (len(purities) - 1) / 2) * width
         ax.bar(x, 100 * counts / len(purity), width, color=COLOURS[colour], label=name)
-    ax.plot(range(k + 1), 100 * chance, "o--", color=COLOURS["accent"], label="images drawn at random")
+    ax.plot(range(k + 1), 100 * chance.numpy(), "o--", color=COLOURS["accent"], label="images drawn at random")
     ax.set_xlim(0.5, k + 0.5)
     ax.set_xticks(range(1, k + 1))
     ax.set_xlabel(f"images of the most frequent class among the {k} most relevant")
