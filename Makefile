@@ -103,7 +103,7 @@ sync: $(INSTALLED)  ## regenerate the .ipynb from the .py, executed (FORCE=1: al
 	@$(BIN)/python book/build.py sync $(if $(FORCE),--force) $(SOURCES)
 
 lock: $(INSTALLED)  ## compile requirements.lock from pyproject.toml
-	@test -x build/uv/bin/uv || { python3 -m venv build/uv && build/uv/bin/pip install --quiet uv; }
+	@test -x build/uv/bin/uv || { $(BIN)/python -m venv build/uv && build/uv/bin/pip install --quiet uv; }
 	@echo '# Exact versions of everything, for Python 3.11 to 3.13: `make lock` compiles this file from pyproject.toml.' \
 	    > build/requirements.lock
 	@build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header \
