@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
 
 COLOURS = {"plain": "#D55E00", "residual": "#0072B2", "neutral": "#666666", "accent": "#009E73"}
@@ -136,6 +136,7 @@ def plot_layers(frame: pd.DataFrame, ax: Axes, measure: str, label: str, log: bo
         ax.plot(group.layer, group[measure], color=COLOURS[kind], linestyle=style, label=f"{kind}, {depth} layers")
     if log:
         ax.set_yscale("log")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("layer, from the images to the classes")
     ax.set_ylabel(label)
     ax.legend()
@@ -228,7 +229,7 @@ def purity_histogram(purities: Mapping[str, Tensor], colours: Sequence[str], cha
         counts = (purity * k).round().long().bincount(minlength=k + 1).numpy()
         x = np.arange(k + 1) + (place - (len(purities) - 1) / 2) * width
         ax.bar(x, 100 * counts / len(purity), width, color=COLOURS[colour], label=name)
-    ax.plot(range(k + 1), 100 * chance.numpy(), "o--", color=COLOURS["accent"], label="images drawn at random")
+    ax.plot(range(1, k + 1), 100 * chance[1:].numpy(), "o--", color=COLOURS["accent"], label="images drawn at random")
     ax.set_xlim(0.5, k + 0.5)
     ax.set_xticks(range(1, k + 1))
     ax.set_xlabel(f"images of the most frequent class among the {k} most relevant")
