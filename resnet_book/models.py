@@ -212,8 +212,13 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def narrow(depth: int, residual: bool) -> Callable[..., Network]:
-    """Constructor of the 6n+2 network of ``depth`` layers; the paper's section 4.2 has n = 3, 5, 7, 9, 18, 200."""
-    n = (depth - 2) // 6
+    """Constructor of the 6n+2 network of ``depth`` layers; the paper's section 4.2 has n = 3, 5, 7, 9, 18, 200.
+
+    Raises ValueError for a depth that is not 6n+2 with n of at least 1.
+    """
+    n, rest = divmod(depth - 2, 6)
+    if n < 1 or rest:
+        raise ValueError(f"depth={depth}: these networks have 6n+2 layers: 8, 14, 20, 26, 32, ...")
     return partial(Network, (16, 32, 64), (n, n, n), shortcut="subsample" if residual else None)
 
 
