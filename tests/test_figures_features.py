@@ -91,4 +91,5 @@ def test_the_bars_of_each_network_sum_to_all_features(ax):
 
 def test_the_line_of_chance_is_drawn_in_percent(ax):
     figures.purity_histogram({"trained": torch.ones(3)}, ("residual",), torch.tensor([0, 0.75, 0.25]), ax)
-    assert list(ax.lines[0].get_ydata()) == [0, 75, 25]
+    assert list(ax.lines[0].get_xdata()) == [1, 2]
+    assert list(ax.lines[0].get_ydata()) == [75, 25]
