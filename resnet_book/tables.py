@@ -153,6 +153,26 @@ def provenance(records: Iterable[Record], dataset: str = "cifar10") -> str:
     return " ".join(sentences) or "Nothing is recorded yet."
 
 
+def record_table(records: Iterable[Record]) -> pd.DataFrame:
+    """A row a record, as text: how, where and with what it was recorded, and its last test error (%)."""
+    rows = {}
+    for record in records:
+        where = record.environment
+        commit = (where["commit"] or "unknown")[:10] + (" with changes" if where["dirty"] else "")
+        rows[f"{record.experiment}, seed {record.seed}"] = {
+            "test error (%)": f"{record.test_error:.2f}",
+            "parameters": f"{record.model['parameters']:,}",
+            "iterations": f"{record.recipe['iterations']:,}",
+            "device": where["device"],
+            "precision": where["precision"] + (", compiled" if where["compiled"] else ""),
+            "torch": where["torch"],
+            "seconds": f"{record.seconds:,.0f}",
+            "started (UTC)": record.started[:16].replace("T", " "),
+            "commit": commit,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("run")
+
+
 def to_markdown(table: pd.DataFrame) -> str:
     """A data frame of text or numbers as a Markdown table, its index as the first column."""
     header = [table.index.name or "", *map(str, table.columns)]

@@ -1,0 +1,58 @@
+"""The recorded runs: sound, described as they are, and kept with the weights that made their numbers."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from resnet_book import data, records, tables, train
+
+RESULTS = Path(__file__).parent.parent / "results"
+RECORDS = records.load_all(RESULTS)
+BUILTIN = [record for record in RECORDS if record.dataset["name"] == "builtin"]
+
+
+def named(record: records.Record) -> str:
+    return f"{record.experiment}-seed{record.seed}"
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=named)
+def test_a_record_is_sound(record: records.Record) -> None:
+    assert records.check(record) == []
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=named)
+def test_a_record_comes_from_a_commit_without_changes(record: records.Record) -> None:
+    assert re.fullmatch(r"[0-9a-f]{40}", record.environment["commit"])
+    assert record.environment["dirty"] is False
+
+
+def test_there_is_a_network_that_needs_no_download() -> None:
+    assert {"plain20-builtin-smoke", "resnet20-builtin-smoke"} <= {record.experiment for record in BUILTIN}
+
+
+@pytest.mark.parametrize("record", BUILTIN, ids=named)
+def test_the_kept_weights_make_exactly_the_recorded_error(record: records.Record) -> None:
+    network, _ = records.load_trained(record.experiment, record.seed, RESULTS)
+    test = data.load("builtin", "test")
+    assert test.sha256 == record.dataset["test"]["sha256"]
+    _, error = train.evaluate(network, test, tuple(record.mean), tuple(record.std))
+    assert error == pytest.approx(record.test_error)
+
+
+def test_the_readme_of_the_results_shows_every_record() -> None:
+    readme = (RESULTS / "README.md").read_text(encoding="utf-8")
+    between = re.search(r"<!-- records: begin -->\n(.*)<!-- records: end -->", readme, re.DOTALL)
+    assert between is not None
+    assert between[1].strip() == tables.to_markdown(tables.record_table(RECORDS)).strip()
+
+
+def test_a_run_of_changed_code_is_marked() -> None:
+    changed = replace(RECORDS[0], environment={**RECORDS[0].environment, "commit": "0123456789abcdef", "dirty": True})
+    assert tables.record_table([changed])["commit"].item() == "0123456789 with changes"
+
+
+def test_a_run_of_an_unknown_commit_is_marked() -> None:
+    unknown = replace(RECORDS[0], environment={**RECORDS[0].environment, "commit": None, "dirty": None})
+    assert tables.record_table([unknown])["commit"].item() == "unknown"
