@@ -285,15 +285,15 @@ torch.testing.assert_close(mean.float(), package_mean)
 torch.testing.assert_close(std.float(), package_std)
 print("the package computes the same")
 
-# %% mystnb={"figure": {"caption": "How often each pixel value occurs in the training images, by channel. Dotted: the means.", "name": "fig-ch1-values"}, "image": {"alt": "The three channels have broad histograms over all values from 0 to 255 that nearly coincide, with means in the middle of the range."}}
+# %% mystnb={"figure": {"caption": "How often each pixel value occurs in the training images, by channel. Dotted: the means.", "name": "fig-ch1-values"}, "image": {"alt": "The three channels use all values from 0 to 255; their means lie near the middle of the range, and the last bin, where bright pixels are cut off, stands out."}}
 figure, ax = plt.subplots(figsize=(7.2, 3.0))
 figures.plot_channel_values(train.images, ax, bins=64)
 ax.set_xlabel("pixel value (0 to 255)")
 plt.show()
 
 # %% [markdown]
-# In {numref}`fig-ch1-values` all values are in use and the three channels are nearly alike. Now the published numbers:
-# the constants of much public code, and those of the source of our `edge` recipe {cite}`techxzen2019residual`, which
+# In {numref}`fig-ch1-values` all values are in use, the means lie near the middle, and the peak at the right end is all that would have
+# been brighter than white. Now the published numbers: the constants of much public code, and those of the source of our `edge` recipe {cite}`techxzen2019residual`, which
 # subtracts rounded means and divides by nothing.
 
 # %%

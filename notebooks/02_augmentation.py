@@ -1,0 +1,580 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # From one image, many
+#
+# A network with more parameters than there are images could learn every image by heart. **How do flipping, shifting and
+# rescaling the images keep it from doing so, and what do they cost?** The recipes of this book do all three, on whole
+# batches, in three short functions that this page builds from scratch.
+#
+# **You will learn**
+#
+# - how to flip, pad and crop a batch, a draw for each image, and what zero, edge and reflect padding do;
+# - why the mean is subtracted, and why it matters less than it used to;
+# - what augmentation costs in time, and what it saves in errors, both measured here.
+#
+# **What it needs.** The first chapter. Under a minute on two cores in tier `smoke`, a few minutes in tier `cpu`; a GPU
+# is not needed. No download in tier `smoke`; CIFAR-10 (about 170 MB) in the others.
+
+# %% tags=["parameters"]
+tier = "smoke"  # "smoke": the built-in images; "cpu" and "paper": the real CIFAR-10, and longer training at the end
+data_root = ""  # the folder that holds cifar-10-batches-bin/; "": $RESNET_BOOK_DATA, else data/
+
+# %%
+import math
+import time
+from dataclasses import replace
+from typing import get_args
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from IPython.display import Markdown, display
+from torch import Tensor, nn
+
+from resnet_book import augment, data, experiments, figures, models
+from resnet_book.train import evaluate, fit
+
+figures.use_style()
+print("padding modes:", *get_args(augment.PaddingMode))
+
+# %%
+name = "builtin" if tier == "smoke" else "cifar10"
+root = data_root or None
+try:
+    train, test = data.load(name, "train", root), data.load(name, "test", root)
+except data.DataError:
+    train, test = data.load("builtin", "train"), data.load("builtin", "test")
+print(f"{train.name}: {len(train):,} images to train on, {len(test):,} to test on")
+
+# %% tags=["remove-input"]
+if train.name == "cifar10":
+    note = "**These are the real CIFAR-10 images.**"
+elif tier == "smoke":
+    note = "**These are the built-in images**, as always in tier `smoke`. Tier `cpu` shows the real CIFAR-10 instead."
+else:
+    note = (
+        f"**These are the built-in images**: tier `{tier}` asks for CIFAR-10, but its files were not found, or were "
+        "found wrong. `resnet-book data cifar10` fetches them; then run this page again."
+    )
+display(Markdown(f"> {note}"))
+
+# %% [markdown]
+# ## Flip
+#
+# A bird that looks to the left is a bird; so is its mirror image. If the class survives a change, the changed image is a
+# new training image, and it is free. Mirroring left to right reverses the columns, the last dimension of the tensor.
+
+# %%
+batch = train.images[:6]  # (6, 3, 32, 32) uint8
+draws = torch.rand(len(batch), generator=torch.Generator().manual_seed(0))
+mirrored = draws < 0.5
+print(mirrored.tolist())
+
+# %%
+by_hand = batch.clone()
+for index in range(len(batch)):
+    if mirrored[index]:
+        by_hand[index] = batch[index][:, :, torch.arange(31, -1, -1)]
+assert torch.equal(by_hand, augment.flip_where(batch, mirrored))
+print("by hand and by the package: the same")
+
+# %% mystnb={"figure": {"caption": "Six training images, and the same six after a flip with probability one half.", "name": "fig-ch2-flip"}, "image": {"alt": "Some of the six images in the lower row are mirrored left to right, the others are unchanged."}}
+figure, ax = plt.subplots(figsize=(7.2, 2.6))
+figures.show_rows(torch.stack([batch, by_hand]), ["original", "after flip"], ax)
+plt.show()
+
+# %% [markdown]
+# Compare {numref}`fig-ch2-flip` with the list of draws above it. Each image has a draw of its own: a batch that was
+# mirrored as a whole would be a smaller change. The loop is for explaining; `flip_where` makes the same choice for the
+# whole batch at once.
+#
+# The draws come from a `torch.Generator` that is handed over, never from a hidden global one. The same seed gives the
+# same draws, so a training run can be repeated, or interrupted and continued, to the last bit:
+
+# %%
+first, second = (augment.flip(batch, torch.Generator().manual_seed(0)) for _ in range(2))
+assert torch.equal(first, second)
+assert torch.equal(first, by_hand)
+print("seed 0, twice: the same batch")
+
+# %% [markdown]
+# ## Pad
+#
+# The second change is a shift by a few pixels. What moves out of the picture is lost; what moves in has to come from
+# somewhere. So four pixels are put around the image first, and there are several ways to make them up. All can be
+# written as a question: for each position on the longer line, which old pixel is copied there?
+
+# %%
+position = torch.arange(-4, 36)  # on the padded line, where the old pixels are 0 to 31
+sources = {
+    "zeros": position.clamp(0, 31),  # any pixel will do: it is blackened afterwards
+    "edge": position.clamp(0, 31),  # the nearest old pixel
+    "reflect": 31 - (31 - position.abs()).abs(),  # folded back at 0 and at 31
+}
+shown = [0, 1, 2, 3, 4, 5, 34, 35, 36, 37, 38, 39]  # the two ends of the line
+table = pd.DataFrame({mode: source[shown] for mode, source in sources.items()}, index=position[shown].tolist())
+table.rename_axis("position").T
+
+
+# %%
+def pad_by_hand(image: Tensor, mode: str) -> Tensor:
+    """(3, 32, 32) -> (3, 40, 40): copy the source of every line, then of every column."""
+    padded = image[:, sources[mode]][:, :, sources[mode]]
+    inside = (position >= 0) & (position < 32)
+    return padded * (inside[:, None] & inside[None, :]) if mode == "zeros" else padded
+
+
+for mode in sources:
+    assert torch.equal(pad_by_hand(batch[0], mode), augment.pad(batch[:1], 4, mode)[0])
+print("by hand and by the package: the same, in all three modes")
+
+# %% [markdown]
+# {numref}`fig-ch2-pad` shows the same image in all three ways. The white square marks the old border: look at what
+# continues across it, and what stops there.
+
+# %% mystnb={"figure": {"caption": "One image, padded by four pixels with zeros, with its edge, and with its reflection. White: the border of the original.", "name": "fig-ch2-pad"}, "image": {"alt": "Zero padding frames the image in black; edge padding draws out the border pixels into streaks; reflection continues the image so that the border is hard to find."}}
+figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7))
+for ax, mode in zip(axes, sources, strict=True):
+    figures.show_image(augment.pad(batch[:1], 4, mode)[0], ax, mode)
+    ax.add_patch(plt.Rectangle((3.5, 3.5), 32, 32, fill=False, edgecolor="white", linewidth=0.8))
+plt.show()
+
+# %% [markdown]
+# Zeros put a black frame around the image: simple, and the shift is visible in it. The edge mode draws the
+# border pixels out into streaks. Reflection mirrors the image at its border, and continues textures best, at the price
+# of doubling whatever stands near the border. The paper {cite}`he2015deep` pads with zeros, and so does our `paper`
+# recipe; one of our sources {cite}`techxzen2019residual` pads with the edge, and so does our `edge` recipe.
+#
+# One detail is easily missed. We pad the *pixels*, so zero is black. Code that subtracts the mean first and pads
+# afterwards pads with the mean colour, which is grey. The two are both called zero padding.
+
+# %% [markdown]
+# ## Crop
+#
+# From the padded image, a window of the old size is cut out at a random place. With the corner of the window at line
+# $t$ and column $l$ of the padded image $\tilde x$, the crop is
+#
+# $$ x'_{c,i,j} = \tilde x_{c,\,i+t,\,j+l}, \qquad 0 \le t, l \le 2p $$ (eq-crop)
+#
+# for padding $p$. In the middle, at $t = l = p$, it is the original; elsewhere it is shifted by up to $p$ pixels.
+
+# %%
+generator = torch.Generator().manual_seed(0)
+top, left = torch.randint(0, 9, (2, len(batch)), generator=generator)
+print("top:", top.tolist(), " left:", left.tolist())
+
+# %%
+padded = augment.pad(batch, 4)  # (6, 3, 40, 40)
+by_hand = torch.stack([padded[k, :, t : t + 32, s : s + 32] for k, (t, s) in enumerate(zip(top, left, strict=True))])
+assert torch.equal(by_hand, augment.crop_at(padded, top, left))
+assert torch.equal(by_hand, augment.crop(batch, torch.Generator().manual_seed(0)))
+print("by hand and by the package: the same", tuple(by_hand.shape))
+
+# %% [markdown]
+# The package does not loop. It takes a *view* of all windows of the padded batch, which copies nothing, and picks one
+# window for each image by indexing. That is what makes it fast, on the CPU and on the GPU, where the batch already is.
+
+# %% tags=["remove-input"]
+variants = 2 * (2 * 4 + 1) ** 2
+again = 1 - math.prod(1 - draw / variants for draw in range(10))
+display(
+    Markdown(
+        f"With padding 4 there are 9 times 9 windows, and each may be mirrored: **{variants} variants of every image**. "
+        "**Guess before you read on:** in ten epochs, how likely is it that the network sees the very same picture of "
+        "an image twice?"
+    )
+)
+
+# %% [markdown]
+# ## Ten epochs of one image
+#
+# An epoch is one pass over the training images, and in each one an image gets a new draw. So ten epochs of one image
+# are ten draws, and we can make them as one batch of ten copies. {numref}`fig-ch2-epochs` shows them, with the same
+# draws in each of the padding modes.
+
+# %%
+copies = train.images[1].expand(10, -1, -1, -1)  # (10, 3, 32, 32), one image ten times
+epochs = []
+for mode in sources:
+    generator = torch.Generator().manual_seed(4)
+    epochs.append(augment.flip(augment.crop(copies, generator, mode=mode), generator))
+print(tuple(torch.stack(epochs).shape), "modes, epochs, channels, lines, columns")
+
+# %% mystnb={"figure": {"caption": "What the network sees of one image in ten epochs, a column an epoch, for three ways of padding.", "name": "fig-ch2-epochs"}, "image": {"alt": "Ten pictures of one image, each shifted by a few pixels and some mirrored; with zero padding a black border shows the shift, with edge and reflect padding it hardly shows."}}
+figure, ax = plt.subplots(figsize=(7.2, 2.5))
+figures.show_rows(torch.stack(epochs), list(sources), ax)
+plt.show()
+
+# %% tags=["remove-input"]
+display(
+    Markdown(
+        f"The chance that at least two of ten draws agree is {100 * again:.0f} %, though there are {variants} variants: "
+        f"as with birthdays, pairs are many. Here, {len(epochs[0].unique(dim=0))} of the ten pictures are different. Almost every epoch brings something new, while the class stays what it "
+        "was. There is no new information in these pictures except one thing, which we know and the network does not: "
+        "that a shift or a mirror does not change the class."
+    )
+)
+
+# %% [markdown]
+# ## Normalise
+#
+# The last step turns bytes into numbers for the network. From each channel its mean $\mu_c$ over the training
+# images is subtracted, and the result is divided by the deviation $\sigma_c$:
+#
+# $$ z_{c,i,j} = \frac{x_{c,i,j} - \mu_c}{\sigma_c} $$ (eq-normalise)
+
+# %%
+mean, std = augment.channel_mean_std(train.images)
+by_hand = (train.images[:1_000].float() - mean[:, None, None]) / std[:, None, None]
+normalised = augment.normalise(train.images[:1_000], mean, std)
+torch.testing.assert_close(by_hand, normalised, rtol=1e-4, atol=1e-5)
+pd.DataFrame({"mean": mean.double(), "deviation": std.double()}, index=["red", "green", "blue"]).round(2).T
+
+# %% mystnb={"figure": {"caption": "Pixel values of a thousand training images before (left) and after (right) normalisation. Dotted: the means.", "name": "fig-ch2-normalised"}, "image": {"alt": "Before, all values are positive and their means stand near the middle of 0 to 255; after, the same shapes are centred on zero with a spread of about one."}}
+figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.8), sharey=True)
+figures.plot_channel_values(train.images[:1_000], axes[0])
+figures.plot_channel_values(normalised, axes[1])
+axes[0].set_xlabel("pixel value (0 to 255)")
+axes[1].set(xlabel="normalised value (deviations)", ylabel="")
+axes[0].get_legend().remove()
+plt.show()
+
+# %% [markdown]
+# ## Why the mean is subtracted
+#
+# {numref}`fig-ch2-normalised` shows what happens, not why it helps. Take the simplest case: one linear unit with weights
+# $w$ that looks at a patch $x$ of 3 by 3 pixels, 27 numbers, and learns by half the squared error. How steep the loss is in each
+# direction of $w$ is given by the matrix $\mathbb{E}[x x^\top]$. Its largest eigenvalue limits the
+# learning rate: beyond two over it, gradient descent diverges. The others say how slow all other directions then are.
+#
+# If all pixels are positive, then the direction "all weights up" is much steeper than any other, since it changes the
+# answer to every patch in the same sense. {numref}`fig-ch2-eigenvalues` compares.
+
+# %%
+scaled = train.images[:2_000].float() / 255
+inputs = {
+    "as they are": scaled,
+    "mean subtracted": scaled - mean[:, None, None] / 255,
+    "divided by deviation": scaled * 255 / std[:, None, None],
+    "both": augment.normalise(train.images[:2_000], mean, std),
+}
+ranges = {kind: (images.min().item(), images.mean().item(), images.max().item()) for kind, images in inputs.items()}
+(pd.DataFrame(ranges, index=["lowest", "mean", "highest"]).T.round(1) + 0.0).rename_axis("input")
+
+
+# %%
+def steepness(images: Tensor) -> Tensor:
+    """Eigenvalues (27,) of the mean of x x^T over all 3x3 patches x of the images, the largest first."""
+    patches = F.unfold(images, kernel_size=3).transpose(1, 2).reshape(-1, 27).double()
+    return torch.linalg.eigvalsh(patches.T @ patches / len(patches)).flip(0)
+
+
+eigenvalues = {kind: steepness(inputs[kind]) for kind in ("as they are", "mean subtracted")}
+print({kind: [round(value, 2) for value in steep[:3].tolist()] for kind, steep in eigenvalues.items()})
+
+# %% mystnb={"figure": {"caption": "Steepness of the loss of a linear unit in the 27 directions of its weights, for pixels as they are (scaled to 0 to 1) and with the mean subtracted.", "name": "fig-ch2-eigenvalues"}, "image": {"alt": "With pixels as they are, the first eigenvalue towers over the others; with the mean subtracted it is several times smaller, and the other 26 stay where they were."}}
+figure, ax = plt.subplots(figsize=(7.2, 3.0))
+for (kind, steep), colour, marker in zip(eigenvalues.items(), ("neutral", "accent"), "os", strict=True):
+    ax.semilogy(range(1, 28), steep, marker=marker, color=figures.COLOURS[colour], label=kind, markersize=4)
+ax.set(xlabel="direction, the steepest first", ylabel="eigenvalue (pixel value squared)", xticks=[1, 5, 10, 15, 20, 27])
+ax.legend()
+plt.show()
+
+# %% tags=["remove-input"]
+ratios = [steep[0] / steep[1] for steep in eigenvalues.values()]
+gain = eigenvalues["as they are"][0] / eigenvalues["mean subtracted"][0]
+display(
+    Markdown(
+        f"As they are, the steepest direction is {ratios[0]:.0f} times as steep as the second; with the mean subtracted, "
+        f"{ratios[1]:.1f} times. The limit on the learning rate rises by a factor of {gain:.1f}, and nothing is lost "
+        "elsewhere: the other eigenvalues hardly move. Dividing by a deviation that is much the same for all three "
+        "channels changes the scale of all of them alike."
+    )
+)
+
+# %% [markdown]
+# Is that so in a real network? We train a small one, two convolutions and a linear layer, for 150 steps of SGD at
+# learning rate 0.1 on each of the four kinds of input; and then again with batch norm {cite}`ioffe2015batch` behind
+# the first convolution. **Guess:** will the mean matter as much with batch norm?
+
+
+# %%
+def small_network(batch_norm: bool) -> nn.Sequential:
+    norm = nn.BatchNorm2d(16) if batch_norm else nn.Identity()
+    stem = (nn.Conv2d(3, 16, 3, padding=1, bias=False), norm, nn.ReLU())
+    body = (nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    network = nn.Sequential(*stem, *body, nn.Linear(128, 10))
+    models.initialise(network, torch.Generator().manual_seed(0))
+    return network
+
+
+small_network(batch_norm=True)
+
+
+# %%
+def loss_after(images: Tensor, batch_norm: bool, steps: int = 150) -> float:
+    """Mean training loss (nats) of the last 20 of ``steps`` steps on batches of 100."""
+    network, generator, losses = small_network(batch_norm), torch.Generator().manual_seed(0), []
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(steps):
+        index = torch.randint(0, len(images), (100,), generator=generator)
+        loss = F.cross_entropy(network(images[index]), train.labels[index])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return sum(losses[-20:]) / 20
+
+
+print(f"a network that knows nothing has a loss of about {math.log(train.num_classes):.2f} nats")
+
+# %% tags=["nbval-ignore-output"]
+halves = {kind: F.avg_pool2d(images, 2) for kind, images in inputs.items()}  # (2000, 3, 16, 16), four times faster
+losses = {
+    title: {kind: loss_after(images, batch_norm) for kind, images in halves.items()}
+    for title, batch_norm in (("without batch norm", False), ("with batch norm", True))
+}
+pd.DataFrame(losses).rename_axis("training loss (nats)").round(2)
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+without, with_norm = (losses[title] for title in ("without batch norm", "with batch norm"))
+display(
+    Markdown(
+        f"Without batch norm, the loss after 150 steps is {without['as they are']:.2f} on the pixels as they are and "
+        f"{without['both']:.2f} on normalised ones. Dividing without subtracting gives "
+        f"{without['divided by deviation']:.2f}: it makes the steep direction steeper. With batch norm the four lie "
+        f"between {min(with_norm.values()):.2f} and {max(with_norm.values()):.2f}."
+    )
+)
+
+# %% [markdown]
+# The answer is honest, if less grand than one might wish. Batch norm subtracts the mean of each of its channels, and a
+# constant added to the image adds a constant to every output of a convolution without bias, except at the border. So
+# all networks in this book, which have batch norm behind their first convolution, would remove the mean themselves.
+# (It also undoes any common scale, so dividing by the deviation changes next to nothing.)
+# What remains is the border: there the convolution's own zero padding meets the image, and after normalisation that
+# zero is the mean colour, and not black. We keep the step because the recipe has it, because it costs nothing, and
+# because networks without batch norm do need it.
+
+# %% [markdown]
+# ## What it costs
+#
+# The usual way augments one image at a time, on the CPU, in several processes that feed the GPU. We measure that way
+# with torchvision in one process, and ours on a batch of the same images. Both crop, flip and normalise, and both end
+# in a float32 batch.
+
+
+# %%
+def ours(images: Tensor) -> Tensor:
+    images = augment.flip(augment.crop(images, generator), generator)
+    return augment.normalise(images, mean, std)
+
+
+print(tuple(ours(train.images[:512]).shape), ours(train.images[:512]).dtype)
+
+# %%
+from torchvision import transforms
+
+steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor()]
+one_by_one = transforms.Compose([*steps, transforms.Normalize((mean / 255).tolist(), (std / 255).tolist())])
+pictures = [transforms.functional.to_pil_image(image) for image in train.images[:512]]
+print(tuple(torch.stack([one_by_one(picture) for picture in pictures]).shape))
+
+
+# %% tags=["nbval-ignore-output"]
+def fastest(function, repeats: int = 5) -> float:
+    """Seconds of the fastest of several calls."""
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+batchwise = 512 / fastest(lambda: ours(train.images[:512]))
+imagewise = 512 / fastest(lambda: torch.stack([one_by_one(picture) for picture in pictures]))
+print(f"images per second: {batchwise:,.0f} as a batch, {imagewise:,.0f} one by one")
+
+# %% [markdown]
+# And next to the training itself? One step of the smallest network of the paper, forward and backward, on 128 images:
+
+# %% tags=["nbval-ignore-output"]
+network = models.MODELS["resnet20"]()
+inputs_128, labels_128 = normalised[:128], train.labels[:128]
+step = 128 / fastest(lambda: F.cross_entropy(network(inputs_128), labels_128).backward(), repeats=2)
+print(f"images per second: {step:,.0f} through a training step of resnet20 on the CPU")
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(
+    Markdown(
+        f"On this machine (CPU, {torch.get_num_threads()} threads, torch {torch.__version__}; the fastest of five calls on "
+        f"512 images), the batch is {batchwise / imagewise:.0f} times as fast as one process of torchvision. It takes "
+        f"{100 * step / batchwise:.2g} % of the time of a training step of resnet20; one by one would take "
+        f"{100 * step / imagewise:.2g} %. On a GPU, where the training step takes a small part of this time, the "
+        "augmentation of single images can become the slower of the two. `benchmarks/augmentation.py` measures with more care."
+    )
+)
+
+# %% [markdown]
+# ## What it saves
+#
+# Now to the purpose. We train the same small residual network twice on few images, from the same weights: once on the
+# images as they are, once on flipped and cropped ones. To be quick, we halve the images' size and shift by up to three
+# pixels. **Guess both pairs of numbers:** the error on the training images, and the error on the test images.
+
+
+# %%
+def halved(images: data.ImageSet, count: int) -> data.ImageSet:
+    """The first ``count`` images at half their size: (count, 3, 16, 16) uint8."""
+    images = images.subset(count)
+    return replace(images, images=F.avg_pool2d(images.images.float(), 2).round().to(torch.uint8))
+
+
+num_images, iterations = {"smoke": (200, 600), "cpu": (2_000, 2_000), "paper": (5_000, 6_000)}[tier]
+few, many = halved(train, num_images), halved(test, len(test))
+print(f"{len(few):,} images to train on, {len(many):,} to test on, each {tuple(few.images.shape[1:])}")
+
+# %%
+recipe = replace(
+    experiments.PAPER,
+    iterations=iterations,
+    drops=(iterations * 6 // 10, iterations * 8 // 10),
+    batch_size=40,
+)
+recipes = {
+    "as they are": replace(recipe, padding=0, flip_probability=0.0),
+    "flipped and cropped": replace(recipe, padding=3, flip_probability=0.5),
+}
+print({kind: (each.padding, each.flip_probability) for kind, each in recipes.items()})
+
+# %% tags=["nbval-ignore-output"]
+errors = {}
+for kind, each in recipes.items():
+    network = models.Network((8, 16, 32), (1, 1, 1), "subsample", generator=torch.Generator().manual_seed(0))
+    history = fit(network, few, many.subset(100), each, progress=False)
+    statistics = history.mean, history.std
+    errors[kind] = {
+        split: evaluate(network, images, *statistics)[1]
+        for split, images in (("training images", few), ("test images", many))
+    }
+pd.DataFrame(errors).T.rename_axis("error (%)").round(1)
+
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"caption": "Errors of one small residual network, trained on few images as they are, and on the same images flipped and cropped.", "name": "fig-ch2-saves"}, "image": {"alt": "Trained on images as they are, the network makes almost no error on them and many on the test images; trained on flipped and cropped images, it makes more errors on the training images and fewer on the test images."}}
+figure, ax = plt.subplots(figsize=(7.2, 2.4))
+for offset, (kind, colour) in zip(
+    (-0.2, 0.2), (("as they are", "neutral"), ("flipped and cropped", "accent")), strict=True
+):
+    bars = ax.barh(
+        [place + offset for place in (0, 1)], list(errors[kind].values()), 0.36, color=figures.COLOURS[colour]
+    )
+    bars.set_label(kind)
+    ax.bar_label(bars, fmt="%.1f", padding=3)
+ax.set(yticks=[0, 1], yticklabels=list(errors[kind]), xlabel="error (%)", xlim=(0, 100))
+ax.invert_yaxis()
+ax.legend(title="trained on images", loc="upper right")
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+plain, augmented = errors["as they are"], errors["flipped and cropped"]
+display(
+    Markdown(
+        f"On the {len(few):,} training images themselves the errors are {plain['training images']:.1f} % without and "
+        f"{augmented['training images']:.1f} % with augmentation. On the {len(many):,} test images of {test.name} they are "
+        f"**{plain['test images']:.1f} % without and {augmented['test images']:.1f} % with augmentation** "
+        f"({iterations:,} iterations, one run of each, seed 0)."
+    )
+)
+
+# %% [markdown]
+# A network that gets all its training images right and many test images wrong has learnt the former by heart. The other
+# one could not: it hardly ever saw the same picture twice, and had to find what stays the same when an image moves. That
+# is harder, so its error on the training images is higher. What counts is the error on images that it never saw.
+#
+# One run of each says little about the exact size of the gap; other seeds move both numbers by several points
+# (exercise 4). And the gap depends on how many images there are. Augmentation helps most where a network can learn all
+# images by heart, and at first it even slows training down: harder images take longer to learn. With a very short
+# training on many images it does not pay.
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** What value do black padding pixels have after normalisation? And what value would you have to pad with, before
+# normalisation, to get zero?
+#
+# <details><summary>Solution</summary>
+#
+# By {eq}`eq-normalise`, black becomes `-mean / std`, about minus two deviations in each channel: by far the most
+# striking thing in some crops. To get zero one would pad with the mean itself, or normalise first and pad
+# afterwards, which is the same.
+#
+# </details>
+#
+# **2.** For which of these tasks is the flip wrong: handwritten digits, traffic signs, satellite images, photographs of
+# animals?
+#
+# <details><summary>Solution</summary>
+#
+# Digits: a mirrored 3 is not a 3. Traffic signs: "turn left" becomes "turn right", a different class. Satellite
+# images have no preferred side, and could even be rotated. Animals may be mirrored; CIFAR's classes may, too, although
+# the writing on a truck may not.
+#
+# </details>
+#
+# **3.** How many variants has an image with padding 2, without flips? With padding 0? What becomes of the windows when
+# padding grows beyond the size of an image?
+#
+# <details><summary>Solution</summary>
+#
+# By {eq}`eq-crop` there are $(2p + 1)^2$ windows: 25, and one. Beyond 32 pixels of padding some windows hold nothing
+# but padding. With zeros they are black, and their class cannot be known; `reflect` refuses.
+#
+# </details>
+#
+# **4.** Repeat the last experiment with seeds 1 and 2, for weights and draws alike. How large is the spread
+# compared with the gap? Then try the flip alone, and the crop alone.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for seed in (1, 2):
+#     for kind, recipe in recipes.items():
+#         generator = torch.Generator().manual_seed(seed)
+#         network = models.Network((8, 16, 32), (1, 1, 1), "subsample", generator=generator)
+#         history = fit(network, few, many.subset(100), recipe, seed=seed, progress=False)
+#         print(seed, kind, evaluate(network, many, history.mean, history.std)[1])
+# ```
+#
+# The numbers differ by several points from seed to seed, the gap is larger. For the parts, replace `padding=0` or
+# `flip_probability=0.0` in the second recipe.
+#
+# </details>
+
+# %% [markdown]
+# ## Summary
+#
+# - Flip, pad and crop are indexing: which old pixel goes where. With a draw for each image, from an explicit generator,
+#   a whole batch is done at once, and can be done again.
+# - Zero, edge and reflect padding differ only in the outermost pixels, and in what a shift gives away.
+# - Subtracting the mean removes one overly steep direction. Batch norm does it again, so here it matters much less.
+# - Augmentation is cheap next to training when it works on batches, and it lowers the test error of networks that could
+#   learn their images by heart.
+#
+# Next: the networks themselves, plain and residual.
+#
+# **References.** The recipe: {cite}`he2015deep`, section 4.2. Edge padding and rounded means:
+# {cite}`techxzen2019residual`. Batch norm: {cite}`ioffe2015batch`.
