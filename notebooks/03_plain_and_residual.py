@@ -392,6 +392,7 @@ for ax, measure, title in zip(axes, ("activation", "gradient"), ("outputs", "gra
     figures.plot_layers(likeness, ax, measure, "mean cosine")
     ax.set_title(title)
     ax.label_outer()
+axes[1].get_legend().remove()
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -589,7 +590,7 @@ fig, axes = plt.subplots(1, 2, sharey=True)
 for ax, kind in zip(axes, ("plain", "residual"), strict=True):
     figures.plot_curves(curves[curves.kind == kind], ax, chosen[0].recipe["drops"] if chosen else ())
     ax.set_title(f"{kind}, recipe {best}")
-    ax.set_ylim(0, 80 if best == "short" else 25)
+    ax.set_ylim(0, 100 if best == "short" else 25)
     ax.label_outer()
 plt.show()
 
@@ -642,10 +643,22 @@ figures.plot_layers(responses, ax, "response", "standard deviation of the respon
 ax.set_ylim(0, None)
 plt.show()
 
+# %% tags=["remove-input", "nbval-ignore-output"]
+in_blocks = responses[responses.layer > 1]  # layer 1 is the stem
+place = (in_blocks.layer % 2).map({0: "first", 1: "second"})
+parts = in_blocks.groupby(["depth", "kind", place]).response.mean().unstack("kind")
+lines = [
+    f"- **{depth} layers**, {place} layers of the blocks: {row.plain:.2f} plain, {row.residual:.2f} residual."
+    for (depth, place), row in (parts.dropna().iterrows() if len(parts.columns) == 2 else ())
+]
+nothing = "No pair of twins is recorded with its weights, so there is nothing to compare."
+display(Markdown("Mean responses of twins:\n\n" + "\n".join(lines) if lines else nothing))
+
 # %% [markdown]
 # The paper found that residual networks respond less strongly than plain ones, as if each block only touched up what
-# comes in. Judge from the means how far that is true here; after a short training the batch norms' weights are still
-# close to the 1 where they began.
+# comes in. Judge from the means how far that is true here, and in which of a block's two layers: the second one's
+# output is what a residual block adds. All began at 1, so a response near 1 belongs to a layer whose batch norm has
+# hardly moved.
 
 # %% [markdown]
 # ## Summary
