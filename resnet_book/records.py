@@ -208,8 +208,8 @@ def load_trained(experiment: str, seed: int = 0, results: Path | None = None) ->
     path = path_of(results or find_results(), experiment, seed)
     record = load_record(path)
     options = {} if record.model["shortcut"] is None else {"shortcut": record.model["shortcut"]}
-    unused = torch.Generator()  # for weights that are replaced at once: the global generator stays as it was
-    network = MODELS[record.model["name"]](num_classes=record.model["num_classes"], generator=unused, **options)
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is replaced at once
+        network = MODELS[record.model["name"]](num_classes=record.model["num_classes"], **options)
     network.load_state_dict(load_weights(path.with_suffix(".safetensors")))
     return network.eval(), record
 

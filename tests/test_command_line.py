@@ -1,0 +1,307 @@
+"""The command line: what it prints, what it leaves, and the exit status that a script can rely on."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import LONGER, NAME, TEST, add_tiny_experiment, fit, one_thread, same_weights, tiny  # noqa: F401
+
+from resnet_book import experiments, records, train
+from resnet_book.__main__ import main
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Arguments that run the tiny experiment in ``tmp_path``, without a progress bar."""
+    add_tiny_experiment(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    return ["run", NAME, "--device", "cpu", "--quiet"]
+
+
+def status(arguments: list[str]) -> int | str | None:
+    """The exit status of the command line, whether it returns it or, as argparse does, raises it."""
+    try:
+        return main(arguments)
+    except SystemExit as stop:
+        return stop.code
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# --- run ------------------------------------------------------------------------------------------------------------
+
+
+def test_run_trains_and_leaves_record_weights_and_checkpoint(
+    run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status([*run, "--seed", "3"]) == 0
+    written = {str(path.relative_to(tmp_path)) for path in files(tmp_path)}
+    folder = f"results/{NAME}"
+    assert written == {f"{folder}/seed3.json", f"{folder}/seed3.safetensors", f"runs/{NAME}/seed3/checkpoint.pt"}
+    record = records.load_record(tmp_path / folder / "seed3.json")
+    assert (record.experiment, record.seed, records.check(record)) == (NAME, 3, [])
+    output = capsys.readouterr()
+    assert f"seed3.json: test error {record.test_error:.2f} %" in output.out
+    assert output.err == ""
+
+
+def test_run_trains_just_what_fit_trains_from_the_same_seed(run: list[str], tmp_path: Path) -> None:
+    assert status([*run, "--seed", "3"]) == 0
+    network = tiny(seed=3)
+    history = fit(network, seed=3)
+    loaded, record = records.load_trained(NAME, 3, tmp_path / "results")
+    assert record.epochs == history.epochs
+    assert same_weights(loaded, network)
+    error = train.evaluate(loaded, TEST, tuple(record.mean), tuple(record.std))[1]
+    assert error == record.test_error
+
+
+def test_run_refuses_to_overwrite_a_record_and_trains_nothing(
+    run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert status(run) == 0
+    before = files(tmp_path)
+    capsys.readouterr()
+    monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
+    assert status(run) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("resnet-book: ")
+    assert "never overwritten" in output.err
+    assert files(tmp_path) == before
+
+
+def test_run_does_several_experiments_in_turn_and_another_seed_beside(
+    run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(experiments.EXPERIMENTS, "tiny-again", experiments.EXPERIMENTS[NAME])
+    for seed in ("0", "1"):
+        assert status([*run[:2], "tiny-again", *run[2:], "--seed", seed]) == 0
+    found = [(record.experiment, record.seed) for record in records.load_all(tmp_path / "results")]
+    assert found == [("tiny-again", 0), ("tiny-again", 1), (NAME, 0), (NAME, 1)]
+
+
+def test_run_writes_tensorboard_logs_where_asked(run: list[str], tmp_path: Path) -> None:
+    assert status([*run, "--tensorboard", "--runs", "elsewhere"]) == 0
+    assert list((tmp_path / "elsewhere").rglob("events.out.tfevents.*"))
+
+
+def test_run_in_bfloat16_says_so_in_the_record(run: list[str], tmp_path: Path) -> None:
+    assert status([*run, "--precision", "bfloat16"]) == 0
+    assert records.load_all(tmp_path / "results")[0].environment["precision"] == "bfloat16"
+
+
+def test_without_quiet_a_progress_bar_goes_to_standard_error(
+    run: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status(run[:-1]) == 0
+    output = capsys.readouterr()
+    assert "epoch 3 of 3" in output.err
+    assert "epoch" not in output.out
+
+
+def test_a_results_folder_that_cannot_be_written_fails_before_the_training(
+    run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
+    (tmp_path / "file").write_text("in the way")
+    assert status([*run, "--results", "file"]) == 1
+    assert "file" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_missed_before_the_training(
+    run: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status([*run, "--device", "cuda"]) == 1
+    message = capsys.readouterr().err
+    assert "--device cuda" in message
+    assert "--device cpu" in message
+
+
+def test_missing_data_is_a_failure_that_says_how_to_fetch_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = ["--data", str(tmp_path), "--results", str(tmp_path / "results"), "--runs", str(tmp_path / "runs")]
+    assert status(["run", "resnet20-cifar10-short", "--device", "cpu", "--quiet", *folders]) == 1
+    message = capsys.readouterr().err
+    assert str(tmp_path) in message
+    assert "resnet-book data cifar10" in message
+    assert files(tmp_path) == {}
+
+
+def test_a_run_that_diverges_is_a_failure_without_a_record(
+    run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny_experiment(monkeypatch, experiments.Recipe(iterations=20, batch_size=32, learning_rate=1e30))
+    assert status(run) == 1
+    assert "not finite at iteration" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
+    run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a real SIGINT to a real process; ``small_runs.py`` is the command line with the tiny experiment."""
+    script = [sys.executable, str(Path(__file__).with_name("small_runs.py"))]
+    process = subprocess.Popen(
+        [*script, *run], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    checkpoint = tmp_path / "runs" / NAME / "seed0" / "checkpoint.pt"
+    while not checkpoint.exists():  # until it trains
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert message == "Interrupted. The same command goes on where it was.\n"
+    assert not list(tmp_path.rglob("*.json"))
+    add_tiny_experiment(monkeypatch, LONGER)
+    assert status(run) == 0
+    assert status([*run, "--results", "whole", "--runs", "whole-runs"]) == 0
+    resumed, whole = (tmp_path / folder / NAME / "seed0.json" for folder in ("results", "whole"))
+    assert json.loads(resumed.read_text())["epochs"] == json.loads(whole.read_text())["epochs"]
+    weights = [path.with_suffix(".safetensors").read_bytes() for path in (resumed, whole)]
+    assert weights[0] == weights[1]
+
+
+# --- Usage ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "COMMAND"),
+        (["train"], "invalid choice"),
+        (["run"], "NAME"),
+        (["run", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
+        (["run", "resnet20-cifar10", "?"], "resnet-book list"),
+        (["run", "resnet20-cifar10", "--seed", "-1"], "0 or above"),
+        (["run", "resnet20-cifar10", "--seed", "one"], "whole number"),
+        (["run", "resnet20-cifar10", "--device", "gpu"], "choose auto, cpu, cuda"),
+        (["run", "resnet20-cifar10", "--precision", "float16"], "bfloat16"),
+        (["run", "resnet20-cifar10", "--epochs", "3"], "unrecognized"),
+        (["data", "cifar1000"], "cifar10, cifar100"),
+        (["data", "builtin"], "cannot be fetched"),
+    ],
+)
+def test_wrong_usage_exits_2_and_says_what_was_wrong(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status(arguments) == 2
+    output = capsys.readouterr()
+    assert message in output.err
+    assert output.out == ""
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["data"], ["run"], ["table"]])
+def test_help_exits_0_and_shows_the_usage(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status([*command, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(" ".join(["usage: resnet-book", *command]))
+
+
+def test_help_answers_in_under_a_second_without_importing_torch() -> None:
+    code = "import sys; sys.argv = ['resnet-book', '--help']\nfrom resnet_book.__main__ import main\n"
+    code += "try: main()\nfinally: assert not {'torch', 'numpy', 'pandas', 'matplotlib'} & sys.modules.keys()"
+    seconds = []
+    for _ in range(3):
+        begin = time.monotonic()
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        seconds.append(time.monotonic() - begin)
+    assert min(seconds) < 1
+
+
+SCRIPT = Path(sys.executable).with_name("resnet-book")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        [sys.executable, "-m", "resnet_book"],
+        pytest.param(
+            [str(SCRIPT)], marks=pytest.mark.skipif(not SCRIPT.exists(), reason="the console script is not installed")
+        ),
+    ],
+    ids=["python -m resnet_book", "resnet-book"],
+)
+def test_the_program_passes_its_exit_status_on(program: list[str], tmp_path: Path) -> None:
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "COLUMNS": "120"}
+        return subprocess.run([*program, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    listing = call("list")
+    assert (listing.returncode, listing.stderr) == (0, "")
+    assert "resnet20-cifar10-short" in listing.stdout
+    missing = call("data", "--check", "--data", ".")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr.startswith("resnet-book: cifar10 is not in")
+    assert "Traceback" not in missing.stderr
+    assert call("run").returncode == 2
+
+
+# --- list and table -------------------------------------------------------------------------------------------------
+
+
+def test_list_shows_every_experiment_with_its_recorded_seeds(
+    run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in ("10", "9"):
+        assert status([*run, "--seed", seed]) == 0
+    capsys.readouterr()
+    assert status(["list"]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["experiment", "recipe", "recorded", "seeds"]
+    rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines}
+    assert list(rows) == list(experiments.EXPERIMENTS)
+    assert rows[NAME] == ["smoke", "9, 10"]
+    assert rows["resnet20-cifar10"] == ["paper", "-"]
+
+
+def test_list_fails_on_a_damaged_record_and_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "resnet20-cifar10" / "seed0.json"
+    path.parent.mkdir()
+    path.write_text("{")
+    assert status(["list", "--results", str(tmp_path)]) == 1
+    assert str(path) in capsys.readouterr().err
+
+
+def test_table_works_with_and_without_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["table", "--results", str(tmp_path / "none")]) == 0
+    assert "resnet20" in capsys.readouterr().out
+    recorded = Path(__file__).parent.parent / "results"
+    name = "resnet20-cifar10-short/seed0.json"
+    (tmp_path / name).parent.mkdir()
+    shutil.copy(recorded / name, tmp_path / name)
+    assert status(["table", "--results", str(tmp_path)]) == 0
+    assert f"{records.load_record(recorded / name).test_error:.2f} (1 run)" in capsys.readouterr().out
+
+
+def test_table_into_a_file_replaces_what_is_between_the_marks_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- results: begin -->\nold\n<!-- results: end -->\nafter\n")
+    assert status(["table", "--results", str(tmp_path), "--into", str(page)]) == 0
+    text = page.read_text()
+    assert text.startswith("before\n<!-- results: begin -->\nTest error")
+    assert text.endswith("<!-- results: end -->\nafter\n")
+    assert "old" not in text
+
+
+def test_table_into_a_file_without_marks_fails_and_leaves_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("no marks")
+    assert status(["table", "--results", str(tmp_path), "--into", str(page)]) == 1
+    assert "results: begin" in capsys.readouterr().err
+    assert page.read_text() == "no marks"

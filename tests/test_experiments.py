@@ -1,0 +1,122 @@
+"""Every experiment is one that can be run, is named by the rule, and the published tables' cells are all there."""
+
+from dataclasses import replace
+
+import pytest
+
+from resnet_book import data, experiments, models
+from resnet_book.experiments import EXPERIMENTS, RECIPES, Experiment
+
+EACH = pytest.mark.parametrize(("name", "experiment"), EXPERIMENTS.items(), ids=list(EXPERIMENTS))
+
+
+@EACH
+def test_an_experiment_names_a_model_a_dataset_and_a_recipe_that_exist(name: str, experiment: Experiment) -> None:
+    assert experiment.model in models.MODELS
+    assert experiment.dataset in data.DATASETS
+    assert experiment.recipe_name in RECIPES
+    assert experiment.shortcut is None or experiment.shortcut in models.SHORTCUTS
+
+
+@EACH
+def test_an_experiment_is_named_model_dataset_and_recipe_unless_that_is_its_familys_own(
+    name: str, experiment: Experiment
+) -> None:
+    wide_family = experiment.model.removeprefix("plain").removeprefix("resnet") in ("10", "18", "34", "50")
+    parts = [experiment.model, experiment.dataset]
+    if experiment.recipe_name != ("wide" if wide_family else "paper"):
+        parts.append(experiment.recipe_name)
+    if experiment.shortcut is not None:
+        parts.append(experiment.shortcut)
+    assert name == "-".join(parts)
+
+
+@EACH
+def test_the_learning_rate_drops_in_order_and_before_the_end(name: str, experiment: Experiment) -> None:
+    milestones = (0, experiment.recipe.warmup_iterations, *experiment.recipe.drops, experiment.recipe.iterations)
+    assert list(milestones) == sorted(milestones)
+
+
+PUBLISHED_CELLS = [
+    *(f"resnet{depth}-cifar10" for depth in (20, 32, 44, 56, 110, 1202)),  # He et al. 2015, table 6
+    *(f"plain{depth}-cifar10" for depth in (20, 32, 44, 56, 110)),  # He et al. 2015, figure 6
+    *(  # mbsariyildiz/resnet-pytorch
+        f"{kind}{depth}-{dataset}"
+        for kind in ("plain", "resnet")
+        for depth in (10, 18, 34, 50)
+        for dataset in ("cifar10", "cifar100")
+    ),
+    *(f"{kind}{depth}-cifar10-edge" for kind in ("plain", "resnet") for depth in (20, 32, 44, 56)),  # techxzen
+]
+
+
+@pytest.mark.parametrize("name", PUBLISHED_CELLS)
+def test_every_published_number_has_an_experiment(name: str) -> None:
+    assert name in EXPERIMENTS
+
+
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name.startswith("plain")])
+def test_every_plain_network_has_a_residual_twin_with_the_same_recipe(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    model = experiment.model.replace("plain", "resnet")
+    assert EXPERIMENTS[name.replace("plain", "resnet")] == replace(experiment, model=model)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_networks_of_110_layers_and_more_warm_up_and_no_others(name: str) -> None:
+    deep = any(depth in name for depth in ("110-", "1202-"))
+    assert (EXPERIMENTS[name].recipe.warmup_iterations > 0) == deep
+
+
+def test_the_paper_recipe_is_the_papers() -> None:
+    recipe = experiments.PAPER
+    assert (recipe.iterations, recipe.drops, recipe.drop_divisor) == (64_000, (32_000, 48_000), 10)
+    assert (recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.batch_size) == (0.1, 0.9, 1e-4, 128)
+    assert (recipe.padding, recipe.padding_mode, recipe.flip_probability) == (4, "zeros", 0.5)
+    assert (recipe.mean, recipe.std) == (None, None)
+
+
+def test_the_short_recipe_is_the_papers_thirty_two_times_shorter() -> None:
+    assert replace(experiments.SHORT, iterations=64_000, drops=(32_000, 48_000)) == experiments.PAPER
+    assert [32 * number for number in (experiments.SHORT.iterations, *experiments.SHORT.drops)] == [
+        64_000,
+        32_000,
+        48_000,
+    ]
+
+
+def test_the_edge_recipe_differs_from_the_papers_in_batch_padding_and_normalisation_alone() -> None:
+    edge = experiments.EDGE
+    assert (edge.batch_size, edge.padding_mode, edge.mean, edge.std) == (100, "edge", (125, 123, 114), (1, 1, 1))
+    assert replace(edge, batch_size=128, padding_mode="zeros", mean=None, std=None) == experiments.PAPER
+
+
+@pytest.mark.parametrize(("model", "batch_size"), [("resnet34", 128), ("resnet50", 64)])
+def test_the_wide_recipe_is_300_epochs_with_a_drop_every_100(model: str, batch_size: int) -> None:
+    recipe = EXPERIMENTS[f"{model}-cifar10"].recipe
+    epoch = 50_000 // batch_size
+    assert (recipe.batch_size, recipe.weight_decay) == (batch_size, 5e-4)
+    assert (recipe.iterations, recipe.drops) == (300 * epoch, (100 * epoch, 200 * epoch))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("resnet20-cifar-10", "resnet20-cifar10"),
+        ("resnet20_cifar10", "resnet20-cifar10"),
+        ("Resnet20-cifar10-short", "resnet20-cifar10-short"),
+        ("plain20-builtin", "plain20-builtin-smoke"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_names_that_are_near(wrong: str, near: str) -> None:
+    with pytest.raises(ValueError, match=rf"'{wrong}' is unknown: did you mean .*{near}"):
+        experiments.get(wrong)
+
+
+def test_a_name_that_is_near_nothing_is_sent_to_the_list() -> None:
+    with pytest.raises(ValueError, match="resnet-book list"):
+        experiments.get("?")
+
+
+def test_a_known_name_gives_its_experiment() -> None:
+    assert experiments.get("resnet20-cifar10") == Experiment("resnet20", "cifar10", "paper", experiments.PAPER)
