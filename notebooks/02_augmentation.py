@@ -445,7 +445,8 @@ def halved(images: data.ImageSet, count: int) -> data.ImageSet:
     return replace(images, images=F.avg_pool2d(images.images.float(), 2).round().to(torch.uint8))
 
 
-num_images, iterations = {"smoke": (200, 600), "cpu": (2_000, 2_000), "paper": (5_000, 6_000)}[tier]
+settings = {"smoke": (200, 600), "cpu": (2_000, 2_000), "paper": (5_000, 6_000)}  # images, iterations
+num_images, iterations = settings[tier if train.name == "cifar10" else "smoke"]
 few, many = halved(train, num_images), halved(test, len(test))
 print(f"{len(few):,} images to train on, {len(many):,} to test on, each {tuple(few.images.shape[1:])}")
 
