@@ -639,8 +639,7 @@ responses.groupby(["depth", "kind"]).response.agg(["mean", "min", "max"]).round(
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Standard deviation of each layer's response in the trained networks. Most layers of the residual networks respond less strongly than those of their plain twins."}, "figure": {"caption": "Responses of the 3x3 layers in the trained networks, behind batch norm and before ReLU or addition.", "name": "fig-ch3-responses"}}
 fig, ax = plt.subplots()
-figures.plot_layers(responses, ax, "response", "standard deviation of the response")
-ax.set_ylim(0, None)
+figures.plot_layers(responses, ax, "response", "standard deviation of the response", log=True)
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -658,7 +657,9 @@ display(Markdown("Mean responses of twins:\n\n" + "\n".join(lines) if lines else
 # The paper found that residual networks respond less strongly than plain ones, as if each block only touched up what
 # comes in. Judge from the means how far that is true here, and in which of a block's two layers: the second one's
 # output is what a residual block adds. All began at 1, so a response near 1 belongs to a layer whose batch norm has
-# hardly moved.
+# hardly moved. And where a plain network of 56 layers is among the lines, look at its layers next to the images. It is
+# there that {numref}`fig-ch3-gradients` found the large gradients before training; a batch norm's weight, unlike the
+# convolution before it, has nothing that makes it indifferent to its size.
 
 # %% [markdown]
 # ## Summary

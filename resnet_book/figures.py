@@ -95,7 +95,8 @@ def plot_channel_values(images: Tensor, ax: Axes, bins: int = 64) -> Axes:
     return ax
 
 
-LINE_STYLES = ("-", "--", ":", "-.", (0, (1, 4)))  # from the deepest network to the shallowest
+# A depth keeps its line through the whole book; one that is not named here is drawn solid.
+LINE_STYLES = {8: ":", 20: "--", 32: "-.", 44: (0, (8, 2)), 56: "-", 110: (0, (8, 2, 1, 2, 1, 2))}
 
 
 def plot_curves(curves: pd.DataFrame, ax: Axes, drops: Iterable[int] = ()) -> Axes:
@@ -168,9 +169,8 @@ def plot_depths(errors: pd.DataFrame, ax: Axes, marker: str = "o", filled: bool 
 
 def _networks(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, int], pd.DataFrame, Any]]:
     """(kind, depth), its rows, and its line style, for each network in ``frame``, plain ones first."""
-    deepest_first = sorted(frame.depth.unique(), reverse=True)
     for key, group in frame.groupby(["kind", "depth"]):
-        yield key, group, LINE_STYLES[deepest_first.index(key[1]) % len(LINE_STYLES)]  # type: ignore[misc]
+        yield key, group, LINE_STYLES.get(key[1], "-")  # type: ignore[index, misc]
 
 
 def show_ranked(
