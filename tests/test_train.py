@@ -1,6 +1,5 @@
 """The trainer does what the recipe says, measures what it says it measures, and disturbs nothing else."""
 
-import os
 import random
 import re
 import shutil
@@ -109,7 +108,6 @@ def test_the_loss_falls() -> None:
 
 
 def test_resnet20_learns_the_builtin_images(record_property: Callable[[str, object], None]) -> None:
-    torch.set_num_threads(os.cpu_count() or 1)
     network = models.MODELS["resnet20"](generator=torch.Generator().manual_seed(0))
     history = train.fit(
         network, data.load("builtin", "train"), data.load("builtin", "test"), experiments.SMOKE, progress=False
