@@ -14,4 +14,4 @@ def test_augmenting_a_batch_at_once_is_many_times_faster_than_one_by_one() -> No
     assert done.returncode == 0, done.stderr
     ratio = re.search(r"^  ratio ([\d.]+) \(median of 9 pairs", done.stdout, re.MULTILINE)
     assert ratio, done.stdout
-    assert float(ratio[1]) > 5  # the claim is 20, on a machine with nothing else to do
+    assert float(ratio[1]) > 5  # one thread; what was measured, and where it does not hold, is in README.md
