@@ -444,7 +444,8 @@ f"training as in tier {training_tier!r} on {device}, {precision}"
 
 # %% [markdown]
 # In the smoke tier the images are also halved to 16x16 pixels, by the mean over 2x2, which makes training four times
-# faster. The networks do not mind: they average over whatever pixels are left.
+# faster. The networks do not mind: they average over whatever pixels are left. {numref}`fig-ch3-images` shows what is
+# trained on.
 
 
 # %%
@@ -456,7 +457,7 @@ def halved(images: data.ImageSet) -> data.ImageSet:
 
 halved(test_images).images.shape
 
-# %% mystnb={"image": {"alt": "A row of sixteen small training images."}}
+# %% mystnb={"image": {"alt": "A row of sixteen small training images; each still shows clearly what it is."}, "figure": {"caption": "The first sixteen training images, as the twins below see them before augmentation.", "name": "fig-ch3-images"}}
 train, test = (each.subset(n) for each, n in zip((train_images, test_images), counts, strict=True))
 if training_tier == "smoke":
     train, test = halved(train), halved(test)
