@@ -361,8 +361,9 @@ assert torch.equal(images[0], hundred.images[0])
 labels
 
 # %% [markdown]
-# A fine class belongs to one coarse class only, in every row of the file. We count the pairs to be sure, and draw a few
-# coarse classes with one image of each of their fine classes.
+# A fine class belongs to one coarse class only, in every row of the file. We count the pairs to be sure.
+# {numref}`fig-ch1-families` draws a few coarse classes, with one image each of some of their fine classes: judge for
+# yourself how alike the members of a family are.
 
 # %%
 pairs = torch.stack([hundred.coarse_labels, hundred.labels], dim=1).unique(dim=0)  # (pairs, 2)

@@ -138,6 +138,9 @@ def pad_by_hand(image: Tensor, mode: str) -> Tensor:
     return padded * (inside[:, None] & inside[None, :]) if mode == "zeros" else padded
 
 
+print(tuple(pad_by_hand(batch[0], "edge").shape))
+
+# %%
 for mode in sources:
     assert torch.equal(pad_by_hand(batch[0], mode), augment.pad(batch[:1], 4, mode)[0])
 print("by hand and by the package: the same, in all three modes")
@@ -406,6 +409,9 @@ def fastest(function, repeats: int = 5) -> float:
     return min(times)
 
 
+print(f"a call that does nothing takes {fastest(lambda: None):.0e} seconds")
+
+# %% tags=["nbval-ignore-output"]
 batchwise = 512 / fastest(lambda: ours(train.images[:512]))
 imagewise = 512 / fastest(lambda: torch.stack([one_by_one(picture) for picture in pictures]))
 print(f"images per second: {batchwise:,.0f} as a batch, {imagewise:,.0f} one by one")
@@ -436,6 +442,7 @@ display(
 # Now to the purpose. We train the same small residual network twice on few images, from the same weights: once on the
 # images as they are, once on flipped and cropped ones. To be quick, we halve the images' size and shift by up to three
 # pixels. **Guess both pairs of numbers:** the error on the training images, and the error on the test images.
+# {numref}`fig-ch2-saves` has the answer.
 
 
 # %%
@@ -457,6 +464,9 @@ recipe = replace(
     drops=(iterations * 6 // 10, iterations * 8 // 10),
     batch_size=40,
 )
+print(f"learning rate {recipe.learning_rate}, dropped at {recipe.drops}, stop at {recipe.iterations}")
+
+# %%
 recipes = {
     "as they are": replace(recipe, padding=0, flip_probability=0.0),
     "flipped and cropped": replace(recipe, padding=3, flip_probability=0.5),
