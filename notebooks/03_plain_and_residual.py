@@ -581,7 +581,8 @@ plt.show()
 
 # %% [markdown]
 # Whoever measured it: from 20 to 56 layers the plain networks get worse and the residual ones better. Now our own
-# curves, as in the paper's figure 6: training error thin, test error thick, the drops of the learning rate dotted.
+# curves, {numref}`fig-ch3-recorded`, as in the paper's figure 6: training error thin, test error thick, the drops of the
+# learning rate dotted.
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Training and test error against iterations of the recorded runs on CIFAR-10, plain networks left and residual networks right; errors fall steeply where the learning rate drops."}, "figure": {"caption": "Recorded runs on CIFAR-10: error against iterations, by the longest recipe recorded so far; its name is above the panels.", "name": "fig-ch3-recorded"}}
 best = "paper" if any(record.recipe_name == "paper" for record in recorded) else "short"
