@@ -176,15 +176,14 @@ class RunState:
             self.save_under_way()
 
     def save_under_way(self) -> None:
-        """Save in the midst of training; the seconds that saving takes are not counted."""
+        """Save in the midst of training, if all is finite; the seconds that saving takes are not counted."""
         self.check_finite()
         self.stop_clock()
         self.save()
         self.start_clock()
 
     def save(self) -> None:
-        """Write the checkpoint, if one is wanted. Raises DivergedError rather than save what is not finite."""
-        self.check_finite()
+        """Write the checkpoint, if one is wanted. Call ``check_finite`` first: what diverged is never saved."""
         if self.checkpoint is None:
             return
         state = {
