@@ -540,8 +540,8 @@ display(Markdown(text))
 # print(features.purity(top, test.labels, test.num_classes).mean(), plain_record.test_error, record.test_error)
 # ```
 #
-# It is not. The plain twin's rows are pure as well. Compare the purities and the two test errors before you
-# say more, and remember that this is one run of each.
+# It is not: the rows of the plain twin are pure as well. Set the two purities beside the two test errors before you say
+# more, and remember that this is one run of each.
 #
 # </details>
 #
@@ -558,8 +558,8 @@ display(Markdown(text))
 # print(features.purity(top, test.labels, test.num_classes))
 # ```
 #
-# It is close to 1: the images that a classifier is most sure of are mostly right. A high purity can say no more than
-# that a number predicts a class well for a few extreme images.
+# It is 1 for most classes: the answers of which a classifier is most sure are mostly right, even where it makes many
+# mistakes elsewhere. A high purity says no more than that a number predicts a class well for a few extreme images.
 #
 # </details>
 
