@@ -189,7 +189,7 @@ def _execute_in_place(notebook: nbformat.NotebookNode, source: Path) -> None:
     resources = {"metadata": {"path": str(source.parent)}}
     try:
         NotebookClient(notebook, timeout=None, record_timing=False, resources=resources).execute()
-    except CellExecutionError as error:
+    except (CellExecutionError, DeadKernelError) as error:
         raise BuildError(f"{source.stem} failed, and its notebook is left as it was.\n{error}") from None
     notebook.metadata.get("language_info", {}).pop("version", None)  # differs between machines
 

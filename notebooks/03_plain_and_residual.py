@@ -547,7 +547,7 @@ display(Markdown(tables.provenance(recorded)))
 # {cite}`techxzen2019residual`, akamaster {cite}`idelbayev2018resnet`, nabla0001 and a-martyn, all on GitHub.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-heading = "Test error (%) on CIFAR-10 after the last epoch, mean ± standard deviation (runs):\n\n"
+heading = "Test error (%) on CIFAR-10, ours after the last epoch, mean ± standard deviation (runs):\n\n"
 display(Markdown(heading + tables.to_markdown(tables.depth_table(recorded))))
 
 # %% [markdown]

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.command(options)
     except KeyboardInterrupt:
-        print("Interrupted. The same command goes on where it was.", file=sys.stderr)
+        print("Interrupted. The same command goes on from what was saved.", file=sys.stderr)
         return 130
     except (ValueError, RuntimeError, OSError) as error:
         print(f"resnet-book: {error}", file=sys.stderr)
@@ -182,6 +182,7 @@ def run_experiments(options: argparse.Namespace) -> int:
         records.refuse_to_overwrite(path)
         records.save_weights(network, path.with_suffix(".safetensors"))  # first: the record says that the run is done
         records.save_record(record, options.results)
+        (run_folder / "checkpoint.pt").unlink(missing_ok=True)  # it would pass for a run of the same seed again
         print(f"{path}: test error {record.test_error:.2f} % after {history.seconds:.0f} s")
     return 0
 

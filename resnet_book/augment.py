@@ -47,7 +47,7 @@ def crop_at(images: Tensor, top: Tensor, left: Tensor, size: int = 32) -> Tensor
 
     In memory the rows of a plane follow each other, so from its first pixel to its last a window is one run of
     numbers. Moving runs is much faster than moving pixels; what lies between the window's rows is then skipped.
-    Raises IndexError for a corner whose window would leave the image (on a GPU, torch reports it later).
+    Raises IndexError for a corner beyond the last possible one (on a GPU, torch reports it later).
     """
     count, channels, height, width = images.shape
     pixel = torch.arange(height * width, device=images.device).view(height, width)  # place in its plane

@@ -43,7 +43,7 @@ class Record:
     recipe_name: str
     recipe: dict[str, Any]  # every field of recipe.Recipe
     environment: dict[str, Any]  # device, precision, compiled, versions, commit, dirty or not
-    started: str  # UTC, ISO 8601
+    started: str  # UTC, ISO 8601; of the last part, as is the environment, if the run was stopped and went on
     seconds: float  # of training and testing
     train_seconds: float  # of training alone
     images_per_second: float  # training images over train_seconds

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from resnet_book.experiments import EXPERIMENTS, RECIPES
+from resnet_book.experiments import EXPERIMENTS
 from resnet_book.records import Record
 
 
@@ -35,7 +35,7 @@ PAPER, TECHXZEN, AKAMASTER, NABLA, MARTYN = (
     "techxzen 2019",  # github.com/techxzen/pytorch-residual-networks
     "akamaster 2018",  # github.com/akamaster/pytorch_resnet_cifar10, 200 epochs
     "nabla0001",  # github.com/nabla0001/resnet, 64k iterations
-    "a-martyn",  # github.com/a-martyn/resnet, the best epoch
+    "a-martyn (best epoch)",  # github.com/a-martyn/resnet, the best epoch
 )
 
 PUBLISHED = (
@@ -99,6 +99,7 @@ def runs(records: Iterable[Record]) -> pd.DataFrame:
             **_about(record),
             "seed": record.seed,
             "parameters": record.model["parameters"],
+            "iterations": record.recipe["iterations"],
             "train_error": record.epochs[-1].train_error,
             "test_error": record.test_error,
             "device": record.environment["device"],
@@ -108,7 +109,16 @@ def runs(records: Iterable[Record]) -> pd.DataFrame:
         }
         for record in records
     ]
-    extra = ["parameters", "train_error", "test_error", "device", "precision", "seconds", "images_per_second"]
+    extra = [
+        "parameters",
+        "iterations",
+        "train_error",
+        "test_error",
+        "device",
+        "precision",
+        "seconds",
+        "images_per_second",
+    ]
     return pd.DataFrame(rows, columns=[*ABOUT, "seed", *extra])
 
 
@@ -146,10 +156,10 @@ def provenance(records: Iterable[Record], dataset: str = "cifar10") -> str:
     """A sentence a recipe on where the recorded numbers of ``dataset`` come from: runs, iterations, devices."""
     frame = runs(record for record in records if record.dataset["name"] == dataset)
     sentences = []
-    for recipe, group in frame.groupby("recipe", sort=True):
+    for (recipe, iterations), group in frame.groupby(["recipe", "iterations"], sort=True):
         devices = " and ".join(sorted(set(group.device + ", " + group.precision)))
         count = f"{len(group)} run{'s' if len(group) > 1 else ''}"
-        sentences.append(f"`{recipe}`: {RECIPES[str(recipe)].iterations:,} iterations; {count} on {devices}.")
+        sentences.append(f"`{recipe}`: {iterations:,} iterations; {count} on {devices}.")
     return " ".join(sentences) or "Nothing is recorded yet."
 
 

@@ -129,6 +129,7 @@ def fit(
             run.stop_clock()
             loss, error = evaluate(forward, test, run.history.mean, run.history.std, device=device, precision=precision)
             epoch = run.finish_epoch(loss, error)
+            run.save_if_due()
             bar.set_postfix_str(
                 f"loss {epoch.train_loss:.3f}, train error {epoch.train_error:.1f} %, test error {error:.1f} %"
             )

@@ -1,4 +1,4 @@
-"""The benchmarks run, and what they claim is not far off even on a busy machine."""
+"""The benchmarks run, and on one thread the claim is not far off even on a busy machine."""
 
 import re
 import subprocess

@@ -42,18 +42,29 @@ def files(folder: Path) -> dict[Path, bytes]:
 # --- run ------------------------------------------------------------------------------------------------------------
 
 
-def test_run_trains_and_leaves_record_weights_and_checkpoint(
+def test_run_trains_and_leaves_record_and_weights_but_no_checkpoint(
     run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert status([*run, "--seed", "3"]) == 0
     written = {str(path.relative_to(tmp_path)) for path in files(tmp_path)}
     folder = f"results/{NAME}"
-    assert written == {f"{folder}/seed3.json", f"{folder}/seed3.safetensors", f"runs/{NAME}/seed3/checkpoint.pt"}
+    assert written == {f"{folder}/seed3.json", f"{folder}/seed3.safetensors"}
     record = records.load_record(tmp_path / folder / "seed3.json")
     assert (record.experiment, record.seed, records.check(record)) == (NAME, 3, [])
     output = capsys.readouterr()
     assert f"seed3.json: test error {record.test_error:.2f} %" in output.out
     assert output.err == ""
+
+
+def test_a_run_whose_record_was_moved_away_is_trained_anew(run: list[str], tmp_path: Path) -> None:
+    assert status(run) == 0
+    record = tmp_path / "results" / NAME / "seed0.json"
+    first = records.load_record(record)
+    record.rename(tmp_path / "elsewhere.json")
+    assert status(run) == 0
+    again = records.load_record(record)
+    assert again.epochs == first.epochs
+    assert again.train_seconds != first.train_seconds
 
 
 def test_run_trains_just_what_fit_trains_from_the_same_seed(run: list[str], tmp_path: Path) -> None:
@@ -165,7 +176,7 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert message == "Interrupted. The same command goes on where it was.\n"
+    assert message == "Interrupted. The same command goes on from what was saved.\n"
     assert not list(tmp_path.rglob("*.json"))
     add_tiny_experiment(monkeypatch, LONGER)
     assert status(run) == 0

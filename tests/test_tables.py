@@ -20,7 +20,7 @@ def record(experiment: str, seed: int, *test_errors: float) -> Record:
         dataset={"name": setting.dataset},
         model={"name": setting.model, "num_classes": 10, "shortcut": None, "parameters": 269_722},
         recipe_name=setting.recipe_name,
-        recipe={},
+        recipe={"iterations": setting.recipe.iterations},
         environment={"device": "a machine", "precision": "float32"},
         started="2026-01-01T00:00:00+00:00",
         seconds=120.0,
