@@ -6,6 +6,7 @@ that import torch are imported inside the functions, so that ``--help`` answers 
 """
 
 import argparse
+import os
 import re
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status. Raises SystemExit, as argparse does, for --help and wrong usage."""
     options = _parser().parse_args(arguments)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that spin slow down what else runs
     try:
         return options.command(options)
     except KeyboardInterrupt:
