@@ -156,9 +156,10 @@ def provenance(records: Iterable[Record], dataset: str = "cifar10") -> str:
     """A sentence a recipe on where the recorded numbers of ``dataset`` come from: runs, iterations, devices."""
     frame = runs(record for record in records if record.dataset["name"] == dataset)
     sentences = []
-    for (recipe, iterations), group in frame.groupby(["recipe", "iterations"], sort=True):
+    for _, group in frame.groupby(["recipe", "iterations"], sort=True):
         devices = " and ".join(sorted(set(group.device + ", " + group.precision)))
         count = f"{len(group)} run{'s' if len(group) > 1 else ''}"
+        recipe, iterations = group.recipe.iloc[0], group.iterations.iloc[0]
         sentences.append(f"`{recipe}`: {iterations:,} iterations; {count} on {devices}.")
     return " ".join(sentences) or "Nothing is recorded yet."
 
