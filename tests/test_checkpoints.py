@@ -170,7 +170,8 @@ def test_a_checkpoint_is_written_as_soon_as_it_is_due_and_at_the_end(
     saved.clear()
     monkeypatch.setattr(run_state, "CHECKPOINT_SECONDS", -1)
     fit(tiny(), checkpoint=tmp_path / "checkpoint")
-    assert saved == list(range(21))
+    after_tests = [8, 16, 20]  # testing takes time too, so an epoch's end is looked at twice
+    assert saved == sorted([*range(21), *after_tests])
 
 
 # --- A loss that is not finite --------------------------------------------------------------------------------------
