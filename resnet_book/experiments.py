@@ -25,8 +25,15 @@ EDGE = replace(PAPER, batch_size=100, padding_mode="edge", mean=(125.0, 123.0, 1
 WIDE = wide(batch_size=128)
 # For the built-in images: under a minute on two cores.
 SMOKE = replace(PAPER, iterations=150, drops=(100, 130))
+# Ablations: the short schedule with one part taken out, to see what the part contributes.
+ABLATIONS = {
+    "no-drops": replace(SHORT, drops=()),
+    "no-momentum": replace(SHORT, momentum=0.0),
+    "no-decay": replace(SHORT, weight_decay=0.0),
+    "no-augmentation": replace(SHORT, padding=0, flip_probability=0.0),
+}
 
-RECIPES = {"paper": PAPER, "short": SHORT, "edge": EDGE, "wide": WIDE, "smoke": SMOKE}
+RECIPES = {"paper": PAPER, "short": SHORT, "edge": EDGE, "wide": WIDE, "smoke": SMOKE, "no-warmup": PAPER, **ABLATIONS}
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,11 @@ EXPERIMENTS: dict[str, Experiment] = {
     **{f"{model}-cifar10": Experiment(model, "cifar10", "paper", warmed_up(PAPER)) for model in WARMED_UP},
     **{f"{model}-cifar10-short": Experiment(model, "cifar10", "short", SHORT) for model in SIX_N_PLUS_TWO},
     **{f"{model}-cifar10-short": Experiment(model, "cifar10", "short", warmed_up(SHORT)) for model in WARMED_UP[:2]},
+    **{
+        f"resnet20-cifar10-{name}": Experiment("resnet20", "cifar10", name, recipe)
+        for name, recipe in ABLATIONS.items()
+    },
+    "resnet110-cifar10-no-warmup": Experiment("resnet110", "cifar10", "no-warmup", PAPER),
     **{f"{model}-cifar10-edge": Experiment(model, "cifar10", "edge", EDGE) for model in SIX_N_PLUS_TWO},
     **{
         f"{model}-{dataset}": Experiment(model, dataset, "wide", WIDE)

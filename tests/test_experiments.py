@@ -64,7 +64,7 @@ def test_every_plain_network_has_a_residual_twin_with_the_same_recipe(name: str)
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_networks_of_110_layers_and_more_warm_up_and_no_others(name: str) -> None:
-    deep = any(depth in name for depth in ("110-", "1202-"))
+    deep = any(depth in name for depth in ("110-", "1202-")) and not name.endswith("-no-warmup")
     assert (EXPERIMENTS[name].recipe.warmup_iterations > 0) == deep
 
 
@@ -83,6 +83,21 @@ def test_the_short_recipe_is_the_papers_thirty_two_times_shorter() -> None:
         32_000,
         48_000,
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("no-drops", "drops"), ("no-momentum", "momentum"), ("no-decay", "weight_decay")]
+)
+def test_an_ablation_differs_from_the_short_recipe_in_one_field(name: str, field: str) -> None:
+    recipe = EXPERIMENTS[f"resnet20-cifar10-{name}"].recipe
+    assert not getattr(recipe, field)
+    assert replace(recipe, **{field: getattr(experiments.SHORT, field)}) == experiments.SHORT
+
+
+def test_without_augmentation_a_crop_cuts_nothing_off_and_nothing_is_mirrored() -> None:
+    recipe = EXPERIMENTS["resnet20-cifar10-no-augmentation"].recipe
+    assert replace(recipe, padding=4, flip_probability=0.5) == experiments.SHORT
+    assert (recipe.padding, recipe.flip_probability) == (0, 0)
 
 
 def test_the_edge_recipe_differs_from_the_papers_in_batch_padding_and_normalisation_alone() -> None:
