@@ -15,6 +15,22 @@ from torch import Tensor
 PaddingMode = Literal["zeros", "edge", "reflect"]
 
 
+def draw(count: int, generator: torch.Generator, padding: int = 4, flip_probability: float = 0.5) -> Tensor:
+    """What is random about the augmentation of ``count`` images: (3, count) int64 on the generator's device.
+
+    Row and column of the crop's corner, 0 to 2 ``padding``, and 1 where the image is mirrored; for ``apply``.
+    """
+    corners = torch.randint(0, 2 * padding + 1, (2, count), generator=generator, device=generator.device)
+    mirrored = torch.rand(count, generator=generator, device=generator.device) < flip_probability
+    return torch.cat([corners, mirrored[None].long()])
+
+
+def apply(images: Tensor, draws: Tensor, padding: int = 4, mode: PaddingMode = "zeros") -> Tensor:
+    """Crop and mirror each image as ``draws`` (3, N) says: (N, C, S, S) of any dtype -> the same shape and dtype."""
+    top, left, mirrored = draws
+    return flip_where(crop_at(pad(images, padding, mode), top, left, images.shape[-1]), mirrored)
+
+
 def flip(images: Tensor, generator: torch.Generator, probability: float = 0.5) -> Tensor:
     """Mirror each image left to right with ``probability``. Shape and dtype stay."""
     draws = torch.rand(len(images), generator=generator, device=images.device)
@@ -22,7 +38,7 @@ def flip(images: Tensor, generator: torch.Generator, probability: float = 0.5) -
 
 
 def flip_where(images: Tensor, mirrored: Tensor) -> Tensor:
-    """Mirror the images (N, C, H, W) where ``mirrored`` (N,), bool, is true."""
+    """Mirror the images (N, C, H, W) where ``mirrored`` (N,), bool or int64, is true or 1."""
     both = torch.cat([images, images.flip(-1)])  # (2 N, C, H, W)
     each = torch.arange(len(images), device=images.device)
     return both.index_select(0, each + len(images) * mirrored)  # moves whole images, not pixel by pixel

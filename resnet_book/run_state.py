@@ -2,7 +2,9 @@
 
 Images, a recipe and a seed enter; batches on the device leave, and measurements are accumulated there. An epoch is
 one pass over the shuffled training images, whose last images, too few for a batch, sit out until the next shuffle.
-Every random draw follows from the seed and the epoch, so a run that was stopped goes on exactly where it was.
+Every random draw of an epoch is made at its start and follows from the seed and the epoch, so a run that was stopped
+goes on exactly where it was. What changes from step to step is a tensor that keeps its place in memory, as a CUDA
+graph needs it (see ``cuda_graph``).
 """
 
 import hashlib
@@ -16,13 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resnet_book import augment, checkpoints
+from resnet_book import augment, checkpoints, distributed
 from resnet_book.data import ImageSet
 from resnet_book.history import Epoch, History
 from resnet_book.recipe import Recipe
 
 CHECKPOINT_SECONDS = 45.0  # between two checkpoints: under a minute, with the step under way
-NEVER = 2**62  # an iteration that no run reaches
 
 
 class DivergedError(RuntimeError):
@@ -49,8 +50,13 @@ class RunState:
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe, self.seed, self.device, self.checkpoint = recipe, seed, device, checkpoint
         self.images, self.labels = train.images.to(device), train.labels.to(device)
+        self.learning_rate = torch.tensor(recipe.learning_rate, device=device)
         self.optimizer = torch.optim.SGD(
-            network.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+            network.parameters(),
+            lr=self.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            fused=device.type == "cuda",
         )
         own_mean, own_std = augment.channel_mean_std(train.images)
         self.mean = own_mean if recipe.mean is None else torch.tensor(recipe.mean)
@@ -58,10 +64,12 @@ class RunState:
         self.history = History(mean=tuple(self.mean.tolist()), std=tuple(self.std.tolist()))
         self.mean, self.std = self.mean.to(device), self.std.to(device)
         self.iteration = 0
+        self.set_rate = recipe.learning_rate  # what self.learning_rate holds
         self.generator = torch.Generator(device)
-        self.loss_sum = torch.zeros((), device=device, dtype=torch.float64)  # of the epoch's steps so far
+        self.loss_sum = torch.zeros((), device=device, dtype=torch.float64)  # over the epoch's images so far
         self.wrong = torch.zeros((), device=device, dtype=torch.int64)
-        self.first_bad = torch.full((), NEVER, device=device, dtype=torch.int64)
+        self.finite = torch.ones((), device=device, dtype=torch.int64)  # 1 while every loss of the epoch was finite
+        self.finite_steps = torch.zeros((), device=device, dtype=torch.int64)  # of the epoch, before the first bad one
         self.clock = self.last_save = time.monotonic()
         self.identity: dict[str, str | int] = {
             "network": hashlib.sha256(repr(network).encode()).hexdigest(),  # twins have the same names of parameters
@@ -71,7 +79,6 @@ class RunState:
             "device": device.type,  # kinds of devices draw different numbers from the same seed
             **setting,
         }
-        self.resume_generator: Tensor | None = None
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         self._restore()
@@ -81,24 +88,26 @@ class RunState:
         """Steps of a whole epoch."""
         return len(self.images) // self.recipe.batch_size
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The rest of the epoch under way: yields images (B, 3, 32, 32) uint8 and labels (B,) int64 on the device."""
+    def batches(self) -> Iterator[Tensor]:
+        """The rest of the epoch under way, a (4, B) int64 tensor a step for ``batch``: this process's share.
+
+        Its rows: which images, and the three of ``augment.draw``.
+        """
         epoch, done = divmod(self.iteration, self.iterations_per_epoch)
         self.generator.manual_seed(epoch_seed(self.seed, epoch))
         order = torch.randperm(len(self.images), generator=self.generator, device=self.device)
-        if self.resume_generator is not None:
-            self.generator.set_state(self.resume_generator)
-            self.resume_generator = None
+        draws = augment.draw(len(order), self.generator, self.recipe.padding, self.recipe.flip_probability)
+        plan = torch.cat([order[None], draws])  # (4, N)
         end = min(self.iterations_per_epoch, done + self.recipe.iterations - self.iteration)
         for step in range(done, end):
-            batch = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
-            yield self.images[batch], self.labels[batch]
+            yield distributed.share(plan[:, step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size])
 
-    def augment(self, images: Tensor) -> Tensor:
-        """uint8 (B, 3, 32, 32) -> cropped, flipped, normalised float32 (B, 3, 32, 32)."""
-        images = augment.crop(images, self.generator, self.recipe.padding, self.recipe.padding_mode)
-        images = augment.flip(images, self.generator, self.recipe.flip_probability)
-        return augment.normalise(images, self.mean, self.std)
+    def batch(self, plan: Tensor) -> tuple[Tensor, Tensor]:
+        """What ``batches`` yields -> cropped, flipped, normalised float32 (B, 3, 32, 32), and labels (B,) int64."""
+        chosen, draws = plan[0], plan[1:]
+        images = augment.apply(self.images[chosen], draws, self.recipe.padding, self.recipe.padding_mode)
+        images = augment.normalise(images, self.mean, self.std)
+        return images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
 
     @property
     def epochs(self) -> int:
@@ -107,23 +116,38 @@ class RunState:
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Let the next step use ``learning_rate``."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
+        if learning_rate != self.set_rate:
+            self.learning_rate.fill_(learning_rate)
+            self.set_rate = learning_rate
 
     def measure(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
-        """Accumulate loss, wrong answers and the first iteration gone bad, without waiting for the device."""
-        self.loss_sum += loss
+        """Accumulate loss, wrong answers, and steps before the first bad one, without waiting for the device."""
+        self.loss_sum += loss * len(labels)
         self.wrong += (scores.argmax(dim=1) != labels).sum()
-        now = torch.full_like(self.first_bad, self.iteration)
-        self.first_bad = torch.where(loss.isfinite(), self.first_bad, torch.minimum(self.first_bad, now))
+        self.finite *= loss.isfinite()
+        self.finite_steps += self.finite
+
+    def changing(self) -> list[Tensor]:
+        """Every tensor that a step changes, among those that exist so far."""
+        moving = [buffer for state in self.optimizer.state.values() for buffer in state.values() if buffer is not None]
+        sums = [self.loss_sum, self.wrong, self.finite, self.finite_steps]
+        return [*self.network.parameters(), *self.network.buffers(), *moving, *sums]
 
     def check_finite(self) -> None:
         """Raise DivergedError if a loss was not finite, or if the weights are not. Waits for the device."""
-        if (first_bad := int(self.first_bad)) < NEVER:
-            raise self.diverged("loss", first_bad)
+        steps = self.steps_of_epoch
+        finite_steps = steps - int(distributed.most(steps - self.finite_steps))
+        if finite_steps < steps:
+            raise self.diverged("loss", self.iteration - steps + finite_steps)
         tensors = [tensor for tensor in self.network.state_dict().values() if tensor.is_floating_point()]
         if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all():
             raise self.diverged("network", self.iteration - 1)
+
+    @property
+    def steps_of_epoch(self) -> int:
+        """Steps taken in the epoch under way, or in the one that has just ended and is not yet in the history."""
+        before = self.history.epochs[-1].iteration if self.history.epochs else 0
+        return self.iteration - before
 
     def diverged(self, what: str, iteration: int) -> DivergedError:
         """The error that says of ``what`` that it was not finite, and where."""
@@ -152,12 +176,12 @@ class RunState:
         now = time.monotonic()
         self.history.seconds += now - self.clock
         self.clock = now
-        steps = (self.iteration - 1) % self.iterations_per_epoch + 1
+        images = self.steps_of_epoch * self.recipe.batch_size
         epoch = Epoch(
             iteration=self.iteration,
             learning_rate=self.recipe.learning_rate_at(self.iteration - 1),
-            train_loss=self.loss_sum.item() / steps,
-            train_error=100 * self.wrong.item() / (steps * self.recipe.batch_size),
+            train_loss=distributed.total(self.loss_sum).item() / images,
+            train_error=100 * distributed.total(self.wrong).item() / images,
             test_loss=test_loss,
             test_error=test_error,
         )
@@ -166,13 +190,14 @@ class RunState:
         self.history.images_per_second = trained / max(self.history.train_seconds, 1e-9)
         if self.device.type == "cuda":
             self.history.peak_memory = max(self.history.peak_memory, torch.cuda.max_memory_allocated(self.device))
-        self.loss_sum.zero_()
-        self.wrong.zero_()
+        for accumulated in (self.loss_sum, self.wrong, self.finite_steps):
+            accumulated.zero_()
         return epoch
 
     def save_if_due(self) -> None:
         """Save in the midst of training, if the last time was long enough ago."""
-        if self.checkpoint and time.monotonic() - self.last_save > CHECKPOINT_SECONDS:
+        due = time.monotonic() - self.last_save > CHECKPOINT_SECONDS
+        if self.checkpoint and distributed.agree(due, self.iteration):
             self.save_under_way()
 
     def save_under_way(self) -> None:
@@ -191,16 +216,17 @@ class RunState:
             "iteration": self.iteration,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-            "loss_sum": self.loss_sum,
-            "wrong": self.wrong,
+            "loss_sum": distributed.total(self.loss_sum),
+            "wrong": distributed.total(self.wrong),
             "history": asdict(self.history),
         }
-        checkpoints.save(state, self.checkpoint)
+        if distributed.rank() == 0:
+            checkpoints.save(state, self.checkpoint)
         self.last_save = time.monotonic()
 
     def _restore(self) -> None:
-        state = checkpoints.load(self.checkpoint) if self.checkpoint else None
+        checkpoint = self.checkpoint
+        state = distributed.from_first(lambda: checkpoints.load(checkpoint)) if checkpoint else None
         if state is None:
             return
         found = state.get("identity")
@@ -214,12 +240,16 @@ class RunState:
             )
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:
+            self.set_rate = float(group["lr"])
+            group["lr"] = self.learning_rate.fill_(self.set_rate)
         self.iteration = state["iteration"]
-        self.loss_sum, self.wrong = state["loss_sum"].to(self.device), state["wrong"].to(self.device)
-        if self.iteration % self.iterations_per_epoch:
-            self.resume_generator = state["generator"]
         epochs = [Epoch(**row) for row in state["history"].pop("epochs")]
         self.history = History(epochs=epochs, **state["history"])
+        self.finite_steps.fill_(self.steps_of_epoch)
+        if distributed.rank() == 0:
+            self.loss_sum.copy_(state["loss_sum"])
+            self.wrong.copy_(state["wrong"])
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -4,11 +4,13 @@ Follows He et al. 2015 (arXiv:1512.03385), section 4.2. An iteration is one step
 over the training images.
 """
 
+import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from resnet_book import augment
+from resnet_book import augment, cuda_graph, distributed
 from resnet_book.data import ImageSet
 from resnet_book.history import Epoch, History
 from resnet_book.recipe import Recipe
@@ -26,9 +28,31 @@ from resnet_book.run_state import DivergedError, RunState
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-__all__ = ["DivergedError", "Epoch", "History", "Recipe", "evaluate", "fit"]
+__all__ = [
+    "DivergedError",
+    "Epoch",
+    "History",
+    "Recipe",
+    "default_precision",
+    "evaluate",
+    "fit",
+    "make_step",
+    "worth_compiling",
+]
 
 PRECISIONS = ("float32", "bfloat16")
+WORTH_COMPILING = 1_000  # iterations that save more than compiling costs; measured on two cores (benchmarks/README.md)
+
+
+def default_precision(device: torch.device) -> str:
+    """The precision of ``PRECISIONS`` that trains fastest on ``device`` without a change of the numbers that matter."""
+    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
+def worth_compiling(recipe: Recipe, device: torch.device) -> bool:
+    """Whether a run of ``recipe`` on ``device`` is long enough to repay ``torch.compile``, and a compiler is there."""
+    compiler = device.type == "cuda" or shutil.which(os.environ.get("CXX", "g++"))
+    return recipe.iterations >= WORTH_COMPILING and bool(compiler) and distributed.size() == 1
 
 
 def evaluate(
@@ -51,14 +75,36 @@ def evaluate(
     loss_sum = torch.zeros((), device=device, dtype=torch.float64)
     wrong = torch.zeros((), device=device, dtype=torch.int64)
     mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
-    with torch.inference_mode(), autocast, _evaluation_mode(network):
-        for begin in range(0, len(images), batch_size):
+    starts = range(0, len(images), batch_size)
+    with torch.inference_mode(), _kernels(device, precision), autocast, _evaluation_mode(network):
+        for begin in starts[distributed.rank() :: distributed.size()]:
             batch = images.images[begin : begin + batch_size].to(device)
             labels = images.labels[begin : begin + batch_size].to(device)
             scores = network(augment.normalise(batch, mean_tensor, std_tensor))
             loss_sum += F.cross_entropy(scores.float(), labels, reduction="sum")
             wrong += (scores.argmax(dim=1) != labels).sum()
+        loss_sum, wrong = distributed.total(loss_sum), distributed.total(wrong)
     return loss_sum.item() / len(images), 100 * wrong.item() / len(images)
+
+
+def make_step(run: RunState, forward: Callable[[Tensor], Tensor], precision: str) -> Callable[[Tensor], None]:
+    """The training step: takes what ``run.batches`` yields, and changes the network, the optimizer and the sums."""
+
+    def step(plan: Tensor) -> None:
+        images, labels = run.batch(plan)
+        with autocast:
+            scores = forward(images)
+            loss = F.cross_entropy(scores, labels)
+        loss.backward()
+        run.optimizer.step()
+        run.optimizer.zero_grad()
+        run.measure(loss.detach(), scores.detach(), labels)
+
+    autocast = _autocast(run.device, precision)
+    if run.device.type == "cuda" and distributed.size() == 1:
+        example = torch.zeros(4, run.recipe.batch_size, dtype=torch.int64, device=run.device)
+        return cuda_graph.replayed(step, example, run.changing)
+    return step
 
 
 def fit(
@@ -74,62 +120,69 @@ def fit(
     checkpoint: Path | None = None,
     log_dir: Path | None = None,
     progress: bool = True,
+    on_step: Callable[[int, History], None] | None = None,
 ) -> History:
     """Train ``network`` in place by ``recipe``, test it after every epoch, and return what was measured.
 
     ``precision``: "float32" or "bfloat16" (autocast). ``compiled``: through ``torch.compile``. ``checkpoint``: a file
     written at least once a minute, on Ctrl-C and at the end; if it is there already, the run goes on from it, on the
     CPU to exactly the numbers of a run never stopped. ``log_dir``: TensorBoard logs. ``progress``: show a bar.
+    ``on_step``: called after each iteration with the number of finished ones and the history so far.
 
-    Raises ValueError for a precision that is not one of the two, or a batch larger than the training set;
-    DivergedError when the loss is not finite; CheckpointError for a checkpoint that is damaged or of another run.
+    In each of several processes that ``torchrun`` started (see ``distributed``), trains one network together.
+
+    Raises ValueError for a precision that is not one of the two, or a batch larger than the training set or not
+    divisible among the processes; DivergedError when the loss is not finite; CheckpointError for a checkpoint that is
+    damaged or of another run.
     """
     device = torch.device(device)
-    autocast = _autocast(device, precision)
+    _autocast(device, precision)  # refuses an unknown precision before anything is done
     if recipe.batch_size > len(train):
         raise ValueError(f"batch_size={recipe.batch_size}: larger than the training set ({len(train)} images)")
+    if recipe.batch_size % distributed.size():
+        raise ValueError(f"batch_size={recipe.batch_size}: cannot be shared evenly by {distributed.size()} processes")
     setting = {"test": test.sha256, "precision": precision, "compiled": compiled}
     run = RunState(network, train, recipe, seed, device, checkpoint, setting)
-    forward = torch.compile(network) if compiled else network
-    log = _open_log(log_dir, run.history.epochs) if log_dir else nullcontext()
+    test = replace(test, images=test.images.to(device), labels=test.labels.to(device))
+    together = distributed.parallel(network, device)
+    forward = torch.compile(together) if compiled else together
+    # On a CPU, compiling the test too costs more than the few tests of a short run save.
+    tested = forward if device.type == "cuda" and distributed.size() == 1 else network
+    first = distributed.rank() == 0
+    log = _open_log(log_dir, run.history.epochs) if log_dir and first else nullcontext()
     bar = tqdm(
         total=recipe.iterations * recipe.batch_size,
         initial=run.iteration * recipe.batch_size,
         unit=" images",
         unit_scale=True,
         mininterval=0.5,
-        disable=not progress,
+        disable=not (progress and first),
     )
 
-    def train_step(images: Tensor, labels: Tensor) -> None:
-        images = run.augment(images)
-        with autocast:
-            scores = forward(images)
-            loss = F.cross_entropy(scores, labels)
-        loss.backward()
-        run.optimizer.step()
-        run.optimizer.zero_grad()
-        run.measure(loss.detach(), scores.detach(), labels)
-
-    with log as writer, bar, _interrupts() as interrupted:
+    with log as writer, bar, _kernels(device, precision), _interrupts() as interrupted:
+        network.train()
+        together.train()
+        run.start_clock()
+        train_step = make_step(run, forward, precision)
         while run.iteration < recipe.iterations:
-            network.train()
             bar.set_description(f"epoch {len(run.history.epochs) + 1} of {run.epochs}", refresh=False)
-            run.start_clock()
-            for images, labels in run.batches():
-                if interrupted:
+            for plan in run.batches():
+                if distributed.agree(bool(interrupted), run.iteration):
                     run.save_under_way()
                     raise KeyboardInterrupt
                 run.save_if_due()
                 run.set_learning_rate(recipe.learning_rate_at(run.iteration))
-                train_step(images, labels)
+                train_step(plan)
                 run.iteration += 1
                 bar.update(recipe.batch_size)
+                if on_step:
+                    on_step(run.iteration, run.history)
             run.check_finite()
             run.stop_clock()
-            loss, error = evaluate(forward, test, run.history.mean, run.history.std, device=device, precision=precision)
+            loss, error = evaluate(tested, test, run.history.mean, run.history.std, device=device, precision=precision)
             epoch = run.finish_epoch(loss, error)
             run.save_if_due()
+            run.start_clock()
             bar.set_postfix_str(
                 f"loss {epoch.train_loss:.3f}, train error {epoch.train_error:.1f} %, test error {error:.1f} %"
             )
@@ -172,6 +225,13 @@ def _interrupts() -> Iterator[list[int]]:
         yield received
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def _kernels(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """How a GPU computes: with the kernels it finds fastest, and in float32 without TensorFloat-32."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(benchmark=True, deterministic=False, allow_tf32=precision != "float32")
 
 
 def _autocast(device: torch.device, precision: str) -> torch.autocast:

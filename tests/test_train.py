@@ -46,7 +46,7 @@ def test_the_learning_rate_steps_at_exactly_the_iterations_of_the_recipe(name: s
 
 def test_the_optimizer_uses_the_learning_rate_of_the_recipe_at_every_step() -> None:
     used = []
-    handle = register_optimizer_step_pre_hook(lambda optimizer, *_: used.append(optimizer.param_groups[0]["lr"]))
+    handle = register_optimizer_step_pre_hook(lambda optimizer, *_: used.append(float(optimizer.param_groups[0]["lr"])))
     try:
         fit(tiny(), recipe=replace(RECIPE, warmup_iterations=3))
     finally:
@@ -71,7 +71,8 @@ def test_one_step_is_stochastic_gradient_descent_on_the_augmented_batch() -> Non
     by_hand = tiny().train()
     generator = torch.Generator().manual_seed(epoch_seed(0, 0))
     batch = torch.randperm(len(TRAIN), generator=generator)[: recipe.batch_size]
-    images = augment.flip(augment.crop(TRAIN.images[batch], generator), generator)
+    draws = augment.draw(len(TRAIN), generator)[:, : recipe.batch_size]
+    images = augment.apply(TRAIN.images[batch], draws)
     mean, std = augment.channel_mean_std(TRAIN.images)
     loss = F.cross_entropy(by_hand(augment.normalise(images, mean, std)), TRAIN.labels[batch])
     loss.backward()
@@ -80,16 +81,16 @@ def test_one_step_is_stochastic_gradient_descent_on_the_augmented_batch() -> Non
     for trained, parameter in zip(network.parameters(), by_hand.parameters(), strict=True):
         assert parameter.grad is not None
         step = recipe.learning_rate * (parameter.grad + recipe.weight_decay * parameter)
-        torch.testing.assert_close(trained, parameter - step, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(trained, parameter - step, rtol=1e-4, atol=1e-5)  # float32, summed in another order
 
 
 def test_an_epoch_shows_each_image_once_at_most_and_the_next_one_shuffles_anew() -> None:
     count = 100  # three batches of 32; four images sit out
     numbered = ImageSet("numbers", "train", TRAIN.images[:count], torch.arange(count), tuple(map(str, range(count))))
     run = RunState(tiny(), numbered, RECIPE, 0, torch.device("cpu"), None, {})
-    first = torch.cat([labels for _, labels in run.batches()])
+    first = torch.cat([run.batch(plan)[1] for plan in run.batches()])
     run.iteration = run.iterations_per_epoch
-    second = torch.cat([labels for _, labels in run.batches()])
+    second = torch.cat([run.batch(plan)[1] for plan in run.batches()])
     assert len(first) == len(first.unique()) == len(second.unique()) == 96
     assert not torch.equal(first, second)
 

@@ -1,0 +1,53 @@
+"""A training step that a GPU replays by itself: a function that only starts kernels enters, one launch leaves.
+
+A small network's step is some hundred kernels of microseconds; started one by one from Python, the GPU waits for each.
+A CUDA graph remembers them all, with their places in memory, and starts them at once. So the step may not ask the GPU
+for a number, and whatever changes from step to step must be copied into one place: here, a tensor.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+WARM_UP = 3  # steps before the recording: compilation, choice of kernels, and memory must be settled by then
+
+
+def replayed(step: Callable[[Tensor], None], example: Tensor, state: Callable[[], list[Tensor]]) -> Callable:
+    """Record ``step(example)`` as a CUDA graph; returns a function that replays it on another tensor of that shape.
+
+    ``state`` names the tensors that the step changes (it may make some of them): after the recording they hold what
+    they held before, and new ones hold zeros. Needs a GPU.
+    """
+    static = example.clone()
+    with unchanged(state):
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                step(static)
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            step(static)
+
+    def replay(batch: Tensor) -> None:
+        static.copy_(batch)
+        graph.replay()
+
+    return replay
+
+
+@contextmanager
+def unchanged(state: Callable[[], list[Tensor]]) -> Iterator[None]:
+    """Put the tensors of ``state`` back to what they held; those that are made in between become zero."""
+    before = [(tensor, tensor.detach().clone()) for tensor in state()]
+    yield
+    known = {id(tensor) for tensor, _ in before}
+    with torch.no_grad():
+        for tensor, value in before:
+            tensor.copy_(value)
+        for tensor in state():
+            if id(tensor) not in known:
+                tensor.zero_()

@@ -1,0 +1,153 @@
+"""Several processes that train one network together, each on its share of every batch; alone, nothing changes.
+
+``torchrun`` starts the processes and tells each its place. Every function here is the identity, or does nothing, in a
+process that was started alone, so the trainer calls them without asking. Gradients are averaged by
+``DistributedDataParallel``; batch norm takes its statistics over the whole batch, so the result is that of one process
+but for rounding. Exchange is by nccl between GPUs and by gloo between CPUs.
+"""
+
+import copy
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+Result = TypeVar("Result")
+CONTROL_INTERVAL = 20  # iterations between two questions of ``agree``: a few seconds of a large network on a CPU
+
+
+def start(device_type: str) -> None:
+    """Join the other processes that ``torchrun`` started for this run. Does nothing in a process started alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo")
+
+
+def stop() -> None:
+    """Leave the group that ``start`` joined."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def rank() -> int:
+    """Number of this process, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def size() -> int:
+    """Number of processes."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def local_device(device: torch.device) -> torch.device:
+    """``device``, or for a process that ``torchrun`` started for a GPU, the GPU that is its own."""
+    if device.type == "cuda" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    return device
+
+
+def share(batch: Tensor) -> Tensor:
+    """This process's share of a batch along its last dimension, which the number of processes must divide."""
+    return batch.chunk(size(), dim=-1)[rank()]
+
+
+def total(tensor: Tensor) -> Tensor:
+    """Sum over all processes, as a new tensor."""
+    tensor = tensor.clone()
+    if size() > 1:
+        dist.all_reduce(tensor)
+    return tensor
+
+
+def most(tensor: Tensor) -> Tensor:
+    """Largest over all processes, as a new tensor."""
+    tensor = tensor.clone()
+    if size() > 1:
+        dist.all_reduce(tensor, dist.ReduceOp.MAX)
+    return tensor
+
+
+def agree(wanted: bool, iteration: int) -> bool:
+    """Whether any process wants it. Together, they ask each other at every ``CONTROL_INTERVAL``-th iteration only."""
+    if size() == 1:
+        return wanted
+    if iteration % CONTROL_INTERVAL:
+        return False
+    votes = torch.tensor(int(wanted))  # on the CPU, so that no GPU is waited for
+    dist.all_reduce(votes)
+    return bool(votes)
+
+
+def from_first(make: Callable[[], Result]) -> Result:
+    """What ``make`` returns in process 0, or raises there, in every process."""
+    if size() == 1:
+        return make()
+    answer: list[Any] = [None, None]
+    if rank() == 0:
+        try:
+            answer[0] = make()
+        except Exception as error:
+            answer[1] = error
+    dist.broadcast_object_list(answer)
+    if answer[1] is not None:
+        raise answer[1]
+    return answer[0]
+
+
+def parallel(network: nn.Module, device: torch.device) -> nn.Module:
+    """``network``; together, one that shares its parameters and buffers, and exchanges statistics and gradients."""
+    if size() == 1:
+        return network
+    tensors = [*network.parameters(), *network.buffers()]
+    twin = copy.deepcopy(network, memo={id(tensor): tensor for tensor in tensors})
+    twin = nn.SyncBatchNorm.convert_sync_batchnorm(twin) if device.type == "cuda" else _synchronise(twin)
+    return DistributedDataParallel(twin, broadcast_buffers=False)
+
+
+class SynchronisedBatchNorm(nn.BatchNorm2d):
+    """Batch norm whose statistics are those of all processes' images: torch's own works on GPUs only.
+
+    (N, C, H, W) -> the same shape and dtype; every process must hold as many images.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        images = input.float()
+        mean = _AverageOverProcesses.apply(images.mean(dim=(0, 2, 3)))  # (C,)
+        centred = images - mean[:, None, None]
+        variance = _AverageOverProcesses.apply(centred.square().mean(dim=(0, 2, 3)))  # (C,)
+        count = size() * input.numel() / input.shape[1]
+        self._remember(mean.detach(), variance.detach() * count / (count - 1))
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(input.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        buffers = dict(self.named_buffers(recurse=False))
+        buffers["running_mean"].lerp_(mean, self.momentum or 0.0)
+        buffers["running_var"].lerp_(variance, self.momentum or 0.0)
+        buffers["num_batches_tracked"].add_(1)
+
+
+class _AverageOverProcesses(torch.autograd.Function):
+    """Mean over processes, forwards and backwards."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        return total(tensor) / size()
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        return total(grad_outputs[0]) / size()
+
+
+def _synchronise(network: nn.Module) -> nn.Module:
+    """Make every batch norm of ``network`` a synchronised one, in place. It keeps its parameters and buffers."""
+    for module in network.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = SynchronisedBatchNorm
+    return network
