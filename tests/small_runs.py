@@ -5,7 +5,7 @@ can kill it anywhere: ``python small_runs.py run tiny-builtin-smoke --results DI
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -33,9 +33,16 @@ def tiny(seed: int = 0, shortcut: str | None = "subsample") -> Network:
     return TINY(shortcut=shortcut, generator=torch.Generator().manual_seed(seed))
 
 
-def fit(network: nn.Module, *, recipe: Recipe = RECIPE, seed: int = 0, checkpoint: Path | None = None) -> History:
+def fit(
+    network: nn.Module,
+    *,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    on_step: Callable[[int, History], None] | None = None,
+) -> History:
     """``train.fit`` on the few images, in silence."""
-    return train.fit(network, TRAIN, TEST, recipe, seed=seed, checkpoint=checkpoint, progress=False)
+    return train.fit(network, TRAIN, TEST, recipe, seed=seed, checkpoint=checkpoint, progress=False, on_step=on_step)
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:

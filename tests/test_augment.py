@@ -291,3 +291,33 @@ def test_channel_mean_std_of_cifar10_are_the_published_ones(cifar_root: Path) ->
     mean, std = augment.channel_mean_std(data.load("cifar10", "train", cifar_root).images)
     torch.testing.assert_close(mean, MEAN, rtol=0, atol=0.051)
     torch.testing.assert_close(std, STD, rtol=0, atol=0.051)
+
+
+# --- Draws made beforehand ------------------------------------------------------------------------------------------
+
+
+def test_draws_are_corners_and_coins_in_their_ranges_and_use_the_whole_range() -> None:
+    top, left, mirrored = augment.draw(5_000, torch.Generator().manual_seed(0), padding=4, flip_probability=0.5)
+    for corner in (top, left):
+        assert sorted(corner.unique().tolist()) == list(range(9))
+        assert corner.bincount().float().div(5_000).sub(1 / 9).abs().max() < 0.02
+    assert sorted(mirrored.unique().tolist()) == [0, 1]
+    assert abs(mirrored.float().mean() - 0.5) < 0.03
+
+
+def test_without_padding_and_flips_nothing_is_changed() -> None:
+    images = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
+    draws = augment.draw(6, torch.Generator().manual_seed(0), padding=0, flip_probability=0.0)
+    assert torch.equal(augment.apply(images, draws, padding=0), images)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "edge", "reflect"])
+def test_applying_draws_cuts_and_mirrors_each_image_as_they_say(mode: augment.PaddingMode) -> None:
+    images = torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8)
+    draws = augment.draw(40, torch.Generator().manual_seed(1), padding=3)
+    padded = augment.pad(images, 3, mode)
+    for image, (top, left, mirrored), found in zip(
+        padded, draws.T.tolist(), augment.apply(images, draws, 3, mode), strict=True
+    ):
+        window = image[:, top : top + 32, left : left + 32]
+        assert torch.equal(found, window.flip(-1) if mirrored else window)

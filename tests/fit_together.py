@@ -1,0 +1,43 @@
+"""What ``test_distributed`` starts under torchrun: the tiny run of ``small_runs``, and what it left, in a file.
+
+``torchrun --nproc-per-node 2 fit_together.py FOLDER ITERATIONS``; process 1 is interrupted after so many, if not 0.
+"""
+
+import signal
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from small_runs import RECIPE, fit, tiny
+
+from resnet_book import distributed
+from resnet_book.history import History
+
+
+def main(folder: Path, stop_at: int) -> None:
+    """Train, and write history and weights of each process to a file of its own."""
+    torch.set_num_threads(1)
+    distributed.CONTROL_INTERVAL = 4
+    distributed.start("cpu")
+    rank = distributed.rank()
+
+    def interrupt(iteration: int, _: History) -> None:
+        if iteration == stop_at and rank == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    network, after_one_step = tiny(), tiny()
+    try:
+        fit(after_one_step, recipe=replace(RECIPE, iterations=1))
+        history = fit(network, recipe=RECIPE, checkpoint=folder / "checkpoint", on_step=interrupt)
+    except KeyboardInterrupt:
+        sys.exit(0)
+    finally:
+        distributed.stop()
+    networks = {"after_one_step": after_one_step.state_dict(), "network": network.state_dict()}
+    state = {"epochs": [asdict(epoch) for epoch in history.epochs], **networks}
+    torch.save(state, folder / f"process{rank}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
