@@ -124,10 +124,11 @@ def fit(
 ) -> History:
     """Train ``network`` in place by ``recipe``, test it after every epoch, and return what was measured.
 
-    ``precision``: "float32" or "bfloat16" (autocast). ``compiled``: through ``torch.compile``. ``checkpoint``: a file
-    written at least once a minute, on Ctrl-C and at the end; if it is there already, the run goes on from it, on the
-    CPU to exactly the numbers of a run never stopped. ``log_dir``: TensorBoard logs. ``progress``: show a bar.
-    ``on_step``: called after each iteration with the number of finished ones and the history so far.
+    ``precision``: "float32" or "bfloat16" (autocast); the last test is in float32 always. ``compiled``: through
+    ``torch.compile``. ``checkpoint``: a file written at least once a minute, on Ctrl-C and at the end; if it is there
+    already, the run goes on from it, on the CPU to exactly the numbers of a run never stopped. ``log_dir``: TensorBoard
+    logs. ``progress``: show a bar. ``on_step``: called after each iteration with the number of finished ones and the
+    history so far.
 
     In each of several processes that ``torchrun`` started (see ``distributed``), trains one network together.
 
@@ -147,7 +148,8 @@ def fit(
     together = distributed.parallel(network, device)
     forward = torch.compile(together) if compiled else together
     # On a CPU, compiling the test too costs more than the few tests of a short run save.
-    tested = forward if device.type == "cuda" and distributed.size() == 1 else network
+    forward_in_tests = forward if device.type == "cuda" and distributed.size() == 1 else network
+    normalisation = run.history.mean, run.history.std
     first = distributed.rank() == 0
     log = _open_log(log_dir, run.history.epochs) if log_dir and first else nullcontext()
     bar = tqdm(
@@ -179,7 +181,10 @@ def fit(
                     on_step(run.iteration, run.history)
             run.check_finite()
             run.stop_clock()
-            loss, error = evaluate(tested, test, run.history.mean, run.history.std, device=device, precision=precision)
+            # The last test, which is the reported one, is as anyone would repeat it with the weights alone.
+            last = run.iteration == recipe.iterations
+            tested, as_trained = (network, "float32") if last else (forward_in_tests, precision)
+            loss, error = evaluate(tested, test, *normalisation, device=device, precision=as_trained)
             epoch = run.finish_epoch(loss, error)
             run.save_if_due()
             run.start_clock()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from resnet_book import data, records, tables, train
 
@@ -39,6 +40,28 @@ def test_the_kept_weights_make_exactly_the_recorded_error(record: records.Record
     assert test.sha256 == record.dataset["test"]["sha256"]
     _, error = train.evaluate(network, test, tuple(record.mean), tuple(record.std))
     assert error == pytest.approx(record.test_error)
+
+
+@pytest.mark.parametrize("record", [each for each in RECORDS if each not in BUILTIN and each.seed == 0], ids=named)
+def test_the_kept_weights_make_exactly_the_recorded_error_on_the_real_test_set(
+    record: records.Record, cifar_root: Path
+) -> None:
+    if not records.path_of(RESULTS, record.experiment, 0).with_suffix(".safetensors").exists():
+        pytest.skip("its weights were not kept")
+    network, _ = records.load_trained(record.experiment, 0, RESULTS)
+    test = data.load(record.dataset["name"], "test", cifar_root)
+    assert test.sha256 == record.dataset["test"]["sha256"]
+    _, error = train.evaluate(network, test, tuple(record.mean), tuple(record.std))
+    here = records.environment(torch.device("cpu"), "float32", False)
+    same_machine = all(here[each] == record.environment[each] for each in ("device", "torch"))
+    one_image = 100 / len(test)  # other kernels round differently, which may turn an answer that was undecided
+    assert error == pytest.approx(record.test_error, abs=1e-9 if same_machine else 2 * one_image)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=named)
+def test_the_weights_of_seed_0_of_a_6n_plus_2_network_are_kept(record: records.Record) -> None:
+    if record.seed == 0 and record.model["name"] in tables.DEPTH_TABLE_MODELS:
+        assert records.path_of(RESULTS, record.experiment, 0).with_suffix(".safetensors").exists()
 
 
 def test_the_readme_of_the_results_shows_every_record() -> None:

@@ -246,6 +246,15 @@ def test_bfloat16_trains_and_stays_finite() -> None:
     assert all(tensor.isfinite().all() for tensor in network.state_dict().values())
 
 
+def test_the_last_test_is_in_float32_so_that_the_weights_alone_repeat_it() -> None:
+    network = tiny()
+    history = train.fit(network, TRAIN, TEST, RECIPE, precision="bfloat16", progress=False)
+    last = history.epochs[-1]
+    assert train.evaluate(network, TEST, history.mean, history.std) == (last.test_loss, last.test_error)
+    rounded = train.evaluate(network, TEST, history.mean, history.std, precision="bfloat16")
+    assert rounded[0] != last.test_loss
+
+
 @pytest.mark.parametrize("precision", ["float16", "", "double"])
 def test_an_unknown_precision_is_refused(precision: str) -> None:
     with pytest.raises(ValueError, match="float32, bfloat16"):
