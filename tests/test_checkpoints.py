@@ -1,12 +1,9 @@
 """A run that was stopped, at whatever moment, ends where the run that was never stopped ends; bad files are refused."""
 
-import json
 import os
 import pickle
 import random
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +14,6 @@ import torch
 from small_runs import LONGER, NAME, RECIPE, TEST, TRAIN, add_tiny_experiment, fit, one_thread, same_weights, tiny  # noqa: F401
 
 from resnet_book import checkpoints, run_state, train
-from resnet_book.__main__ import main
 from resnet_book.checkpoints import CheckpointError
 from resnet_book.run_state import DivergedError, RunState
 
@@ -77,38 +73,6 @@ def test_a_run_that_died_goes_on_from_its_last_checkpoint(
     resumed = tiny()
     assert fit(resumed, checkpoint=tmp_path / "checkpoint").epochs == history.epochs
     assert same_weights(resumed, never_stopped)
-
-
-def test_a_run_killed_again_and_again_ends_as_the_run_that_was_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Real kills (SIGKILL), at moments drawn anew each time, of the command line that trains and records."""
-    script = [sys.executable, str(Path(__file__).with_name("small_runs.py"))]
-    options = ["run", NAME, "--quiet", "--device", "cpu"]
-    folders = ["--results", str(tmp_path / "results"), "--runs", str(tmp_path / "runs")]
-    checkpoint = tmp_path / "runs" / NAME / "seed0" / "checkpoint.pt"
-    iterations = []
-    for _ in range(3):
-        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        process = subprocess.Popen([*script, *options, *folders], stdout=subprocess.DEVNULL)
-        while not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before:  # until it trains
-            assert process.poll() is None
-            time.sleep(0.01)
-        time.sleep(random.uniform(0, 0.2))
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
-        iterations.append((checkpoints.load(checkpoint) or {})["iteration"])
-    assert iterations == sorted(iterations)
-    assert 0 < iterations[-1] < LONGER.iterations
-
-    add_tiny_experiment(monkeypatch, LONGER)
-    assert main([*options, *folders]) == 0
-    assert main([*options, "--results", str(tmp_path / "whole"), "--runs", str(tmp_path / "whole-runs")]) == 0
-    files = [tmp_path / results / NAME / "seed0.json" for results in ("results", "whole")]
-    resumed, whole = (json.loads(file.read_text())["epochs"] for file in files)
-    assert resumed == whole
-    weights = [file.with_suffix(".safetensors").read_bytes() for file in files]
-    assert weights[0] == weights[1]
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""Killed again and again, at any moment, in the midst of writing too, a run ends as the run that was never stopped."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import threading
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import LONGER, NAME, add_tiny_experiment
+
+from resnet_book import checkpoints, records, run_state
+from resnet_book.__main__ import main
+
+PREPARED = multiprocessing.get_context("forkserver")  # its children have torch already, so twenty cost little
+
+
+@pytest.fixture(autouse=True)
+def _with_torch_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    PREPARED.set_forkserver_preload(["small_runs"])
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_and_die(folder: Path, seconds: float, writes: int) -> None:
+    """Record the run under ``folder``, saving at every step; die after ``seconds``, or in the midst of a write."""
+    with pytest.MonkeyPatch.context() as patch:
+        add_tiny_experiment(patch, LONGER)
+        patch.setattr(run_state, "CHECKPOINT_SECONDS", 0)
+        torch.set_num_threads(1)
+        synchronise, left = os.fsync, [writes]
+
+        def counted(file: int) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                os.ftruncate(file, os.fstat(file).st_size // 2)  # half of it is on the disk
+                die()
+            synchronise(file)
+
+        patch.setattr(os, "fsync", counted)
+        timer = threading.Timer(seconds, die)
+        timer.daemon = True
+        timer.start()
+        folders = ["--results", str(folder / "results"), "--runs", str(folder / "runs")]
+        main(["run", NAME, "--quiet", "--device", "cpu", *folders])
+
+
+def start(folder: Path, seconds: float = 600, writes: int = -1) -> BaseProcess:
+    process = PREPARED.Process(target=run_and_die, args=(folder, seconds, writes))
+    process.start()
+    return process
+
+
+def recorded(folder: Path) -> tuple[object, bytes]:
+    """The epochs of the record, and the bytes of the weights."""
+    record = records.path_of(folder / "results", NAME, 0)
+    return json.loads(record.read_text())["epochs"], record.with_suffix(".safetensors").read_bytes()
+
+
+def test_a_run_killed_at_random_moments_ends_bit_for_bit_as_the_run_never_stopped(
+    tmp_path: Path,
+) -> None:
+    whole = start(tmp_path / "whole")
+    folder = tmp_path / "killed"
+    record = records.path_of(folder / "results", NAME, 0)
+    draw, kills, last = random.Random(), 0, 0
+    while not record.exists():
+        in_a_write = draw.random() < 0.5
+        process = start(folder, writes=draw.randint(1, 25)) if in_a_write else start(folder, draw.uniform(0.02, 0.8))
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+        assert process.exitcode in (-signal.SIGKILL, 0)
+        saved = checkpoints.load(folder / "runs" / NAME / "seed0" / "checkpoint.pt")
+        if saved and not record.exists():
+            assert saved["iteration"] >= last  # nothing that was saved is lost
+            last = saved["iteration"]
+        if kills >= 60:
+            start(folder).join()  # a slow machine, on which few steps fit between two kills
+    whole.join()
+    assert recorded(folder) == recorded(tmp_path / "whole")
+    assert kills >= 8
+
+
+@pytest.mark.parametrize("file", ["weights", "record"])
+def test_killed_while_it_writes_the_last_files_it_leaves_no_half_of_either(file: str, tmp_path: Path) -> None:
+    function = {"weights": "save_weights", "record": "save_record"}[file]
+    process = PREPARED.Process(target=run_and_die_in, args=(tmp_path, function))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert records.load_all(tmp_path / "results") == []
+    start(tmp_path).join()
+    (record,) = records.load_all(tmp_path / "results")
+    assert record.epochs[-1].iteration == LONGER.iterations
+    left = {path.name for path in (tmp_path / "results" / NAME).iterdir()}
+    assert left == {"seed0.json", "seed0.safetensors"}
+
+
+def run_and_die_in(folder: Path, function: str) -> None:
+    """As ``run_and_die``, but in the midst of what ``records.<function>`` writes."""
+    write = getattr(records, function)
+
+    def deadly(*arguments: object) -> None:
+        os.fsync = lambda file: (os.ftruncate(file, os.fstat(file).st_size // 2), die())  # type: ignore[assignment]
+        write(*arguments)
+
+    setattr(records, function, deadly)
+    run_and_die(folder, 600, -1)
