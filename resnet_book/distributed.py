@@ -42,6 +42,11 @@ def size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def described(device: torch.device) -> str:
+    """``device``, and how many processes use one each, if there are several."""
+    return f"{device}, {size()} processes" if size() > 1 else str(device)
+
+
 def local_device(device: torch.device) -> torch.device:
     """``device``, or for a process that ``torchrun`` started for a GPU, the GPU that is its own."""
     if device.type == "cuda" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -104,7 +109,7 @@ def parallel(network: nn.Module, device: torch.device) -> nn.Module:
     tensors = [*network.parameters(), *network.buffers()]
     twin = copy.deepcopy(network, memo={id(tensor): tensor for tensor in tensors})
     twin = nn.SyncBatchNorm.convert_sync_batchnorm(twin) if device.type == "cuda" else _synchronise(twin)
-    return DistributedDataParallel(twin, broadcast_buffers=False)
+    return DistributedDataParallel(twin)
 
 
 class SynchronisedBatchNorm(nn.BatchNorm2d):

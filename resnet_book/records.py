@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from resnet_book import experiments
+from resnet_book import distributed, experiments
 from resnet_book.checkpoints import write_atomically
 from resnet_book.data import ImageSet
 from resnet_book.history import Epoch, History
@@ -217,7 +217,8 @@ def load_trained(experiment: str, seed: int = 0, results: Path | None = None) ->
 def environment(device: torch.device, precision: str, compiled: bool) -> dict[str, Any]:
     """The machine, the versions and the commit that a run is about to use.
 
-    ``dirty`` says whether the package differs from the commit. Both are None where the package is not in a checkout.
+    ``processes``, each on a device of its own, train together. ``dirty`` says whether the package differs from the
+    commit; both are None where the package is not in a checkout.
     """
     on_gpu = device.type == "cuda"
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
@@ -225,6 +226,7 @@ def environment(device: torch.device, precision: str, compiled: bool) -> dict[st
         "device": torch.cuda.get_device_name(device) if on_gpu else f"{_cpu_name()}, {torch.get_num_threads()} threads",
         "precision": precision,
         "compiled": compiled,
+        "processes": distributed.size(),
         "torch": torch.__version__,
         "cuda": torch.version.cuda if on_gpu else None,
         "python": platform.python_version(),

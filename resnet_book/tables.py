@@ -73,6 +73,9 @@ PUBLISHED = (
     Published(MARTYN, "plain56", 12.76),
 )
 
+# mbsariyildiz/resnet-pytorch 2018, the wide networks on CIFAR-10: accuracy (%) without and with shortcuts.
+PUBLISHED_WIDE = {10: (94.2, 94.4), 18: (94.8, 95.0), 34: (93.5, 95.5), 50: (90.3, 95.0)}
+
 DEPTH_TABLE_MODELS = tuple(f"{kind}{depth}" for kind in ("plain", "resnet") for depth in (20, 32, 44, 56, 110))
 NOT_RECORDED, NOT_PUBLISHED = "not recorded", "–"
 
@@ -136,6 +139,24 @@ def summary(records: Iterable[Record]) -> pd.DataFrame:
     ).reset_index()
 
 
+def difference(summaries: pd.DataFrame, one: tuple[str, int], other: tuple[str, int]) -> tuple[float, float]:
+    """Mean test error (%) of ``one`` minus that of ``other``, and the standard error of it, in percentage points.
+
+    ``summaries`` as ``summary`` gives them, of one dataset and recipe; each network is (kind, depth). The standard
+    error is NaN unless both have two runs or more. Raises KeyError for a network that is not among them.
+    """
+    rows = summaries.set_index(["kind", "depth"])
+    first, second = rows.loc[one], rows.loc[other]
+    standard_error = (first.test_std**2 / first.runs + second.test_std**2 / second.runs) ** 0.5
+    return float(first.test_error - second.test_error), float(standard_error)
+
+
+def points(difference: float, standard_error: float) -> str:
+    """A difference in percentage points as text: "+1.20 ± 0.31 points", or "+1.20 points (no spread known)"."""
+    known = standard_error == standard_error  # not NaN
+    return f"{difference:+.2f}" + (f" ± {standard_error:.2f} points" if known else " points (no spread known)")
+
+
 def depth_table(records: Iterable[Record], recipes: tuple[str, ...] = ("paper", "short")) -> pd.DataFrame:
     """Test errors (%) of the 6n+2 networks on CIFAR-10 as text: a row a network; recorded, then published columns.
 
@@ -174,7 +195,7 @@ def record_table(records: Iterable[Record]) -> pd.DataFrame:
             "test error (%)": f"{record.test_error:.2f}",
             "parameters": f"{record.model['parameters']:,}",
             "iterations": f"{record.recipe['iterations']:,}",
-            "device": where["device"],
+            "device": (f"{count} x " if (count := where.get("processes", 1)) > 1 else "") + where["device"],
             "precision": where["precision"] + (", compiled" if where["compiled"] else ""),
             "torch": where["torch"],
             "seconds": f"{record.seconds:,.0f}",

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
+from filelock import FileLock
 from small_runs import LONGER, NAME, TEST, add_tiny_experiment, fit, one_thread, same_weights, tiny  # noqa: F401
 
-from resnet_book import experiments, records, train
+from resnet_book import experiments, queue, records, runs, tables, train
 from resnet_book.__main__ import main
+from resnet_book.child import Run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -149,7 +152,67 @@ def test_missing_data_is_a_failure_that_says_how_to_fetch_it(
     message = capsys.readouterr().err
     assert str(tmp_path) in message
     assert "resnet-book data cifar10" in message
-    assert files(tmp_path) == {}
+    assert [path.name for path in files(tmp_path)] == ["lock"]
+
+
+def test_a_run_that_another_process_trains_is_refused(
+    run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = tmp_path / "runs" / NAME / "seed0" / "lock"
+    lock.parent.mkdir(parents=True)
+    with FileLock(lock):
+        assert status(run) == 75
+    message = capsys.readouterr().err
+    assert message.startswith("resnet-book: another process trains this run")
+    assert str(lock.relative_to(tmp_path)) in message
+    assert status(run) == 0
+
+
+def test_precision_and_compilation_are_those_that_suit_the_device(
+    run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "default_precision", lambda device: "bfloat16")
+    monkeypatch.setattr(train, "worth_compiling", lambda recipe, device: recipe.iterations > 1_000)
+    assert status(run) == 0
+    assert status([*run, "--precision", "float32", "--seed", "1"]) == 0
+    environments = [record.environment for record in records.load_all(tmp_path / "results")]
+    assert [each["precision"] for each in environments] == ["bfloat16", "float32"]
+    assert [each["compiled"] for each in environments] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"), [([], True), (["--compile"], True), (["--no-compile"], False)], ids=str
+)
+def test_compile_and_no_compile_overrule_what_is_worth_it(
+    arguments: list[str], expected: bool, run: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def fit_nothing(*_: object, compiled: bool, **__: object) -> None:
+        seen.append(compiled)
+        raise RuntimeError("seen")
+
+    monkeypatch.setattr(train, "worth_compiling", lambda recipe, device: True)
+    monkeypatch.setattr(train, "fit", fit_nothing)
+    assert status([*run, *arguments]) == 1
+    assert seen == [expected]
+
+
+def test_a_report_of_progress_is_kept_while_the_run_is_not_recorded(
+    run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, seen = tmp_path / "report.json", []
+    whole = runs.write_progress
+
+    def write_and_look(path: Path, progress: runs.Progress) -> None:
+        whole(path, progress)
+        seen.append(runs.read_progress(report))
+
+    monkeypatch.setattr(runs, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(runs, "write_progress", write_and_look)
+    assert status([*run, "--report", str(report)]) == 0
+    assert [each.iteration for each in seen if each] == list(range(1, 21))
+    assert not report.exists()
 
 
 def test_a_run_that_diverges_is_a_failure_without_a_record(
@@ -187,6 +250,110 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
     assert weights[0] == weights[1]
 
 
+# --- run, in the queue ------------------------------------------------------------------------------------------------
+
+
+class NoQueue:
+    """In place of the queue: keeps what it was told, and trains nothing."""
+
+    told: ClassVar[list["NoQueue"]] = []
+
+    def __init__(self, waiting: list[Run], setting: runs.Setting, **options: object) -> None:
+        self.waiting, self.setting, self.options = waiting, setting, options
+        self.recorded, self.failed = {}, {}
+        self.told.append(self)
+
+    def work(self) -> int:
+        return 0
+
+    def left(self) -> list[tuple[Run, str]]:
+        return [(run, "") for run in self.waiting]
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[NoQueue]:
+    """What the queues of this test are told, in an empty folder with the tiny experiment."""
+    add_tiny_experiment(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(queue, "Queue", NoQueue)
+    NoQueue.told.clear()
+    return NoQueue.told
+
+
+def test_missing_is_every_run_without_a_record_that_suits_a_cpu(
+    told: list[NoQueue], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results" / "resnet20-cifar10-short").mkdir(parents=True)
+    (tmp_path / "results" / "resnet20-cifar10-short" / "seed1.json").touch()
+    assert status(["run", "--missing", "--device", "cpu"]) == 0
+    runs_ = told[0].waiting
+    assert Run("resnet20-cifar10-short", 0) in runs_
+    assert Run("resnet20-cifar10-short", 1) not in runs_
+    assert {run.seed for run in runs_} == {0, 1, 2}
+    assert not [run for run in runs_ if run.name == "resnet20-cifar10"]
+    output = capsys.readouterr()
+    assert output.err.count("\n") == 1
+    assert "'*' means all" in output.err
+    assert f"{len(runs_)} of them without a record" in output.out
+    assert f"{len(runs_)} not begun, next plain20-cifar10-short, seed 0" in output.out
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_star_is_every_experiment_and_so_is_nothing_on_a_gpu(
+    device: str, told: list[NoQueue], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    names = ["*"] if device == "cpu" else []
+    assert status(["run", "--missing", *names, "--device", device, "--seeds", "1"]) == 0
+    assert {run.name for run in told[0].waiting} == set(experiments.EXPERIMENTS)
+    assert told[0].waiting[0] == Run("plain20-cifar10", 0)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_queue_is_told_what_the_command_says(told: list[NoQueue], tmp_path: Path) -> None:
+    begin = time.monotonic()
+    arguments = ["--jobs", "4", "--budget", "1h30m", "--seeds", "2", "--device", "cpu", "--quiet", "--no-compile"]
+    folders = ["--results", "a", "--runs", "b", "--data", "c"]
+    assert status(["run", "--missing", "*56*-short", *arguments, *folders]) == 0
+    (only,) = told
+    names = ("plain56-cifar10-short", "resnet56-cifar10-short")
+    assert only.waiting == [Run(name, seed) for seed in (0, 1) for name in names]
+    began = only.options.pop("began")
+    assert isinstance(began, float)
+    assert begin <= began <= time.monotonic()
+    assert only.options == {"jobs": 4, "budget": 5400.0, "quiet": True}
+    assert only.setting == runs.Setting(
+        torch.device("cpu"), None, False, Path("a"), Path("b"), data_root="c", progress=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seeds"),
+    [
+        (["--seeds", "5"], [0, 1, 2, 3, 4]),
+        (["--jobs", "2"], [0]),
+        (["--budget", "90s"], [0]),
+        (["--jobs", "2", "--seed", "7"], [7]),
+        (["--missing"], [0, 1, 2]),
+        (["--missing", "--seed", "7"], [7]),
+    ],
+    ids=str,
+)
+def test_each_option_of_the_queue_makes_named_runs_use_it(
+    arguments: list[str], seeds: list[int], told: list[NoQueue]
+) -> None:
+    assert status(["run", NAME, *arguments, "--device", "cpu"]) == 0
+    assert told[0].waiting == [Run(NAME, seed) for seed in seeds]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("25m", 1500), ("2h", 7200), ("1h30m", 5400), ("1h0m1s", 3601)]
+)
+def test_a_budget_is_hours_minutes_and_seconds(text: str, seconds: float, told: list[NoQueue]) -> None:
+    assert status(["run", NAME, "--budget", text, "--device", "cpu"]) == 0
+    assert told[0].options["budget"] == seconds
+
+
 # --- Usage ----------------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +370,15 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
         (["run", "resnet20-cifar10", "--device", "gpu"], "choose auto, cpu, cuda"),
         (["run", "resnet20-cifar10", "--precision", "float16"], "bfloat16"),
         (["run", "resnet20-cifar10", "--epochs", "3"], "unrecognized"),
+        (["run", "--jobs", "2"], "NAME"),
+        (["run", "--missing", "resnet*", "*-shrot"], "'*-shrot' matches no experiment"),
+        (["run", "--missing", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
+        (["run", "resnet20-*"], "is unknown"),
+        (["run", "--missing", "--jobs", "0"], "1 or above"),
+        (["run", "--missing", "--seeds", "all"], "1 or above"),
+        (["run", "--missing", "--seeds", "2", "--seed", "1"], "not allowed with"),
+        (["run", "--missing", "--report", "file"], "for one run only"),
+        *((["run", "--missing", "--budget", wrong], "as 90s, 25m") for wrong in ("", "25", "0m", "m", "1m1h", "1.5h")),
         (["data", "cifar1000"], "cifar10, cifar100"),
         (["data", "builtin"], "cannot be fetched"),
     ],
@@ -316,3 +492,15 @@ def test_table_into_a_file_without_marks_fails_and_leaves_it(
     assert status(["table", "--results", str(tmp_path), "--into", str(page)]) == 1
     assert "results: begin" in capsys.readouterr().err
     assert page.read_text() == "no marks"
+
+
+def test_table_of_records_shows_every_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = Path(__file__).parent.parent / "results"
+    assert status(["table", "--records", "--results", str(recorded)]) == 0
+    text = capsys.readouterr().out
+    assert text == tables.to_markdown(tables.record_table(records.load_all(recorded)))
+    page = tmp_path / "page.md"
+    page.write_text("<!-- results: begin -->\n<!-- results: end -->\n<!-- records: begin -->\n<!-- records: end -->\n")
+    assert status(["table", "--records", "--results", str(recorded), "--into", str(page)]) == 0
+    marks = "<!-- results: begin -->\n<!-- results: end -->\n<!-- records: begin -->\n"
+    assert page.read_text() == f"{marks}{text}<!-- records: end -->\n"

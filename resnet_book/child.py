@@ -1,0 +1,124 @@
+"""A process of its own for one run: an experiment, a seed and a setting enter; a process that trains leaves.
+
+It is the command line, ``run NAME --seed K``, in a session of its own, so that Ctrl-C on the terminal reaches only
+the queue, which passes it on. What it writes to standard error goes to ``log.txt`` in the run's folder.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from resnet_book import experiments, runs
+
+COMMAND = (sys.executable, "-m", "resnet_book")
+INTERRUPTED = (130, -signal.SIGINT)  # exit statuses of a process that Ctrl-C stopped
+
+
+@dataclass(frozen=True)
+class Run:
+    """One experiment with one seed."""
+
+    name: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.name}, seed {self.seed}"
+
+    @property
+    def effort_an_image(self) -> float:
+        """Roughly how long an image takes, beside those of other networks: layers, times the width of their family."""
+        layers = re.search(r"\d+", experiments.get(self.name).model)
+        return (int(layers[0]) if layers else 1) * (4 if experiments.get(self.name).recipe_name == "wide" else 1)
+
+    def images_left(self, progress: runs.Progress | None) -> int:
+        """Images that the run has yet to train on."""
+        recipe = experiments.get(self.name).recipe
+        return (recipe.iterations - (progress.iteration if progress else 0)) * recipe.batch_size
+
+    def progress(self, folder: Path) -> runs.Progress | None:
+        """How far the run was when last seen; None if there is no checkpoint to go on from. ``folder``: of all runs."""
+        own = runs.folder_of(folder, self.name, self.seed)
+        return runs.read_progress(own / "progress.json") if (own / "checkpoint.pt").exists() else None
+
+
+class Child:
+    """A process that trains ``run``; ``threads`` on the CPU, unless the environment says how many."""
+
+    def __init__(self, run: Run, setting: runs.Setting, threads: int) -> None:
+        self.run, self.started = run, time.monotonic()
+        folder = runs.folder_of(setting.runs, run.name, run.seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log, self.report = folder / "log.txt", folder / "progress.json"
+        self.before = run.progress(setting.runs)  # what an earlier process left
+        if self.before is None:
+            self.report.unlink(missing_ok=True)
+        self.stopped = False  # asked to stop: whatever it says then is no failure
+        self.progress: runs.Progress | None = None  # what this process reported
+        self.seconds_to_start: float | None = None  # until its first step
+        environment = {"OMP_NUM_THREADS": str(threads), **os.environ} if setting.device.type == "cpu" else None
+        arguments = ["run", run.name, "--seed", str(run.seed), "--quiet", "--report", str(self.report)]
+        with self.log.open("ab") as log:
+            self.log_begin = log.tell()  # another queue's process may write to the same log
+            self.process = subprocess.Popen(
+                [*COMMAND, *arguments, *_arguments(setting)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def look(self) -> bool:
+        """See how far the run is; False once the process has ended."""
+        progress = runs.read_progress(self.report)
+        if progress not in (None, self.before):
+            self.progress = progress
+            self.seconds_to_start = self.seconds_to_start or time.monotonic() - self.started
+        return self.process.poll() is None
+
+    def interrupt(self) -> None:
+        """Ask the process to save and to stop."""
+        self.stopped = True
+        self.process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the process, and those that it started, at once."""
+        self.stopped = True
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # it leads a group of its own
+
+    def wait(self, until: float) -> None:
+        """Wait for a killed process to be gone, which a GPU can delay: a second, but not past ``until``."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(max(0.0, min(1.0, until - time.monotonic())))
+
+    def last_words(self) -> str:
+        """Why the process failed: the last line that it wrote to its log, or what killed it."""
+        status = self.process.returncode
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        with self.log.open("rb") as file:
+            file.seek(self.log_begin)
+            lines = [line.strip() for line in file.read().decode(errors="replace").split("\n") if line.strip()]
+        return lines[-1].removeprefix("resnet-book: ") if lines else f"exit status {status}"
+
+
+def _arguments(setting: runs.Setting) -> Sequence[str]:
+    """``setting`` in the words of the command line."""
+    arguments = ["--device", str(setting.device), "--results", str(setting.results), "--runs", str(setting.runs)]
+    if setting.precision is not None:
+        arguments += ["--precision", setting.precision]
+    if setting.compiled is not None:
+        arguments.append("--compile" if setting.compiled else "--no-compile")
+    if setting.data_root is not None:
+        arguments += ["--data", setting.data_root]
+    if setting.tensorboard:
+        arguments.append("--tensorboard")
+    return arguments
