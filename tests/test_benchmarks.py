@@ -1,17 +1,110 @@
-"""The benchmarks run, and on one thread the claim is not far off even on a busy machine."""
+"""The benchmarks run, their counts are right, and on one thread the claim is not far off even on a busy machine."""
 
+import importlib
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from resnet_book import models
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-def test_augmenting_a_batch_at_once_is_many_times_faster_than_one_by_one() -> None:
-    command = [sys.executable, BENCHMARKS / "augmentation.py", "--images", "512", "--repeats", "9", "--threads", "1"]
-    done = subprocess.run(command, capture_output=True, text=True)
+@pytest.fixture
+def cost(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The benchmarks' module of that name, which is no part of the package."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("cost")
+
+
+def run(script: str, *arguments: str) -> str:
+    """What a benchmark prints."""
+    done = subprocess.run([sys.executable, BENCHMARKS / script, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    ratio = re.search(r"^  ratio ([\d.]+) \(median of 9 pairs", done.stdout, re.MULTILINE)
-    assert ratio, done.stdout
+    return done.stdout
+
+
+def test_augmenting_a_batch_at_once_is_many_times_faster_than_one_by_one() -> None:
+    printed = run("augmentation.py", "--images", "512", "--repeats", "9", "--threads", "1")
+    ratio = re.search(r"^  ratio ([\d.]+) \(median of 9 pairs", printed, re.MULTILINE)
+    assert ratio, printed
     assert float(ratio[1]) > 5  # one thread; what was measured, and where it does not hold, is in README.md
+
+
+def test_the_training_benchmark_prints_the_ratio_and_the_floor() -> None:
+    small = ("--model", "plain20", "--steps", "2", "--repeats", "1", "--device", "cpu", "--threads", "1")
+    printed = run("training.py", *small, "--workers", "1", "--precision", "float32", "--no-compile")
+    assert re.search(r"conventional, 1 worker +[\d,]+ images/s", printed), printed
+    assert re.search(r"ours, float32, eager +[\d,]+ images/s", printed), printed
+    ratio = re.search(r"ratio ([\d.]+) \(median of 1 pairs", printed)
+    assert ratio, printed
+    assert float(ratio[1]) > 0
+    floor = re.search(r"^floor float32: ([\d.]+) ms a step", printed, re.MULTILINE)
+    assert floor, printed
+    assert float(floor[1]) > 0
+    assert len(re.findall(r"takes [\d.]+ times its floor", printed)) == 2
+
+
+def test_the_training_benchmark_refuses_no_steps() -> None:
+    command = [sys.executable, BENCHMARKS / "training.py", "--steps", "0"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "at least 1" in done.stderr
+
+
+def test_the_operations_of_resnet20_are_those_counted_by_hand(cost: ModuleType) -> None:
+    batch = 2
+    convolutions = [(3, 16, 32)] + 6 * [(16, 16, 32)]  # channels that enter, that leave, pixels on a side of the output
+    convolutions += [(16, 32, 16)] + 5 * [(32, 32, 16)]
+    convolutions += [(32, 64, 8)] + 5 * [(64, 64, 8)]
+    assert len(convolutions) + 1 == 20  # with the classifier
+    # An output is 9 multiplications and additions for each channel that enters.
+    forward = [batch * 2 * 9 * entering * leaving * side**2 for entering, leaving, side in convolutions]
+    # The gradients of the weights and of the inputs cost as much each; the images of the first layer need none.
+    backward = 2 * sum(forward) - forward[0]
+    classifier = batch * 2 * 64 * 10
+
+    network = models.MODELS["resnet20"]()
+    images, labels = torch.randn(batch, 3, 32, 32), torch.zeros(batch, dtype=torch.int64)
+    counted = cost.count(lambda: F.cross_entropy(network(images), labels).backward())
+    assert counted.operations["convolution"] == sum(forward)
+    assert counted.operations["convolution_backward"] == backward
+    assert counted.flops == sum(forward) + backward + 3 * classifier
+
+
+def test_an_operation_moves_what_it_reads_and_what_it_writes(cost: ModuleType) -> None:
+    x, row = torch.randn(5, 7), torch.tensor([1])  # 140 bytes; 28 in a row
+
+    def moved(step: Callable[[], object]) -> int:
+        return cost.count(step).moved
+
+    assert moved(lambda: x.relu()) == 2 * 140
+    assert moved(lambda: x + x) == 3 * 140
+    assert moved(lambda: x.add_(1)) == 2 * 140
+    assert moved(lambda: x.bfloat16()) == 140 + 70
+    assert moved(lambda: x[2:].t()) == 0  # views
+    assert moved(lambda: torch.empty_like(x)) == 0
+    assert moved(lambda: x.expand(3, 5, 7).contiguous()) == 140 + 3 * 140
+    assert moved(lambda: x.index_select(0, row)) == 2 * 28  # reads that row, not all of them
+
+
+def test_only_convolutions_and_matrix_products_count_as_products(cost: ModuleType) -> None:
+    x, weight = torch.randn(5, 7), torch.randn(7, 3)
+    counted = cost.count(lambda: (x @ weight).relu())
+    assert counted.moved_by_products == 4 * (35 + 21 + 15)
+    assert counted.moved == counted.moved_by_products + 4 * (15 + 15)
+    assert counted.flops == 2 * 5 * 7 * 3
+
+
+def test_the_floor_is_the_slower_of_operations_and_bytes(cost: ModuleType) -> None:
+    device = cost.Device({"float32": 100.0, "bfloat16": 400.0}, bytes_per_second=10.0)
+    step = cost.Cost({"convolution": 600, "mm": 200}, moved=1_000, moved_by_products=30)
+    assert device.floor(step, "float32") == 8.0
+    assert device.floor(step, "bfloat16") == 3.0

@@ -1,0 +1,273 @@
+"""Images per second of training: resnet_book's step beside the conventional one, and beside what the device allows.
+
+Both train the same network on the same images and device, with the same augmentation and hyper-parameters. The
+conventional way is the one of most scripts: PIL images augmented one by one in worker processes, float32, eager, and
+two numbers fetched from the device in every step. Ours is the step that ``resnet_book.train.fit`` takes. All take
+turns, so that a busy machine slows all. Run it with ``python benchmarks/training.py``; README.md holds what was
+measured.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from cost import Cost, Device, count, measure_device, wait_for_gpu
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, RandomSampler
+from torchvision import transforms
+
+from resnet_book import augment, data, models, records, train
+from resnet_book.recipe import Recipe
+from resnet_book.run_state import RunState
+
+SETTLING = 4  # steps before a pass is timed, and at least twice what the loader's workers have ready
+ENDLESS = 10**6  # steps: more than are ever taken
+
+
+@dataclass
+class Way:
+    """One way to train, ready to take steps, and the seconds that its passes took."""
+
+    name: str
+    precision: str
+    step: Callable[[], None]
+    first_step: float  # seconds, with all that was made ready for it
+    settling: int = SETTLING
+    passes: list[float] = field(default_factory=list)
+
+    def run(self, steps: int) -> None:
+        """Take ``steps`` steps in the steady state, and keep their seconds."""
+        for _ in range(self.settling):
+            self.step()
+        wait_for_gpu()
+        start = time.perf_counter()
+        for _ in range(steps):
+            self.step()
+        wait_for_gpu()
+        self.passes.append(time.perf_counter() - start)
+
+
+class Pictures(Dataset):
+    """PIL images that are augmented one by one when asked for, as torchvision's CIFAR10 does it."""
+
+    def __init__(self, images: data.ImageSet, mean: Tensor, std: Tensor) -> None:
+        self.arrays = images.images.permute(0, 2, 3, 1).contiguous().numpy()
+        self.labels = images.labels.tolist()
+        self.transform = transforms.Compose(
+            [
+                transforms.RandomCrop(32, padding=4),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize((mean / 255).tolist(), (std / 255).tolist()),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        return self.transform(Image.fromarray(self.arrays[index])), self.labels[index]
+
+
+def conventional(network: nn.Module, images: data.ImageSet, recipe: Recipe, device: torch.device, workers: int) -> Way:
+    """Training as most scripts have it.
+
+    The loader shuffles without end, so that no pass begins with batches that were made while nobody looked, nor ends
+    with idle workers. Their start belongs to the first step.
+    """
+    start = time.perf_counter()
+    torch.backends.cudnn.benchmark = True
+    dataset = Pictures(images, *augment.channel_mean_std(images.images))
+    loader = DataLoader(
+        dataset,
+        batch_size=recipe.batch_size,
+        sampler=RandomSampler(dataset, num_samples=ENDLESS * recipe.batch_size),
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        drop_last=True,
+    )
+    batches = iter(loader)
+    network = network.to(device).train()
+    optimizer = torch.optim.SGD(
+        network.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
+    measured = {"loss": 0.0, "right": 0.0}
+
+    def step() -> None:
+        batch, labels = next(batches)
+        batch, labels = batch.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+        optimizer.zero_grad()
+        scores = network(batch)
+        loss = F.cross_entropy(scores, labels)
+        loss.backward()
+        optimizer.step()
+        measured["loss"] += loss.item()
+        measured["right"] += (scores.argmax(dim=1) == labels).sum().item()
+
+    step()
+    wait_for_gpu()
+    name = f"conventional, {workers} worker{'' if workers == 1 else 's'}"
+    return Way(name, "float32", step, time.perf_counter() - start, max(SETTLING, 2 * 2 * workers))
+
+
+def ours(
+    network: nn.Module, images: data.ImageSet, recipe: Recipe, device: torch.device, precision: str, compiled: bool
+) -> Way:
+    """The step of ``train.fit``. Its first one includes compilation, and on a GPU the recording of a CUDA graph."""
+    run = RunState(network.train(), images, recipe, seed=0, device=device, checkpoint=None, setting={})
+    plans = endless_plans(run)
+    start = time.perf_counter()
+    with train._kernels(device, precision):  # chosen now, when the graph is recorded; without a GPU there is no choice
+        train_step = train.make_step(run, torch.compile(network) if compiled else network, precision)
+
+    def step() -> None:
+        run.set_learning_rate(recipe.learning_rate_at(run.iteration))
+        train_step(next(plans))
+        run.iteration += 1
+
+    step()
+    wait_for_gpu()
+    name = f"ours, {precision}, {'compiled' if compiled else 'eager'}"
+    return Way(name, precision, step, time.perf_counter() - start)
+
+
+def endless_plans(run: RunState) -> Iterator[Tensor]:
+    """What ``run.batches`` yields, epoch after epoch."""
+    while True:
+        yield from run.batches()
+
+
+def count_step(network: nn.Module, images: data.ImageSet, recipe: Recipe, precision: str) -> Cost:
+    """The cost of our eager step. It is counted on the CPU, whose operations are the same."""
+    way = ours(network, images, recipe, torch.device("cpu"), precision, compiled=False)
+    return count(way.step)  # the second step: the first has no momentum yet
+
+
+def default_variants(device: torch.device) -> list[tuple[str, bool]]:
+    """Precisions, each with whether to compile."""
+    variants = [("float32", False), ("float32", True), ("bfloat16", True)]
+    return [*variants, ("bfloat16", False)] if device.type == "cuda" else variants
+
+
+def chosen_variants(options: argparse.Namespace, device: torch.device) -> list[tuple[str, bool]]:
+    """The variants of ours that were asked for and can be run."""
+    variants = default_variants(device)
+    if options.precision or options.compile is not None:
+        precisions = options.precision or dict.fromkeys(precision for precision, _ in variants)
+        variants = list(product(precisions, [options.compile] if options.compile is not None else [False, True]))
+    if any(compiled for _, compiled in variants) and not train.worth_compiling(Recipe(), device):
+        print("No C++ compiler was found (g++, or the one that CXX names): nothing is compiled.")
+        variants = [variant for variant in variants if not variant[1]]
+    return variants
+
+
+def print_ways(ways: list[Way], images_per_pass: int, steps: int) -> None:
+    """A line for each way: images a second, milliseconds a step, and how many times as fast as the first way."""
+    reference = ways[0]
+    for way in ways:
+        rates = sorted(images_per_pass / seconds for seconds in way.passes)
+        print(
+            f"  {way.name:26} {statistics.median(rates):9,.0f} images/s (median; {rates[0]:,.0f} to {rates[-1]:,.0f}), "
+            f"{1000 * statistics.median(way.passes) / steps:.2f} ms a step; first step {way.first_step:.1f} s"
+        )
+        if way is not reference:
+            pairs = sorted(theirs / own for theirs, own in zip(reference.passes, way.passes, strict=True))
+            spread = f"median of {len(pairs)} pairs; {pairs[0]:.2f} to {pairs[-1]:.2f}"
+            print(f"  {'':26} ratio {statistics.median(pairs):.2f} ({spread})")
+
+
+def print_limits(ways: list[Way], steps: int, costs: dict[str, Cost], device: Device) -> None:
+    """What a step costs in each precision, what the device does at best, and how far each way is from the floor."""
+    for precision, cost in costs.items():
+        kinds = ", ".join(f"{kind} {number:,}" for kind, number in cost.operations.items())
+        print(f"A step in {precision}: {cost.flops:,} floating-point operations ({kinds})")
+        print(
+            f"  {cost.moved / 1e9:.2f} GB moved if each operation reads and writes its own; "
+            f"{cost.moved_by_products / 1e9:.2f} GB by convolutions and matrix products alone"
+        )
+    rates = ", ".join(f"{rate / 1e9:,.0f} GFLOP/s {precision}" for precision, rate in device.flops_per_second.items())
+    print(f"The device at its best: matrix product {rates}; copy {device.bytes_per_second / 1e9:,.0f} GB/s")
+    for precision, cost in costs.items():
+        compute, memory, eager = (
+            1000 * amount / rate
+            for amount, rate in (
+                (cost.flops, device.flops_per_second[precision]),
+                (cost.moved_by_products, device.bytes_per_second),
+                (cost.moved, device.bytes_per_second),
+            )
+        )
+        print(
+            f"floor {precision}: {1000 * device.floor(cost, precision):.2f} ms a step (operations {compute:.2f}, bytes "
+            f"{memory:.2f}); to move what the eager step moves would take {eager:.2f} ms"
+        )
+    for way in ways:
+        seconds = statistics.median(way.passes) / steps
+        print(
+            f"  {way.name:26} takes {seconds / device.floor(costs[way.precision], way.precision):.2f} times its floor"
+        )
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Time training: ours, the conventional way, and the device's limit.")
+    parser.add_argument("--data", metavar="DIR", help="folder of CIFAR-10 (default: the built-in images)")
+    parser.add_argument("--model", choices=models.MODELS, default="resnet20", metavar="NAME", help="default resnet20")
+    parser.add_argument("--steps", type=int, default=20, help="steps a pass, of 128 images (default 20)")
+    parser.add_argument("--repeats", type=int, default=7, help="passes of each, in turns (default 7)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
+    parser.add_argument("--threads", type=int, help="torch's threads (default: as they are)")
+    parser.add_argument("--workers", type=int, help="of the loader (default: 2; with a GPU, cores - 1 up to 8)")
+    parser.add_argument("--precision", nargs="+", choices=train.PRECISIONS, help="of ours (default: a selection)")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, help="ours (default: a selection)")
+    options = parser.parse_args(arguments)
+    if min(options.steps, options.repeats, options.threads or 1) < 1 or (options.workers or 0) < 0:
+        parser.error("--steps, --repeats and --threads must be at least 1, --workers at least 0")
+    options.device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if options.workers is None:
+        options.workers = min(8, max(1, (os.cpu_count() or 1) - 1)) if options.device.type == "cuda" else 2
+    return options
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure all ways in turns, then the device, and print both."""
+    options = parse(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device, recipe = options.device, Recipe(iterations=ENDLESS, drops=())
+    images = data.load("cifar10" if options.data else "builtin", "train", options.data)
+    print(
+        f"{options.model}, batches of {recipe.batch_size} of {len(images):,} images ({images.name}), "
+        f"{options.repeats} passes of {options.steps} steps of each way, in turns"
+    )
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"  # not on Windows
+    where = records.environment(device, "", compiled=False)
+    print(f"{where['device']} ({platform.machine()}), {os.cpu_count()} cores, load before the start {load}")
+    versions = f"torch {where['torch']}, CUDA {where['cuda']}, torchvision {torchvision.__version__}"
+    print(f"Python {where['python']}, {versions}", flush=True)
+
+    def network() -> models.Network:
+        return models.MODELS[options.model](generator=torch.Generator().manual_seed(0))
+
+    variants = chosen_variants(options, device)
+    ways = [conventional(network(), images, recipe, device, options.workers)]
+    ways += [ours(network(), images, recipe, device, *variant) for variant in variants]
+    for _ in range(options.repeats):
+        for way in ways:
+            way.run(options.steps)
+    print_ways(ways, options.steps * recipe.batch_size, options.steps)
+    precisions = dict.fromkeys(way.precision for way in ways)
+    costs = {precision: count_step(network(), images, recipe, precision) for precision in precisions}
+    print_limits(ways, options.steps, costs, measure_device(device))
+
+
+if __name__ == "__main__":
+    main()
