@@ -127,7 +127,7 @@ def ours(
     run = RunState(network.train(), images, recipe, seed=0, device=device, checkpoint=None, setting={})
     plans = endless_plans(run)
     start = time.perf_counter()
-    with train._kernels(device, precision):  # chosen now, when the graph is recorded; without a GPU there is no choice
+    with train.kernels(device, precision):  # chosen now, when the graph is recorded; without a GPU there is no choice
         train_step = train.make_step(run, torch.compile(network) if compiled else network, precision)
 
     def step() -> None:

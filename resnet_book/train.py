@@ -36,6 +36,7 @@ __all__ = [
     "default_precision",
     "evaluate",
     "fit",
+    "kernels",
     "make_step",
     "worth_compiling",
 ]
@@ -53,6 +54,13 @@ def worth_compiling(recipe: Recipe, device: torch.device) -> bool:
     """Whether a run of ``recipe`` on ``device`` is long enough to repay ``torch.compile``, and a compiler is there."""
     compiler = device.type == "cuda" or shutil.which(os.environ.get("CXX", "g++"))
     return recipe.iterations >= WORTH_COMPILING and bool(compiler) and distributed.size() == 1
+
+
+def kernels(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """How a GPU computes: with the kernels it finds fastest, and in float32 without TensorFloat-32."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(benchmark=True, deterministic=False, allow_tf32=precision != "float32")
 
 
 def evaluate(
@@ -76,7 +84,7 @@ def evaluate(
     wrong = torch.zeros((), device=device, dtype=torch.int64)
     mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
     starts = range(0, len(images), batch_size)
-    with torch.inference_mode(), _kernels(device, precision), autocast, _evaluation_mode(network):
+    with torch.inference_mode(), kernels(device, precision), autocast, _evaluation_mode(network):
         for begin in starts[distributed.rank() :: distributed.size()]:
             batch = images.images[begin : begin + batch_size].to(device)
             labels = images.labels[begin : begin + batch_size].to(device)
@@ -161,7 +169,7 @@ def fit(
         disable=not (progress and first),
     )
 
-    with log as writer, bar, _kernels(device, precision), _interrupts() as interrupted:
+    with log as writer, bar, kernels(device, precision), _interrupts() as interrupted:
         network.train()
         together.train()
         run.start_clock()
@@ -230,13 +238,6 @@ def _interrupts() -> Iterator[list[int]]:
         yield received
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-def _kernels(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """How a GPU computes: with the kernels it finds fastest, and in float32 without TensorFloat-32."""
-    if device.type != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(benchmark=True, deterministic=False, allow_tf32=precision != "float32")
 
 
 def _autocast(device: torch.device, precision: str) -> torch.autocast:
