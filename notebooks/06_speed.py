@@ -14,33 +14,37 @@
 # %% [markdown]
 # # Where the time goes
 #
-# **A training step of a ResNet-20 takes so many milliseconds on your machine. Where do they go, and what makes the step
+# **A training step of a ResNet-20 takes some milliseconds on your machine. Where do they go, and what makes the step
 # faster without touching the recipe?**
 #
 # A network that trains twice as fast can be trained with twice as many seeds. But speed is a bad reason to change what
-# is learned: this page leaves the batch size, the schedule and the augmentation alone, and asks only for the same
-# numbers sooner. First it measures one step, part by part, and compares each part with what the machine could do at
-# best. Then it goes through the usual techniques one by one, says what each is for, and measures what it brings.
+# is learned. This page leaves the *recipe* alone, that is batch size, learning rates, augmentation and all else that
+# defines a training, and asks for the same, up to rounding, sooner. First it measures one step, part by part, and
+# compares each part with what the machine could do at best. Then it goes through the usual techniques one by one, says
+# what each is for, and measures what it brings.
 #
 # **You will learn**
 #
-# - to time a step so that the number means something, and to split it into its parts and its kinds of operations;
-# - to count operations and bytes, and to tell from them whether arithmetic or memory is what a layer waits for;
+# - to time a step so that the number means something, and to split it into its parts and its kinds of calls;
+# - to count arithmetic and bytes, and to tell from them whether arithmetic or memory is what a layer waits for;
 # - what loading in batches, channels-last tensors, bfloat16, compilation and CUDA graphs do, and when each pays.
 #
 # **You need** chapter 2 for the augmentation and chapter 3 for the network. With `tier = "smoke"` the page takes about
-# 20 seconds on 2 cores and downloads nothing. `"cpu"` takes some minutes and CIFAR-10 (170 MB), and compiles the
-# network, which needs a C++ compiler. `"paper"` measures on a GPU, where there is one, in about two minutes.
+# half a minute on 2 cores and downloads nothing. `"cpu"` takes some minutes and CIFAR-10 (170 MB). `"paper"` measures on
+# a GPU, where there is one, in some minutes. Compiling needs a C++ compiler on a CPU: without one, the page leaves it
+# out. `"smoke"` compiles one small function, the other tiers the network as well.
 
 # %% tags=["parameters"]
-tier = "smoke"  # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": the measurements on a GPU
-data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them
+# "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
+tier = "smoke"
+data_root = ""  # the folder of the CIFAR files; "": where the package looks for them
 
 # %%
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -48,6 +52,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown, display
+from matplotlib.ticker import LogLocator
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
@@ -64,13 +69,13 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 
 # %%
 def load_images(tier: str, root: str) -> data.ImageSet:
-    """Training images for this tier; the built-in ones where CIFAR-10 is not wanted or not there."""
+    """Training images for this tier; the built-in ones where there are no others."""
     if tier != "smoke":
         try:
             return data.load("cifar10", "train", root or None)
         except data.DataError:
-            note = "**CIFAR-10 was not found, so this page uses the built-in images.** `make data` fetches it."
-            display(Markdown(f"> {note}"))
+            note = "**CIFAR-10 was not found, so this page uses the built-in images.**"
+            display(Markdown(f"> {note} `make data` fetches it."))
     return data.load("builtin", "train")
 
 
@@ -78,15 +83,21 @@ train_images = load_images(tier, data_root)
 f"{train_images.name}: {len(train_images):,} images"
 
 # %% [markdown]
-# Every time on this page was measured on the machine that ran it, and yours will show others. Here it was:
+# Every time on this page was measured on the machine that ran it, and yours will show others. What the text says of GPUs
+# without a measurement are typical orders of magnitude.
+#
+# A GPU runs *kernels*, small programs of which several may do the same thing. Like `fit`, the package's training loop, we
+# let it choose the fastest, but not TensorFloat-32, which rounds the factors of every product to 10 bits of fraction.
 
 # %% tags=["nbval-ignore-output"]
-device = torch.device("cuda" if tier == "paper" and torch.cuda.is_available() else "cpu")
+on_gpu = tier == "paper" and torch.cuda.is_available()
+device = torch.device("cuda" if on_gpu else "cpu")
 batch_size, passes = {"smoke": (32, 7), "cpu": (128, 15), "paper": (128, 30)}[tier]
 compiling = tier != "smoke" and train.worth_compiling(PAPER, device)
-torch.backends.cudnn.benchmark = True  # on a GPU: the fastest kernels, and no TensorFloat-32, as ``fit`` has it
+torch.backends.cudnn.benchmark = True
 torch.backends.cudnn.allow_tf32 = False
-print(f"{records.environment(device, '', compiled=False)['device']}; batches of {batch_size}, {passes} passes")
+machine = records.environment(device, "", compiled=False)["device"]
+print(f"{machine}; batches of {batch_size}, {passes} passes")
 
 # %% [markdown]
 # ## How to time
@@ -141,15 +152,20 @@ f"a million square roots: {milliseconds(lambda: values.abs().sqrt()):.2f} ms"
 # the results. Ours, from chapter 2, does the same to a whole batch of tensors at once, on the device.
 
 # %%
-mean, std = augment.channel_mean_std(train_images.images)
-chosen = torch.arange(batch_size)
-pictures = [Image.fromarray(image) for image in train_images.images[chosen].permute(0, 2, 3, 1).numpy()]
+mean, std = (each.to(device) for each in augment.channel_mean_std(train_images.images))
+chosen = train_images.images[:batch_size]
+pictures = [Image.fromarray(image) for image in chosen.permute(0, 2, 3, 1).numpy()]
 f"{len(pictures)} pictures of {pictures[0].size} pixels"
 
 # %%
-crop_and_flip = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
-normalise = [transforms.ToTensor(), transforms.Normalize((mean / 255).tolist(), (std / 255).tolist())]
-transform = transforms.Compose(crop_and_flip + normalise)
+transform = transforms.Compose(
+    [
+        transforms.RandomCrop(32, padding=4),
+        transforms.RandomHorizontalFlip(),
+        transforms.ToTensor(),
+        transforms.Normalize((mean / 255).tolist(), (std / 255).tolist()),
+    ]
+)
 transform(pictures[0]).shape
 
 
@@ -163,15 +179,15 @@ one_by_one().shape
 
 # %%
 generator = torch.Generator(device).manual_seed(0)
-pixels, labels = train_images.images[chosen].to(device), train_images.labels[chosen].to(device)
-mean, std = mean.to(device), std.to(device)
+pixels, labels = chosen.to(device), train_images.labels[:batch_size].to(device)
 pixels.shape, pixels.dtype
 
 
 # %%
 def at_once() -> torch.Tensor:
     """The same batch, all images together."""
-    return augment.normalise(augment.apply(pixels, augment.draw(batch_size, generator)), mean, std)
+    draws = augment.draw(batch_size, generator)
+    return augment.normalise(augment.apply(pixels, draws), mean, std)
 
 
 at_once().shape
@@ -184,7 +200,8 @@ at_once().shape
 # %%
 def new_network() -> models.Network:
     """ResNet-20 with the weights of seed 0."""
-    return models.MODELS["resnet20"](generator=torch.Generator().manual_seed(0)).to(device)
+    seeded = torch.Generator().manual_seed(0)
+    return models.MODELS["resnet20"](generator=seeded).to(device)
 
 
 models.count_parameters(new_network())
@@ -193,7 +210,12 @@ models.count_parameters(new_network())
 # %%
 def new_optimizer(network: torch.nn.Module) -> torch.optim.Optimizer:
     """The recipe's."""
-    return torch.optim.SGD(network.parameters(), PAPER.learning_rate, PAPER.momentum, weight_decay=PAPER.weight_decay)
+    return torch.optim.SGD(
+        network.parameters(),
+        lr=PAPER.learning_rate,
+        momentum=PAPER.momentum,
+        weight_decay=PAPER.weight_decay,
+    )
 
 
 network = new_network().to(memory_format=torch.channels_last)
@@ -202,7 +224,7 @@ type(optimizer).__name__
 
 
 # %% [markdown]
-# Now one step with a clock that is read between its parts, and its loss for a check.
+# Now one step with a clock that is read between its parts.
 
 
 # %%
@@ -227,18 +249,22 @@ len(step_in_parts())
 # touches each of the network's parameters several times. Then look at {numref}`fig-ch6-parts`.
 
 # %% tags=["nbval-ignore-output"]
-measured = torch.tensor([step_in_parts() for _ in range(passes)]).median(dim=0).values.tolist()
-parts = {"loading, one by one": milliseconds(one_by_one), "loading, at once": milliseconds(at_once)}
-parts |= dict(zip(("forward", "backward", "optimizer"), measured, strict=True))
+measured = torch.tensor([step_in_parts() for _ in range(passes)]).median(dim=0).values
+parts = {
+    "loading, one by one": milliseconds(one_by_one),
+    "loading, at once": milliseconds(at_once),
+}
+parts |= dict(zip(("forward", "backward", "optimizer"), measured.tolist(), strict=True))
 pd.Series(parts, name="milliseconds").round(2).to_frame()
 
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Horizontal bars of milliseconds for the parts of one training step. The backward pass is the longest, then the forward pass; loading a batch at once and the optimizer are short."}, "figure": {"caption": "The parts of one step of ResNet-20 on this machine, with both kinds of loading (of which a step needs one).", "name": "fig-ch6-parts"}}
-def bars(times: dict[str, float], ax: plt.Axes, label: str, highlighted: tuple[str, ...] = ()) -> plt.Axes:
+def bars(times: dict[str, float], ax: plt.Axes, label: str, highlighted: str) -> plt.Axes:
     """A horizontal bar for each time, the first on top, with its number at its end."""
-    colours = [figures.COLOURS["accent" if name in highlighted else "neutral"] for name in times]
-    drawn = ax.barh(list(times), list(times.values()), color=colours)
-    ax.bar_label(drawn, [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in times.values()], padding=3)
+    colours = dict.fromkeys(times, figures.COLOURS["neutral"])
+    colours[highlighted] = figures.COLOURS["accent"]
+    drawn = ax.barh(list(times), list(times.values()), color=list(colours.values()))
+    ax.bar_label(drawn, [f"{value:.3g}" for value in times.values()], padding=3)
     ax.invert_yaxis()
     ax.margins(x=0.12)
     ax.grid(False, axis="y")
@@ -247,44 +273,46 @@ def bars(times: dict[str, float], ax: plt.Axes, label: str, highlighted: tuple[s
 
 
 fig, ax = plt.subplots(figsize=(7.2, 2.6))
-bars(parts, ax, "milliseconds", highlighted=("loading, at once",))
+bars(parts, ax, "milliseconds", highlighted="backward")
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 computing = parts["forward"] + parts["backward"] + parts["optimizer"]
 conventional = parts["loading, one by one"]
 factor = conventional / parts["loading, at once"]
-text = f"""Backward takes {parts["backward"] / parts["forward"]:.1f} times as long as forward, and the optimizer
+text = f"""From the longest to the shortest: {", ".join(sorted(parts, key=parts.__getitem__, reverse=True))}. Backward
+takes {parts["backward"] / parts["forward"]:.1f} times as long as forward, and the optimizer
 {100 * parts["optimizer"] / computing:.1f} % of the computation. Loading one by one takes {factor:.0f} times as long as
-at once. Here that is {100 * conventional / (conventional + computing):.0f} % of a step that loads so."""
+at once, and is {100 * conventional / (conventional + computing):.0f} % of a step that loads so."""
 display(Markdown(text))
 
 # %% [markdown]
 # Why is backward longer? For each convolution it computes two things, the gradient of the weights and the gradient of
 # the input, and each is as much work as the convolution itself. And whether loading matters depends on the rest of the
-# step: on a CPU it hides behind slow arithmetic, while a GPU computes its part in a millisecond or two and then waits
-# for the pictures. That is why conventional scripts need several processes that load.
+# step: on a CPU it hides behind slow arithmetic, while a GPU typically computes its part in a few milliseconds and then
+# waits for the pictures. That is why conventional scripts need several processes that load.
 #
-# ### Kinds of operations
+# ### Kinds of calls
 #
-# "Forward" is many operations. PyTorch lets us look on while it calls them: a `TorchDispatchMode` sees every operation
-# after autograd has decided what is to be computed. Ours writes a ledger: what was called, how many bytes it reads and
-# writes, and how long it took. (A view, such as a transposition, moves nothing.)
+# "Forward" is many calls: a convolution, a batch norm, a ReLU, and so on. A `TorchDispatchMode` sees each of them, after
+# autograd has decided what is to be computed. Ours writes a ledger: what was called, how many bytes it reads and writes,
+# and how long it took. (A view, such as a transposition, moves nothing.)
 
 
 # %%
 def num_bytes(values: object) -> int:
     """Bytes of all tensors somewhere in ``values``."""
-    return sum(each.numel() * each.element_size() for each in tree_iter(values) if isinstance(each, torch.Tensor))
+    tensors = [each for each in tree_iter(values) if isinstance(each, torch.Tensor)]
+    return sum(each.numel() * each.element_size() for each in tensors)
 
 
-x, y = torch.ones(100, 2), torch.ones(100, 2)
-num_bytes([x, y])
+two = torch.ones(100, 2), torch.ones(100, 2)
+num_bytes(two)
 
 
 # %%
 class Ledger(TorchDispatchMode):
-    """Keeps a row for each operation: name, bytes read and written, milliseconds."""
+    """Keeps a row for each call: name, bytes read and written, milliseconds."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         start = read_clock()
@@ -292,7 +320,8 @@ class Ledger(TorchDispatchMode):
         spent = 1000 * (read_clock() - start)
         name = func.overloadpacket.__name__
         idle = func.is_view or "empty" in name
-        self.rows.append((name, 0 if idle else num_bytes((args, kwargs)) + num_bytes(result), spent))
+        moved = 0 if idle else num_bytes((args, kwargs)) + num_bytes(result)
+        self.rows.append((name, moved, spent))
         return result
 
     def __enter__(self) -> "Ledger":
@@ -300,120 +329,134 @@ class Ledger(TorchDispatchMode):
         return super().__enter__()
 
 
-with Ledger() as ledger:
-    (x + y).t().relu()
-[row[:2] for row in ledger.rows]
+with Ledger() as first_ledger:
+    (two[0] + two[1]).t().relu()
+[row[:2] for row in first_ledger.rows]
 
 # %% [markdown]
 # The sum reads two tensors and writes one, the transposition is a view, the ReLU reads one and writes one. Now the
-# forward and backward pass of a whole step; a few of its rows:
+# forward and backward pass of a whole step, its first rows and its last:
 
 # %% tags=["nbval-ignore-output"]
 images = at_once().contiguous(memory_format=torch.channels_last)
 with Ledger() as ledger:
     F.cross_entropy(network(images), labels).backward()
 optimizer.zero_grad()
-rows = pd.DataFrame(ledger.rows, columns=["operation", "bytes", "ms"])
-rows[rows.bytes > 0].iloc[[0, 2, 3, -3, -2, -1]].round(2)
+calls = pd.DataFrame(ledger.rows, columns=["call", "bytes", "ms"])
+moving = calls[calls.bytes > 0]
+pd.concat([moving.head(3), moving.tail(3)]).round(2)
 
 # %% [markdown]
-# Next we sort the rows into kinds, and repeat the pass to have medians. The floating-point operations come from
-# PyTorch's own counter, which knows convolutions and matrix products; all else is too little to count.
+# Next we sort the rows into kinds, and repeat the pass to have medians.
 
 # %%
-KINDS = {"convolution": "convolutions", "batch_norm": "batch norm", "relu": "ReLU", "threshold": "ReLU"}
-KINDS |= {"add": "additions", "addmm": "the rest"}
+KINDS = {
+    "convolution": "convolutions",
+    "batch_norm": "batch norm",
+    "relu": "ReLU",
+    "threshold": "ReLU",
+}
 
 
-def kind(operation: str) -> str:
-    """Which kind of layer called it."""
-    found = [kind for part, kind in KINDS.items() if part in operation]
-    return found[-1] if found else "the rest"
+def kind(call: str) -> str:
+    """Which kind of layer made the call of this name."""
+    if call in ("add", "add_"):
+        return "additions"
+    return next((layer for part, layer in KINDS.items() if part in call), "the rest")
 
 
-[kind(each) for each in ("convolution_backward", "threshold_backward", "addmm", "sum")]
+[kind(each) for each in ("convolution_backward", "threshold_backward", "addmm", "add")]
 
 
 # %%
-def pass_by_kind(network: models.Network, images: torch.Tensor, labels: torch.Tensor) -> pd.DataFrame:
-    """Bytes and milliseconds of a forward and backward pass, by kind of operation."""
+def pass_by_kind(
+    network: models.Network,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+) -> pd.DataFrame:
+    """Milliseconds and bytes of a forward and backward pass, by kind of call."""
     with Ledger() as ledger:
         F.cross_entropy(network(images), labels).backward()
     network.zero_grad()
-    rows = pd.DataFrame(ledger.rows, columns=["operation", "bytes", "ms"])
-    return rows.groupby(rows.operation.map(kind).rename("kind")).sum(numeric_only=True)
+    rows = pd.DataFrame(ledger.rows, columns=["call", "bytes", "ms"])
+    return rows.groupby(rows.call.map(kind).rename("kind"))[["ms", "bytes"]].sum()
 
 
 pass_by_kind(network, images, labels).index.tolist()
+
+# %% [markdown]
+# The arithmetic is counted in floating-point operations, FLOP: additions and multiplications. PyTorch's counter knows
+# those of convolutions and matrix products. All else does ten to twenty for each number of a layer, which would add about
+# one per cent.
 
 # %%
 with FlopCounterMode(display=False) as counter:
     F.cross_entropy(network(images), labels).backward()
 optimizer.zero_grad()
-f"{counter.get_total_flops():,} floating-point operations for {batch_size} images"
+counted = counter.get_flop_counts()["Global"]
+print(f"{counter.get_total_flops():,} FLOP for {batch_size} images")
+{str(each): f"{number:,}" for each, number in counted.items()}
 
 # %% [markdown]
-# **Predict.** Convolutions do over 99 % of all floating-point operations. What share of the *time* do they take?
+# **Predict.** Convolutions do about 99 % of all FLOP. What share of the *time* do they take?
 
 # %% tags=["nbval-ignore-output"]
-repeated = pd.concat(pass_by_kind(network, images, labels) for _ in range(passes)).groupby("kind").median()
-by_kind = repeated.sort_values("ms", ascending=False)
-flops = {str(each): number for each, number in counter.get_flop_counts()["Global"].items()}
-in_convolutions = sum(number for name, number in flops.items() if "convolution" in name)
-{name: f"{number:,}" for name, number in flops.items()}
+repeated = pd.concat(pass_by_kind(network, images, labels) for _ in range(passes))
+by_kind = repeated.groupby("kind").median().sort_values("ms", ascending=False)
+shares = 100 * by_kind / by_kind.sum()
+shares.columns = ["time (%)", "bytes moved (%)"]
+shares.round(1)
 
-# %% tags=["nbval-ignore-output"]
-by_kind["operations"] = [in_convolutions * (name == "convolutions") for name in by_kind.index]
-by_kind.loc["the rest", "operations"] = sum(flops.values()) - in_convolutions
-shares = 100 * by_kind[["ms", "bytes", "operations"]] / by_kind[["ms", "bytes", "operations"]].sum()
-shares.columns = ["time (%)", "bytes moved (%)", "operations (%)"]
-
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Horizontal bars with the share of time of each kind of operation. Convolutions take the largest share, but batch norm, ReLU and additions, which do hardly any arithmetic, together take a large part of the time."}, "figure": {"caption": "Share of the time of forward and backward pass, by kind of operation.", "name": "fig-ch6-kinds"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Horizontal bars with the share of time of each kind of call. Convolutions take the largest share; batch norm, ReLU and additions, which do hardly any arithmetic, take most of the remainder."}, "figure": {"caption": "Share of the time of forward and backward pass, by kind of call.", "name": "fig-ch6-kinds"}}
 fig, ax = plt.subplots(figsize=(7.2, 2.4))
-bars(shares["time (%)"].to_dict(), ax, "share of the time (%)", highlighted=("convolutions",))
+bars(shares["time (%)"].to_dict(), ax, "share of the time (%)", "convolutions")
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-display(shares.round(1))
 outside = 100 - shares.loc["convolutions"]
-text = f"""What is not a convolution does {outside["operations (%)"]:.2g} % of the operations and takes
-{outside["time (%)"]:.0f} % of the time. The column of bytes explains it: {outside["bytes moved (%)"]:.0f} % of them are
-moved there."""
+norm_to_relu = by_kind.loc["batch norm"] / by_kind.loc["ReLU"]
+text = f"""Convolutions take {shares.loc["convolutions", "time (%)"]:.0f} % of the time. What is not a convolution takes
+{outside["time (%)"]:.0f} %, and moves {outside["bytes moved (%)"]:.0f} % of the bytes. Batch norm moves
+{norm_to_relu["bytes"]:.1f} times the bytes of ReLU and takes {norm_to_relu["ms"]:.1f} times as long."""
 display(Markdown(text))
 
 # %% [markdown]
-# In {numref}`fig-ch6-kinds` batch norm and ReLU cost what they do because they read a whole tensor from memory, do next
-# to nothing with each number, and write it back. Making them compute faster would not help. Making them *move less*
-# would.
+# In {numref}`fig-ch6-kinds` batch norm and ReLU read a whole tensor, do next to nothing with each number, and write it
+# back. So memory sets the bound on their speed: computing faster would not lift it, *moving less* would. A call may be
+# slower than its bound. Batch norm has to read its input at least twice, for the statistics and to normalise it, while
+# the ledger counts one reading; that is a part of the difference. How far each call is from its bound we measure next.
 #
 # ## The roof of this machine
 #
-# The roofline model {cite}`williams2009roofline` puts the two limits into one picture. A device computes at most $P$
-# operations a second, and moves at most $B$ bytes a second to and from its memory. An operation that does $I$
-# operations for each byte it moves, its *arithmetic intensity*, then runs at no more than
+# The roofline model {cite}`williams2009roofline` puts the two limits into one picture. A device does at most $P$ FLOP a
+# second, and moves at most $B$ bytes a second to and from its memory. A call that does $I$ FLOP for each byte it moves,
+# its *arithmetic intensity*, then runs at no more than
 #
 # $$
 # \min(P, \; I \cdot B) .
 # $$ (eq-roofline)
 #
-# We measure $P$ with a large matrix product and $B$ with a large copy, and take the fastest of several tries.
+# $B$ is the rate of a large copy. $P$ is the fastest rate that we see: of a large matrix product, or of the network's own
+# convolutions, for which some processors have the better code. All times are the shortest of several. A GFLOP/s is
+# $10^9$ FLOP a second.
 
 
 # %%
-def best_seconds(run: Callable[[], object]) -> float:
-    """The shortest of many calls."""
-    return min(times(run, 4 * passes)) / 1000
+def best_seconds(run: Callable[[], object], count: int = 4 * passes) -> float:
+    """The shortest of ``count`` calls."""
+    return min(times(run, count)) / 1000
 
 
-size, copied = (8_192, 2**30) if device.type == "cuda" else (1_024, 2**26)  # rows and columns; bytes
+size, copied = (1_024, 2**26) if device.type == "cpu" else (8_192, 2**30)
 f"a product of {size:,} x {size:,} numbers, a copy of {copied / 1e6:.0f} MB"
 
 # %% tags=["nbval-ignore-output"]
-matrix, source = torch.randn(size, size, device=device), torch.zeros(copied // 4, device=device)
+matrix = torch.randn(size, size, device=device)
+source = torch.zeros(copied // 4, device=device)
 target = torch.zeros_like(source)
-compute_rate = 2 * size**3 / best_seconds(lambda: matrix @ matrix)  # operations a second
-bandwidth = 2 * copied / best_seconds(lambda: target.copy_(source))  # bytes a second, read and written
-print(f"{compute_rate / 1e9:,.0f} GFLOP/s, {bandwidth / 1e9:,.0f} GB/s")
+product_rate = 2 * size**3 / best_seconds(lambda: matrix @ matrix)  # FLOP a second
+bandwidth = 2 * copied / best_seconds(lambda: target.copy_(source))  # bytes a second
+print(f"{product_rate / 1e9:,.0f} GFLOP/s, {bandwidth / 1e9:,.0f} GB/s read and written")
 
 # %% [markdown]
 # A 3x3 convolution from $C$ to $C$ channels multiplies and adds $9 C$ numbers for each output. It reads and writes, for
@@ -423,95 +466,143 @@ print(f"{compute_rate / 1e9:,.0f} GFLOP/s, {bandwidth / 1e9:,.0f} GB/s")
 # I = \frac{2 \cdot 9 \, C}{4 + 4} = \frac{9}{4} C
 # $$ (eq-intensity)
 #
-# operations for a byte: 36, 72 and 144 in the three stages. A ReLU has an eighth. Let us time the operations of the
-# network one by one, on so many images that no small cache holds them. (Batch norm is given four operations for a number; the
-# exact count does not matter here.)
+# FLOP for a byte: 36, 72 and 144 in the three stages of the network, which have 16, 32 and 64 channels. A ReLU has an
+# eighth. Let us time such calls one by one, on so many images that no small cache holds them. (Batch norm is given four
+# FLOP for a number; the exact count does not matter here.)
 
 # %%
-many = 2_048 if device.type == "cuda" else 256  # images
+many = 256 if device.type == "cpu" else 2_048  # images
 
 
-def operations(channels: int, side: int) -> dict[str, tuple[Callable[[], object], int, int]]:
-    """Operations on a batch of this shape: what to call, floating-point operations, bytes."""
-    x = torch.randn(many, channels, side, side, device=device).contiguous(memory_format=torch.channels_last)
-    weight = torch.randn(channels, channels, 3, 3, device=device).contiguous(memory_format=torch.channels_last)
-    layer = f"{channels} channels"
-    found = {f"convolution, {layer}": (lambda: F.conv2d(x, weight, padding=1), 18 * channels * x.numel(), 2)}
-    if channels == 16:
-        norm, other = torch.nn.BatchNorm2d(16, device=device), torch.randn_like(x)
-        found["batch norm"] = (lambda: norm(x), 4 * x.numel(), 2)
-        found["ReLU"] = (lambda: F.relu(x), x.numel(), 2)
-        found["addition"] = (lambda: x + other, x.numel(), 3)
-    return {name: (run, flops, tensors * num_bytes(x)) for name, (run, flops, tensors) in found.items()}
+def noise(count: int, channels: int, side: int, layout: torch.memory_format = torch.channels_last) -> torch.Tensor:
+    """``count`` random images, (count, channels, side, side)."""
+    x = torch.randn(count, channels, side, side, device=device)
+    return x.contiguous(memory_format=layout)
 
 
-timed = operations(64, 8) | operations(32, 16) | operations(16, 32)
+noise(2, 16, 32).shape
+
+
+# %%
+def convolution(channels: int, layout: torch.memory_format = torch.channels_last) -> torch.nn.Module:
+    """A 3x3 convolution from ``channels`` to as many."""
+    layer = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False, device=device)
+    return layer.to(memory_format=layout)
+
+
+tuple(convolution(16).weight.shape)
+
+# %%
+x, other = noise(many, 16, 32), noise(many, 16, 32)
+norm = torch.nn.BatchNorm2d(16, device=device)
+timed = {  # what to call, its FLOP, its bytes
+    "addition": (lambda: x + other, x.numel(), 3 * num_bytes(x)),
+    "ReLU": (lambda: F.relu(x), x.numel(), 2 * num_bytes(x)),
+    "batch norm": (lambda: norm(x), 4 * x.numel(), 2 * num_bytes(x)),
+}
+for channels, side in ((16, 32), (32, 16), (64, 8)):
+    inputs = noise(many, channels, side)
+    run_layer = partial(convolution(channels), inputs)
+    flop = 18 * channels * inputs.numel()
+    timed[f"convolution, {channels} channels"] = (run_layer, flop, 2 * num_bytes(inputs))
 list(timed)
+
+# %% [markdown]
+# And the forward and backward pass of the whole network, on as many images.
+
+# %%
+many_images, many_labels = noise(many, 3, 32), torch.zeros(many, dtype=torch.long, device=device)
+
+
+def forward_and_backward() -> None:
+    """All of a step but loading and the optimizer."""
+    F.cross_entropy(network(many_images), many_labels).backward()
+    network.zero_grad()
+
+
+many_flop = counter.get_total_flops() * many // batch_size
+many_bytes = pass_by_kind(network, many_images, many_labels).bytes
+f"{many_flop / 1e9:.0f} GFLOP, {many_bytes.sum() / 1e9:.1f} GB"
 
 # %% tags=["nbval-ignore-output"]
 with torch.no_grad():
-    points = {name: (flops / moved, flops / best_seconds(run)) for name, (run, flops, moved) in timed.items()}
-roof = pd.DataFrame(points, index=["operations a byte", "GFLOP/s"]).T
-len(roof)
+    seconds = {name: best_seconds(run) for name, (run, _, _) in timed.items()}
+name = "forward and backward"
+timed[name] = (forward_and_backward, many_flop, many_bytes.sum())
+seconds[name] = best_seconds(forward_and_backward, passes // 2)
+rates = {name: flop / seconds[name] for name, (_, flop, _) in timed.items()}
+compute_rate = max(product_rate, *rates.values())
+print(f"P = {compute_rate / 1e9:,.0f} GFLOP/s")
 
 # %% tags=["nbval-ignore-output"]
-step_bytes, step_ms = by_kind.bytes.sum(), parts["forward"] + parts["backward"]
-roof.loc["forward and backward, all"] = [sum(flops.values()) / step_bytes, sum(flops.values()) / step_ms * 1000]
-roof["% of the roof"] = 100 * roof["GFLOP/s"] / (roof["operations a byte"] * bandwidth).clip(upper=compute_rate)
+intensities = {name: flop / moved for name, (_, flop, moved) in timed.items()}
+roof = pd.DataFrame({"FLOP a byte": intensities, "GFLOP/s": rates})
+bound = (roof["FLOP a byte"] * bandwidth).clip(upper=compute_rate)
+roof["% of the roof"] = 100 * roof["GFLOP/s"] / bound
 roof["GFLOP/s"] /= 1e9
 roof.round(2)
 
 # %% [markdown]
 # **Predict.** {numref}`fig-ch6-roofline` draws {eq}`eq-roofline` as a slanted line, where memory is the limit, and a
 # level one, where arithmetic is. Under which part will the convolutions lie? And ReLU, addition and batch norm? And
-# where the whole step, which is made of them all?
+# where the whole pass, which is made of them all?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Roofline diagram with logarithmic axes: operations a second against operations a byte. ReLU, addition and batch norm lie at the far left, at or under the slanted part, where memory is the limit; the three convolutions lie at the right, near the level part. The whole step lies between."}, "figure": {"caption": "The roof of this machine in float32 (line: a large copy and a large matrix product), the operations of ResNet-20, and its whole forward and backward pass.", "name": "fig-ch6-roofline"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Roofline diagram with logarithmic axes: GFLOP/s against FLOP a byte. ReLU, addition and batch norm lie at the far left, under the slanted part, where memory is the limit. The three convolutions lie at the right, under the level part, where arithmetic is. The whole pass lies between them."}, "figure": {"caption": "The roof of this machine in float32 (line), calls of ResNet-20, and its whole forward and backward pass. The number at a convolution is that of its channels.", "name": "fig-ch6-roofline"}}
 fig, ax = plt.subplots()
-intensity = torch.logspace(-1.3, 2.7, 100)
-ax.loglog(
-    intensity, (intensity * bandwidth).clamp(max=compute_rate) / 1e9, color=figures.COLOURS["neutral"], label="roof"
-)
-for (name, row), marker in zip(roof.iterrows(), "v^osDPX", strict=True):
-    colour = figures.COLOURS["accent" if "convolution" in name else "neutral"]
-    colour = figures.COLOURS["residual"] if "forward" in name else colour
-    ax.plot(row["operations a byte"], row["GFLOP/s"], marker, color=colour, label=name, linestyle="none")
-ax.set_xlabel("operations for each byte moved")
-ax.set_ylabel("GFLOP/s")
-ax.legend()
+edges = torch.tensor([0.04, compute_rate / bandwidth, 400])
+ax.loglog(edges, (edges * bandwidth).clamp(max=compute_rate) / 1e9, color="black", linewidth=1)
+ax.text(0.05, 0.07 * bandwidth / 1e9, "roof", ha="left")
+for name, row in roof.iterrows():
+    kinds = {"convolution": "accent", "forward and backward": "residual"}
+    colour = figures.COLOURS[kinds.get(name.split(",")[0], "neutral")]
+    label = name.removeprefix("convolution, ").removesuffix(" channels")
+    ax.plot(row["FLOP a byte"], row["GFLOP/s"], "o", color=colour)
+    place = (row["FLOP a byte"], row["GFLOP/s"])
+    ax.annotate(label, place, (0, -7), textcoords="offset points", ha="center", va="top", color=colour)
+ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+ax.yaxis.set_major_formatter("{x:g}")
+ax.set(xlim=(0.04, 400), xlabel="FLOP for each byte moved", ylabel="GFLOP/s")
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 ridge = compute_rate / bandwidth
+left = [name for name, row in roof.iterrows() if row["FLOP a byte"] < ridge]
+right = [name for name in roof.index if name not in left]
 over = [name for name, row in roof.iterrows() if row["% of the roof"] > 105]
 note = f" Above the roof here: {', '.join(over)}." if over else ""
-text = f"""The roof bends at {ridge:.1f} operations for a byte. Whatever lies to the left waits for memory.{note}"""
+text = f"""The roof bends at {ridge:.1f} FLOP for a byte. To the left, where memory is the limit: {", ".join(left)}. To the
+right, where arithmetic is: {", ".join(right)}.{note}"""
 display(Markdown(text))
 
 # %% [markdown]
-# A point may lie above the roof, because neither part of it is a law of nature. A tensor that is still in the
-# processor's cache need not come from memory. A convolution is not a matrix product: some algorithms multiply less than
-# {eq}`eq-intensity` counts, and the library that computes convolutions may simply use the processor better than the one
-# that multiplies matrices. And a machine that was busy while we measured $P$ or $B$ has a roof that is too low. What the
-# picture does tell is *which* limit is near, and so which technique can help.
+# The whole pass is a mean of both kinds: some of its calls wait for memory wherever its point lies. The roof is no law of
+# nature. A tensor that is still in the processor's cache need not come from memory, and a machine that was busy while we
+# measured $P$ or $B$ has a roof that is too low. What the picture does tell is *which* limit is near, and so which
+# technique can help.
 #
-# The whole step has a floor, too. If all that is not a convolution were fused into the convolutions, only their
-# operations and their bytes would remain.
+# The pass has a floor, too. If all that is not a convolution were fused into the convolutions, only their arithmetic and
+# their bytes would remain, and the two can overlap.
 
 # %% tags=["nbval-ignore-output"]
 floor = {
-    "floor: operations of the convolutions": 1000 * in_convolutions / compute_rate,
-    "floor: bytes of the convolutions": 1000 * by_kind.loc["convolutions", "bytes"] / bandwidth,
-    "bytes of all operations": 1000 * by_kind.bytes.sum() / bandwidth,
-    "measured: forward and backward": parts["forward"] + parts["backward"],
+    "arithmetic, at P": 1000 * many_flop / compute_rate,
+    "bytes of the convolutions, at B": 1000 * many_bytes["convolutions"] / bandwidth,
+    "bytes of all calls, at B": 1000 * many_bytes.sum() / bandwidth,
+    "measured": 1000 * seconds["forward and backward"],
 }
-pd.Series(floor, name="milliseconds").round(2).to_frame()
+pd.Series(floor, name="milliseconds").round(1).to_frame()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+arithmetic, needed, all_bytes, whole = floor.values()
+text = f"""The floor is the larger of the first two lines, {100 * max(arithmetic, needed) / whole:.0f} % of what was
+measured. Fusing saves the bytes between the second line and the third: at the copy's rate
+{100 * (all_bytes - needed) / whole:.0f} % of the measured time. The calls that it would fuse take
+{outside["time (%)"]:.0f} % of the time ({{numref}}`fig-ch6-kinds`). Where they stay below the copy's rate, fused code can
+win more than the bytes alone promise."""
+display(Markdown(text))
 
 
 # %% [markdown]
-# Compare the second and the third line: what the bytes of the convolutions cost, and what those of all operations cost
-# when each reads and writes for itself. The difference is about what fusing can win.
-#
 # ## The techniques
 #
 # We now build the step anew, as most scripts have it, and improve one thing at a time. A `Way` says what is improved.
@@ -551,25 +642,26 @@ def make_step(way: Way) -> Callable[[], torch.Tensor | float]:
     return step
 
 
-loss = make_step(Way())()
-type(loss).__name__
+type(make_step(Way())()).__name__
 
 # %% [markdown]
-# Is the improved step still the package's? Two networks with the same weights get the same batch: one takes a step in
-# view, the other the step that `fit` takes. All weights are to be equal afterwards.
+# Is such a step still the package's? Two networks with the same weights get the same batch, in float32: one takes a step
+# written out here, as above but with `channels_last`, the other the step that `fit` takes. All weights are to be equal
+# afterwards. (bfloat16 and compilation round differently, so they are not part of this check.) A row of the `plan` of a
+# batch says which images, and three say how each is cropped and mirrored.
 
 # %%
 recipe = replace(PAPER, batch_size=batch_size)
 run = RunState(new_network(), train_images, recipe, 0, device, None, {})
 plan = next(run.batches())
-images, its_labels = run.batch(plan)
+planned_images, planned_labels = run.batch(plan)
 tuple(plan.shape)
 
 # %%
 mine = new_network().to(memory_format=torch.channels_last)
-optimizer = new_optimizer(mine)
-F.cross_entropy(mine(images), its_labels).backward()
-optimizer.step()
+my_optimizer = new_optimizer(mine)
+F.cross_entropy(mine(planned_images), planned_labels).backward()
+my_optimizer.step()
 train.make_step(run, run.network, "float32")(plan)
 tolerance = 1e-3 if device.type == "cuda" else 1e-6  # a GPU adds up in no fixed order
 for own, theirs in zip(mine.parameters(), run.network.parameters(), strict=True):
@@ -580,8 +672,8 @@ f"{len(list(mine.parameters()))} tensors of weights agree"
 # ### Whole batches
 #
 # Chapter 2 explained it: a call from Python costs microseconds, however little it does, so do everything to a whole
-# batch. The images stay on the device as bytes, all of CIFAR-10 in 154 MB, and a batch is cut out of them there. No
-# process loads, nothing is copied to the GPU but a few random numbers, and those are drawn there as well.
+# batch. The images stay on the device as bytes, all training images of CIFAR-10 in 154 MB, and a batch is cut out of them
+# there. No process loads, and nothing is copied to the GPU; even the random numbers are drawn there.
 #
 # ### Asking for a number
 #
@@ -599,9 +691,8 @@ f"{len(list(mine.parameters()))} tensors of weights agree"
 # %%
 planes = torch.zeros(8, 16, 32, 32)
 pixels_first = planes.contiguous(memory_format=torch.channels_last)
-pd.DataFrame(
-    [planes.stride(), pixels_first.stride()], index=["contiguous", "channels_last"], columns=["N", "C", "H", "W"]
-)
+strides = {"contiguous": planes.stride(), "channels_last": pixels_first.stride()}
+pd.DataFrame(strides, index=["N", "C", "H", "W"]).T
 
 # %% [markdown]
 # A convolution adds up over channels. Where they lie side by side, one vector instruction takes many of them at once, and
@@ -612,18 +703,24 @@ pd.DataFrame(
 # %%
 def convolution_ms(channels: int, side: int, layout: torch.memory_format) -> float:
     """Milliseconds of a 3x3 convolution of a batch, forward, at best."""
-    x = torch.randn(batch_size, channels, side, side, device=device).contiguous(memory_format=layout)
-    layer = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False, device=device).to(memory_format=layout)
+    run_layer = partial(convolution(channels, layout), noise(batch_size, channels, side, layout))
     with torch.no_grad():
-        return 1000 * best_seconds(lambda: layer(x))
+        return 1000 * best_seconds(run_layer)
 
 
 # %% tags=["nbval-ignore-output"]
-layouts = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-shapes = {f"{channels} channels, {side}x{side}": (channels, side) for channels, side in ((16, 32), (32, 16), (64, 8))}
+layouts = {
+    "contiguous": torch.contiguous_format,
+    "channels_last": torch.channels_last,
+}
 layout_ms = pd.DataFrame(
-    {name: {key: convolution_ms(*shape, layout) for key, shape in shapes.items()} for name, layout in layouts.items()}
-)
+    {
+        f"{channels} channels, {side}x{side}": {
+            name: convolution_ms(channels, side, layout) for name, layout in layouts.items()
+        }
+        for channels, side in ((16, 32), (32, 16), (64, 8))
+    }
+).T
 layout_ms.round(3)
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -633,14 +730,19 @@ display(Markdown(f"On this machine channels_last is {faster.min():.1f} to {faste
 # %% [markdown]
 # ### bfloat16
 #
-# A float32 spends 8 bits on the exponent and 23 on the digits behind it. bfloat16 keeps the 8, and therefore the range,
-# and has 7 bits left. Tensors take half the memory, and a processor with the right instructions multiplies several
-# times faster. The price is a coarse grid: between 1 and 2 there are 128 numbers.
+# bfloat16 has one bit for the sign, 8 for the exponent and 7 for the fraction; float32 has 1, 8 and 23. The range is the
+# same. Tensors take half the memory, and a processor with the right instructions multiplies several times faster. The
+# price is a coarse grid: between 1 and 2 there are 128 numbers.
 
 # %%
 numbers = torch.tensor([0.1, 1.0, 1.003, 3.14159, 100.3, 70_000.0])
-grid = {"float32": numbers, "bfloat16": numbers.bfloat16().float(), "float16": numbers.half().float()}
-pd.DataFrame({name: values.tolist() for name, values in grid.items()})
+pd.DataFrame(
+    {
+        "float32": numbers.tolist(),
+        "bfloat16": numbers.bfloat16().tolist(),
+        "float16": numbers.half().tolist(),
+    }
+)
 
 # %% [markdown]
 # The last column is the older 16-bit format, with more digits and less range: 70,000 overflows. Training in it needs the
@@ -649,7 +751,7 @@ pd.DataFrame({name: values.tolist() for name, values in grid.items()})
 # **Predict.** A weight of 1 is stored in bfloat16 and receives a thousand updates of 0.001. What does it become?
 
 # %%
-weight = {precision: torch.ones((), dtype=precision) for precision in (torch.float32, torch.bfloat16)}
+weight = {each: torch.ones((), dtype=each) for each in (torch.float32, torch.bfloat16)}
 for _ in range(1_000):
     for each in weight.values():
         each += 0.001
@@ -666,39 +768,59 @@ with torch.autocast(device.type, torch.bfloat16), torch.no_grad():
 print(network.stem[0].weight.dtype, "gives", convolved.dtype)
 
 # %% [markdown]
-# Does rounding change what is learned? Each loss will be a little different, so the question needs a scale: how
-# different is a run of the same recipe with another seed? {numref}`fig-ch6-precision` has the same steps in float32, in
-# bfloat16, and in float32 with the batches in another order.
+# Does rounding change what is learned? The weights will be a little different, so the question needs a scale: how
+# different are they after other batches? {numref}`fig-ch6-precision` compares three trainings: in float32, in bfloat16 on
+# the same batches, and in float32 with the batches of another seed. After each step all three are asked for their loss
+# on one fixed batch, in float32. It is in nats, the unit of a cross-entropy with the natural logarithm. **Predict**
+# which two lines lie closest.
+
+
+# %%
+fixed = augment.normalise(pixels, mean, std)
+
+
+def fixed_loss(network: torch.nn.Module) -> torch.Tensor:
+    """The loss (nats) on the fixed batch, by its own statistics."""
+    with torch.no_grad():
+        return F.cross_entropy(network(fixed), labels)
+
+
+f"{fixed_loss(new_network()):.1f} nats before the first step"
 
 
 # %%
 def losses(bfloat16: bool, seed: int, steps: int = 24) -> list[float]:
-    """The loss of each of the first steps, from the same weights."""
-    run = RunState(new_network(), train_images, replace(recipe, warmup_iterations=steps), seed, device, None, {})
+    """The loss on the fixed batch after each of the first steps (at most an epoch)."""
+    run = RunState(new_network(), train_images, recipe, seed, device, None, {})
+    run.set_learning_rate(recipe.warmup_learning_rate)
     found = []
     for _, plan in zip(range(steps), run.batches(), strict=False):
         images, labels = run.batch(plan)
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             loss = F.cross_entropy(run.network(images), labels)
         loss.backward()
-        run.set_learning_rate(recipe.warmup_learning_rate)
         run.optimizer.step()
         run.optimizer.zero_grad()
-        found.append(loss.detach())
+        found.append(fixed_loss(run.network))
     return torch.stack(found).tolist()
 
 
 # %%
-curves = {"float32": losses(False, 0), "bfloat16": losses(True, 0), "float32, other batches": losses(False, 1)}
+curves = {
+    "float32": losses(False, 0),
+    "bfloat16": losses(True, 0),
+    "float32, other batches": losses(False, 1),
+}
 [len(each) for each in curves.values()]
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Training loss against the step for three runs. The lines of float32 and bfloat16 on the same batches lie nearly on top of each other; the line of float32 on other batches goes its own way."}, "figure": {"caption": "Loss of the first steps, at the warm-up's learning rate: float32 and bfloat16 on the same batches, and float32 on others.", "name": "fig-ch6-precision"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss on one fixed batch against the step for three trainings. The lines of float32 and bfloat16 on the same batches lie nearly on top of each other; the line of float32 on other batches goes its own way."}, "figure": {"caption": "Loss on one fixed batch after each of the first steps: float32 and bfloat16 trained on the same batches, and float32 on others. The learning rate is the small one at which deep networks warm up.", "name": "fig-ch6-precision"}}
 fig, ax = plt.subplots()
 styles = (("neutral", "-", 3.0), ("accent", "--", 1.6), ("neutral", ":", 1.4))
 for (name, values), (colour, style, width) in zip(curves.items(), styles, strict=True):
-    ax.plot(values, style, color=figures.COLOURS[colour], linewidth=width, label=name)
-ax.set_xlabel("step")
-ax.set_ylabel("training loss (nats)")
+    steps_done = range(1, len(values) + 1)
+    colour = figures.COLOURS[colour]
+    ax.plot(steps_done, values, style, color=colour, linewidth=width, label=name)
+ax.set(xlabel="steps taken", ylabel="loss on the fixed batch (nats)")
 ax.legend()
 plt.show()
 
@@ -706,8 +828,9 @@ plt.show()
 reference = torch.tensor(curves["float32"])
 rounding = (torch.tensor(curves["bfloat16"]) - reference).abs().mean()
 reordering = (torch.tensor(curves["float32, other batches"]) - reference).abs().mean()
-text = f"""On average bfloat16 changes a step's loss by {rounding:.3f}, other batches change it by {reordering:.3f}. A few
-steps cannot show that the final errors are equal. That takes whole runs with several seeds, in both precisions."""
+text = f"""On average bfloat16 changes the loss on the fixed batch by {rounding:.3f} nats, other batches change it by
+{reordering:.3f}. A few steps cannot show that the final errors are equal. That takes whole runs with several seeds, in
+both precisions."""
 display(Markdown(text))
 
 
@@ -715,34 +838,40 @@ display(Markdown(text))
 # ### Compilation
 #
 # `torch.compile` looks at the whole function before anything is computed, and writes new code for it. Above all it
-# *fuses*: where the eager function reads and writes a tensor for each small operation, the fused one reads it once, does
-# everything to a number while it is there, and writes it once. Take what a residual block does behind its last
-# convolution:
+# *fuses*. The *eager* function, which runs as it is written, reads and writes a tensor in each small call. The fused one
+# reads it once, does everything to a number while it is there, and writes it once. Take what a residual block does
+# behind its last convolution:
 
 
 # %%
-def block_end(x: torch.Tensor, shortcut: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+def block_end(
+    x: torch.Tensor,
+    shortcut: torch.Tensor,
+    scale: torch.Tensor,
+    shift: torch.Tensor,
+) -> torch.Tensor:
     """The normalisation's scale and shift, the addition, and the ReLU."""
     return F.relu(x * scale + shift + shortcut)
 
 
 # %%
-x, shortcut = torch.randn(2, batch_size, 16, 32, 32, device=device)
-scale, shift = torch.randn(2, 16, 1, 1, device=device)
-with Ledger() as ledger:
-    block_end(x, shortcut, scale, shift)
-moved = sum(row[1] for row in ledger.rows)
-f"eager: {moved / num_bytes(x):.1f} tensors read or written; needed: 3"
+arguments = [*torch.randn(2, batch_size, 16, 32, 32), *torch.randn(2, 16, 1, 1)]
+arguments = [each.to(device) for each in arguments]
+with Ledger() as block_ledger:
+    block_end(*arguments)
+block_moved = sum(row[1] for row in block_ledger.rows) / num_bytes(arguments[0])
+f"eager: {block_moved:.1f} tensors read or written; needed: 3"
 
 # %% [markdown]
 # **Predict.** By the bytes alone, how many times faster could the fused function be? Here is what it is, if this machine
-# has a compiler, with the time of its first call.
+# has a compiler.
 
 # %% tags=["nbval-ignore-output"]
 import logging
 
-logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it remarks on CUDA where there is no GPU
-arguments, fused_ms, first_call = (x, shortcut, scale, shift), None, 0.0
+# torch remarks on CUDA where there is no GPU
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+fused_ms, first_call = None, 0.0
 eager_ms = milliseconds(lambda: block_end(*arguments))
 if train.worth_compiling(PAPER, device):
     fused = torch.compile(block_end)
@@ -750,40 +879,42 @@ if train.worth_compiling(PAPER, device):
     torch.testing.assert_close(fused(*arguments), block_end(*arguments))
     first_call = read_clock() - start
     fused_ms = milliseconds(lambda: fused(*arguments))
-pd.Series({"eager": eager_ms, "compiled": fused_ms}, name="milliseconds").astype(float).round(3).to_frame()
+compared = pd.Series({"eager": eager_ms, "compiled": fused_ms}, dtype=float)
+compared.round(3).to_frame("milliseconds")
 
 # %% tags=["remove-input", "nbval-ignore-output"]
+text = f"By the bytes alone, at most {block_moved / 3:.1f} times. "
 if fused_ms is None:
-    text = "**This machine has no C++ compiler, so nothing is compiled on this page.**"
+    text += "**This machine has no C++ compiler, so nothing is compiled on this page.**"
 elif fused_ms < eager_ms:
-    text = f"""Compiled, it takes {eager_ms / fused_ms:.1f} times less. The first call took {first_call:.1f} seconds, more
-if the compiler's cache did not know the function yet. They are repaid after
+    text += f"""Compiled, it is {eager_ms / fused_ms:.1f} times as fast here. The first call took {first_call:.1f}
+seconds, more if the compiler's cache did not know the function yet. They are repaid after
 {1000 * first_call / (eager_ms - fused_ms):,.0f} calls."""
 else:
-    text = f"""Compiled, it was not faster in this measurement; the first call took {first_call:.1f} seconds. On a machine
-that is busy with other things that happens."""
+    text += f"""Compiled, it was not faster in this measurement; the first call took {first_call:.1f} seconds. On a
+machine that is busy with other things that happens."""
 display(Markdown(text))
 
 # %% [markdown]
 # The whole network takes longer to compile than a line, and the time is spent at every new shape. A run of a few hundred
-# steps on a CPU never gets it back; one of 64,000 does not notice it. The package asks `worth_compiling`. What the code
-# of the compiled network does to the numbers is what another order of additions does: the last digits change.
+# steps on a CPU never gets it back; one of 64,000 does not notice it. `train.worth_compiling` decides. The compiled
+# network adds in another order, so the last digits of the numbers change.
 #
 # ### CUDA graphs
 #
-# How many operations does a step start?
+# How many calls does a step make?
 
 # %% tags=["nbval-ignore-output"]
-with Ledger() as ledger:
+with Ledger() as step_ledger:
     F.cross_entropy(network(at_once()), labels).backward()
-started = sum(moved > 0 for _, moved, _ in ledger.rows)
-print(f"{started} operations that move something, without the optimizer")
+started = sum(moved > 0 for _, moved, _ in step_ledger.rows)
+print(f"{started} calls that move something, without the optimizer")
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-text = f"""On a GPU each is at least one kernel, and starting a kernel from Python takes some 5 to 10 microseconds, whatever
-the kernel does: for {started} of them {started * 0.005:.1f} to {started * 0.01:.1f} milliseconds. A large GPU can compute
-the step of a network as small as this one in less. Then it waits for Python, and neither larger kernels nor faster ones
-help."""
+text = f"""On a GPU each starts at least one kernel. To start one from Python typically takes 5 to 10 microseconds,
+whatever the kernel does: for {started} of them {started * 0.005:.1f} to {started * 0.01:.1f} milliseconds. A large GPU
+may compute the step of a network as small as this one in less. Then it waits for Python, and neither larger kernels nor
+faster ones help."""
 display(Markdown(text))
 
 # %% [markdown]
@@ -796,10 +927,10 @@ display(Markdown(text))
 #
 # ## All of them in turn
 #
-# Now the whole step, from the conventional one on, each row with one improvement more. The last row is the package's
-# own step, which also chooses its images among all, accumulates its sums, and on a GPU replays a graph. Loading one by one is
-# done in this very process; scripts hide part of it in other processes, and `benchmarks/training.py` compares with
-# those.
+# Now the whole step, from the conventional one on, each row with one improvement more. The last row stands apart: it is
+# the package's own step in the precision that it chooses here. It also picks its images among all, sums up its loss, and
+# on a GPU replays a graph. Loading one by one is done in this very process; scripts hide part of it in other processes,
+# and `benchmarks/training.py` compares with those.
 
 # %%
 steps = [("conventional", Way())]
@@ -821,7 +952,8 @@ def package_step(precision: str) -> Callable[[], None]:
     """What ``fit`` does in every iteration."""
     run = RunState(new_network(), train_images, recipe, 0, device, None, {})
     plan = next(run.batches())
-    step = train.make_step(run, torch.compile(run.network) if compiling else run.network, precision)
+    forward = torch.compile(run.network) if compiling else run.network
+    step = train.make_step(run, forward, precision)
     return lambda: step(plan)
 
 
@@ -848,77 +980,103 @@ len(turns)
 
 # %% tags=["nbval-ignore-output"]
 ladder = pd.DataFrame(turns, columns=list(ready))
-speed = ladder.agg(["median", "min", "max"]).T.rename(columns=lambda name: f"{name} (ms)")
-speed["images/s"] = 1000 * batch_size / speed["median (ms)"]
-speed["times conventional"] = [(ladder.conventional / ladder[name]).median() for name in ladder]
-speed.round(2)
+speed = ladder.agg(["median", "min", "max"]).T
+table = speed.add_suffix(" (ms)")
+table["images/s"] = 1000 * batch_size / speed["median"]
+table["speed-up"] = speed["median"]["conventional"] / speed["median"]
+table.round(2)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Horizontal bars of milliseconds a step, from the conventional step on top to the package's own at the bottom, each with one technique more than the one above."}, "figure": {"caption": "A whole training step of ResNet-20 on this machine: from top to bottom one technique more in each row; median of the passes.", "name": "fig-ch6-ladder"}}
+# %% [markdown]
+# The speed-up is the ratio of the two medians.
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Milliseconds a step on a logarithmic axis, a dot with whiskers for each way to take it: the conventional step on top, one technique more in each row below, and the package's own step at the bottom."}, "figure": {"caption": "A whole training step of ResNet-20 on this machine, one technique more in each row; the last row is the package's own step. Dots: medians; whiskers: the shortest and the longest of the turns.", "name": "fig-ch6-ladder"}}
 fig, ax = plt.subplots(figsize=(7.2, 2.9))
-bars(speed["median (ms)"].to_dict(), ax, "milliseconds a step", highlighted=(list(ready)[-1],))
+whiskers = speed["median"] - speed["min"], speed["max"] - speed["median"]
+ax.errorbar(speed["median"], speed.index, xerr=whiskers, fmt="o", color="#666666")
+ax.plot(speed["median"].iloc[-1], speed.index[-1], "o", color=figures.COLOURS["accent"])
+for name, median in speed["median"].items():
+    ax.annotate(f"{median:.3g}", (median, name), (0, 6), textcoords="offset points", ha="center")
+ax.set(xscale="log", xlabel="milliseconds a step")
+ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+ax.xaxis.set_major_formatter("{x:g}")
+ax.invert_yaxis()
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-gains = {after: (ladder[before] / ladder[after]).median() for before, after in pairwise(ways)}
-best, worst = max(gains, key=gains.__getitem__), min(gains, key=gains.__getitem__)
-text = f"""The largest single gain here: *{best.removeprefix("+ ")}*, {gains[best]:.2f} times as fast as the row above
-(median of the turns). The smallest: *{worst.removeprefix("+ ")}*, {gains[worst]:.2f} times. A number below 1 is a loss,
-or chance: see in the table how far the smallest and the largest time of a row lie apart."""
+verdicts: dict[str, list[str]] = {"faster": [], "slower": [], "open": []}
+gains = {after: speed["median"][before] / speed["median"][after] for before, after in pairwise(ways)}
+for before, after in pairwise(ways):
+    turn, gain, name = ladder[before] / ladder[after], gains[after], after.removeprefix("+ ")
+    verdict = "faster" if turn.min() > 1 else "slower" if turn.max() < 1 else "open"
+    verdicts[verdict].append(
+        f"{name} ({max(gain, 1 / gain):.{2 if gain < 2 else 1}f} times)" if verdict != "open" else name
+    )
+said = {key: ", ".join(names) or "none" for key, names in verdicts.items()}
+same = sum(parts.values()) - parts["loading, one by one"]
+text = f"""Against the row above, in every turn
+- faster: {said["faster"]};
+- slower: {said["slower"]};
+- now faster, now slower, so that this measurement cannot tell it from chance: {said["open"]}.
+
+The row *channels_last* is the step of {{numref}}`fig-ch6-parts`. There its parts add up to {same:.0f} ms, here it takes
+{speed["median"]["+ channels_last"]:.0f} ms: the machine does other things too, so only what takes turns can be compared."""
 display(Markdown(text))
 
 # %% [markdown]
-# Judge with care. A step of a small batch on a CPU is short, and a difference of a few per cent between two rows is
-# within what the machine does by itself. A processor without bfloat16 instructions imitates them, and that row is then
-# the slowest of all; on a busy machine it can be so because its threads wait for a core. `default_precision` therefore
-# gives float32 on a CPU. And whoever has no GPU can win little by not fetching a number, as announced.
+# Not every technique pays everywhere. bfloat16 needs a processor that has instructions for it, since others imitate them,
+# and cores that are free: on a busy machine the threads of a call wait for each other, and one thread
+# (`OMP_NUM_THREADS=1`) can be several times faster than two. So `default_precision` gives float32 on a CPU. And not
+# fetching a number wins nothing without a GPU.
 #
 # ## Whole runs
 #
-# Every recorded run of this book carries its time. Here are those on CIFAR-10, by device and precision:
+# Every recorded run of this book carries its time. Here are those on CIFAR-10, by device and precision. The recipe
+# `short` is the paper's with a schedule thirty-two times shorter.
 
 # %% tags=["nbval-ignore-output"]
-recorded = [record for record in records.load_all(records.find_results()) if record.dataset["name"] == "cifar10"]
+every = records.load_all(records.find_results())
+recorded = [record for record in every if record.dataset["name"] == "cifar10"]
 frame = tables.runs(recorded)
 f"{len(frame)} runs"
 
 # %% tags=["nbval-ignore-output"]
 by_device = frame.groupby(["model", "recipe", "device", "precision"]).agg(
-    runs=("seed", "count"), minutes=("seconds", "mean"), images_per_second=("images_per_second", "median")
+    runs=("seed", "count"),
+    minutes=("seconds", lambda seconds: round(seconds.mean() / 60, 1)),
 )
-by_device["minutes"] = (by_device.minutes / 60).round(1)
-by_device["images_per_second"] = by_device.images_per_second.round().astype(int)
 by_device
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-on_gpu = sorted({record.environment["device"] for record in recorded if record.environment["cuda"]})
-text = f"On a GPU: {', '.join(on_gpu)}." if on_gpu else "On a GPU: **not recorded yet.**"
+gpus = sorted({record.environment["device"] for record in recorded if record.environment["cuda"]})
+text = f"On a GPU: {', '.join(gpus)}." if gpus else "On a GPU: **not recorded yet.**"
 display(Markdown(text))
 
 # %% [markdown]
-# Minutes are those of the whole run with its tests; images a second count training alone. The machine of a recorded run
-# may have been busy with others. For a comparison in turns, see `benchmarks/README.md`.
+# Minutes are those of the whole run with its tests. They say what a run costs, and no more: most rows are few runs, and the
+# machine was often busy with others, so one row is not faster than another by this table. Comparisons in turns, on a
+# quiet machine and with the conventional loader's processes, are in `benchmarks/README.md` of the repository.
 #
 # ## Summary
 #
 # - Time after a first call, several times, and on a GPU only when it is done. A step is mostly forward and backward,
 #   and backward is about twice forward.
 # - Convolutions do nearly all the arithmetic, but not nearly all the time is theirs: batch norm, ReLU and additions
-#   move most of the bytes and wait for memory. The roofline tells which limit an operation is near.
+#   move most of the bytes, and memory sets the bound on their speed. The roofline tells which limit a call is near.
 # - Against memory help fewer bytes (bfloat16) and fewer passes (compilation); against arithmetic, a layout and a
 #   precision that the processor likes; against waiting for Python, whole batches, no questions and CUDA graphs.
 # - Every technique has a price or a condition: compilation has to be repaid, bfloat16 needs float32 weights and the right
-#   processor, a graph needs tensors that stay. None changes the recipe.
+#   processor, a graph needs tensors that stay. None changes the recipe; the numbers change by rounding.
 #
 # ## Exercises
 #
-# **1. Which convolutions would wait for memory?** A processor computes 400 times $10^{12}$ operations a second in
+# **1. Which convolutions would wait for memory?** A processor does 400 times $10^{12}$ FLOP a second in
 # bfloat16 and moves 4 times $10^{12}$ bytes. Which of the three stages of ResNet-20 lie left of the bend?
 #
 # <details><summary>Solution</summary>
 #
-# The bend is at 100 operations a byte. In bfloat16 a number takes two bytes, so {eq}`eq-intensity` becomes
-# $\tfrac{9}{2} C$: 72, 144 and 288. The first stage waits for memory, convolutions and all. That is why a network with 16
-# channels is a bad customer of a large GPU, and one with 64 and more a good one.
+# The bend is at 100 FLOP a byte. In bfloat16 a number takes two bytes, so {eq}`eq-intensity` becomes $\tfrac{9}{2} C$: 72,
+# 144 and 288. Only the first stage waits for memory, convolutions and all: 16 channels are too few for such a processor,
+# 32 are enough.
 #
 # </details>
 #
@@ -929,8 +1087,8 @@ display(Markdown(text))
 #
 # ```python
 # for count in (8, 32, 128):
-#     images = torch.randn(count, 3, 32, 32, device=device).contiguous(memory_format=torch.channels_last)
-#     time_all = milliseconds(lambda: network(images).sum().backward())
+#     some = noise(count, 3, 32)
+#     time_all = milliseconds(lambda: network(some).sum().backward())
 #     print(count, time_all / count)
 # ```
 #
@@ -940,7 +1098,7 @@ display(Markdown(text))
 #
 # </details>
 #
-# **3. Wider networks.** Sort the operations of `resnet18`, whose layers have 64 to 512 channels, into kinds, for eight
+# **3. Wider networks.** Sort the calls of `resnet18`, whose layers have 64 to 512 channels, into kinds, for eight
 # images. What becomes of the share of convolutions?
 #
 # <details><summary>Solution</summary>
@@ -951,8 +1109,8 @@ display(Markdown(text))
 # 100 * frame.ms / frame.ms.sum()
 # ```
 #
-# It grows (from 76 to 92 % with one thread, when we tried it): by {eq}`eq-intensity` the work of a convolution for each byte grows with the channels, while batch norm and
-# ReLU do for each byte what they always did.
+# It grows (from 76 to 92 % with one thread, when we tried it): by {eq}`eq-intensity` the work of a convolution for each
+# byte grows with the channels, while batch norm and ReLU do for each byte what they always did.
 #
 # </details>
 #
@@ -964,15 +1122,15 @@ display(Markdown(text))
 #
 # ```python
 # for rate in (0.1, 0.0001):
-#     network = new_network().bfloat16()
-#     optimizer = torch.optim.SGD(network.parameters(), rate, PAPER.momentum)
+#     coarse = new_network().bfloat16()
+#     its_optimizer = torch.optim.SGD(coarse.parameters(), rate, PAPER.momentum)
 #     for _ in range(40):
-#         F.cross_entropy(network(at_once().bfloat16()).float(), labels).backward()
-#         optimizer.step()
-#         optimizer.zero_grad()
-#     pairs = zip(network.parameters(), new_network().bfloat16().parameters(), strict=True)
+#         F.cross_entropy(coarse(at_once().bfloat16()).float(), labels).backward()
+#         its_optimizer.step()
+#         its_optimizer.zero_grad()
+#     pairs = zip(coarse.parameters(), new_network().bfloat16().parameters(), strict=True)
 #     changed = sum((after != before).sum().item() for after, before in pairs)
-#     print(rate, changed / models.count_parameters(network))
+#     print(rate, changed / models.count_parameters(coarse))
 # ```
 #
 # A weight moves only if its update is larger than about 1/256 of it. When we tried it, nearly all weights had changed
@@ -982,12 +1140,13 @@ display(Markdown(text))
 # </details>
 #
 # **5. When does compiling pay?** Compiling takes $c$ seconds and saves $s$ milliseconds a step. From how many steps on is
-# the whole run faster? Use the numbers of `benchmarks/README.md` for ResNet-20.
+# the whole run faster? On two cores, `benchmarks/README.md` found 12 seconds for the first step of ResNet-20, when the
+# compiler's cache knew nothing of it, and 48 milliseconds saved in each of the others.
 #
 # <details><summary>Solution</summary>
 #
-# From $1000\, c / s$ steps on. The README has both for two cores; compare the result with `train.WORTH_COMPILING`, which
-# leaves a margin. On a machine that is busy, $c$ grows as well.
+# From $1000\, c / s$ steps on, here 250. `train.WORTH_COMPILING` leaves a margin: deeper networks take longer to compile,
+# and on a machine that is busy $c$ grows as well.
 #
 # </details>
 #
