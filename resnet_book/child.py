@@ -107,7 +107,8 @@ class Child:
         with self.log.open("rb") as file:
             file.seek(self.log_begin)
             lines = [line.strip() for line in file.read().decode(errors="replace").split("\n") if line.strip()]
-        return lines[-1].removeprefix("resnet-book: ") if lines else f"exit status {status}"
+        reasons = [line for line in lines if line.startswith("resnet-book: ")] or lines  # torch adds advice after it
+        return reasons[-1].removeprefix("resnet-book: ") if lines else f"exit status {status}"
 
 
 def _arguments(setting: runs.Setting) -> Sequence[str]:

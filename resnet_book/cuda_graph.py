@@ -21,7 +21,7 @@ def replayed(step: Callable[[Tensor], None], example: Tensor, state: Callable[[]
     they held before, and new ones hold zeros. Needs a GPU.
     """
     static = example.clone()
-    with unchanged(state):
+    with torch.cuda.device(example.device), unchanged(state):
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -29,7 +29,7 @@ def replayed(step: Callable[[Tensor], None], example: Tensor, state: Callable[[]
                 step(static)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=stream):
             step(static)
 
     def replay(batch: Tensor) -> None:

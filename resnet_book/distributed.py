@@ -17,12 +17,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 Result = TypeVar("Result")
-CONTROL_INTERVAL = 20  # iterations between two questions of ``agree``: a few seconds of a large network on a CPU
+CONTROL_INTERVAL = 20  # iterations between two questions of ``agree`` where GPUs train: they take milliseconds each
 
 
 def start(device_type: str) -> None:
     """Join the other processes that ``torchrun`` started for this run. Does nothing in a process started alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        if device_type == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo")
 
 
@@ -76,10 +78,10 @@ def most(tensor: Tensor) -> Tensor:
 
 
 def agree(wanted: bool, iteration: int) -> bool:
-    """Whether any process wants it. Together, they ask each other at every ``CONTROL_INTERVAL``-th iteration only."""
+    """Whether any process wants it. Between GPUs the answer is no but for every ``CONTROL_INTERVAL``-th iteration."""
     if size() == 1:
         return wanted
-    if iteration % CONTROL_INTERVAL:
+    if torch.cuda.is_initialized() and iteration % CONTROL_INTERVAL:
         return False
     votes = torch.tensor(int(wanted))  # on the CPU, so that no GPU is waited for
     dist.all_reduce(votes)
@@ -132,10 +134,12 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        buffers = dict(self.named_buffers(recurse=False))
-        buffers["running_mean"].lerp_(mean, self.momentum or 0.0)
-        buffers["running_var"].lerp_(variance, self.momentum or 0.0)
-        buffers["num_batches_tracked"].add_(1)
+        buffers, momentum = (self.running_mean, self.running_var), self.momentum
+        if momentum is None or self.num_batches_tracked is None:
+            raise ValueError("momentum and track_running_stats: synchronised batch norm needs both")
+        for buffer, value in zip(buffers, (mean, variance), strict=True):
+            buffer.lerp_(value, momentum)  # type: ignore[union-attr]
+        self.num_batches_tracked.add_(1)
 
 
 class _AverageOverProcesses(torch.autograd.Function):

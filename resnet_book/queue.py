@@ -19,13 +19,13 @@ from resnet_book import data, experiments, records, runs
 from resnet_book.child import INTERRUPTED, Child, Run
 from resnet_book.queue_view import View, clock, run_line, steps
 
-SIX_N_PLUS_TWO = tuple(f"{kind}{depth}-cifar10" for depth in (20, 56, 32, 44, 110) for kind in ("plain", "resnet"))
-WIDE = (
+DEPTH_TABLE_RUNS = tuple(f"{kind}{depth}-cifar10" for depth in (20, 56, 32, 44, 110) for kind in ("plain", "resnet"))
+WIDE_RUNS = (
     *(f"{kind}{depth}-cifar10" for depth in (18, 34) for kind in ("resnet", "plain")),
     *(f"{kind}{depth}-cifar100" for depth in (18, 34) for kind in ("resnet", "plain")),
     *(
-        f"{kind}{depth}-{data}"
-        for data in ("cifar10", "cifar100")
+        f"{kind}{depth}-{dataset}"
+        for dataset in ("cifar10", "cifar100")
         for depth in (10, 50)
         for kind in ("resnet", "plain")
     ),
@@ -35,21 +35,21 @@ FIRST, FURTHER, EVERY = slice(0, 1), slice(1, None), slice(None)  # which of the
 
 # What to train first: names, or patterns of names, and for which seeds. Within a line, a whole seed before the next.
 PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
-    (SIX_N_PLUS_TWO, FIRST),
-    (SIX_N_PLUS_TWO, FURTHER),
-    (WIDE, FIRST),
+    (DEPTH_TABLE_RUNS, FIRST),
+    (DEPTH_TABLE_RUNS, FURTHER),
+    (WIDE_RUNS, FIRST),
     (("*-edge",), EVERY),
     (("*-short",), EVERY),
     (("resnet20-cifar10-no-*", "resnet110-cifar10-no-warmup"), EVERY),
     (("*-smoke",), EVERY),
-    (WIDE, FURTHER),
+    (WIDE_RUNS, FURTHER),
     (("resnet1202-cifar10",), EVERY),
 )
 WITHOUT_GPU = ("short", "smoke", *experiments.ABLATIONS)  # recipes made for machines without a GPU
 
 TICK_SECONDS = 0.2  # between two looks at the processes
 START_SECONDS = 5.0  # from the start of a process to its first step, until one was measured
-SAVE_SECONDS = 10.0  # before the end of a budget, for saving; of a short budget, a quarter
+SAVE_SECONDS = 30.0  # before the end of a budget, for saving, after a test under way; of a short budget, a quarter
 KILL_SECONDS = 2.0  # before the end of a budget, for ending what is left; of a short budget, an eighth
 PATIENCE_SECONDS = 60.0  # after Ctrl-C, for saving, with a compilation under way
 
@@ -179,17 +179,21 @@ class Queue:
                 self.waiting.remove(run)
             elif not runs.is_locked(runs.folder_of(self.setting.runs, run.name, run.seed)):
                 self.waiting.remove(run)
-                self.children.append(Child(run, self.setting, max(1, _cores() // self.jobs)))
-                self.view.begin(f"{run}: starting")
+                try:
+                    self.children.append(Child(run, self.setting, max(1, _cores() // self.jobs)))
+                except OSError as error:
+                    self.failed[run] = str(error)
+                else:
+                    self.view.begin(f"{run}: starting")
 
     def _finish(self, child: Child) -> None:
         """Note what became of the run of a process that has ended."""
         run, status = child.run, child.process.returncode
         path = records.path_of(self.setting.results, run.name, run.seed)
-        if status == 0:
+        if path.exists() and status != runs.EXIT_LOCKED:
             self.recorded[run] = records.load_record(path).test_error
             self.view.say(f"{run}: recorded, test error {self.recorded[run]:.2f} %")
-        elif status == runs.EXIT_LOCKED or path.exists():  # another queue was faster
+        elif status == runs.EXIT_LOCKED:  # another queue was faster
             self.waiting.insert(0, run)
         elif child.stopped or status in INTERRUPTED:
             self.stopped.append(run)

@@ -26,6 +26,9 @@ from resnet_book.recipe import Recipe
 CHECKPOINT_SECONDS = 45.0  # between two checkpoints: under a minute, with the step under way
 
 
+FORMAT = 2  # of checkpoints: one of another format, or with other draws from the same seed, is refused
+
+
 class DivergedError(RuntimeError):
     """The loss or the weights stopped being finite; the message says at which iteration."""
 
@@ -72,6 +75,7 @@ class RunState:
         self.finite_steps = torch.zeros((), device=device, dtype=torch.int64)  # of the epoch, before the first bad one
         self.clock = self.last_save = time.monotonic()
         self.identity: dict[str, str | int] = {
+            "format": FORMAT,
             "network": hashlib.sha256(repr(network).encode()).hexdigest(),  # twins have the same names of parameters
             "train": train.sha256,
             "recipe": repr(recipe),
@@ -105,7 +109,9 @@ class RunState:
     def batch(self, plan: Tensor) -> tuple[Tensor, Tensor]:
         """What ``batches`` yields -> cropped, flipped, normalised float32 (B, 3, 32, 32), and labels (B,) int64."""
         chosen, draws = plan[0], plan[1:]
-        images = augment.apply(self.images[chosen], draws, self.recipe.padding, self.recipe.padding_mode)
+        images = augment.apply(
+            self.images.index_select(0, chosen), draws, self.recipe.padding, self.recipe.padding_mode
+        )
         images = augment.normalise(images, self.mean, self.std)
         return images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
 

@@ -106,7 +106,8 @@ def train_and_record(
             (folder / "checkpoint.pt").unlink(missing_ok=True)  # it would pass for a run of the same seed again
             if report:
                 report.unlink(missing_ok=True)
-            (folder / "lock").unlink()  # whoever waits for it finds the record
+            with suppress(OSError):  # where it cannot be removed while it is held, or is gone
+                (folder / "lock").unlink()  # whoever waits for it finds the record
     return record
 
 

@@ -4,15 +4,13 @@ Follows He et al. 2015 (arXiv:1512.03385), section 4.2. An iteration is one step
 over the training images.
 """
 
-import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +20,7 @@ from tqdm import tqdm
 from resnet_book import augment, cuda_graph, distributed
 from resnet_book.data import ImageSet
 from resnet_book.history import Epoch, History
+from resnet_book.precision import autocast, default_precision, kernels, worth_compiling
 from resnet_book.recipe import Recipe
 from resnet_book.run_state import DivergedError, RunState
 
@@ -41,27 +40,6 @@ __all__ = [
     "worth_compiling",
 ]
 
-PRECISIONS = ("float32", "bfloat16")
-WORTH_COMPILING = 1_000  # iterations that save more than compiling costs; measured on two cores (benchmarks/README.md)
-
-
-def default_precision(device: torch.device) -> str:
-    """The precision of ``PRECISIONS`` that trains fastest on ``device`` without a change of the numbers that matter."""
-    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-
-
-def worth_compiling(recipe: Recipe, device: torch.device) -> bool:
-    """Whether a run of ``recipe`` on ``device`` is long enough to repay ``torch.compile``, and a compiler is there."""
-    compiler = device.type == "cuda" or shutil.which(os.environ.get("CXX", "g++"))
-    return recipe.iterations >= WORTH_COMPILING and bool(compiler) and distributed.size() == 1
-
-
-def kernels(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """How a GPU computes: with the kernels it finds fastest, and in float32 without TensorFloat-32."""
-    if device.type != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(benchmark=True, deterministic=False, allow_tf32=precision != "float32")
-
 
 def evaluate(
     network: Callable[[Tensor], Tensor],
@@ -76,15 +54,16 @@ def evaluate(
     """Mean cross-entropy (nats) and error (%) over all images once, in evaluation mode, without gradients.
 
     ``mean`` and ``std`` normalise the images, 0 to 255 for each channel, as in ``History``. The network is left in the
-    mode (training or evaluation) in which it came. Raises ValueError for a precision that is not one of the two.
+    mode (training or evaluation) in which it came. Under ``torchrun`` every process must call this, and tests its
+    share. Raises ValueError for a precision that is not one of the two.
     """
     device = torch.device(device)
-    autocast = _autocast(device, precision)
+    casting = autocast(device, precision)
     loss_sum = torch.zeros((), device=device, dtype=torch.float64)
     wrong = torch.zeros((), device=device, dtype=torch.int64)
     mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
     starts = range(0, len(images), batch_size)
-    with torch.inference_mode(), kernels(device, precision), autocast, _evaluation_mode(network):
+    with torch.inference_mode(), kernels(device, precision), casting, _evaluation_mode(network):
         for begin in starts[distributed.rank() :: distributed.size()]:
             batch = images.images[begin : begin + batch_size].to(device)
             labels = images.labels[begin : begin + batch_size].to(device)
@@ -100,7 +79,7 @@ def make_step(run: RunState, forward: Callable[[Tensor], Tensor], precision: str
 
     def step(plan: Tensor) -> None:
         images, labels = run.batch(plan)
-        with autocast:
+        with casting:
             scores = forward(images)
             loss = F.cross_entropy(scores, labels)
         loss.backward()
@@ -108,7 +87,7 @@ def make_step(run: RunState, forward: Callable[[Tensor], Tensor], precision: str
         run.optimizer.zero_grad()
         run.measure(loss.detach(), scores.detach(), labels)
 
-    autocast = _autocast(run.device, precision)
+    casting = autocast(run.device, precision)
     if run.device.type == "cuda" and distributed.size() == 1:
         example = torch.zeros(4, run.recipe.batch_size, dtype=torch.int64, device=run.device)
         return cuda_graph.replayed(step, example, run.changing)
@@ -134,22 +113,24 @@ def fit(
 
     ``precision``: "float32" or "bfloat16" (autocast); the last test is in float32 always. ``compiled``: through
     ``torch.compile``. ``checkpoint``: a file written at least once a minute, on Ctrl-C and at the end; if it is there
-    already, the run goes on from it, on the CPU to exactly the numbers of a run never stopped. ``log_dir``: TensorBoard
-    logs. ``progress``: show a bar. ``on_step``: called after each iteration with the number of finished ones and the
-    history so far.
+    already, the run goes on from it, on the CPU with as many threads to exactly the numbers of a run never stopped.
+    ``log_dir``: TensorBoard logs. ``progress``: show a bar. ``on_step``: called after each iteration with the number of
+    finished ones and the history so far.
 
     In each of several processes that ``torchrun`` started (see ``distributed``), trains one network together.
 
-    Raises ValueError for a precision that is not one of the two, or a batch larger than the training set or not
-    divisible among the processes; DivergedError when the loss is not finite; CheckpointError for a checkpoint that is
-    damaged or of another run.
+    Raises ValueError for a precision that is not one of the two, a batch larger than the training set or not divisible
+    among the processes, or ``compiled`` in several processes; DivergedError when the loss is not finite;
+    CheckpointError for a checkpoint that is damaged or of another run.
     """
     device = torch.device(device)
-    _autocast(device, precision)  # refuses an unknown precision before anything is done
+    autocast(device, precision)  # refuses an unknown precision before anything is done
     if recipe.batch_size > len(train):
         raise ValueError(f"batch_size={recipe.batch_size}: larger than the training set ({len(train)} images)")
     if recipe.batch_size % distributed.size():
         raise ValueError(f"batch_size={recipe.batch_size}: cannot be shared evenly by {distributed.size()} processes")
+    if compiled and distributed.size() > 1:
+        raise ValueError("compiled=True: several processes train together without torch.compile; leave it out")
     setting = {"test": test.sha256, "precision": precision, "compiled": compiled}
     run = RunState(network, train, recipe, seed, device, checkpoint, setting)
     test = replace(test, images=test.images.to(device), labels=test.labels.to(device))
@@ -160,14 +141,7 @@ def fit(
     normalisation = run.history.mean, run.history.std
     first = distributed.rank() == 0
     log = _open_log(log_dir, run.history.epochs) if log_dir and first else nullcontext()
-    bar = tqdm(
-        total=recipe.iterations * recipe.batch_size,
-        initial=run.iteration * recipe.batch_size,
-        unit=" images",
-        unit_scale=True,
-        mininterval=0.5,
-        disable=not (progress and first),
-    )
+    bar = _make_bar(run, show=progress and first)
 
     with log as writer, bar, kernels(device, precision), _interrupts() as interrupted:
         network.train()
@@ -202,7 +176,7 @@ def fit(
             if writer:
                 _log(writer, epoch)
         run.save()
-        if interrupted:
+        if distributed.agree(bool(interrupted), 0):
             raise KeyboardInterrupt
     return run.history
 
@@ -240,10 +214,15 @@ def _interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _autocast(device: torch.device, precision: str) -> torch.autocast:
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision={precision!r}: choose one of {', '.join(PRECISIONS)}")
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+def _make_bar(run: RunState, show: bool) -> "tqdm[NoReturn]":
+    return tqdm(
+        total=run.recipe.iterations * run.recipe.batch_size,
+        initial=run.iteration * run.recipe.batch_size,
+        unit=" images",
+        unit_scale=True,
+        mininterval=0.5,
+        disable=not show,
+    )
 
 
 def _open_log(log_dir: Path, epochs: list[Epoch]) -> "SummaryWriter":

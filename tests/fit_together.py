@@ -18,7 +18,6 @@ from resnet_book.history import History
 def main(folder: Path, stop_at: int) -> None:
     """Train, and write history and weights of each process to a file of its own."""
     torch.set_num_threads(1)
-    distributed.CONTROL_INTERVAL = 4
     distributed.start("cpu")
     rank = distributed.rank()
 

@@ -22,6 +22,7 @@ ORDER = (
     "history",
     "distributed",
     "cuda_graph",
+    "precision",
     "run_state",
     "train",
     "experiments",

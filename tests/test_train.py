@@ -255,6 +255,28 @@ def test_the_last_test_is_in_float32_so_that_the_weights_alone_repeat_it() -> No
     assert rounded[0] != last.test_loss
 
 
+@pytest.mark.parametrize(("precision", "tensorfloat"), [("float32", False), ("bfloat16", True)])
+def test_a_gpu_computes_with_cudnn_and_in_float32_without_tensorfloat(precision: str, tensorfloat: bool) -> None:
+    cudnn = torch.backends.cudnn
+    before = cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32
+    with train.kernels(torch.device("cuda"), precision):
+        assert (cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32) == (True, True, tensorfloat)
+    assert (cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32) == before
+
+
+def test_a_short_run_is_not_compiled_nor_any_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"g++": "/usr/bin/g++"}
+    monkeypatch.setattr(shutil, "which", found.get)
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr("pathlib.Path.exists", lambda _: True)  # Python's headers
+    cpu = torch.device("cpu")
+    assert train.worth_compiling(experiments.SHORT, cpu)
+    assert not train.worth_compiling(experiments.SMOKE, cpu)
+    assert not train.worth_compiling(experiments.PAPER, torch.device("cuda"))  # which needs a C compiler
+    found.clear()
+    assert not train.worth_compiling(experiments.SHORT, cpu)
+
+
 @pytest.mark.parametrize("precision", ["float16", "", "double"])
 def test_an_unknown_precision_is_refused(precision: str) -> None:
     with pytest.raises(ValueError, match="float32, bfloat16"):
