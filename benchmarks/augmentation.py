@@ -26,12 +26,11 @@ Augmentation = Callable[[int, int], Tensor]  # first image and the one after the
 
 
 def batches_at_once(images: Tensor, mean: Tensor, std: Tensor) -> Augmentation:
-    """Ours: whole batches of uint8 tensors."""
+    """Ours: whole batches of uint8 tensors, as training has them."""
     generator = torch.Generator().manual_seed(0)
 
     def run(begin: int, end: int) -> Tensor:
-        batch = augment.crop(images[begin:end], generator, padding=4)
-        batch = augment.flip(batch, generator)
+        batch = augment.apply(images[begin:end], augment.draw(end - begin, generator, padding=4), padding=4)
         return augment.normalise(batch, mean, std)
 
     return run

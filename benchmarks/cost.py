@@ -8,7 +8,7 @@ its bytes at the device's bandwidth.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 GATHERS = {"index", "index_select", "gather"}  # read as much as they write, not the whole of what they choose from
 
 
@@ -87,12 +88,15 @@ def _bytes(values: object) -> int:
     )
 
 
-def measure_device(device: torch.device, repeats: int = 7) -> Device:
-    """The best rates of several tries. Sizes are such that a GPU is busy, and that no cache holds the copy."""
+def measure_device(device: torch.device, precisions: Iterable[str], repeats: int = 7) -> Device:
+    """The best rates of several tries, for matrix products in each of ``precisions``.
+
+    Sizes are such that a GPU is busy, and that no cache holds the copy.
+    """
     size, copied = (8_192, 2**30) if device.type == "cuda" else (2_048, 2**28)  # rows and columns; bytes
     rates = {}
-    for precision in ("float32", "bfloat16"):
-        matrix = torch.randn(size, size, device=device, dtype=getattr(torch, precision))
+    for precision in precisions:
+        matrix = torch.randn(size, size, device=device, dtype=DTYPES[precision])
         product = torch.empty_like(matrix)
         rates[precision] = 2 * size**3 / _best_seconds(lambda a=matrix, out=product: torch.mm(a, a, out=out), repeats)
     source = torch.zeros(copied // 4, device=device)

@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision import transforms
 
 from resnet_book import augment, data, models, records, train
+from resnet_book.precision import PRECISIONS
 from resnet_book.recipe import Recipe
 from resnet_book.run_state import RunState
 
@@ -226,7 +227,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     parser.add_argument("--threads", type=int, help="torch's threads (default: as they are)")
     parser.add_argument("--workers", type=int, help="of the loader (default: 2; with a GPU, cores - 1 up to 8)")
-    parser.add_argument("--precision", nargs="+", choices=train.PRECISIONS, help="of ours (default: a selection)")
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, help="of ours (default: a selection)")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, help="ours (default: a selection)")
     options = parser.parse_args(arguments)
     if min(options.steps, options.repeats, options.threads or 1) < 1 or (options.workers or 0) < 0:
@@ -258,15 +259,15 @@ def main(arguments: list[str] | None = None) -> None:
         return models.MODELS[options.model](generator=torch.Generator().manual_seed(0))
 
     variants = chosen_variants(options, device)
-    ways = [conventional(network(), images, recipe, device, options.workers)]
-    ways += [ours(network(), images, recipe, device, *variant) for variant in variants]
+    ours_all = [ours(network(), images, recipe, device, *variant) for variant in variants]  # before any loader's thread
+    ways = [conventional(network(), images, recipe, device, options.workers), *ours_all]
     for _ in range(options.repeats):
         for way in ways:
             way.run(options.steps)
     print_ways(ways, options.steps * recipe.batch_size, options.steps)
     precisions = dict.fromkeys(way.precision for way in ways)
     costs = {precision: count_step(network(), images, recipe, precision) for precision in precisions}
-    print_limits(ways, options.steps, costs, measure_device(device))
+    print_limits(ways, options.steps, costs, measure_device(device, precisions))
 
 
 if __name__ == "__main__":

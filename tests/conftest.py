@@ -1,11 +1,13 @@
 """Shared by the tests: the real CIFAR where it is, and small folders with its layout where it need not be real."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from resnet_book import data
 
@@ -51,3 +53,12 @@ def write_small(root: Path, layout: data.Layout) -> data.Layout:
     for name, count in zip(layout.names_files, layout.label_classes, strict=True):
         (folder / name).write_text("".join(f"class_{index}\n" for index in range(count)))
     return replace(layout, files=files)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: for networks this small, a second one only waits, long on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -5,7 +5,7 @@ can kill it anywhere: ``python small_runs.py run tiny-builtin-smoke --results DI
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -56,15 +56,6 @@ def add_tiny_experiment(patch: pytest.MonkeyPatch, recipe: Recipe = RECIPE) -> N
     patch.setitem(models.MODELS, "tiny", TINY)
     patch.setitem(experiments.EXPERIMENTS, NAME, Experiment("tiny", "builtin", "smoke", recipe))
     patch.setattr(data, "load", lambda name, split, root=None: {"train": TRAIN, "test": TEST}[split])
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: for networks this small, a second one only waits, long on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import LONGER, NAME, RECIPE, TEST, TRAIN, add_tiny_experiment, fit, one_thread, same_weights, tiny  # noqa: F401
+from small_runs import RECIPE, TEST, TRAIN, fit, same_weights, tiny
 
 from resnet_book import checkpoints, run_state, train
 from resnet_book.checkpoints import CheckpointError

@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 import torch
 from filelock import FileLock
-from small_runs import LONGER, NAME, TEST, add_tiny_experiment, fit, one_thread, same_weights, tiny  # noqa: F401
+from small_runs import LONGER, NAME, TEST, add_tiny_experiment, fit, same_weights, tiny
 
 from resnet_book import experiments, queue, records, runs, tables, train
 from resnet_book.__main__ import main

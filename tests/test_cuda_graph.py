@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_runs import RECIPE, TRAIN, fit, one_thread, same_weights, tiny  # noqa: F401 (a fixture)
+from small_runs import RECIPE, TRAIN, same_weights, tiny
 from torch import nn
 
 from resnet_book import cuda_graph, train

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import RECIPE, TEST, TRAIN, fit, one_thread, tiny  # noqa: F401 (a fixture)
+from small_runs import RECIPE, TEST, TRAIN, fit, tiny
 from torch import nn
 
 from resnet_book import checkpoints, distributed, train

@@ -15,7 +15,7 @@ import pytest
 import torch
 from filelock import FileLock
 from queued_runs import COMMAND, DIVERGING, LONG, add_experiments
-from small_runs import LONGER, NAME, fit, one_thread, tiny  # noqa: F401
+from small_runs import LONGER, NAME, fit, tiny
 
 from resnet_book import child, data, experiments, queue, queue_view, records, runs
 from resnet_book.child import Run

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import NAME, TEST, TRAIN, add_tiny_experiment, fit, one_thread, same_weights, tiny  # noqa: F401
+from small_runs import NAME, TEST, TRAIN, add_tiny_experiment, fit, same_weights, tiny
 
 from resnet_book import data, experiments, records, train
 from resnet_book.history import Epoch, History

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from small_runs import RECIPE, TEST, TRAIN, fit, one_thread, same_weights, tiny  # noqa: F401 (a fixture)
+from small_runs import RECIPE, TEST, TRAIN, fit, same_weights, tiny
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
