@@ -29,10 +29,10 @@
 # - to count arithmetic and bytes, and to tell from them whether arithmetic or memory is what a layer waits for;
 # - what loading in batches, channels-last tensors, bfloat16, compilation and CUDA graphs do, and when each pays.
 #
-# **You need** chapter 2 for the augmentation and chapter 3 for the network. With `tier = "smoke"` the page takes about
-# half a minute on 2 cores and downloads nothing. `"cpu"` takes some minutes and CIFAR-10 (170 MB). `"paper"` measures on
-# a GPU, where there is one, in some minutes. Compiling needs a C++ compiler on a CPU: without one, the page leaves it
-# out. `"smoke"` compiles one small function, the other tiers the network as well.
+# **You need** chapter 2 for the augmentation and chapter 3 for the network. With `tier = "smoke"` the page takes less than
+# a minute on 2 cores and downloads nothing. `"cpu"` takes some minutes and CIFAR-10 (170 MB). `"paper"` measures on a
+# GPU, where there is one, in some minutes. Compiling needs a C++ compiler on a CPU: without one, the page leaves it out.
+# `"smoke"` compiles one small function, the other tiers the network as well.
 
 # %% tags=["parameters"]
 # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
@@ -52,13 +52,16 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown, display
+from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 from PIL import Image
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
+# %%
 from resnet_book import augment, data, figures, models, records, tables, train
 from resnet_book.experiments import PAPER
 from resnet_book.run_state import RunState
@@ -170,7 +173,7 @@ transform(pictures[0]).shape
 
 
 # %%
-def one_by_one() -> torch.Tensor:
+def one_by_one() -> Tensor:
     """The batch, (N, 3, 32, 32) float32, an image at a time."""
     return torch.stack([transform(picture) for picture in pictures]).to(device)
 
@@ -184,7 +187,7 @@ pixels.shape, pixels.dtype
 
 
 # %%
-def at_once() -> torch.Tensor:
+def at_once() -> Tensor:
     """The same batch, all images together."""
     draws = augment.draw(batch_size, generator)
     return augment.normalise(augment.apply(pixels, draws), mean, std)
@@ -218,6 +221,7 @@ def new_optimizer(network: torch.nn.Module) -> torch.optim.Optimizer:
     )
 
 
+# %%
 network = new_network().to(memory_format=torch.channels_last)
 optimizer = new_optimizer(network)
 type(optimizer).__name__
@@ -258,8 +262,8 @@ parts |= dict(zip(("forward", "backward", "optimizer"), measured.tolist(), stric
 pd.Series(parts, name="milliseconds").round(2).to_frame()
 
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Horizontal bars of milliseconds for the parts of one training step. The backward pass is the longest, then the forward pass; loading a batch at once and the optimizer are short."}, "figure": {"caption": "The parts of one step of ResNet-20 on this machine, with both kinds of loading (of which a step needs one).", "name": "fig-ch6-parts"}}
-def bars(times: dict[str, float], ax: plt.Axes, label: str, highlighted: str) -> plt.Axes:
+# %%
+def bars(times: dict[str, float], ax: Axes, label: str, highlighted: str) -> Axes:
     """A horizontal bar for each time, the first on top, with its number at its end."""
     colours = dict.fromkeys(times, figures.COLOURS["neutral"])
     colours[highlighted] = figures.COLOURS["accent"]
@@ -272,6 +276,7 @@ def bars(times: dict[str, float], ax: plt.Axes, label: str, highlighted: str) ->
     return ax
 
 
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Horizontal bars of milliseconds for the parts of one training step. The backward pass is the longest, then the forward pass; loading a batch at once and the optimizer are short."}, "figure": {"caption": "The parts of one step of ResNet-20 on this machine, with both kinds of loading (of which a step needs one).", "name": "fig-ch6-parts"}}
 fig, ax = plt.subplots(figsize=(7.2, 2.6))
 bars(parts, ax, "milliseconds", highlighted="backward")
 plt.show()
@@ -280,10 +285,11 @@ plt.show()
 computing = parts["forward"] + parts["backward"] + parts["optimizer"]
 conventional = parts["loading, one by one"]
 factor = conventional / parts["loading, at once"]
-text = f"""From the longest to the shortest: {", ".join(sorted(parts, key=parts.__getitem__, reverse=True))}. Backward
-takes {parts["backward"] / parts["forward"]:.1f} times as long as forward, and the optimizer
-{100 * parts["optimizer"] / computing:.1f} % of the computation. Loading one by one takes {factor:.0f} times as long as
-at once, and is {100 * conventional / (conventional + computing):.0f} % of a step that loads so."""
+order = "; ".join(sorted(parts, key=parts.__getitem__, reverse=True))
+text = f"""From the longest to the shortest: {order}. Backward takes
+{parts["backward"] / parts["forward"]:.1f} times as long as forward, and the optimizer
+{100 * parts["optimizer"] / computing:.1f} % of the computation. Loading one by one takes {factor:.0f} times as long
+as at once, and is {100 * conventional / (conventional + computing):.0f} % of a step that loads so."""
 display(Markdown(text))
 
 # %% [markdown]
@@ -302,7 +308,7 @@ display(Markdown(text))
 # %%
 def num_bytes(values: object) -> int:
     """Bytes of all tensors somewhere in ``values``."""
-    tensors = [each for each in tree_iter(values) if isinstance(each, torch.Tensor)]
+    tensors = [each for each in tree_iter(values) if isinstance(each, Tensor)]
     return sum(each.numel() * each.element_size() for each in tensors)
 
 
@@ -342,6 +348,9 @@ images = at_once().contiguous(memory_format=torch.channels_last)
 with Ledger() as ledger:
     F.cross_entropy(network(images), labels).backward()
 optimizer.zero_grad()
+f"{len(ledger.rows)} calls"
+
+# %% tags=["nbval-ignore-output"]
 calls = pd.DataFrame(ledger.rows, columns=["call", "bytes", "ms"])
 moving = calls[calls.bytes > 0]
 pd.concat([moving.head(3), moving.tail(3)]).round(2)
@@ -350,12 +359,8 @@ pd.concat([moving.head(3), moving.tail(3)]).round(2)
 # Next we sort the rows into kinds, and repeat the pass to have medians.
 
 # %%
-KINDS = {
-    "convolution": "convolutions",
-    "batch_norm": "batch norm",
-    "relu": "ReLU",
-    "threshold": "ReLU",
-}
+KINDS = {"convolution": "convolutions", "batch_norm": "batch norm"}
+KINDS |= {"relu": "ReLU", "threshold": "ReLU"}
 
 
 def kind(call: str) -> str:
@@ -369,11 +374,7 @@ def kind(call: str) -> str:
 
 
 # %%
-def pass_by_kind(
-    network: models.Network,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-) -> pd.DataFrame:
+def pass_by_kind(network: models.Network, images: Tensor, labels: Tensor) -> pd.DataFrame:
     """Milliseconds and bytes of a forward and backward pass, by kind of call."""
     with Ledger() as ledger:
         F.cross_entropy(network(images), labels).backward()
@@ -437,8 +438,8 @@ display(Markdown(text))
 # $$ (eq-roofline)
 #
 # $B$ is the rate of a large copy. $P$ is the fastest rate that we see: of a large matrix product, or of the network's own
-# convolutions, for which some processors have the better code. All times are the shortest of several. A GFLOP/s is
-# $10^9$ FLOP a second.
+# convolutions, for which some processors have the better code. All times are the shortest of several, and the copied
+# tensor is as large as those of the network's first stage. A GFLOP/s is $10^9$ FLOP a second.
 
 
 # %%
@@ -447,16 +448,25 @@ def best_seconds(run: Callable[[], object], count: int = 4 * passes) -> float:
     return min(times(run, count)) / 1000
 
 
-size, copied = (1_024, 2**26) if device.type == "cpu" else (8_192, 2**30)
-f"a product of {size:,} x {size:,} numbers, a copy of {copied / 1e6:.0f} MB"
+# %%
+many, size = (256, 1_024) if device.type == "cpu" else (2_048, 8_192)
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+def noise(count: int, channels: int, side: int, layout: str = "channels_last") -> Tensor:
+    """``count`` random images, (count, channels, side, side) float32."""
+    x = torch.randn(count, channels, side, side, device=device)
+    return x.contiguous(memory_format=LAYOUTS[layout])
+
+
+f"{many} images, {num_bytes(noise(many, 16, 32)) / 1e6:.0f} MB in the first stage"
 
 # %% tags=["nbval-ignore-output"]
-matrix = torch.randn(size, size, device=device)
-source = torch.zeros(copied // 4, device=device)
-target = torch.zeros_like(source)
+x, other = noise(many, 16, 32), noise(many, 16, 32)
+matrix, target = torch.randn(size, size, device=device), torch.zeros_like(x)
 product_rate = 2 * size**3 / best_seconds(lambda: matrix @ matrix)  # FLOP a second
-bandwidth = 2 * copied / best_seconds(lambda: target.copy_(source))  # bytes a second
-print(f"{product_rate / 1e9:,.0f} GFLOP/s, {bandwidth / 1e9:,.0f} GB/s read and written")
+bandwidth = 2 * num_bytes(x) / best_seconds(lambda: target.copy_(x))  # bytes a second
+print(f"{product_rate / 1e9:,.0f} GFLOP/s, {bandwidth / 1e9:,.0f} GB/s")
 
 # %% [markdown]
 # A 3x3 convolution from $C$ to $C$ channels multiplies and adds $9 C$ numbers for each output. It reads and writes, for
@@ -467,59 +477,55 @@ print(f"{product_rate / 1e9:,.0f} GFLOP/s, {bandwidth / 1e9:,.0f} GB/s read and 
 # $$ (eq-intensity)
 #
 # FLOP for a byte: 36, 72 and 144 in the three stages of the network, which have 16, 32 and 64 channels. A ReLU has an
-# eighth. Let us time such calls one by one, on so many images that no small cache holds them. (Batch norm is given four
-# FLOP for a number; the exact count does not matter here.)
-
-# %%
-many = 256 if device.type == "cpu" else 2_048  # images
-
-
-def noise(count: int, channels: int, side: int, layout: torch.memory_format = torch.channels_last) -> torch.Tensor:
-    """``count`` random images, (count, channels, side, side)."""
-    x = torch.randn(count, channels, side, side, device=device)
-    return x.contiguous(memory_format=layout)
-
-
-noise(2, 16, 32).shape
+# eighth. Let us time such calls one by one. (Batch norm is given four FLOP for a number; the exact count does not matter
+# here.)
 
 
 # %%
-def convolution(channels: int, layout: torch.memory_format = torch.channels_last) -> torch.nn.Module:
+def convolution(channels: int, layout: str = "channels_last") -> torch.nn.Module:
     """A 3x3 convolution from ``channels`` to as many."""
     layer = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False, device=device)
-    return layer.to(memory_format=layout)
+    return layer.to(memory_format=LAYOUTS[layout])
 
 
 tuple(convolution(16).weight.shape)
 
 # %%
-x, other = noise(many, 16, 32), noise(many, 16, 32)
 norm = torch.nn.BatchNorm2d(16, device=device)
 timed = {  # what to call, its FLOP, its bytes
     "addition": (lambda: x + other, x.numel(), 3 * num_bytes(x)),
     "ReLU": (lambda: F.relu(x), x.numel(), 2 * num_bytes(x)),
     "batch norm": (lambda: norm(x), 4 * x.numel(), 2 * num_bytes(x)),
 }
+list(timed)
+
+# %%
 for channels, side in ((16, 32), (32, 16), (64, 8)):
     inputs = noise(many, channels, side)
-    run_layer = partial(convolution(channels), inputs)
     flop = 18 * channels * inputs.numel()
+    run_layer = partial(convolution(channels), inputs)
     timed[f"convolution, {channels} channels"] = (run_layer, flop, 2 * num_bytes(inputs))
-list(timed)
+len(timed)
 
 # %% [markdown]
 # And the forward and backward pass of the whole network, on as many images.
 
 # %%
-many_images, many_labels = noise(many, 3, 32), torch.zeros(many, dtype=torch.long, device=device)
+many_images = noise(many, 3, 32)
+many_labels = torch.zeros(many, dtype=torch.long, device=device)
+many_images.shape
 
 
+# %%
 def forward_and_backward() -> None:
     """All of a step but loading and the optimizer."""
     F.cross_entropy(network(many_images), many_labels).backward()
     network.zero_grad()
 
 
+forward_and_backward()
+
+# %%
 many_flop = counter.get_total_flops() * many // batch_size
 many_bytes = pass_by_kind(network, many_images, many_labels).bytes
 f"{many_flop / 1e9:.0f} GFLOP, {many_bytes.sum() / 1e9:.1f} GB"
@@ -527,9 +533,12 @@ f"{many_flop / 1e9:.0f} GFLOP, {many_bytes.sum() / 1e9:.1f} GB"
 # %% tags=["nbval-ignore-output"]
 with torch.no_grad():
     seconds = {name: best_seconds(run) for name, (run, _, _) in timed.items()}
-name = "forward and backward"
-timed[name] = (forward_and_backward, many_flop, many_bytes.sum())
-seconds[name] = best_seconds(forward_and_backward, passes // 2)
+all_calls = "forward and backward"
+timed[all_calls] = (forward_and_backward, many_flop, many_bytes.sum())
+seconds[all_calls] = best_seconds(forward_and_backward, count=passes // 2)
+len(seconds)
+
+# %% tags=["nbval-ignore-output"]
 rates = {name: flop / seconds[name] for name, (_, flop, _) in timed.items()}
 compute_rate = max(product_rate, *rates.values())
 print(f"P = {compute_rate / 1e9:,.0f} GFLOP/s")
@@ -547,20 +556,23 @@ roof.round(2)
 # level one, where arithmetic is. Under which part will the convolutions lie? And ReLU, addition and batch norm? And
 # where the whole pass, which is made of them all?
 
+
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Roofline diagram with logarithmic axes: GFLOP/s against FLOP a byte. ReLU, addition and batch norm lie at the far left, under the slanted part, where memory is the limit. The three convolutions lie at the right, under the level part, where arithmetic is. The whole pass lies between them."}, "figure": {"caption": "The roof of this machine in float32 (line), calls of ResNet-20, and its whole forward and backward pass. The number at a convolution is that of its channels.", "name": "fig-ch6-roofline"}}
 fig, ax = plt.subplots()
 edges = torch.tensor([0.04, compute_rate / bandwidth, 400])
-ax.loglog(edges, (edges * bandwidth).clamp(max=compute_rate) / 1e9, color="black", linewidth=1)
-ax.text(0.05, 0.07 * bandwidth / 1e9, "roof", ha="left")
+bounds = (edges * bandwidth).clamp(max=compute_rate) / 1e9
+ax.loglog(edges, bounds, color="black", linewidth=1)
+ax.text(395, 1.05 * compute_rate / 1e9, "roof", ha="right", va="bottom")
 for name, row in roof.iterrows():
-    kinds = {"convolution": "accent", "forward and backward": "residual"}
+    kinds = {"convolution": "accent", all_calls: "residual"}
     colour = figures.COLOURS[kinds.get(name.split(",")[0], "neutral")]
     label = name.removeprefix("convolution, ").removesuffix(" channels")
-    ax.plot(row["FLOP a byte"], row["GFLOP/s"], "o", color=colour)
-    place = (row["FLOP a byte"], row["GFLOP/s"])
-    ax.annotate(label, place, (0, -7), textcoords="offset points", ha="center", va="top", color=colour)
+    point = (row["FLOP a byte"], row["GFLOP/s"])
+    ax.plot(*point, "o", color=colour)
+    ax.annotate(label, point, (5, -3), textcoords="offset points", va="top")
 ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
 ax.yaxis.set_major_formatter("{x:g}")
+ax.minorticks_off()
 ax.set(xlim=(0.04, 400), xlabel="FLOP for each byte moved", ylabel="GFLOP/s")
 plt.show()
 
@@ -570,8 +582,8 @@ left = [name for name, row in roof.iterrows() if row["FLOP a byte"] < ridge]
 right = [name for name in roof.index if name not in left]
 over = [name for name, row in roof.iterrows() if row["% of the roof"] > 105]
 note = f" Above the roof here: {', '.join(over)}." if over else ""
-text = f"""The roof bends at {ridge:.1f} FLOP for a byte. To the left, where memory is the limit: {", ".join(left)}. To the
-right, where arithmetic is: {", ".join(right)}.{note}"""
+text = f"""The roof bends at {ridge:.1f} FLOP for a byte. To the left, where memory is the limit: {", ".join(left)}.
+To the right, where arithmetic is: {", ".join(right)}.{note}"""
 display(Markdown(text))
 
 # %% [markdown]
@@ -588,7 +600,7 @@ floor = {
     "arithmetic, at P": 1000 * many_flop / compute_rate,
     "bytes of the convolutions, at B": 1000 * many_bytes["convolutions"] / bandwidth,
     "bytes of all calls, at B": 1000 * many_bytes.sum() / bandwidth,
-    "measured": 1000 * seconds["forward and backward"],
+    "measured": 1000 * seconds[all_calls],
 }
 pd.Series(floor, name="milliseconds").round(1).to_frame()
 
@@ -597,8 +609,8 @@ arithmetic, needed, all_bytes, whole = floor.values()
 text = f"""The floor is the larger of the first two lines, {100 * max(arithmetic, needed) / whole:.0f} % of what was
 measured. Fusing saves the bytes between the second line and the third: at the copy's rate
 {100 * (all_bytes - needed) / whole:.0f} % of the measured time. The calls that it would fuse take
-{outside["time (%)"]:.0f} % of the time ({{numref}}`fig-ch6-kinds`). Where they stay below the copy's rate, fused code can
-win more than the bytes alone promise."""
+{outside["time (%)"]:.0f} % of the time ({{numref}}`fig-ch6-kinds`). Where they stay below the copy's rate, fused code
+can win more than the bytes alone promise."""
 display(Markdown(text))
 
 
@@ -624,13 +636,13 @@ Way()
 
 
 # %%
-def make_step(way: Way) -> Callable[[], torch.Tensor | float]:
+def make_step(way: Way) -> Callable[[], Tensor | float]:
     """A step of a new network; it returns the loss before it."""
     network = new_network().to(memory_format=way.layout)
     optimizer, load = new_optimizer(network), at_once if way.at_once else one_by_one
     forward = torch.compile(network) if way.compiled else network
 
-    def step() -> torch.Tensor | float:
+    def step() -> Tensor | float:
         images = load().contiguous(memory_format=way.layout)
         with torch.autocast(device.type, torch.bfloat16, enabled=way.bfloat16):
             loss = F.cross_entropy(forward(images), labels)
@@ -701,26 +713,18 @@ pd.DataFrame(strides, index=["N", "C", "H", "W"]).T
 
 
 # %%
-def convolution_ms(channels: int, side: int, layout: torch.memory_format) -> float:
+def convolution_ms(channels: int, side: int, layout: str) -> float:
     """Milliseconds of a 3x3 convolution of a batch, forward, at best."""
-    run_layer = partial(convolution(channels, layout), noise(batch_size, channels, side, layout))
+    inputs = noise(batch_size, channels, side, layout)
     with torch.no_grad():
-        return 1000 * best_seconds(run_layer)
+        return 1000 * best_seconds(partial(convolution(channels, layout), inputs))
 
 
 # %% tags=["nbval-ignore-output"]
-layouts = {
-    "contiguous": torch.contiguous_format,
-    "channels_last": torch.channels_last,
-}
-layout_ms = pd.DataFrame(
-    {
-        f"{channels} channels, {side}x{side}": {
-            name: convolution_ms(channels, side, layout) for name, layout in layouts.items()
-        }
-        for channels, side in ((16, 32), (32, 16), (64, 8))
-    }
-).T
+shapes = {"16 channels": (16, 32), "32 channels": (32, 16), "64 channels": (64, 8)}
+layout_ms = pd.DataFrame(index=list(shapes), columns=list(LAYOUTS), dtype=float)
+for layout in LAYOUTS:
+    layout_ms[layout] = [convolution_ms(*shape, layout) for shape in shapes.values()]
 layout_ms.round(3)
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -736,13 +740,8 @@ display(Markdown(f"On this machine channels_last is {faster.min():.1f} to {faste
 
 # %%
 numbers = torch.tensor([0.1, 1.0, 1.003, 3.14159, 100.3, 70_000.0])
-pd.DataFrame(
-    {
-        "float32": numbers.tolist(),
-        "bfloat16": numbers.bfloat16().tolist(),
-        "float16": numbers.half().tolist(),
-    }
-)
+formats = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.half}
+pd.DataFrame({name: numbers.to(each).tolist() for name, each in formats.items()})
 
 # %% [markdown]
 # The last column is the older 16-bit format, with more digits and less range: 70,000 overflows. Training in it needs the
@@ -779,7 +778,7 @@ print(network.stem[0].weight.dtype, "gives", convolved.dtype)
 fixed = augment.normalise(pixels, mean, std)
 
 
-def fixed_loss(network: torch.nn.Module) -> torch.Tensor:
+def fixed_loss(network: torch.nn.Module) -> Tensor:
     """The loss (nats) on the fixed batch, by its own statistics."""
     with torch.no_grad():
         return F.cross_entropy(network(fixed), labels)
@@ -789,7 +788,7 @@ f"{fixed_loss(new_network()):.1f} nats before the first step"
 
 
 # %%
-def losses(bfloat16: bool, seed: int, steps: int = 24) -> list[float]:
+def losses(bfloat16: bool, seed: int, steps: int = 16) -> list[float]:
     """The loss on the fixed batch after each of the first steps (at most an epoch)."""
     run = RunState(new_network(), train_images, recipe, seed, device, None, {})
     run.set_learning_rate(recipe.warmup_learning_rate)
@@ -813,13 +812,12 @@ curves = {
 }
 [len(each) for each in curves.values()]
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss on one fixed batch against the step for three trainings. The lines of float32 and bfloat16 on the same batches lie nearly on top of each other; the line of float32 on other batches goes its own way."}, "figure": {"caption": "Loss on one fixed batch after each of the first steps: float32 and bfloat16 trained on the same batches, and float32 on others. The learning rate is the small one at which deep networks warm up.", "name": "fig-ch6-precision"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss on one fixed batch against the step for three trainings. The lines of float32 and bfloat16 on the same batches stay close together; the line of float32 on other batches goes its own way."}, "figure": {"caption": "Loss on one fixed batch after each of the first steps: float32 and bfloat16 trained on the same batches, and float32 on others. The learning rate is the small one at which deep networks warm up.", "name": "fig-ch6-precision"}}
 fig, ax = plt.subplots()
 styles = (("neutral", "-", 3.0), ("accent", "--", 1.6), ("neutral", ":", 1.4))
 for (name, values), (colour, style, width) in zip(curves.items(), styles, strict=True):
-    steps_done = range(1, len(values) + 1)
-    colour = figures.COLOURS[colour]
-    ax.plot(steps_done, values, style, color=colour, linewidth=width, label=name)
+    settings = {"color": figures.COLOURS[colour], "linewidth": width, "label": name}
+    ax.plot(range(1, len(values) + 1), values, style, **settings)
 ax.set(xlabel="steps taken", ylabel="loss on the fixed batch (nats)")
 ax.legend()
 plt.show()
@@ -844,12 +842,7 @@ display(Markdown(text))
 
 
 # %%
-def block_end(
-    x: torch.Tensor,
-    shortcut: torch.Tensor,
-    scale: torch.Tensor,
-    shift: torch.Tensor,
-) -> torch.Tensor:
+def block_end(x: Tensor, shortcut: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """The normalisation's scale and shift, the addition, and the ReLU."""
     return F.relu(x * scale + shift + shortcut)
 
@@ -883,7 +876,7 @@ compared = pd.Series({"eager": eager_ms, "compiled": fused_ms}, dtype=float)
 compared.round(3).to_frame("milliseconds")
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-text = f"By the bytes alone, at most {block_moved / 3:.1f} times. "
+text = f"The bytes alone promise {block_moved / 3:.1f} times. "
 if fused_ms is None:
     text += "**This machine has no C++ compiler, so nothing is compiled on this page.**"
 elif fused_ms < eager_ms:
@@ -957,6 +950,7 @@ def package_step(precision: str) -> Callable[[], None]:
     return lambda: step(plan)
 
 
+# %%
 precision = train.default_precision(device)
 ready = {name: make_step(way) for name, way in ways.items()}
 ready[f"the package, {precision}{', compiled' * compiling}"] = package_step(precision)
@@ -991,42 +985,45 @@ table.round(2)
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Milliseconds a step on a logarithmic axis, a dot with whiskers for each way to take it: the conventional step on top, one technique more in each row below, and the package's own step at the bottom."}, "figure": {"caption": "A whole training step of ResNet-20 on this machine, one technique more in each row; the last row is the package's own step. Dots: medians; whiskers: the shortest and the longest of the turns.", "name": "fig-ch6-ladder"}}
 fig, ax = plt.subplots(figsize=(7.2, 2.9))
+grey = figures.COLOURS["neutral"]
 whiskers = speed["median"] - speed["min"], speed["max"] - speed["median"]
-ax.errorbar(speed["median"], speed.index, xerr=whiskers, fmt="o", color="#666666")
-ax.plot(speed["median"].iloc[-1], speed.index[-1], "o", color=figures.COLOURS["accent"])
-for name, median in speed["median"].items():
-    ax.annotate(f"{median:.3g}", (median, name), (0, 6), textcoords="offset points", ha="center")
+ax.errorbar(speed["median"], speed.index, xerr=whiskers, fmt="o", color=grey)
+for place in speed["median"].items():
+    label, point = f"{place[1]:.3g}", place[::-1]
+    ax.annotate(label, point, (0, 6), textcoords="offset points", ha="center")
 ax.set(xscale="log", xlabel="milliseconds a step")
 ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
 ax.xaxis.set_major_formatter("{x:g}")
+ax.minorticks_off()
 ax.invert_yaxis()
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-verdicts: dict[str, list[str]] = {"faster": [], "slower": [], "open": []}
-gains = {after: speed["median"][before] / speed["median"][after] for before, after in pairwise(ways)}
+said: dict[str, list[str]] = {"faster": [], "slower": [], "open": []}
 for before, after in pairwise(ways):
-    turn, gain, name = ladder[before] / ladder[after], gains[after], after.removeprefix("+ ")
-    verdict = "faster" if turn.min() > 1 else "slower" if turn.max() < 1 else "open"
-    verdicts[verdict].append(
-        f"{name} ({max(gain, 1 / gain):.{2 if gain < 2 else 1}f} times)" if verdict != "open" else name
-    )
-said = {key: ", ".join(names) or "none" for key, names in verdicts.items()}
+    turns_gain = ladder[before] / ladder[after]
+    gain = speed["median"][before] / speed["median"][after]
+    verdict = "faster" if turns_gain.min() > 1 else "slower" if turns_gain.max() < 1 else "open"
+    factor = f" ({max(gain, 1 / gain):.2f} times)" if verdict != "open" else ""
+    said[verdict].append(after.removeprefix("+ ") + factor)
+faster_rows, slower_rows, open_rows = (", ".join(names) or "none" for names in said.values())
 same = sum(parts.values()) - parts["loading, one by one"]
-text = f"""Against the row above, in every turn
-- faster: {said["faster"]};
-- slower: {said["slower"]};
-- now faster, now slower, so that this measurement cannot tell it from chance: {said["open"]}.
+text = f"""Compared with the row above it, a row was
+
+- faster in every turn: {faster_rows};
+- slower in every turn: {slower_rows};
+- now faster, now slower, which this measurement cannot tell from chance: {open_rows}.
 
 The row *channels_last* is the step of {{numref}}`fig-ch6-parts`. There its parts add up to {same:.0f} ms, here it takes
-{speed["median"]["+ channels_last"]:.0f} ms: the machine does other things too, so only what takes turns can be compared."""
+{speed["median"]["+ channels_last"]:.0f} ms: what else a machine does differs from minute to minute, so only what takes turns
+can be compared."""
 display(Markdown(text))
 
 # %% [markdown]
 # Not every technique pays everywhere. bfloat16 needs a processor that has instructions for it, since others imitate them,
-# and cores that are free: on a busy machine the threads of a call wait for each other, and one thread
-# (`OMP_NUM_THREADS=1`) can be several times faster than two. So `default_precision` gives float32 on a CPU. And not
-# fetching a number wins nothing without a GPU.
+# and cores that are free: on a busy machine with two cores that row was some ten times faster with one thread
+# (`OMP_NUM_THREADS=1`), probably since the threads of a call wait for each other. So `default_precision` gives float32
+# on a CPU. And not fetching a number wins nothing without a GPU.
 #
 # ## Whole runs
 #
@@ -1052,14 +1049,14 @@ text = f"On a GPU: {', '.join(gpus)}." if gpus else "On a GPU: **not recorded ye
 display(Markdown(text))
 
 # %% [markdown]
-# Minutes are those of the whole run with its tests. They say what a run costs, and no more: most rows are few runs, and the
-# machine was often busy with others, so one row is not faster than another by this table. Comparisons in turns, on a
-# quiet machine and with the conventional loader's processes, are in `benchmarks/README.md` of the repository.
+# Minutes are those of the whole run with its tests, on machines that were often busy with other work. They say what a run
+# cost, not that one row is faster than another. Comparisons in turns, on a quiet machine and with the conventional
+# loader's processes, are in `benchmarks/README.md` of the repository.
 #
 # ## Summary
 #
 # - Time after a first call, several times, and on a GPU only when it is done. A step is mostly forward and backward,
-#   and backward is about twice forward.
+#   and backward does twice the arithmetic of forward.
 # - Convolutions do nearly all the arithmetic, but not nearly all the time is theirs: batch norm, ReLU and additions
 #   move most of the bytes, and memory sets the bound on their speed. The roofline tells which limit a call is near.
 # - Against memory help fewer bytes (bfloat16) and fewer passes (compilation); against arithmetic, a layout and a
@@ -1135,7 +1132,7 @@ display(Markdown(text))
 #
 # A weight moves only if its update is larger than about 1/256 of it. When we tried it, nearly all weights had changed
 # with the large rate, and about 2 % with the small one, where in float32 all of them do. A schedule that ends with small
-# rates would lose part of its last stage.
+# rates would lose part of its end.
 #
 # </details>
 #
@@ -1145,7 +1142,7 @@ display(Markdown(text))
 #
 # <details><summary>Solution</summary>
 #
-# From $1000\, c / s$ steps on, here 250. `train.WORTH_COMPILING` leaves a margin: deeper networks take longer to compile,
+# From $1000\, c / s$ steps on, here 250. `precision.WORTH_COMPILING` leaves a margin: deeper networks take longer to compile,
 # and on a machine that is busy $c$ grows as well.
 #
 # </details>
