@@ -103,7 +103,7 @@ def run_experiments(options: argparse.Namespace) -> int:
 
 def _run_queue(options: argparse.Namespace) -> int:
     """Let the queue train what is missing."""
-    from resnet_book import queue, queue_view, records
+    from resnet_book import queue, queue_view, records, runs
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         options.usage_error("under torchrun, give names alone: the queue starts a process for each run itself")
@@ -118,6 +118,8 @@ def _run_queue(options: argparse.Namespace) -> int:
     except ValueError as error:
         return options.usage_error(str(error))
     setting = _setting(options)
+    for folder in (options.results, options.runs):
+        runs.require_writable(folder)
     if setting.device.type == "cpu" and not options.names:
         names = queue.without_gpu(names)
         print(
@@ -125,9 +127,9 @@ def _run_queue(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     seeds = range(options.seeds or (3 if options.missing else 1)) if options.seed is None else [options.seed]
-    runs = queue.in_order(names, seeds)
-    missing = [run for run in runs if not records.path_of(setting.results, run.name, run.seed).exists()]
-    print(f"{len(runs)} runs, {len(missing)} of them without a record")
+    wanted = queue.in_order(names, seeds)
+    missing = [run for run in wanted if not records.path_of(setting.results, run.name, run.seed).exists()]
+    print(f"{len(wanted)} runs, {len(missing)} of them without a record")
     work = queue.Queue(
         missing,
         setting,
@@ -151,7 +153,7 @@ def _setting(options: argparse.Namespace) -> "runs.Setting":
     device = distributed.local_device(torch.device(auto if options.device == "auto" else options.device))
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(
-            f"--device {options.device}: torch sees {torch.cuda.device_count()} GPUs here. Use --device cpu, or another"
+            f"--device {options.device}: torch sees {torch.cuda.device_count()} GPUs here. Use one it sees, or cpu"
         )
     distributed.start(device.type)
     return runs.Setting(

@@ -242,7 +242,7 @@ class RunState:
             names = [name for name in self.identity if found.get(name) != self.identity[name]]
             differences = "; ".join(f"{name} {found.get(name)}, not {self.identity[name]}" for name in names)
             raise checkpoints.CheckpointError(
-                f"{self.checkpoint} belongs to another run ({differences}). Delete it, or name another file."
+                f"{self.checkpoint} belongs to another run ({differences}). Delete it, or save elsewhere (--runs)."
             )
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -107,6 +107,7 @@ def runs(records: Iterable[Record]) -> pd.DataFrame:
             "test_error": record.test_error,
             "device": record.environment["device"],
             "precision": record.environment["precision"],
+            "compiled": record.environment["compiled"],
             "seconds": record.seconds,
             "images_per_second": record.images_per_second,
         }
@@ -119,6 +120,7 @@ def runs(records: Iterable[Record]) -> pd.DataFrame:
         "test_error",
         "device",
         "precision",
+        "compiled",
         "seconds",
         "images_per_second",
     ]
@@ -179,6 +181,7 @@ def provenance(records: Iterable[Record], dataset: str = "cifar10") -> str:
     sentences = []
     for _, group in frame.groupby(["recipe", "iterations"], sort=True):
         devices = " and ".join(sorted(set(group.device + ", " + group.precision)))
+        devices += f" ({compiled} of them compiled)" if (compiled := group.compiled.sum()) else ""
         count = f"{len(group)} run{'s' if len(group) > 1 else ''}"
         recipe, iterations = group.recipe.iloc[0], group.iterations.iloc[0]
         sentences.append(f"`{recipe}`: {iterations:,} iterations; {count} on {devices}.")

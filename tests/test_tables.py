@@ -21,7 +21,7 @@ def record(experiment: str, seed: int, *test_errors: float) -> Record:
         model={"name": setting.model, "num_classes": 10, "shortcut": None, "parameters": 269_722},
         recipe_name=setting.recipe_name,
         recipe={"iterations": setting.recipe.iterations},
-        environment={"device": "a machine", "precision": "float32"},
+        environment={"device": "a machine", "precision": "float32", "compiled": False},
         started="2026-01-01T00:00:00+00:00",
         seconds=120.0,
         train_seconds=100.0,
@@ -104,8 +104,9 @@ def test_provenance_names_recipe_iterations_runs_and_device() -> None:
 
 
 def test_provenance_names_every_device() -> None:
-    other = replace(TWO_SEEDS[1], environment={"device": "another", "precision": "bfloat16"})
-    assert "2 runs on a machine, float32 and another, bfloat16" in tables.provenance([TWO_SEEDS[0], other])
+    other = replace(TWO_SEEDS[1], environment={"device": "another", "precision": "bfloat16", "compiled": True})
+    expected = "2 runs on a machine, float32 and another, bfloat16 (1 of them compiled)."
+    assert expected in tables.provenance([TWO_SEEDS[0], other])
 
 
 def test_a_model_name_of_another_form_is_refused() -> None:
