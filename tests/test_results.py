@@ -33,7 +33,7 @@ def test_there_is_a_network_that_needs_no_download() -> None:
     assert {"plain20-builtin-smoke", "resnet20-builtin-smoke"} <= {record.experiment for record in BUILTIN}
 
 
-@pytest.mark.parametrize("record", BUILTIN, ids=named)
+@pytest.mark.parametrize("record", [each for each in BUILTIN if each.seed == 0], ids=named)
 def test_the_kept_weights_make_exactly_the_recorded_error(record: records.Record) -> None:
     network, _ = records.load_trained(record.experiment, record.seed, RESULTS)
     test = data.load("builtin", "test")
