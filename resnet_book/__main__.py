@@ -153,7 +153,7 @@ def _setting(options: argparse.Namespace) -> "runs.Setting":
     device = distributed.local_device(torch.device(auto if options.device == "auto" else options.device))
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(
-            f"--device {options.device}: torch sees {torch.cuda.device_count()} GPUs here. Use one of them, or --device cpu"
+            f"--device {options.device}: torch sees {torch.cuda.device_count()} GPUs. Use one of them, or --device cpu"
         )
     distributed.start(device.type)
     return runs.Setting(
