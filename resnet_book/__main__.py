@@ -179,7 +179,8 @@ def show_table(options: argparse.Namespace) -> int:
         table = tables.depth_table(recorded)
         body = tables.to_markdown(table) if options.markdown or options.into else table.to_string() + "\n"
         caption = "Test error (%) on CIFAR-10, mean ± standard deviation (runs):"
-        text = f"{caption}\n\n{body}\n{tables.provenance(recorded)}\n"
+        shown = [record for record in recorded if record.recipe_name in tables.DEPTH_TABLE_RECIPES]
+        text = f"{caption}\n\n{body}\n{tables.provenance(shown)}\n"
     if options.into:
         _replace_between_marks(options.into, "records" if options.records else "results", text)
     else:

@@ -77,6 +77,7 @@ PUBLISHED = (
 PUBLISHED_WIDE = {10: (94.2, 94.4), 18: (94.8, 95.0), 34: (93.5, 95.5), 50: (90.3, 95.0)}
 
 DEPTH_TABLE_MODELS = tuple(f"{kind}{depth}" for kind in ("plain", "resnet") for depth in (20, 32, 44, 56, 110))
+DEPTH_TABLE_RECIPES = ("paper", "short")
 NOT_RECORDED, NOT_PUBLISHED = "not recorded", "–"
 
 
@@ -159,7 +160,7 @@ def points(difference: float, standard_error: float) -> str:
     return f"{difference:+.2f}" + (f" ± {standard_error:.2f} points" if known else " points (no spread known)")
 
 
-def depth_table(records: Iterable[Record], recipes: tuple[str, ...] = ("paper", "short")) -> pd.DataFrame:
+def depth_table(records: Iterable[Record], recipes: tuple[str, ...] = DEPTH_TABLE_RECIPES) -> pd.DataFrame:
     """Test errors (%) of the 6n+2 networks on CIFAR-10 as text: a row a network; recorded, then published columns.
 
     A recorded cell reads "mean ± standard deviation (runs)"; what was never recorded says so.
