@@ -32,8 +32,8 @@ class DataError(RuntimeError):
 class ImageSet:
     """Labelled images of one split.
 
-    ``images`` (N, 3, 32, 32) uint8, ``labels`` (N,) int64, as loaded both on the CPU. CIFAR-100 also has the labels of its 20
-    superclasses, ``coarse_labels`` (N,) int64, which are None elsewhere.
+    ``images`` (N, 3, 32, 32) uint8, ``labels`` (N,) int64; on the CPU as loaded. CIFAR-100 also has the
+    labels of its 20 superclasses, ``coarse_labels`` (N,) int64, which are None elsewhere.
     """
 
     name: str
