@@ -14,6 +14,7 @@ from torch import Tensor
 from resnet_book import augment
 from resnet_book.data import ImageSet
 from resnet_book.models import Network
+from resnet_book.precision import evaluation_mode, kernels
 
 
 def extract(
@@ -37,16 +38,21 @@ def extract(
         raise ValueError(f"images: expected uint8 (N, 3, H, W), found {pixels.dtype} {tuple(pixels.shape)}")
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: must be at least 1")
-    was_training = network.training
-    network.to(device).eval()
+    device = torch.device(device)
+    network.to(device)
     mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
     features = torch.empty(len(pixels), network.classifier.in_features)
-    with torch.inference_mode():
+    with torch.inference_mode(), kernels(device, "float32"), evaluation_mode(network):
         for begin in range(0, len(pixels), batch_size):
             batch = augment.normalise(pixels[begin : begin + batch_size].to(device), mean_tensor, std_tensor)
             features[begin : begin + batch_size] = network.features(batch).cpu()  # (batch, C)
-    network.train(was_training)
     return features
+
+
+def class_scores(network: Network, features: Tensor) -> Tensor:
+    """What the network's last layer makes of features (N, C): scores before softmax (N, classes), on the CPU."""
+    with torch.inference_mode():
+        return network.classifier(features.to(network.classifier.weight.device)).cpu()
 
 
 def rank(features: Tensor, k: int) -> tuple[Tensor, Tensor]:

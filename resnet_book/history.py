@@ -13,6 +13,8 @@ class Epoch:
     train_error: float
     test_loss: float  # at the epoch's end, on all test images as they are
     test_error: float
+    validation_loss: float | None = None  # as the test's, on the training images held out; None: there are none
+    validation_error: float | None = None
 
 
 @dataclass
@@ -25,4 +27,4 @@ class History:
     seconds: float = 0.0  # of training and testing, over all resumed parts
     train_seconds: float = 0.0  # of training alone
     images_per_second: float = 0.0  # training images over seconds of training
-    peak_memory: int = 0  # bytes allocated on the GPU; 0 on the CPU, where it is not measured
+    peak_memory: int = 0  # bytes: allocated on the GPU; on the CPU, resident for the whole process; 0: not measured

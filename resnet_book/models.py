@@ -251,3 +251,19 @@ MODELS: dict[str, Callable[..., Network]] = {
     "plain34": wide((3, 4, 6, 3), residual=False),
     "plain50": wide((3, 4, 6, 3), residual=False, bottleneck=True),
 }
+
+
+def build(
+    name: str, num_classes: int = 10, shortcut: str | None = None, generator: torch.Generator | None = None
+) -> Network:
+    """The network ``name``, a key of ``MODELS``; ``shortcut``: a key of ``SHORTCUTS``, or None for its family's own.
+
+    Raises ValueError for an unknown name, for a plain network with a shortcut, and as ``Network`` does.
+    """
+    if name not in MODELS:
+        raise ValueError(f"network {name!r} is unknown: choose one of {', '.join(MODELS)}")
+    if shortcut is None:
+        return MODELS[name](num_classes=num_classes, generator=generator)
+    if name.startswith("plain"):
+        raise ValueError(f"shortcut={shortcut!r}: {name} has no shortcuts; take {name.replace('plain', 'resnet')}")
+    return MODELS[name](num_classes=num_classes, shortcut=shortcut, generator=generator)

@@ -3,10 +3,12 @@
 import os
 import shutil
 import sysconfig
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from resnet_book import distributed
 from resnet_book.recipe import Recipe
@@ -47,3 +49,16 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     if precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r}: choose one of {', '.join(PRECISIONS)}")
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+@contextmanager
+def evaluation_mode(network: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Have ``network`` in evaluation mode inside, and in the mode in which it came afterwards."""
+    was_training = isinstance(network, nn.Module) and network.training
+    if isinstance(network, nn.Module):
+        network.eval()
+    try:
+        yield
+    finally:
+        if isinstance(network, nn.Module):
+            network.train(was_training)

@@ -38,6 +38,7 @@ PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
     (DEPTH_TABLE_RUNS, FIRST),
     (DEPTH_TABLE_RUNS, FURTHER),
     (WIDE_RUNS, FIRST),
+    (("*-validation",), FIRST),
     (("*-edge",), EVERY),
     (("*-short",), EVERY),
     (("resnet20-cifar10-no-*", "resnet110-cifar10-no-warmup"), EVERY),

@@ -26,6 +26,8 @@ class Recipe:
     flip_probability: float = 0.5
     mean: tuple[float, ...] | None = None  # subtracted from each channel, 0 to 255; None: the training images' own
     std: tuple[float, ...] | None = None  # divides each channel, 0 to 255; None: the training images' own
+    validation_images: int = 0  # training images held out: not trained on, tested after every epoch
+    validation_seed: int = 0  # which ones: the same for every seed of the run
 
     def learning_rate_at(self, iteration: int) -> float:
         """Learning rate of the step that follows ``iteration`` finished ones."""

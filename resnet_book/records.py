@@ -22,7 +22,8 @@ from resnet_book import distributed, experiments
 from resnet_book.checkpoints import write_atomically
 from resnet_book.data import ImageSet
 from resnet_book.history import Epoch, History
-from resnet_book.models import MODELS, Network, count_parameters
+from resnet_book.models import Network, build, count_parameters
+from resnet_book.recipe import Recipe
 
 SCHEMA_VERSION = 1
 
@@ -41,16 +42,20 @@ class Record:
     dataset: dict[str, Any]  # name, images and SHA-256 of each split
     model: dict[str, Any]  # name, classes, shortcut, number of parameters
     recipe_name: str
-    recipe: dict[str, Any]  # every field of recipe.Recipe
+    recipe: dict[str, Any]  # every field of recipe.Recipe; one that is not there is younger, and had its default
     environment: dict[str, Any]  # device, precision, compiled, versions, commit, dirty or not
     started: str  # UTC, ISO 8601; of the last part, as is the environment, if the run was stopped and went on
     seconds: float  # of training and testing
     train_seconds: float  # of training alone
     images_per_second: float  # training images over train_seconds
-    peak_memory: int  # bytes allocated on the GPU; 0 where it was not measured
+    peak_memory: int  # bytes: allocated on the GPU; on the CPU, resident for the process; 0: not measured
     mean: list[float]  # subtracted from each channel, 0 to 255
     std: list[float]  # each channel was divided by it, 0 to 255
     epochs: list[Epoch]
+    top5_error: float | None = None  # % of test images whose class is not among the five best; None: not measured
+    superclass_error: float | None = (
+        None  # % of test images whose answer is of another superclass; None: there are none
+    )
 
     @property
     def test_error(self) -> float:
@@ -66,6 +71,8 @@ def make_record(
     environment: dict[str, Any],
     started: str,
     history: History,
+    top5_error: float | None = None,
+    superclass_error: float | None = None,
 ) -> Record:
     """The record of a run that trained and tested ``network`` on ``images`` (train, test) and left ``history``.
 
@@ -91,6 +98,8 @@ def make_record(
         mean=list(history.mean),
         std=list(history.std),
         epochs=history.epochs,
+        top5_error=top5_error,
+        superclass_error=superclass_error,
     )
 
 
@@ -163,7 +172,7 @@ def check(record: Record) -> list[str]:
         recorded = (record.model["name"], record.model["shortcut"], record.dataset["name"], record.recipe_name)
         if recorded != (setting.model, setting.shortcut, setting.dataset, setting.recipe_name):
             problems.append(f"it was run with {recorded}, which is not what {record.experiment} is")
-        if record.recipe != _as_read(asdict(setting.recipe)):
+        if {**_as_read(asdict(Recipe())), **record.recipe} != _as_read(asdict(setting.recipe)):
             problems.append(f"its recipe is not the recipe of {record.experiment}")
     if not record.epochs:
         return [*problems, "it has no epochs"]
@@ -172,10 +181,14 @@ def check(record: Record) -> list[str]:
         problems.append("its epochs are not in order")
     if iterations[-1] != record.recipe["iterations"]:
         problems.append(f"it ends at iteration {iterations[-1]}, its recipe at {record.recipe['iterations']}")
-    errors = [error for epoch in record.epochs for error in (epoch.train_error, epoch.test_error)]
-    if not all(0 <= error <= 100 for error in errors):
+    measured = [(epoch.train_error, epoch.test_error, epoch.validation_error) for epoch in record.epochs]
+    errors = [error for row in (*measured, (record.top5_error, record.superclass_error)) for error in row]
+    if not all(0 <= error <= 100 for error in errors if error is not None):
         problems.append("an error is not between 0 and 100 %")
     losses = [loss for epoch in record.epochs for loss in (epoch.train_loss, epoch.test_loss)]
+    validated = [epoch for epoch in record.epochs if epoch.validation_error is not None]
+    if len(validated) != (len(record.epochs) if record.recipe.get("validation_images") else 0):
+        problems.append("it has validation errors where its recipe holds out no images, or none where it does")
     if not all(0 <= loss < math.inf for loss in losses):
         problems.append("a loss is negative or not finite")
     return problems
@@ -207,11 +220,16 @@ def load_trained(experiment: str, seed: int = 0, results: Path | None = None) ->
     """
     path = path_of(results or find_results(), experiment, seed)
     record = load_record(path)
-    options = {} if record.model["shortcut"] is None else {"shortcut": record.model["shortcut"]}
-    with torch.random.fork_rng(devices=[]):  # what is drawn here is replaced at once
-        network = MODELS[record.model["name"]](num_classes=record.model["num_classes"], **options)
+    network = untrained(record)
     network.load_state_dict(load_weights(path.with_suffix(".safetensors")))
     return network.eval(), record
+
+
+def untrained(record: Record) -> Network:
+    """The network of a recorded run as it was before its first step, in training mode, on the CPU."""
+    model, generator = record.model, torch.Generator().manual_seed(record.seed)
+    with torch.random.fork_rng(devices=[]):  # torch's layers draw before we do
+        return build(model["name"], model["num_classes"], model["shortcut"], generator)
 
 
 def environment(device: torch.device, precision: str, compiled: bool) -> dict[str, Any]:

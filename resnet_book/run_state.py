@@ -9,6 +9,7 @@ graph needs it (see ``cuda_graph``).
 
 import hashlib
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,6 +23,11 @@ from resnet_book import augment, checkpoints, distributed
 from resnet_book.data import ImageSet
 from resnet_book.history import Epoch, History
 from resnet_book.recipe import Recipe
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None
 
 CHECKPOINT_SECONDS = 45.0  # between two checkpoints: under a minute, with the step under way
 
@@ -175,9 +181,12 @@ class RunState:
         self.history.seconds += now - self.clock
         self.clock = now
 
-    def finish_epoch(self, test_loss: float, test_error: float) -> Epoch:
-        """Add the epoch's row to the history, and begin to measure anew. Raises DivergedError if the test loss did."""
-        if not math.isfinite(test_loss):
+    def finish_epoch(self, test: tuple[float, float], validation: tuple[float, float] | None = None) -> Epoch:
+        """Add the epoch's row to the history, and begin to measure anew.
+
+        ``test`` and ``validation``: loss and error (%). Raises DivergedError if one of these losses is not finite.
+        """
+        if not all(math.isfinite(measured[0]) for measured in (test, validation) if measured):
             raise self.diverged("test loss", self.iteration - 1)
         now = time.monotonic()
         self.history.seconds += now - self.clock
@@ -188,14 +197,15 @@ class RunState:
             learning_rate=self.recipe.learning_rate_at(self.iteration - 1),
             train_loss=distributed.total(self.loss_sum).item() / images,
             train_error=100 * distributed.total(self.wrong).item() / images,
-            test_loss=test_loss,
-            test_error=test_error,
+            test_loss=test[0],
+            test_error=test[1],
+            validation_loss=validation[0] if validation else None,
+            validation_error=validation[1] if validation else None,
         )
         self.history.epochs.append(epoch)
         trained = self.iteration * self.recipe.batch_size
         self.history.images_per_second = trained / max(self.history.train_seconds, 1e-9)
-        if self.device.type == "cuda":
-            self.history.peak_memory = max(self.history.peak_memory, torch.cuda.max_memory_allocated(self.device))
+        self.history.peak_memory = max(self.history.peak_memory, peak_memory(self.device))
         for accumulated in (self.loss_sum, self.wrong, self.finite_steps):
             accumulated.zero_()
         return epoch
@@ -256,6 +266,16 @@ class RunState:
         if distributed.rank() == 0:
             self.loss_sum.copy_(state["loss_sum"])
             self.wrong.copy_(state["wrong"])
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes so far: that torch allocated on a GPU; else resident for the process (0 where no one knows)."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if resource is None:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

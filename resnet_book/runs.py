@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from resnet_book import data, distributed, experiments, models, records, train
+from resnet_book import answers, data, distributed, experiments, features, models, records, train
 from resnet_book.history import History
 from resnet_book.recipe import Recipe
 
@@ -83,9 +83,8 @@ def train_and_record(
         started = datetime.now(UTC).isoformat(timespec="seconds")
         train_images = data.load(experiment.dataset, "train", setting.data_root)
         test_images = data.load(experiment.dataset, "test", setting.data_root)
-        shortcut = {} if experiment.shortcut is None else {"shortcut": experiment.shortcut}
         generator = torch.Generator().manual_seed(seed)
-        network = models.MODELS[experiment.model](num_classes=train_images.num_classes, generator=generator, **shortcut)
+        network = models.build(experiment.model, train_images.num_classes, experiment.shortcut, generator)
         history = train.fit(
             network,
             train_images,
@@ -100,7 +99,16 @@ def train_and_record(
             progress=setting.progress,
             on_step=Reporter(report, experiment.recipe, caller or os.getppid()) if report else None,
         )
-        record = records.make_record(name, seed, (train_images, test_images), network, environment, started, history)
+        record = records.make_record(
+            name,
+            seed,
+            (train_images, test_images),
+            network,
+            environment,
+            started,
+            history,
+            *_further_errors(network, test_images, history, device),
+        )
         if first:
             _save(record, network, setting.results)
             (folder / "checkpoint.pt").unlink(missing_ok=True)  # it would pass for a run of the same seed again
@@ -109,6 +117,16 @@ def train_and_record(
             with suppress(OSError):  # where it cannot be removed while it is held, or is gone
                 (folder / "lock").unlink()  # whoever waits for it finds the record
     return record
+
+
+def _further_errors(
+    network: models.Network, test: data.ImageSet, history: History, device: torch.device
+) -> tuple[float, float | None]:
+    """Top-5 error and superclass error (%) of the trained network; None where there are no superclasses."""
+    values = features.extract(network, test, history.mean, history.std, device=device)
+    scores = features.class_scores(network, values)
+    among_superclasses = answers.superclass_error(scores.argmax(dim=1), test) if test.coarse_class_names else None
+    return answers.top_error(scores, test.labels, 5), among_superclasses
 
 
 def _save(record: records.Record, network: models.Network, results: Path) -> None:

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from resnet_book import augment, cuda_graph, distributed
-from resnet_book.data import ImageSet
+from resnet_book.data import ImageSet, hold_out
 from resnet_book.history import Epoch, History
-from resnet_book.precision import autocast, default_precision, kernels, worth_compiling
+from resnet_book.precision import autocast, default_precision, evaluation_mode, kernels, worth_compiling
 from resnet_book.recipe import Recipe
 from resnet_book.run_state import DivergedError, RunState
 
@@ -63,7 +63,7 @@ def evaluate(
     wrong = torch.zeros((), device=device, dtype=torch.int64)
     mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
     starts = range(0, len(images), batch_size)
-    with torch.inference_mode(), kernels(device, precision), casting, _evaluation_mode(network):
+    with torch.inference_mode(), kernels(device, precision), casting, evaluation_mode(network):
         for begin in starts[distributed.rank() :: distributed.size()]:
             batch = images.images[begin : begin + batch_size].to(device)
             labels = images.labels[begin : begin + batch_size].to(device)
@@ -111,6 +111,8 @@ def fit(
 ) -> History:
     """Train ``network`` in place by ``recipe``, test it after every epoch, and return what was measured.
 
+    The images that the recipe holds out of ``train`` for validation are not trained on; the network is tested on them
+    too.
     ``precision``: "float32" or "bfloat16" (autocast); the last test is in float32 always. ``compiled``: through
     ``torch.compile``. ``checkpoint``: a file written at least once a minute, on Ctrl-C and at the end; if it is there
     already, the run goes on from it, on the CPU with as many threads to exactly the numbers of a run never stopped.
@@ -125,15 +127,18 @@ def fit(
     """
     device = torch.device(device)
     autocast(device, precision)  # refuses an unknown precision before anything is done
-    if recipe.batch_size > len(train):
-        raise ValueError(f"batch_size={recipe.batch_size}: larger than the training set ({len(train)} images)")
+    kept, held_out = hold_out(train, recipe.validation_images, recipe.validation_seed)
+    if recipe.batch_size > len(kept):
+        raise ValueError(f"batch_size={recipe.batch_size}: larger than the training set ({len(kept)} images)")
     if recipe.batch_size % distributed.size():
         raise ValueError(f"batch_size={recipe.batch_size}: cannot be shared evenly by {distributed.size()} processes")
     if compiled and distributed.size() > 1:
         raise ValueError("compiled=True: several processes train together without torch.compile; leave it out")
     setting = {"test": test.sha256, "precision": precision, "compiled": compiled}
-    run = RunState(network, train, recipe, seed, device, checkpoint, setting)
-    test = replace(test, images=test.images.to(device), labels=test.labels.to(device))
+    run = RunState(network, kept, recipe, seed, device, checkpoint, setting)
+    test, held_out = (
+        replace(each, images=each.images.to(device), labels=each.labels.to(device)) for each in (test, held_out)
+    )
     together = distributed.parallel(network, device)
     forward = torch.compile(together) if compiled else together
     # On a CPU, compiling the test too costs more than the few tests of a short run save.
@@ -166,31 +171,22 @@ def fit(
             # The last test, which is the reported one, is as anyone would repeat it with the weights alone.
             last = run.iteration == recipe.iterations
             tested, as_trained = (network, "float32") if last else (forward_in_tests, precision)
-            loss, error = evaluate(tested, test, *normalisation, device=device, precision=as_trained)
-            epoch = run.finish_epoch(loss, error)
+            measured = [
+                evaluate(tested, images, *normalisation, device=device, precision=as_trained)
+                for images in (test, held_out)
+                if len(images)
+            ]
+            epoch = run.finish_epoch(*measured)
             run.save_if_due()
             run.start_clock()
-            bar.set_postfix_str(
-                f"loss {epoch.train_loss:.3f}, train error {epoch.train_error:.1f} %, test error {error:.1f} %"
-            )
+            errors = f"train error {epoch.train_error:.1f} %, test error {epoch.test_error:.1f} %"
+            bar.set_postfix_str(f"loss {epoch.train_loss:.3f}, {errors}")
             if writer:
                 _log(writer, epoch)
         run.save()
         if distributed.agree(bool(interrupted), 0):
             raise KeyboardInterrupt
     return run.history
-
-
-@contextmanager
-def _evaluation_mode(network: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    was_training = isinstance(network, nn.Module) and network.training
-    if isinstance(network, nn.Module):
-        network.eval()
-    try:
-        yield
-    finally:
-        if isinstance(network, nn.Module):
-            network.train(was_training)
 
 
 @contextmanager
@@ -237,5 +233,5 @@ def _open_log(log_dir: Path, epochs: list[Epoch]) -> "SummaryWriter":
 
 def _log(writer: "SummaryWriter", epoch: Epoch) -> None:
     for name, value in asdict(epoch).items():
-        if name != "iteration":
+        if name != "iteration" and value is not None:
             writer.add_scalar(name, value, epoch.iteration)

@@ -1,0 +1,53 @@
+"""What a network answers: class scores and the true classes enter; errors and confusions leave.
+
+CIFAR-100 has two labels an image, one of 100 classes and one of 20 superclasses of five classes each (Krizhevsky,
+*Learning Multiple Layers of Features from Tiny Images*, University of Toronto, 2009).
+"""
+
+import torch
+from torch import Tensor
+
+from resnet_book.data import ImageSet
+
+
+def top_error(scores: Tensor, labels: Tensor, k: int = 1) -> float:
+    """% of images whose class is not among the ``k`` with the highest scores: (N, classes), (N,) -> 0 to 100.
+
+    Raises ValueError where ``k`` is not between 1 and the number of classes.
+    """
+    if not 1 <= k <= scores.shape[1]:
+        raise ValueError(f"k={k}: there are {scores.shape[1]} classes; choose 1 to {scores.shape[1]}")
+    among = (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1)  # (N,)
+    return 100 * (1 - among.double().mean().item())
+
+
+def superclasses(images: ImageSet) -> Tensor:
+    """The superclass of each class: (classes,) int64, for a dataset that has superclasses, as CIFAR-100.
+
+    Raises ValueError for one without, or with a class that is not there or whose images disagree.
+    """
+    if images.coarse_labels is None:
+        raise ValueError(f"{images.name} has no superclasses; cifar100 has")
+    pairs = torch.stack([images.labels, images.coarse_labels]).unique(dim=1)  # (2, different pairs), in order
+    if not torch.equal(pairs[0], torch.arange(images.num_classes)):
+        raise ValueError("images: some class is in no image, or in more than one superclass")
+    return pairs[1]
+
+
+def superclass_error(predicted: Tensor, images: ImageSet) -> float:
+    """% of images whose answered class ``predicted`` (N,) is not in the image's superclass. Raises as superclasses."""
+    return 100 * (superclasses(images)[predicted] != images.coarse_labels).double().mean().item()
+
+
+def confusion(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """How many images of each class (row) were taken for each class (column): (N,), (N,) -> (classes, classes) int64.
+
+    Raises ValueError for an answer or a label that is not below ``num_classes``.
+    """
+    for name, values in (("predicted", predicted), ("labels", labels)):
+        if values.numel() and not 0 <= int(values.min()) <= int(values.max()) < num_classes:
+            raise ValueError(
+                f"{name}: expected 0 to {num_classes - 1}, found {int(values.min())} to {int(values.max())}"
+            )
+    pairs = labels * num_classes + predicted
+    return pairs.bincount(minlength=num_classes**2).view(num_classes, num_classes)
