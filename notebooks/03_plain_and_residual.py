@@ -47,7 +47,7 @@ import torch.nn.functional as F
 from IPython.display import Markdown, display
 from torch import nn
 
-from resnet_book import augment, data, diagnostics, figures, models, records, tables
+from resnet_book import augment, data, diagnostics, figures, models, records, tables, weights
 from resnet_book.experiments import EXPERIMENTS, PAPER
 from resnet_book.train import default_precision, fit, worth_compiling
 
@@ -669,7 +669,7 @@ display(Markdown(f"By the recipe `{best}`:\n\n" + "\n".join(lines) if lines else
 results = records.find_results()
 first_runs = [record for record in chosen if record.seed == 0]
 kept = {
-    tables.kind_and_depth(record.model["name"]): records.load_trained(record.experiment, results=results)[0]
+    tables.kind_and_depth(record.model["name"]): weights.load_trained(record.experiment, results=results)[0]
     for record in first_runs
     if records.path_of(results, record.experiment, 0).with_suffix(".safetensors").exists()
 }

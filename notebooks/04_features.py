@@ -29,7 +29,7 @@
 # - to put a number on "they belong together", and to choose what that number must be compared with.
 #
 # **You need** chapter 3 for the network. With `tier = "smoke"` the page takes under half a minute on 2 cores and
-# downloads nothing. `"cpu"` takes about a minute and CIFAR-10 (170 MB); `"paper"` the same on a GPU, and a few minutes
+# downloads nothing. `"cpu"` takes two or three minutes and CIFAR-10 (170 MB); `"paper"` the same on a GPU, and a few minutes
 # without one. Nothing is trained here: the network is one of those recorded with the book.
 
 # %% tags=["parameters"]
@@ -43,10 +43,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from IPython.display import Markdown, display
+from IPython.display import HTML, Markdown, display
 from torch import nn
 
-from resnet_book import augment, data, features, figures, models, records, tables, train
+from resnet_book import augment, data, feature_picture, features, figures, grounding, models
+from resnet_book import records, study, study_figures, tables, train, weights
 
 figures.use_style()
 K = 10  # images at each end of a row
@@ -76,7 +77,7 @@ wanted_networks("cpu")
 problems = []
 for name in wanted_networks(tier):
     try:
-        network, record = records.load_trained(name)
+        network, record = weights.load_trained(name)
         test = data.load(record.dataset["name"], "test", data_root or None)
         break
     except records.RecordError:
@@ -196,21 +197,37 @@ tuple(least.shape), tuple(most.shape)
 # %% [markdown]
 # ## A row a feature
 #
-# {numref}`fig-ch4-rows` is the picture of the original study: every row is a feature, its ten least relevant images on
-# the left of each block and its ten most relevant on the right. Do not try to name anything yet. Run your eye
-# down the right halves, then down the left ones, and ask only: which half has more rows that look alike?
+# Now the picture of the original study {cite}`sariyildiz2018resnet`: every row is a feature, its ten least relevant
+# images on the left, its ten most relevant on the right. Two things are ours: a frame in the colour of the class around
+# each image, and the order of the rows, of which more soon. The package makes all that this page is going to need in
+# one go, and the picture from it.
 
-# %% mystnb={"image": {"alt": "Small pictures in rows, a row a feature. The right halves of many rows repeat one kind of image; the left halves are more mixed, and several of them begin with the same images."}, "figure": {"caption": "Every feature as a row: in each block the 10 least relevant test images on the left, the 10 most relevant on the right. At most 64 features; images at half size, in fewer colours.", "name": "fig-ch4-rows"}}
-thumbnails = F.avg_pool2d(test.images.float(), 2)  # (N, 3, 16, 16)
-thumbnails = (15 * thumbnails / 255).round().mul(17).to(torch.uint8)  # 16 levels of each colour: a smaller page
-blocks = torch.arange(min(num_features, 64)).chunk(2)
-fig, axes = plt.subplots(1, 2, figsize=(5, 4.3))
-for ax, rows in zip(axes, blocks, strict=True):
-    figures.show_ranked(thumbnails, least[rows], most[rows], ax, gap=1)
-    ax.set_title(f"features {rows[0]} to {rows[-1]}")
-plt.show()
+# %%
+train_images = data.load(test.name, "train", data_root or None)
+before_training = weights.untrained(record)  # the weights it started from: the same seed draws them
+mean_std = (tuple(record.mean), tuple(record.std))
+this = study.make(network, before_training, train_images, test, *mean_std, k=K, device=device)
+assert device != "cpu" or (torch.equal(this.least, least) and torch.equal(this.most, most))
+print(f"{len(this.most)} rows of {this.k} + {this.k} images")
 
 # %% [markdown]
+# Do not try to name anything yet. Run your eye down the right halves, then down the left ones, and ask only: which half
+# has more rows that look alike? (Tick the box to see the images at their own size.)
+
+# %% tags=["nbval-ignore-output"]
+shown = this.purest_first[:128]  # at most: the command below draws as many as there are
+picture = feature_picture.draw(this, test, f"{name}, seed {record.seed}", shown)
+alt = "Small framed images in rows, a row a feature, the purest first. The right halves of the upper rows repeat one kind"
+alt += " of image and one colour of frame; the left halves, and the right halves of the last rows, are mixed."
+HTML(feature_picture.zoomable(picture, "rows", alt))
+
+# %% [markdown]
+# The command line draws the same for any recorded network, here for one trained on CIFAR-10, with up to 2,048 features:
+#
+# ```console
+# $ python -m resnet_book features resnet20-cifar10-short --k 10 --out picture.png
+# ```
+#
 # Many right halves hold one kind of image over and over. Some left halves resemble each other: different features, the
 # same images. Both are worth a number.
 #
@@ -230,7 +247,7 @@ print(dict(counts))
 print(f"purity of feature 0: {max(counts.values()) / K}")
 
 # %%
-purity = features.purity(most, test.labels, test.num_classes)
+purity = grounding.purity(most, test.labels, test.num_classes)
 assert purity[0] == max(counts.values()) / K
 tuple(purity.shape), purity.dtype
 
@@ -279,12 +296,12 @@ show_rows(by_purity[-4:])
 # draw to check it.
 
 # %%
-chance = features.chance_distribution(test.labels, K)
-chance_mean = features.chance_purity(test.labels, K)
+chance = grounding.chance_distribution(test.labels, K)
+chance_mean = grounding.chance_purity(test.labels, K)
 
 generator = torch.Generator().manual_seed(0)
 draws = torch.stack([torch.randperm(len(test), generator=generator)[:K] for _ in range(2_000)])
-drawn = features.purity(draws, test.labels, test.num_classes)
+drawn = grounding.purity(draws, test.labels, test.num_classes)
 assert abs(drawn.mean() - chance_mean) < 0.01
 print(f"purity by chance: {chance_mean:.3f} computed, {drawn.mean():.3f} in {len(drawn):,} draws")
 
@@ -329,7 +346,7 @@ tuple(measured.shape)
 # %%
 networks = {"trained": trained, "untrained": untrained, "untrained, statistics measured": measured}
 tops = {name: features.rank(values, K)[1] for name, values in networks.items()}
-purities = {name: features.purity(top, test.labels, test.num_classes) for name, top in tops.items()}
+purities = {name: grounding.purity(top, test.labels, test.num_classes) for name, top in tops.items()}
 list(purities)
 
 # %% mystnb={"image": {"alt": "Histogram of purity. The trained network's features gather at the pure end; those of the untrained network stand to the left, between it and the dashed line of random draws, which peaks at three of ten images."}, "figure": {"caption": "How pure the rows are: share of features for which the most frequent class has so many of the 10 most relevant images, for the trained and the untrained network, and the exact distribution for images drawn at random.", "name": "fig-ch4-purity"}}
@@ -382,6 +399,149 @@ display(Markdown(text))
 # images: its features rank by nearly the same thing, so its rows are not so many independent observations. Nor are ours.
 
 # %% [markdown]
+# ### A second measure, and how sure
+#
+# Purity sees the largest class only: five cats and five dogs are as pure as five cats and five of five other kinds. The
+# **entropy** of the classes in a row sees all of them. With $p_{cj} = n_{cj} / k$,
+#
+# $$ \mathrm{entropy}_c = -\sum_j p_{cj} \log_2 p_{cj} \quad \text{bits}, $$ (eq-entropy)
+#
+# is 0 where all are of one class, and $\log_2 10 \approx 3.3$ where all ten are of different ones. By hand, for the purest
+# and the least pure feature:
+
+# %% tags=["nbval-ignore-output"]
+for row in (by_purity[0], by_purity[-1]):
+    shares = grounding.class_counts(most[row][None], test.labels, test.num_classes)[0] / K
+    shares = shares[shares > 0]
+    print(f"feature {row}: {abs(-(shares * shares.log2()).sum()):.2f} bits")
+
+# %%
+entropy = grounding.entropy(most, test.labels, test.num_classes)
+by_hand = abs(-(shares * shares.log2()).sum())  # of the least pure one
+torch.testing.assert_close(entropy[by_purity[-1]].float(), by_hand)
+tuple(entropy.shape)
+
+# %% [markdown]
+# A mean over 64 features is itself uncertain: with other features it would be another. How much, we ask by the
+# **bootstrap**: draw 64 of our features with replacement, take the mean, repeat two thousand times, and report the
+# range that holds 95 % of these means. (That is the uncertainty over *features*. Another seed is another matter, and
+# features that rank by nearly the same thing make the interval look narrower than it is.)
+
+# %% tags=["nbval-ignore-output"]
+numbers = study.summary(this)
+rows = {"trained": "", "before training, statistics measured": "untrained_", "trained, least relevant": "least_"}
+table = {
+    words: [
+        "{0:.2f} ({1:.2f} to {2:.2f})".format(*(numbers[prefix + measure + end] for end in ("", "_low", "_high")))
+        for measure in ("purity", "entropy")
+    ]
+    for words, prefix in rows.items()
+}
+table["drawn at random"] = [f"{numbers['chance_purity']:.2f}", f"{numbers['chance_entropy']:.2f}"]
+pd.DataFrame.from_dict(table, orient="index", columns=["purity", "entropy (bits)"])
+
+# %% [markdown]
+# Read the intervals of the first two rows: do they overlap? And does the entropy tell the same story as the purity, or
+# another one?
+#
+# ### Dead, and devoted to one class
+#
+# Ten images of ten thousand are the tip of a feature. Two questions for all the images: is the feature ever on, and is it
+# on for one class only? For the second, compare the mean of the feature over the class where it is largest, $a$, with its
+# mean over all the other classes, $b$. The **class selectivity** {cite}`morcos2018importance`
+#
+# $$ s_c = \frac{a - b}{a + b} $$ (eq-selectivity)
+#
+# is 0 for a feature that answers all classes alike, 1 for one that answers a single class, and $1/2$ where the class
+# stands out threefold: from there on we call a feature *selective*.
+
+# %%
+means = grounding.class_means(trained, test.labels, test.num_classes)  # (classes, C)
+largest = means.max(dim=0).values
+others = (means.sum(dim=0) - largest) / (test.num_classes - 1)
+torch.testing.assert_close(grounding.selectivity(means), (largest - others) / (largest + others).clamp(min=1e-12))
+tuple(means.shape)
+
+# %% tags=["nbval-ignore-output"]
+pd.Series(
+    {
+        "features": num_features,
+        "dead: zero for every image": numbers["dead"],
+        "selective to a class": numbers["selective"],
+        "selective to a class before training": numbers["untrained_selective"],
+    }
+)
+
+# %% [markdown]
+# Most features are neither: they answer several classes, each to its own degree, and the classifier sorts it out. A pure
+# row is a weaker thing than a selective feature.
+#
+# ### Plain or residual, shallow or deep
+#
+# All of this was one network. The study is recorded beside the runs of this book, as a file of rankings and numbers
+# without images (`results/<experiment>/seed0.study.safetensors`), so here are the networks trained on CIFAR-10, whatever
+# this page was run on.
+
+
+# %%
+def recorded_studies(dataset: str) -> dict[str, tuple[records.Record, study.Study]]:
+    """Record and study of each run on ``dataset`` that has one: ablations left out, shallow networks first."""
+    found = {}
+    for each in records.load_all(records.find_results()):
+        path = study.path_of(records.path_of(records.find_results(), each.experiment, each.seed))
+        if each.dataset["name"] == dataset and each.recipe_name in ("paper", "short", "wide") and path.exists():
+            found[each.experiment] = each, study.load(path)
+    return dict(sorted(found.items(), key=lambda item: tables.kind_and_depth(item[1][0].model["name"])[1]))
+
+
+studied = recorded_studies("cifar10")
+list(studied)
+
+# %%
+frame = pd.DataFrame.from_dict(
+    {
+        experiment: {
+            "kind": tables.kind_and_depth(each.model["name"])[0],
+            "test_error": each.test_error,
+            **study.summary(found),
+        }
+        for experiment, (each, found) in studied.items()
+    },
+    orient="index",
+).rename(index=lambda experiment: experiment.replace("-cifar10", ""))
+frame[["test_error", "features", "dead", "selective", "tied_at_zero", "zero_share"]].round(2)
+
+# %% [markdown]
+# ```{admonition} Predict, then run
+# :class: tip
+#
+# The deeper networks were trained just as briefly, and make more mistakes (the column of errors). Will their rows be
+# purer, as those of a deeper network, or less pure, as those of a worse one? And will shortcuts matter *before* training?
+# ```
+
+# %% mystnb={"image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training; the networks of 56 layers, which make more mistakes, have less pure rows than those of 20, the plain one most of all. Before training the residual networks lie above chance, the plain ones near it."}, "figure": {"caption": "Purity and entropy of the ten most relevant images, mean over the features of each recorded network and its 95 % interval, trained (full) and before training with batch norm measured (open). Dashed: images drawn at random. One seed each.", "name": "fig-ch4-networks"}}
+fig, axes = plt.subplots(1, 2, figsize=(7.6, 0.9 + 0.42 * len(frame)), sharey=True)
+study_figures.plot_means(frame, axes[0], "purity", "purity")
+study_figures.plot_means(frame, axes[1], "entropy", "entropy (bits)").get_legend().remove()
+plt.show()
+
+# %% tags=["remove-input"]
+text = f"Of these {len(frame)} networks, " if len(frame) else "No study is recorded yet."
+if len(frame) > 1:
+    agree = frame.test_error.rank().corr(frame.purity.rank())
+    text += f"purity and test error have a rank correlation of {agree:+.2f}: "
+    text += "the fewer mistakes, the purer the rows. " if agree < -0.5 else "purer rows do not simply go with fewer mistakes. "
+    text += f"Selective are between {frame.selective.min():.0f} and {frame.selective.max():.0f} features of a network, "
+    text += f"and before training at most {frame.untrained_selective.max():.0f}; dead, at most {frame.dead.max():.0f}."
+display(Markdown(text))
+
+# %% [markdown]
+# In {numref}`fig-ch4-networks` the open dots are a finding of their own. Before any training, the residual networks already
+# bring images of one class together, through their shortcuts: much of the image reaches the last layer little
+# changed. In a deep plain network what arrives has been mixed so often that hardly more than one number is left of it:
+# nearly all its features rank the same images first. Then the rows are copies of *one* row, which may lie above chance or
+# below it by accident, and the interval, which takes features for independent, is too narrow by far.
+#
 # ### Why they belong together
 #
 # One reason is not deep at all. The score of a class is a weighted sum of features that are never negative, so a
@@ -390,13 +550,41 @@ display(Markdown(text))
 
 # %% tags=["nbval-ignore-output"]
 by_weight = classifier.weight.detach().argmax(dim=0)  # (C,)
-by_image = features.class_counts(most, test.labels, test.num_classes).argmax(dim=1)  # (C,)
+by_image = grounding.class_counts(most, test.labels, test.num_classes).argmax(dim=1)  # (C,)
 agree = (by_weight == by_image).double().mean().item()
 print(f"both name the same class for {100 * agree:.0f} % of the features; by chance: {100 / test.num_classes:.0f} %")
 
 # %% [markdown]
 # Training asked for nothing but right answers. Features that speak for classes are what a linear classifier needs, and
 # to that extent the rows show what the labels put there, rather than a concept that the network found on its own.
+#
+# The same weights, read by class: how much of a class's score, on its own images, comes from which feature? The score is
+# $\sum_c w_{jc} f_c$ and a constant, so the part of feature $c$ is its weight times its mean over the class.
+
+# %% tags=["nbval-ignore-output"]
+parts = classifier.weight.detach() * means  # (classes, C)
+share, speakers = (parts / parts.clamp(min=0).sum(dim=1, keepdim=True)).topk(3)  # (classes, 3) each
+pd.DataFrame(
+    {
+        test.class_names[label].replace("_", " "): [
+            f"{feature} ({100 * part:.0f} %)"
+            for feature, part in zip(speakers[label].tolist(), share[label].tolist(), strict=True)
+        ]
+        for label in range(test.num_classes)
+    },
+    index=["speaks most", "second", "third"],
+).T
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+top_share = share.sum(dim=1)
+text = f"Three features of {num_features} make up between {100 * top_share.min():.0f} % and {100 * top_share.max():.0f} % of "
+text += f"all that speaks *for* a class. {speakers.unique().numel()} different features appear in this table of "
+text += f"{speakers.numel()} places: some speak for several classes."
+display(Markdown(text))
+
+# %% [markdown]
+# To turn the table into pictures, look up these features in the rows above. What speaks *against* a class is in the
+# negative parts, which the table leaves out.
 
 # %% [markdown]
 # ## The other end: what a zero means
@@ -419,7 +607,7 @@ pd.Series(
 )
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-least_purity = features.purity(least, test.labels, test.num_classes)
+least_purity = grounding.purity(least, test.labels, test.num_classes)
 largest = zeros.argmax().item()
 text = f"""Of {num_features} features, **{tied.sum()} have a left half that is decided by the order of the files**: the
 ten images shown are the first of up to {zeros.max():,} (feature {largest}) with the same value, zero. All in all,
@@ -433,6 +621,140 @@ display(Markdown(text))
 # speaks for some classes is silent, or nearly so, on others, and if those are few, even an arbitrary choice from among
 # them is pure. What the left half can show is where a feature is silent. To see what would push it *down*, one has to
 # look before the ReLU (exercise 2).
+
+# %% [markdown]
+# ## All features at once: neighbours
+#
+# One feature at a time is how the picture was made, but the classifier reads all of them together. So take an image, and
+# ask which other images have nearly the same *direction* of features: its nearest neighbours by cosine. Beside them, the
+# same question to the bare pixels.
+
+# %%
+directions = F.normalize(trained, dim=1)
+cosines = directions @ directions[0]
+cosines[0] = -1  # not its own neighbour
+neighbours = features.nearest(trained, torch.tensor([0]), k=5)
+assert torch.equal(neighbours[0], cosines.topk(5).indices)
+[test.class_names[label] for label in test.labels[neighbours[0]].tolist()]
+
+# %% mystnb={"image": {"alt": "Five rows. Each begins with a test image; its six neighbours by features mostly show the same kind of thing in other places and colours, its six neighbours by pixels share colours and brightness instead."}, "figure": {"caption": "Five test images, each with its six nearest images by features (left half) and by pixels (right half). The first image of each half is the one that was asked.", "name": "fig-ch4-neighbours"}}
+asked = torch.stack([(test.labels == label).nonzero()[0, 0] for label in range(5)])
+pixels = test.images.flatten(1).float()
+pixels -= pixels.mean(dim=0)
+halves = [torch.cat([asked[:, None], features.nearest(each, asked, k=6)], dim=1) for each in (trained, pixels)]
+fig, ax = plt.subplots(figsize=(7.2, 2.9))
+figures.show_ranked(test.images, *halves, ax)
+plt.show()
+
+# %% [markdown]
+# Five rows are an anecdote. How often is the nearest image of the same class?
+
+# %%
+many = torch.arange(min(1_000, len(test)))
+same = {
+    words: (test.labels[features.nearest(values, many, k=1)[:, 0]] == test.labels[many]).double().mean().item()
+    for words, values in {"features": trained, "features before training": measured, "pixels": pixels}.items()
+}
+pd.Series({words: f"{100 * each:.1f} %" for words, each in same.items()}, name="nearest image of the same class")
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+text = f"""The classifier is right about {100 - record.test_error:.1f} % of the images; to look up the nearest neighbour by
+features, and say what that is, would be right about {100 * same["features"]:.1f} %. How much of that was in the images from
+the start, the pixels tell ({100 * same["pixels"]:.1f} %). And random weights need not even keep that
+({100 * same["features before training"]:.1f} %)."""
+display(Markdown(text))
+
+# %% [markdown]
+# ## A map
+#
+# Features of 64 numbers cannot be drawn, but their two directions of largest variance can: the principal components.
+# A map of two dimensions for many loses most of what there is, and the labels of its axes say how much it keeps.
+
+# %%
+centred = trained.double() - trained.double().mean(dim=0)
+_, axis = torch.linalg.eigh(centred.T @ centred)  # variances in rising order
+first = (centred @ axis[:, -1]).float()
+torch.testing.assert_close(first.abs(), this.map[:, 0].abs(), rtol=1e-3, atol=1e-3)
+[f"{100 * each:.0f} %" for each in this.map_shares.tolist()]
+
+# %% mystnb={"image": {"alt": "A cloud of dots in ten colours. Some classes form arms of their own that point away from the centre, others lie on top of each other near it."}, "figure": {"caption": "The test images on the first two principal components of their features, coloured by class.", "name": "fig-ch4-map"}}
+fig, ax = plt.subplots(figsize=(7.2, 4.6))
+study_figures.plot_map(this.map, test.labels, test.class_names, ax, this.map_shares)
+plt.show()
+
+# %% [markdown]
+# Look for arms: a class that points away from the middle in {numref}`fig-ch4-map` has features of its own. And look for
+# classes that lie on each other. They need not be confused by the network, which has all the other dimensions to tell them
+# apart; but pairs that lie apart here are apart.
+
+# %% [markdown]
+# ## Confidently wrong
+#
+# The softmax turns scores into something that looks like a probability. Here are the wrong answers with the highest.
+
+# %%
+scores = features.class_scores(network, trained)
+mistakes = features.confidently_wrong(scores, test.labels, k=12)
+assert (this.predicted[mistakes] != test.labels[mistakes]).all()
+print(f"{(this.predicted != test.labels).sum():,} wrong answers of {len(test):,}")
+
+# %% mystnb={"image": {"alt": "Twelve images, each titled with its class, the wrong answer and how sure the network was of it."}, "figure": {"caption": "The wrong answers of which the network is most sure: class, then answer, and the softmax of the answer.", "name": "fig-ch4-wrong"}}
+fig, axes = plt.subplots(2, 6, figsize=(7.6, 3.4))
+for ax, index in zip(axes.flat, mistakes.tolist(), strict=False):
+    true, answer = (test.class_names[each[index]].replace("_", " ") for each in (test.labels, this.predicted))
+    figures.show_image(test.images[index], ax)
+    ax.set_title(f"{true}:\n{answer}, {100 * this.confidence[index]:.1f} %", fontsize=8)
+for ax in axes.flat[len(mistakes) :]:
+    ax.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# For each image in {numref}`fig-ch4-wrong`, decide before you read its title: would you have known? Some mistakes are
+# reasonable; of some, one may ask whether it is the label that is wrong. If these numbers were probabilities, then of all
+# answers given with 95 % or more, at most 5 % should be wrong.
+
+# %% tags=["nbval-ignore-output"]
+sure = this.confidence >= 0.95
+wrong_and_sure = 100 * (this.predicted != test.labels)[sure].double().mean().item()
+print(f"{100 * sure.double().mean():.0f} % of the answers are given with 95 % or more; of these, {wrong_and_sure:.1f} % are wrong")
+
+# %% [markdown]
+# ## The network of the original study
+#
+# The original picture was made from a wide ResNet-34 with 512 features and an accuracy of 95.5 %, trained for 300 epochs
+# {cite}`sariyildiz2018resnet`. What is recorded of wide networks (chapter 7 is about them) can be shown here without a
+# single image: a line a feature, purest on top, and each cell the colour of the class of one image.
+
+# %%
+wide_studies = {each: found for each, (record_of, found) in studied.items() if len(found.most) > 64}
+original = "resnet34-cifar10"
+shown_name = original if original in studied else next(reversed(wide_studies), None)
+list(wide_studies) or "no study of a wide network is recorded yet"
+
+# %% mystnb={"image": {"alt": "Two columns of coloured cells, a line a feature. On the right, most relevant images, the upper lines are of a single colour and the lower ones mixed; on the left all lines are mixed. Empty where no wide network is recorded."}, "figure": {"caption": "The whole picture without images, for the wide network named above it: the class of each of the ten least and most relevant images of all its features.", "name": "fig-ch4-wide"}}
+fig, ax = plt.subplots(figsize=(7.2, 5))
+if shown_name:
+    study_figures.show_row_classes(wide_studies[shown_name], ax).set_title(shown_name)
+else:
+    ax.text(0.5, 0.5, "no wide network recorded yet", transform=ax.transAxes, ha="center")
+plt.show()
+
+# %% tags=["remove-input"]
+if original in studied:
+    each = frame.loc[original.replace("-cifar10", "")]
+    text = f"This is the ResNet-34, with a test error of {each.test_error:.2f} %. Its rows have a mean purity of "
+    text += f"**{each.purity:.2f}** ({each.purity_low:.2f} to {each.purity_high:.2f}), {each.untrained_purity:.2f} before "
+    text += f"training and {each.chance_purity:.2f} by chance; {each.selective:.0f} of its {each.features:.0f} features are "
+    text += f"selective and {each.dead:.0f} dead. So the sentence of the original study holds, with these numbers to it."
+else:
+    text = "**The ResNet-34 is not recorded yet**: its 300 epochs take a GPU. "
+    if shown_name:
+        each = frame.loc[shown_name.replace("-cifar10", "")]
+        text += f"The figure shows `{shown_name}`, which was trained for 9 epochs only: a mean purity of {each.purity:.2f} "
+        text += f"({each.purity_low:.2f} to {each.purity_high:.2f}), {each.untrained_purity:.2f} before training, "
+        text += f"{each.chance_purity:.2f} by chance; {each.selective:.0f} of {each.features:.0f} features are selective, "
+        text += f"{each.dead:.0f} dead."
+display(Markdown(text))
 
 # %% [markdown]
 # ## The other side of the network: its first filters
@@ -482,6 +804,7 @@ display(Markdown(text))
 # - The ten most relevant images of a feature are of one class far more often than chance or an untrained network would
 #   have it. But an untrained network is above chance, too, so chance alone is too weak a comparison.
 # - The ten least relevant ones are often tied at exactly zero. Then the left half of a row is an accident of order.
+# - Few features belong to one class alone, but together they bring most images near to others of their class.
 # - A count of classes sees classes only. It can support a claim about them; it cannot tell what else images share.
 
 # %% [markdown]
@@ -495,8 +818,8 @@ display(Markdown(text))
 # ```python
 # for k in (2, 10, 50):
 #     top = features.rank(trained, k)[1]
-#     mean_purity = features.purity(top, test.labels, test.num_classes).mean()
-#     print(k, f"{mean_purity:.2f}", f"{features.chance_purity(test.labels, k):.2f}")
+#     mean_purity = grounding.purity(top, test.labels, test.num_classes).mean()
+#     print(k, f"{mean_purity:.2f}", f"{grounding.chance_purity(test.labels, k):.2f}")
 # ```
 #
 # Both fall, chance the faster: towards the share of the largest class, a tenth. The trained network falls as the rows
@@ -521,7 +844,7 @@ display(Markdown(text))
 #         values.append((block.layers(x) + block.shortcut(x)).mean(dim=(2, 3)).cpu())
 # values = torch.cat(values)
 # low, high = features.rank(values, K)
-# print(features.purity(low, test.labels, test.num_classes).mean())
+# print(grounding.purity(low, test.labels, test.num_classes).mean())
 # ```
 #
 # There are practically no ties left, so the left half now shows what pushes the channel furthest down, whatever the
@@ -535,10 +858,10 @@ display(Markdown(text))
 # <details><summary>Solution</summary>
 #
 # ```python
-# plain, plain_record = records.load_trained(name.replace("resnet", "plain"))
+# plain, plain_record = weights.load_trained(name.replace("resnet", "plain"))
 # values = features.extract(plain, test, plain_record.mean, plain_record.std)
 # top = features.rank(values, K)[1]
-# print(features.purity(top, test.labels, test.num_classes).mean(), plain_record.test_error, record.test_error)
+# print(grounding.purity(top, test.labels, test.num_classes).mean(), plain_record.test_error, record.test_error)
 # ```
 #
 # It is not: the rows of the plain twin are pure as well. Set the two purities beside the two test errors before you say
@@ -556,7 +879,7 @@ display(Markdown(text))
 # with torch.inference_mode():
 #     scores = classifier(trained)
 # top = features.rank(scores, K)[1]
-# print(features.purity(top, test.labels, test.num_classes))
+# print(grounding.purity(top, test.labels, test.num_classes))
 # ```
 #
 # It is 1 for most classes: the answers of which a classifier is most sure are mostly right, even where it makes many
@@ -569,5 +892,5 @@ display(Markdown(text))
 #
 # The rows of least and most relevant images are an idea of {cite}`sariyildiz2018resnet`; purity, its exact chance level
 # and the comparison with untrained networks are ours. The network is that of {cite}`he2015deep`, its initialisation
-# that of {cite}`he2015delving`, batch norm is from {cite}`ioffe2015batch`, and CIFAR-10 from
+# that of {cite}`he2015delving`, class selectivity is from {cite}`morcos2018importance`, batch norm is from {cite}`ioffe2015batch`, and CIFAR-10 from
 # {cite}`krizhevsky2009learning`.

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from resnet_book.arguments import parser
 
 if TYPE_CHECKING:
+    import torch
+
     from resnet_book import runs
 
 
@@ -82,9 +84,10 @@ def run_experiments(options: argparse.Namespace) -> int:
         options.usage_error(str(error))
     seed = options.seed or 0
     paths = {name: records.path_of(options.results, name, seed) for name in options.names}
-    for path in paths.values():
+    for name, path in paths.items():
         records.refuse_to_overwrite(path)
-        runs.require_writable(path.parent)
+        _require_writable(path.parent, "--results")
+        _require_writable(runs.folder_of(options.runs, name, seed), "--runs")
     setting = _setting(options)
     first = distributed.rank() == 0
     for name, path in paths.items():
@@ -103,7 +106,7 @@ def run_experiments(options: argparse.Namespace) -> int:
 
 def _run_queue(options: argparse.Namespace) -> int:
     """Let the queue train what is missing."""
-    from resnet_book import queue, queue_view, records, runs
+    from resnet_book import queue, queue_view, records
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         options.usage_error("under torchrun, give names alone: the queue starts a process for each run itself")
@@ -118,8 +121,8 @@ def _run_queue(options: argparse.Namespace) -> int:
     except ValueError as error:
         return options.usage_error(str(error))
     setting = _setting(options)
-    for folder in (options.results, options.runs):
-        runs.require_writable(folder)
+    _require_writable(options.results, "--results")
+    _require_writable(options.runs, "--runs")
     if setting.device.type == "cpu" and not options.names:
         names = queue.without_gpu(names)
         print(
@@ -143,18 +146,22 @@ def _run_queue(options: argparse.Namespace) -> int:
     return _interrupted() if status == 130 else status
 
 
+def _require_writable(folder: Path, option: str) -> None:
+    """Raise ValueError, before anything is trained, for a folder that cannot be made or written to."""
+    from resnet_book import runs
+
+    try:
+        runs.require_writable(folder)
+    except OSError as error:
+        message = f"{option}: the folder {folder} cannot be written ({error.strerror}). Name another one with {option}."
+        raise ValueError(message) from error
+
+
 def _setting(options: argparse.Namespace) -> "runs.Setting":
     """The options of ``run`` that hold for each run. Raises ValueError for a GPU that is not there."""
-    import torch
-
     from resnet_book import distributed, runs
 
-    auto = "cuda" if torch.cuda.is_available() else "cpu"
-    device = distributed.local_device(torch.device(auto if options.device == "auto" else options.device))
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"--device {options.device}: torch sees {torch.cuda.device_count()} GPUs. Use one of them, or --device cpu"
-        )
+    device = _device(options)
     distributed.start(device.type)
     return runs.Setting(
         device=device,
@@ -166,6 +173,24 @@ def _setting(options: argparse.Namespace) -> "runs.Setting":
         tensorboard=options.tensorboard,
         progress=not options.quiet,
     )
+
+
+def _device(options: argparse.Namespace) -> "torch.device":
+    """The device that ``--device`` means for this process. Raises ValueError for a GPU that is not there."""
+    import torch
+
+    from resnet_book import distributed
+
+    auto = "cuda" if torch.cuda.is_available() else "cpu"
+    device = distributed.local_device(torch.device(auto if options.device == "auto" else options.device))
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        found = "no GPU" if count == 0 else "cuda:0 alone" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+        advice = (
+            f"Choose one of these, or --device cpu; start {count} processes at most." if count else "Use --device cpu."
+        )
+        raise ValueError(f"--device {options.device}: {device} is not there, torch sees {found}. {advice}")
+    return device
 
 
 def show_table(options: argparse.Namespace) -> int:
@@ -188,6 +213,60 @@ def show_table(options: argparse.Namespace) -> int:
     return 0
 
 
+def write_curves(options: argparse.Namespace) -> int:
+    """Write a row an epoch of the named experiments' records, or of all, as CSV: to a file or to standard output."""
+    from resnet_book import checkpoints, experiments, records, tables
+
+    recorded = records.load_all(options.results)
+    names = {record.experiment for record in recorded}
+    for name in (name for name in options.names if name not in names):
+        try:
+            experiments.get(name)
+        except ValueError as error:
+            options.usage_error(str(error))
+        raise ValueError(f"{name} has no record in {options.results}: `resnet-book run {name}` makes one.")
+    chosen = [record for record in recorded if record.experiment in (options.names or names)]
+    frame = tables.curves(chosen)
+    if options.out is None:
+        print(frame.to_csv(index=False), end="")
+        return 0
+    content = frame.to_csv(index=False).encode()
+    try:
+        checkpoints.write_atomically(options.out, lambda file: file.write(content))
+    except OSError as error:
+        raise ValueError(f"--out: {options.out} cannot be written ({error.strerror}). Name another file.") from error
+    print(f"{options.out}: {len(frame):,} epochs of {len(chosen)} runs")
+    return 0
+
+
+def show_features(options: argparse.Namespace) -> int:
+    """Say how pure the rows of a recorded network's features are; with ``--out``, draw them all."""
+    from resnet_book import data, experiments, feature_picture, recorded_study, records, study
+
+    try:
+        experiments.get(options.name)
+    except ValueError as error:
+        options.usage_error(str(error))
+    path = records.path_of(options.results, options.name, options.seed)
+    device = _device(options)
+    if options.out:
+        _require_writable(options.out.parent, "--out")
+    if options.record:
+        _require_writable(path.parent, "--results")
+        made = recorded_study.keep(records.load_record(path), options.results, data_root=options.data, device=device)
+        print(f"{made}: the study, without images")
+    where = {"results": options.results, "data_root": options.data}
+    found = recorded_study.find(options.name, options.seed, k=options.k, **where, device=device)
+    print(study.in_words(found))
+    if options.out:
+        test = data.load(found.dataset, "test", options.data)
+        title = f"{options.name}, seed {options.seed}: {len(found.most)} features, the purest rows first"
+        picture = feature_picture.draw(found, test, title)
+        picture.save(options.out)
+        print(f"{options.out}: {picture.width:,} x {picture.height:,} pixels")
+    return 0
+
+
 def _replace_between_marks(path: Path, mark: str, text: str) -> None:
     begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
     whole = path.read_text(encoding="utf-8")
@@ -198,7 +277,14 @@ def _replace_between_marks(path: Path, mark: str, text: str) -> None:
     path.write_text(head + begin + text + end + tail, encoding="utf-8")
 
 
-COMMANDS = {"list": list_experiments, "data": fetch_data, "run": run_experiments, "table": show_table}
+COMMANDS = {
+    "list": list_experiments,
+    "data": fetch_data,
+    "run": run_experiments,
+    "table": show_table,
+    "curves": write_curves,
+    "features": show_features,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser: its ``command`` is the chosen one's name; ``usage_error`` complains about wrong usage of ``run``."""
+    """The parser: its ``command`` is the chosen one's name; ``usage_error`` complains about wrong usage of it."""
     whole = argparse.ArgumentParser(prog="resnet-book", description="Train, record and compare residual networks.")
     commands = whole.add_subparsers(required=True, dest="command", metavar="COMMAND")
 
@@ -30,14 +30,35 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--records", action="store_true", help="a row a record, with its origin, as Markdown")
     table.add_argument("--into", type=Path, metavar="FILE", help="put the Markdown between FILE's marks")
 
-    for command in (data, run):
+    curves = commands.add_parser("curves", help="write the recorded curves as CSV, a row an epoch")
+    curves.add_argument("names", nargs="*", metavar="NAME", help="an experiment, as `list` names it (default: all)")
+    curves.add_argument("--out", type=Path, metavar="FILE", help="write to FILE (default: standard output)")
+    curves.set_defaults(usage_error=curves.error)
+
+    features = commands.add_parser(
+        "features", help="show which test images each feature of a recorded network ranks first"
+    )
+    features.add_argument("name", metavar="NAME", help="a recorded experiment, as `list` names it")
+    features.add_argument("--seed", type=_whole_number, default=0, help="of the recorded run (default 0)")
+    features.add_argument(
+        "--k", type=_positive, default=10, metavar="K", help="images at each end of a row (default 10)"
+    )
+    features.add_argument("--out", type=_picture, metavar="FILE", help="draw the rows of all features into a PNG file")
+    features.add_argument("--record", action="store_true", help="write the study beside the record, from the weights")
+    features.set_defaults(usage_error=features.error)
+
+    for command in (run, features):
+        command.add_argument(
+            "--device", type=_device, default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)"
+        )
+    for command in (data, run, features):
         command.add_argument(
             "--data", metavar="DIR", help="folder of the datasets (default: $RESNET_BOOK_DATA, else ./data)"
         )
-    for command in (listing, run, table):
+    for command in (listing, run, table, curves, features):
         command.add_argument(
             "--results",
-            type=Path,
+            type=Path if command is run else _folder,  # run makes it; the others read what is there
             default=Path("results"),
             metavar="DIR",
             help="folder of the records (default results)",
@@ -48,9 +69,6 @@ def parser() -> argparse.ArgumentParser:
 def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("names", nargs="*", metavar="NAME", help="an experiment, as `list` names it")
     run.add_argument("--seed", type=_whole_number, help="seed of initialisation, order and augmentation (default 0)")
-    run.add_argument(
-        "--device", type=_device, default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)"
-    )
     run.add_argument("--precision", choices=("float32", "bfloat16"), help="default: bfloat16 on a GPU that has it")
     run.add_argument(
         "--compile",
@@ -58,7 +76,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         help="train through torch.compile, or not (default: where it is worth it)",
     )
     run.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="checkpoints and logs (default runs)"
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of checkpoints and logs (default runs)"
     )
     run.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs beside the checkpoint")
     run.add_argument("--quiet", action="store_true", help="show no progress")
@@ -81,6 +99,18 @@ def _dataset(text: str) -> str:
     if text not in data.LAYOUTS:
         raise argparse.ArgumentTypeError(f"dataset {text!r} cannot be fetched: choose from {', '.join(data.LAYOUTS)}")
     return text
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text!r}: name the one that `run --results` wrote to")
+    return Path(text)
+
+
+def _picture(text: str) -> Path:
+    if Path(text).suffix.lower() != ".png" or Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}: name a file that ends in .png")
+    return Path(text)
 
 
 def _whole_number(text: str) -> int:

@@ -1,14 +1,14 @@
-"""Features: a trained network and images enter; the images that each feature ranks least and most relevant leave.
+"""Features: a network and images enter; features, and the images they rank, bring together or map, leave.
 
 A feature is one of the C numbers that the last linear layer reads: the average of one channel over the image, after
 the last ReLU, so never negative. Follows the feature study of mbsariyildiz/resnet-pytorch (2018), which draws the ten
-least and the ten most relevant images of each feature in a row; the class purity, and what chance gives, are ours.
+least and the ten most relevant images of each feature in a row. What such rows are worth: ``resnet_book.grounding``.
 """
 
 from collections.abc import Sequence
-from math import comb
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from resnet_book import augment
@@ -77,50 +77,43 @@ def dead(features: Tensor) -> Tensor:
     return (features == 0).all(dim=0)
 
 
-def class_counts(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """How many of each row's images belong to each class: indices (C, k), labels (N,) -> (C, num_classes) int64.
+def nearest(features: Tensor, queries: Tensor, k: int, batch_size: int = 500) -> Tensor:
+    """The ``k`` images nearest to each query, by the cosine of their features, nearest first: (Q, k) int64.
 
-    Raises ValueError for a label that is not below ``num_classes``.
+    ``features`` (N, C); ``queries`` (Q,) int64, indices of images; an image is not its own neighbour. An image all of
+    whose features are zero has the cosine 0 with every other. Compares ``batch_size`` queries at a time. Raises
+    ValueError where ``k`` is not between 1 and N - 1.
     """
-    if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
-        found = f"{int(labels.min())} to {int(labels.max())}"
-        raise ValueError(f"labels: expected 0 to {num_classes - 1} for num_classes={num_classes}, found {found}")
-    chosen = labels[indices]  # (C, k)
-    counts = torch.zeros(len(indices), num_classes, dtype=torch.int64)
-    return counts.scatter_add_(1, chosen, torch.ones_like(chosen))
+    if not 1 <= k < len(features):
+        raise ValueError(f"k={k}: each image has {len(features) - 1} others; choose 1 to {len(features) - 1}")
+    directions = F.normalize(features, dim=1)
+    found = []
+    for part in queries.split(batch_size):
+        cosines = directions[part] @ directions.T  # (batch, N)
+        cosines[torch.arange(len(part)), part] = -torch.inf
+        found.append(cosines.topk(k, dim=1).indices)
+    return torch.cat(found) if found else torch.empty(0, k, dtype=torch.int64)
 
 
-def purity(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Share of the most frequent class among each row's images: (C, k), (N,) -> (C,) float64, 1 / k to 1.
+def principal_map(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Features on a plane: their first two principal components, and the share of the variance that each holds.
 
-    Raises ValueError as ``class_counts`` does.
+    (N, C) with two features or more -> (N, 2) of the features' type, (2,) float64. Each axis points to where its
+    largest loading is positive, so that the map is the same every time.
     """
-    return class_counts(indices, labels, num_classes).amax(dim=1).double() / indices.shape[1]
+    centred = features.double() - features.double().mean(dim=0)
+    variances, axes = torch.linalg.eigh(centred.T @ centred)  # in rising order; (C,), (C, C)
+    axes = axes[:, -2:].flip(1)  # (C, 2)
+    axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()
+    shares = variances[-2:].flip(0) / variances.sum().clamp(min=1e-300)
+    return (centred @ axes).to(features.dtype), shares
 
 
-def chance_distribution(labels: Tensor, k: int) -> Tensor:
-    """How likely each purity is by chance: element m is the probability that the largest class has m of ``k`` images.
+def confidently_wrong(scores: Tensor, labels: Tensor, k: int) -> Tensor:
+    """The wrongly answered images whose answers have the highest softmax, highest first: (N, classes), (N,) -> (k,).
 
-    The ``k`` images are drawn without replacement from those that ``labels`` (N,) describes. Returns (k + 1,) float64.
-    Exact: the sets of ``k`` images with at most m of each class are counted by the coefficient of x^k in the product,
-    over the classes, of the polynomials sum_j (size choose j) x^j with j up to m. Raises ValueError as ``rank`` does.
+    Fewer than ``k`` where fewer answers are wrong.
     """
-    if not 1 <= k <= len(labels):
-        raise ValueError(f"k={k}: there are {len(labels)} images to draw from; choose 1 to {len(labels)}")
-    sizes = labels.bincount().tolist()
-    all_sets = comb(len(labels), k)
-    at_most = [0.0]  # at_most[m]: probability that no class has more than m; no set of k images has none of any
-    for largest in range(1, k + 1):
-        ways = [1] + [0] * k  # ways[n]: sets of n images of the classes so far
-        for size in sizes:
-            choices = [comb(size, j) for j in range(largest + 1)]
-            ways = [sum(choices[j] * ways[n - j] for j in range(min(largest, n) + 1)) for n in range(k + 1)]
-        at_most.append(ways[k] / all_sets)
-    cumulative = torch.tensor(at_most, dtype=torch.float64)
-    return torch.cat([cumulative[:1], cumulative.diff()])
-
-
-def chance_purity(labels: Tensor, k: int) -> float:
-    """Expected purity of ``k`` images drawn at random, without replacement. Raises ValueError as ``rank`` does."""
-    distribution = chance_distribution(labels, k)
-    return float(distribution @ torch.arange(k + 1, dtype=torch.float64)) / k
+    confidence, predicted = scores.softmax(dim=1).max(dim=1)
+    wrong = (predicted != labels).nonzero().flatten()
+    return wrong[confidence[wrong].argsort(descending=True, stable=True)[:k]]

@@ -40,10 +40,11 @@ PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
     (WIDE_RUNS, FIRST),
     (("*-validation",), FIRST),
     (("*-edge",), EVERY),
-    (("*-short",), EVERY),
+    (("*-short", "*-short-projection"), EVERY),
     (("resnet20-cifar10-no-*", "resnet110-cifar10-no-warmup"), EVERY),
     (("*-smoke",), EVERY),
     (WIDE_RUNS, FURTHER),
+    (("*-validation",), FURTHER),
     (("resnet1202-cifar10",), EVERY),
 )
 WITHOUT_GPU = ("short", "smoke", *experiments.ABLATIONS)  # recipes made for machines without a GPU

@@ -1,7 +1,7 @@
 """Records: what a finished run measured enters; ``<results>/<experiment>/seed<k>.json`` leaves, written once.
 
 A record holds all that is needed to run the experiment again and to trust its numbers. It is never overwritten, and
-never half-written. Weights, where they are kept, lie beside it as ``seed<k>.safetensors``.
+never half-written. Weights, where they are kept, lie beside it (see ``weights``).
 """
 
 import json
@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import nn
 
 from resnet_book import distributed, experiments
 from resnet_book.checkpoints import write_atomically
 from resnet_book.data import ImageSet
 from resnet_book.history import Epoch, History
-from resnet_book.models import Network, build, count_parameters
+from resnet_book.models import count_parameters
 from resnet_book.recipe import Recipe
 
 SCHEMA_VERSION = 1
@@ -53,9 +51,7 @@ class Record:
     std: list[float]  # each channel was divided by it, 0 to 255
     epochs: list[Epoch]
     top5_error: float | None = None  # % of test images whose class is not among the five best; None: not measured
-    superclass_error: float | None = (
-        None  # % of test images whose answer is of another superclass; None: there are none
-    )
+    superclass_error: float | None = None  # % of test images whose answer is of another superclass; None: without any
 
     @property
     def test_error(self) -> float:
@@ -136,7 +132,7 @@ def refuse_to_overwrite(path: Path) -> None:
 
 
 def load_record(path: Path) -> Record:
-    """Read one record. Raises RecordError for a file that is damaged or of another schema."""
+    """Read one record. Raises RecordError for a file that is missing, damaged or of another schema."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         version = fields["schema_version"]
@@ -144,6 +140,10 @@ def load_record(path: Path) -> Record:
             raise RecordError(f"{path} has schema version {version}, this code reads {SCHEMA_VERSION}.")
         epochs = [Epoch(**row) for row in fields.pop("epochs")]
         return Record(**fields, epochs=epochs)
+    except FileNotFoundError:
+        raise RecordError(
+            f"{path} does not exist: this run is not recorded. Train it with `resnet-book run`."
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{path} is not a record ({error}). Restore it, or move it away and run again.") from error
 
@@ -192,44 +192,6 @@ def check(record: Record) -> list[str]:
     if not all(0 <= loss < math.inf for loss in losses):
         problems.append("a loss is negative or not finite")
     return problems
-
-
-def save_weights(network: nn.Module, path: Path) -> None:
-    """Write the network's parameters and buffers to ``path`` (safetensors), atomically."""
-    state = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
-    write_atomically(path, lambda file: file.write(save(state)))
-
-
-def load_weights(path: Path) -> dict[str, Tensor]:
-    """Parameters and buffers from a file of ``save_weights``, on the CPU.
-
-    Raises RecordError if there is none, or if it is damaged.
-    """
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise RecordError(f"{path} does not exist: this run's weights were not kept. Run it again.") from None
-    except (OSError, SafetensorError) as error:
-        raise RecordError(f"{path} cannot be read ({error}). Restore it, or run the experiment again.") from error
-
-
-def load_trained(experiment: str, seed: int = 0, results: Path | None = None) -> tuple[Network, Record]:
-    """The network that a recorded run trained, in evaluation mode on the CPU, and the run's record.
-
-    Raises RecordError where the run is not recorded or its weights were not kept.
-    """
-    path = path_of(results or find_results(), experiment, seed)
-    record = load_record(path)
-    network = untrained(record)
-    network.load_state_dict(load_weights(path.with_suffix(".safetensors")))
-    return network.eval(), record
-
-
-def untrained(record: Record) -> Network:
-    """The network of a recorded run as it was before its first step, in training mode, on the CPU."""
-    model, generator = record.model, torch.Generator().manual_seed(record.seed)
-    with torch.random.fork_rng(devices=[]):  # torch's layers draw before we do
-        return build(model["name"], model["num_classes"], model["shortcut"], generator)
 
 
 def environment(device: torch.device, precision: str, compiled: bool) -> dict[str, Any]:

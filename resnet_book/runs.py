@@ -18,7 +18,18 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from resnet_book import answers, data, distributed, experiments, features, models, records, train
+from resnet_book import (
+    answers,
+    data,
+    distributed,
+    experiments,
+    features,
+    models,
+    recorded_study,
+    records,
+    train,
+    weights,
+)
 from resnet_book.history import History
 from resnet_book.recipe import Recipe
 
@@ -64,7 +75,9 @@ def folder_of(runs: Path, name: str, seed: int) -> Path:
 def train_and_record(
     name: str, seed: int, setting: Setting, report: Path | None = None, caller: int | None = None
 ) -> records.Record:
-    """Train experiment ``name`` from ``seed``, or go on from its checkpoint, and save and return its record.
+    """Train experiment ``name`` from ``seed``, or go on from its checkpoint; save and return its record.
+
+    Its feature study is saved too, beside the record.
 
     ``report``: a file to keep this run's ``Progress`` in; the run then saves and stops, as on Ctrl-C, once the process
     ``caller`` that started this one (default: the parent of now) has ended.
@@ -111,6 +124,7 @@ def train_and_record(
         )
         if first:
             _save(record, network, setting.results)
+            recorded_study.keep(record, setting.results, data_root=setting.data_root, device=device)
             (folder / "checkpoint.pt").unlink(missing_ok=True)  # it would pass for a run of the same seed again
             if report:
                 report.unlink(missing_ok=True)
@@ -132,7 +146,7 @@ def _further_errors(
 def _save(record: records.Record, network: models.Network, results: Path) -> None:
     path = records.path_of(results, record.experiment, record.seed)
     records.refuse_to_overwrite(path)
-    records.save_weights(network, path.with_suffix(".safetensors"))  # first: the record says that the run is done
+    weights.save_weights(network, path.with_suffix(".safetensors"))  # first: the record says that the run is done
     records.save_record(record, results)
 
 

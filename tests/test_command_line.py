@@ -2,21 +2,28 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import ClassVar
 
+import pandas as pd
 import pytest
 import torch
 from filelock import FileLock
-from small_runs import LONGER, NAME, TEST, add_tiny_experiment, fit, same_weights, tiny
+from small_runs import LONGER, NAME, RECIPE, TEST, TINY, add_tiny_experiment, fit, same_weights, tiny
 
-from resnet_book import experiments, queue, records, runs, tables, train
+from resnet_book import data, download, experiments, models, queue, records, runs, tables, train, weights
 from resnet_book.__main__ import main
+from resnet_book.arguments import parser
 from resnet_book.child import Run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -51,9 +58,12 @@ def test_run_trains_and_leaves_record_and_weights_but_no_checkpoint(
     assert status([*run, "--seed", "3"]) == 0
     written = {str(path.relative_to(tmp_path)) for path in files(tmp_path)}
     folder = f"results/{NAME}"
-    assert written == {f"{folder}/seed3.json", f"{folder}/seed3.safetensors"}
+    assert written == {f"{folder}/seed3.{kind}" for kind in ("json", "safetensors", "study.safetensors")}
     record = records.load_record(tmp_path / folder / "seed3.json")
     assert (record.experiment, record.seed, records.check(record)) == (NAME, 3, [])
+    assert record.peak_memory > 0 or sys.platform == "win32"
+    assert 0 <= (record.top5_error or 0) <= record.test_error
+    assert record.superclass_error is None
     output = capsys.readouterr()
     assert f"seed3.json: test error {record.test_error:.2f} %" in output.out
     assert output.err == ""
@@ -74,7 +84,7 @@ def test_run_trains_just_what_fit_trains_from_the_same_seed(run: list[str], tmp_
     assert status([*run, "--seed", "3"]) == 0
     network = tiny(seed=3)
     history = fit(network, seed=3)
-    loaded, record = records.load_trained(NAME, 3, tmp_path / "results")
+    loaded, record = weights.load_trained(NAME, 3, tmp_path / "results")
     assert record.epochs == history.epochs
     assert same_weights(loaded, network)
     error = train.evaluate(loaded, TEST, tuple(record.mean), tuple(record.std))[1]
@@ -106,11 +116,6 @@ def test_run_does_several_experiments_in_turn_and_another_seed_beside(
     assert found == [("tiny-again", 0), ("tiny-again", 1), (NAME, 0), (NAME, 1)]
 
 
-def test_run_writes_tensorboard_logs_where_asked(run: list[str], tmp_path: Path) -> None:
-    assert status([*run, "--tensorboard", "--runs", "elsewhere"]) == 0
-    assert list((tmp_path / "elsewhere").rglob("events.out.tfevents.*"))
-
-
 def test_run_in_bfloat16_says_so_in_the_record(run: list[str], tmp_path: Path) -> None:
     assert status([*run, "--precision", "bfloat16"]) == 0
     assert records.load_all(tmp_path / "results")[0].environment["precision"] == "bfloat16"
@@ -123,36 +128,6 @@ def test_without_quiet_a_progress_bar_goes_to_standard_error(
     output = capsys.readouterr()
     assert "epoch 3 of 3" in output.err
     assert "epoch" not in output.out
-
-
-def test_a_results_folder_that_cannot_be_written_fails_before_the_training(
-    run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
-    (tmp_path / "file").write_text("in the way")
-    assert status([*run, "--results", "file"]) == 1
-    assert "file" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_missed_before_the_training(
-    run: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert status([*run, "--device", "cuda"]) == 1
-    message = capsys.readouterr().err
-    assert "--device cuda" in message
-    assert "--device cpu" in message
-
-
-def test_missing_data_is_a_failure_that_says_how_to_fetch_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folders = ["--data", str(tmp_path), "--results", str(tmp_path / "results"), "--runs", str(tmp_path / "runs")]
-    assert status(["run", "resnet20-cifar10-short", "--device", "cpu", "--quiet", *folders]) == 1
-    message = capsys.readouterr().err
-    assert str(tmp_path) in message
-    assert "resnet-book data cifar10" in message
-    assert [path.name for path in files(tmp_path)] == ["lock"]
 
 
 def test_a_run_that_another_process_trains_is_refused(
@@ -248,6 +223,119 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
     assert json.loads(resumed.read_text())["epochs"] == json.loads(whole.read_text())["epochs"]
     weights = [path.with_suffix(".safetensors").read_bytes() for path in (resumed, whole)]
     assert weights[0] == weights[1]
+
+
+# --- What the README promises -----------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parent.parent
+PROMISES = (ROOT / "README.md").read_text("utf-8").split("## The command line\n")[1].split("\n## ")[0]
+LINES = re.findall(r"^\$ (.*(?:(?<=\\)\n.*)*)", PROMISES, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_of_the_readme_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a tiny experiment for each that is named, on a CPU, and without torchrun, the queue and the network."""
+    words = shlex.split(line, comments=True)
+    program = next(index for index, word in enumerate(words) if word in ("resnet-book", "resnet_book"))
+    arguments = words[program + 1 :]
+    options = parser().parse_args(arguments)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(queue, "Queue", NoQueue)
+    monkeypatch.setattr(download, "fetch", lambda name, root: None)
+    recorded = "results/resnet20-cifar10-short/seed0.json"
+    (tmp_path / recorded).parent.mkdir(parents=True)
+    shutil.copy(ROOT / recorded, tmp_path / recorded)
+    add_tiny_experiment(monkeypatch)
+    if options.command == "run":
+        arguments += ["--device", "cpu", "--quiet"]
+        for name in options.names:
+            monkeypatch.setitem(experiments.EXPERIMENTS, name, experiments.EXPERIMENTS[NAME])
+    assert status(arguments) == 0
+    if options.command == "run":
+        folder = tmp_path / options.results
+        assert all(records.path_of(folder, name, options.seed or 0).exists() for name in options.names)
+    if options.command == "curves" and options.out:
+        assert not pd.read_csv(tmp_path / options.out).empty
+
+
+def test_the_name_of_an_experiment_chooses_network_and_dataset(run: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def load(name: str, split: str, root: str | None) -> data.ImageSet:
+        seen.append((name, split, root))
+        return replace(TEST, name=name, class_names=tuple(map(str, range(100))))
+
+    monkeypatch.setattr(data, "load", load)
+    recipe = experiments.Recipe(iterations=1, batch_size=32)
+    experiment = experiments.Experiment("resnet20", "cifar100", "short", recipe)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "resnet20-cifar100-short", experiment)
+    assert status(["run", "resnet20-cifar100-short", "--data", "folder", *run[2:]]) == 0
+    (record,) = records.load_all(Path("results"))
+    assert (record.model["name"], record.model["num_classes"]) == ("resnet20", 100)
+    assert record.dataset["name"] == "cifar100"
+    assert set(seen) == {("cifar100", "train", "folder"), ("cifar100", "test", "folder")}
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_device_chooses_the_gpu(device: str, run: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def train_nothing(name: str, seed: int, setting: runs.Setting, *_: object) -> None:
+        seen.append(setting.device)
+        raise RuntimeError("seen")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(runs, "train_and_record", train_nothing)
+    assert status([*run, "--device", device]) == 1
+    assert seen == [torch.device(device)]
+
+
+def test_torchrun_chooses_how_many_processes_train_one_network(run: list[str], tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nimport pytest\n"
+        "from small_runs import add_tiny_experiment, main\n"
+        "with pytest.MonkeyPatch.context() as patch:\n"
+        "    add_tiny_experiment(patch)\n    sys.exit(main(sys.argv[1:]))\n"
+    )
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [*torchrun, str(script), *run]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{NAME}, seed 0, on cpu, 2 processes\n")
+    (record,) = records.load_all(tmp_path / "results")
+    assert (record.environment["processes"], records.check(record)) == (2, [])
+
+
+def test_every_file_lies_where_the_command_says(run: list[str], tmp_path: Path) -> None:
+    assert status([*run, "--tensorboard", "--runs", "a/runs", "--results", "b/records"]) == 0
+    written = {path.relative_to(tmp_path) for path in files(tmp_path)}
+    record = Path("b/records", NAME, "seed0.json")
+    logs = {path for path in written if path.name.startswith("events.out.tfevents.")}
+    weights_and_study = {record.with_suffix(".safetensors"), record.with_suffix(".study.safetensors")}
+    assert written == {record, *weights_and_study, *logs}
+    assert {path.parent for path in logs} == {Path("a/runs", NAME, "seed0", "tensorboard")}
+
+
+@pytest.mark.parametrize("validation_images", [0, 64])
+def test_tensorboard_shows_errors_losses_and_learning_rate(
+    validation_images: int, run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny_experiment(monkeypatch, replace(RECIPE, validation_images=validation_images))
+    assert status([*run, "--tensorboard"]) == 0
+    (record,) = records.load_all(tmp_path / "results")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of TensorBoard's own imports
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        events = EventAccumulator(str(tmp_path / "runs" / NAME / "seed0" / "tensorboard")).Reload()
+        shown = {tag: [(each.step, each.value) for each in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    tags = ["learning_rate", "train_loss", "train_error", "test_loss", "test_error"]
+    tags += ["validation_loss", "validation_error"] if validation_images else []
+    assert shown == {
+        tag: [(epoch.iteration, pytest.approx(getattr(epoch, tag))) for epoch in record.epochs] for tag in tags
+    }
 
 
 # --- run, in the queue ------------------------------------------------------------------------------------------------
@@ -381,6 +469,8 @@ def test_a_budget_is_hours_minutes_and_seconds(text: str, seconds: float, told: 
         *((["run", "--missing", "--budget", wrong], "as 90s, 25m") for wrong in ("", "25", "0m", "m", "1m1h", "1.5h")),
         (["data", "cifar1000"], "cifar10, cifar100"),
         (["data", "builtin"], "cannot be fetched"),
+        (["curves", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
+        *(([command, "--results", "no-such-folder"], "no-such-folder") for command in ("list", "table", "curves")),
     ],
 )
 def test_wrong_usage_exits_2_and_says_what_was_wrong(
@@ -392,7 +482,7 @@ def test_wrong_usage_exits_2_and_says_what_was_wrong(
     assert output.out == ""
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["data"], ["run"], ["table"]])
+@pytest.mark.parametrize("command", [[], ["list"], ["data"], ["run"], ["table"], ["curves"]])
 def test_help_exits_0_and_shows_the_usage(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert status([*command, "--help"]) == 0
     assert capsys.readouterr().out.startswith(" ".join(["usage: resnet-book", *command]))
@@ -464,7 +554,7 @@ def test_list_fails_on_a_damaged_record_and_names_it(tmp_path: Path, capsys: pyt
 
 
 def test_table_works_with_and_without_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status(["table", "--results", str(tmp_path / "none")]) == 0
+    assert status(["table", "--results", str(tmp_path)]) == 0
     assert "resnet20" in capsys.readouterr().out
     recorded = Path(__file__).parent.parent / "results"
     name = "resnet20-cifar10-short/seed0.json"
@@ -504,3 +594,66 @@ def test_table_of_records_shows_every_record(tmp_path: Path, capsys: pytest.Capt
     assert status(["table", "--records", "--results", str(recorded), "--into", str(page)]) == 0
     marks = "<!-- results: begin -->\n<!-- results: end -->\n<!-- records: begin -->\n"
     assert page.read_text() == f"{marks}{text}<!-- records: end -->\n"
+
+
+# --- curves -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[records.Record]:
+    """Records of two tiny networks that have a depth, one of them with validation images, in ``results``."""
+    for name, held_out in (("plain6", 0), ("resnet6", 64)):
+        recipe = replace(RECIPE, validation_images=held_out)
+        monkeypatch.setitem(models.MODELS, name, TINY)
+        experiment = experiments.Experiment(name, "builtin", "smoke", recipe)
+        monkeypatch.setitem(experiments.EXPERIMENTS, f"{name}-builtin-smoke", experiment)
+    assert status(["run", "plain6-builtin-smoke", "resnet6-builtin-smoke", *run[2:]]) == 0
+    return records.load_all(tmp_path / "results")
+
+
+def test_curves_are_a_file_that_pandas_reads_in_one_line(recorded: list[records.Record], tmp_path: Path) -> None:
+    assert status(["curves", "--out", "new/curves.csv"]) == 0
+    frame = pd.read_csv(tmp_path / "new" / "curves.csv")
+    pd.testing.assert_frame_equal(frame, tables.curves(recorded), check_exact=True, check_dtype=False)
+    for record in recorded:
+        rows = frame[frame.experiment == record.experiment]
+        for column in ("iteration", "learning_rate", "train_error", "test_loss", "test_error"):
+            assert rows[column].tolist() == [getattr(epoch, column) for epoch in record.epochs]
+        validation = [epoch.validation_error for epoch in record.epochs]
+        assert (
+            rows.validation_error.isna().all() if None in validation else rows.validation_error.tolist() == validation
+        )
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["curves.csv"]
+
+
+def test_curves_without_a_file_go_to_standard_output(
+    recorded: list[records.Record], capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert status(["curves", "resnet6-builtin-smoke"]) == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    frame = pd.read_csv(StringIO(output.out))
+    assert set(frame.experiment) == {"resnet6-builtin-smoke"}
+    assert len(frame) == len(recorded[1].epochs)
+
+
+def test_curves_of_no_records_have_the_columns_and_no_rows(run: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["curves"]) == 0
+    frame = pd.read_csv(StringIO(capsys.readouterr().out))
+    assert frame.empty
+    assert "test_error" in frame.columns
+
+
+def test_curves_of_what_is_not_recorded_say_how_to_record_it(
+    recorded: list[records.Record], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert status(["curves", "plain6-builtin-smoke", "resnet20-cifar10", "--out", "curves.csv"]) == 1
+    output = capsys.readouterr()
+    assert (
+        output.err
+        == "resnet-book: resnet20-cifar10 has no record in results: `resnet-book run resnet20-cifar10` makes one.\n"
+    )
+    assert output.out == ""
+    assert not (tmp_path / "curves.csv").exists()

@@ -1,6 +1,7 @@
 """The reader of the official files: every byte in its place, every wrong file named."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,75 @@ def test_a_subset_keeps_the_first_images_and_all_their_labels(small_cifar: Path)
     assert len(subset.coarse_labels) == 3
 
 
+def test_chosen_images_come_in_the_order_asked_for_with_all_their_labels(small_cifar: Path):
+    test = data.load("cifar100", "test", small_cifar)
+    chosen = test.chosen(torch.tensor([3, 0, 3]))
+    assert torch.equal(chosen.images, torch.stack([test.images[3], test.images[0], test.images[3]]))
+    assert chosen.labels.tolist() == [test.labels[place] for place in (3, 0, 3)]
+    assert test.coarse_labels is not None
+    assert chosen.coarse_labels is not None
+    assert chosen.coarse_labels.tolist() == [test.coarse_labels[place] for place in (3, 0, 3)]
+    assert (chosen.name, chosen.split, chosen.class_names) == ("cifar100", "test", test.class_names)
+
+
+def test_choosing_nothing_leaves_no_image_but_the_classes():
+    nothing = data.load("builtin", "test").chosen(torch.tensor([], dtype=torch.int64))
+    assert (len(nothing), tuple(nothing.images.shape), nothing.num_classes) == (0, (0, 3, 32, 32), 10)
+
+
 def test_one_changed_pixel_or_label_changes_the_identity_of_a_split(small_cifar: Path):
     first, second, third = (data.load("cifar10", "test", small_cifar) for _ in range(3))
     second.images[0, 0, 0, 0] += 1
     third.labels[0] += 1
     assert len({first.sha256, second.sha256, third.sha256}) == 3
+
+
+# Holding images out
+
+NUMBERED = data.load("builtin", "train").subset(100)
+NUMBERED = replace(NUMBERED, labels=torch.arange(100))  # so that each label tells which image it is of
+
+
+@pytest.mark.parametrize("count", [1, 10, 50, 99])
+def test_the_images_held_out_and_those_kept_are_all_images_once_in_their_old_order(count: int):
+    kept, held_out = data.hold_out(NUMBERED, count, seed=0)
+    assert (len(kept), len(held_out)) == (100 - count, count)
+    kept_numbers, numbers = kept.labels.tolist(), held_out.labels.tolist()
+    assert sorted(kept_numbers + numbers) == list(range(100))
+    assert (kept_numbers, numbers) == (sorted(kept_numbers), sorted(numbers))
+    assert torch.equal(held_out.images, NUMBERED.images[numbers])
+    assert torch.equal(kept.images, NUMBERED.images[kept_numbers])
+
+
+def test_the_images_held_out_depend_on_the_seed_alone():
+    torch.manual_seed(1)
+    first = data.hold_out(NUMBERED, 10, seed=5)[1].labels.tolist()
+    torch.manual_seed(2)
+    assert data.hold_out(NUMBERED, 10, seed=5)[1].labels.tolist() == first
+    assert data.hold_out(NUMBERED, 10, seed=6)[1].labels.tolist() != first
+
+
+def test_the_images_held_out_are_drawn_from_all_of_them():
+    drawn = {number for seed in range(100) for number in data.hold_out(NUMBERED, 10, seed)[1].labels.tolist()}
+    assert len(drawn) > 95  # each is missed with a probability of 0.9 to the power of 100
+
+
+def test_holding_out_nothing_keeps_the_images_as_they_are():
+    kept, held_out = data.hold_out(NUMBERED, 0, seed=0)
+    assert kept is NUMBERED
+    assert len(held_out) == 0
+
+
+@pytest.mark.parametrize("count", [-1, 100, 5_000])
+def test_holding_out_all_images_or_fewer_than_none_is_refused(count: int):
+    with pytest.raises(ValueError, match=f"count={count}: hold out 0 to 99 of 100 images"):
+        data.hold_out(NUMBERED, count, seed=0)
+
+
+def test_superclasses_are_held_out_with_their_images(small_cifar: Path):
+    test = data.load("cifar100", "test", small_cifar)
+    parts = data.hold_out(test, 1, seed=0)
+    assert [None if part.coarse_labels is None else len(part.coarse_labels) for part in parts] == [3, 1]
 
 
 # Where the data is looked for
@@ -220,6 +285,15 @@ def test_the_real_images_and_labels_are_the_known_ones(
 def test_the_first_cifar10_images_are_a_frog_two_trucks_and_a_deer(cifar_root: Path):
     train = data.load("cifar10", "train", cifar_root, verify=False)
     assert [train.class_names[label] for label in train.labels[:4]] == ["frog", "truck", "truck", "deer"]
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_the_45000_and_5000_images_of_the_paper_are_a_fixed_split_with_every_class(cifar_root: Path, name: str):
+    train = data.load(name, "train", cifar_root, verify=False)
+    kept, held_out = data.hold_out(train, 5_000, seed=0)
+    assert (len(kept), len(held_out)) == (45_000, 5_000)
+    assert held_out.labels.bincount(minlength=train.num_classes).min() > 0
+    assert data.hold_out(train, 5_000, seed=0)[1].sha256 == held_out.sha256
 
 
 def test_every_cifar100_class_belongs_to_one_superclass_of_five(cifar_root: Path):

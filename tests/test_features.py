@@ -135,45 +135,69 @@ def test_only_features_that_are_zero_everywhere_are_dead():
     assert features.dead(values).tolist() == [True, False, False]
 
 
-def test_classes_are_counted_row_by_row():
-    counts = features.class_counts(torch.tensor([[0, 1, 2], [3, 3, 0]]), torch.tensor([0, 0, 2, 1]), 4)
-    assert counts.tolist() == [[2, 0, 1, 0], [1, 2, 0, 0]]
+def test_class_scores_are_the_networks_own(network, images, extracted):
+    normalised = augment.normalise(images.images, torch.tensor(MEAN), torch.tensor(STD))
+    with torch.inference_mode():
+        torch.testing.assert_close(features.class_scores(network, extracted), network(normalised))
 
 
-def test_purity_is_the_share_of_the_most_frequent_class():
-    labels = torch.tensor([0, 0, 0, 0, 1, 1, 2, 3])
-    purity = features.purity(torch.tensor([[0, 1, 2, 3], [0, 4, 5, 6], [0, 4, 6, 7]]), labels, 4)
-    assert purity.tolist() == [1.0, 0.5, 0.25]
+def test_a_network_that_fails_is_left_in_its_mode(network, images):
+    network.train()
+    with pytest.raises(RuntimeError):
+        features.extract(network, images.images[:, :, :1, :0], MEAN, STD)
+    assert network.training
+    network.eval()
 
 
-def test_a_label_beyond_the_classes_is_refused():
-    with pytest.raises(ValueError, match="num_classes=2, found 0 to 2"):
-        features.purity(torch.tensor([[0]]), torch.tensor([0, 1, 2]), 2)
+def test_a_wide_network_has_as_many_features_as_its_last_stage(images):
+    wide = Network((4, 6, 8, 12), (1, 1, 1, 1), shortcut="average", generator=torch.Generator().manual_seed(0))
+    assert features.extract(wide, images, MEAN, STD).shape == (30, 12)
 
 
-def test_chance_is_exact_for_two_images_of_two_pairs():
-    distribution = features.chance_distribution(torch.tensor([0, 0, 1, 1]), 2)
-    torch.testing.assert_close(distribution, torch.tensor([0, 2 / 3, 1 / 3], dtype=torch.float64))
+def test_neighbours_are_those_of_nearly_the_same_direction_whatever_their_length():
+    values = torch.tensor([[1.0, 0.0], [9.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
+    assert features.nearest(values, torch.tensor([0, 2]), 2).tolist() == [[1, 3], [3, 1]]
 
 
-def test_chance_agrees_with_random_draws():
-    labels = torch.arange(200) % 10
-    generator = torch.Generator().manual_seed(0)
-    draws = torch.stack([torch.randperm(200, generator=generator)[:10] for _ in range(4_000)])
-    simulated = features.purity(draws, labels, 10)
-    standard_error = simulated.std() / len(draws) ** 0.5
-    assert abs(simulated.mean() - features.chance_purity(labels, 10)) < 4 * standard_error
+def test_neighbours_do_not_depend_on_the_batch_size(extracted):
+    queries = torch.arange(30)
+    assert torch.equal(features.nearest(extracted, queries, 4, batch_size=7), features.nearest(extracted, queries, 4))
 
 
-def test_chance_is_certain_with_a_single_class():
-    assert features.chance_purity(torch.zeros(50, dtype=torch.int64), 10) == 1
+def test_an_image_is_not_its_own_neighbour(extracted):
+    assert not (features.nearest(extracted, torch.arange(30), 29) == torch.arange(30)[:, None]).any()
 
 
-def test_chance_probabilities_sum_to_one_at_the_size_of_cifar10():
-    distribution = features.chance_distribution(torch.arange(10_000) % 10, 10)
-    torch.testing.assert_close(distribution.sum().item(), 1.0)
+@pytest.mark.parametrize("k", [0, 30])
+def test_an_image_has_no_more_neighbours_than_there_are_others(extracted, k):
+    with pytest.raises(ValueError, match=f"k={k}: each image has 29 others"):
+        features.nearest(extracted, torch.arange(30), k)
 
 
-def test_chance_needs_enough_images():
-    with pytest.raises(ValueError, match="k=5: there are 4 images"):
-        features.chance_purity(torch.zeros(4, dtype=torch.int64), 5)
+def test_no_queries_have_no_neighbours(extracted):
+    assert features.nearest(extracted, torch.empty(0, dtype=torch.int64), 3).shape == (0, 3)
+
+
+def test_the_map_lies_along_the_largest_variance_and_says_its_share():
+    values = torch.tensor([[0.0, 3.0, 5.0], [0.0, -3.0, 5.0], [1.0, 0.0, 5.0], [-1.0, 0.0, 5.0]])
+    positions, shares = features.principal_map(values)
+    torch.testing.assert_close(positions, torch.tensor([[3.0, 0.0], [-3.0, 0.0], [0.0, 1.0], [0.0, -1.0]]))
+    torch.testing.assert_close(shares, torch.tensor([0.9, 0.1], dtype=torch.float64))
+
+
+def test_the_map_points_the_same_way_whatever_the_order_of_the_images(extracted):
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(features.principal_map(extracted[order])[0], features.principal_map(extracted)[0][order])
+
+
+def test_features_that_are_all_the_same_have_a_map():
+    positions, shares = features.principal_map(torch.ones(5, 3))
+    assert positions.abs().max() == 0
+    assert shares.tolist() == [0, 0]
+
+
+def test_the_surest_wrong_answers_come_first_and_right_ones_never():
+    scores = torch.tensor([[9.0, 0.0], [3.0, 0.0], [0.0, 5.0], [0.0, 1.0]])
+    labels = torch.tensor([0, 1, 0, 0])
+    assert features.confidently_wrong(scores, labels, 2).tolist() == [2, 1]
+    assert features.confidently_wrong(scores, labels, 9).tolist() == [2, 1, 3]

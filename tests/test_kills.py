@@ -1,5 +1,6 @@
 """Killed again and again, at any moment, in the midst of writing too, a run ends as the run that was never stopped."""
 
+import importlib
 import json
 import multiprocessing
 import os
@@ -14,7 +15,7 @@ import pytest
 import torch
 from small_runs import LONGER, NAME, add_tiny_experiment
 
-from resnet_book import checkpoints, records, run_state
+from resnet_book import checkpoints, records, run_state, weights
 from resnet_book.__main__ import main
 
 PREPARED = multiprocessing.get_context("forkserver")  # its children have torch already, so twenty cost little
@@ -90,8 +91,8 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_as_the_run_never_stoppe
 
 @pytest.mark.parametrize("file", ["weights", "record"])
 def test_killed_while_it_writes_the_last_files_it_leaves_no_half_of_either(file: str, tmp_path: Path) -> None:
-    function = {"weights": "save_weights", "record": "save_record"}[file]
-    process = PREPARED.Process(target=run_and_die_in, args=(tmp_path, function))
+    module, function = {"weights": (weights, "save_weights"), "record": (records, "save_record")}[file]
+    process = PREPARED.Process(target=run_and_die_in, args=(tmp_path, module.__name__, function))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
@@ -100,16 +101,17 @@ def test_killed_while_it_writes_the_last_files_it_leaves_no_half_of_either(file:
     (record,) = records.load_all(tmp_path / "results")
     assert record.epochs[-1].iteration == LONGER.iterations
     left = {path.name for path in (tmp_path / "results" / NAME).iterdir()}
-    assert left == {"seed0.json", "seed0.safetensors"}
+    assert left == {"seed0.json", "seed0.safetensors", "seed0.study.safetensors"}
 
 
-def run_and_die_in(folder: Path, function: str) -> None:
-    """As ``run_and_die``, but in the midst of what ``records.<function>`` writes."""
-    write = getattr(records, function)
+def run_and_die_in(folder: Path, name: str, function: str) -> None:
+    """As ``run_and_die``, but in the midst of what ``function`` of the module ``name`` writes."""
+    module = importlib.import_module(name)
+    write = getattr(module, function)
 
     def deadly(*arguments: object) -> None:
         os.fsync = lambda file: (os.ftruncate(file, os.fstat(file).st_size // 2), die())  # type: ignore[assignment]
         write(*arguments)
 
-    setattr(records, function, deadly)
+    setattr(module, function, deadly)
     run_and_die(folder, -1, None)

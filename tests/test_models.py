@@ -76,8 +76,8 @@ def test_weights_of_a_residual_network_fit_its_plain_twin_by_name_and_shape(dept
     }
 
 
-# By hand, for the wide networks with 10 classes. A 3x3 convolution from a to b channels has 9ab weights, a 1x1
-# convolution ab, a batch norm of b channels 2b (scale and shift); the linear layer has a bias.
+# By hand, for the wide networks. A 3x3 convolution from a to b channels has 9ab weights and no bias, a 1x1 convolution
+# ab, a batch norm of b channels 2b (scale and shift); the linear layer has a bias. The shortcuts have none of all that.
 STEM = 9 * 3 * 64 + 2 * 64
 # The first block of each stage, from the channels of the stage before:
 FIRST = (
@@ -106,23 +106,49 @@ FURTHER_BOTTLENECK = (
     1024 * 256 + 2 * 256 + 9 * 256 * 256 + 2 * 256 + 256 * 1024 + 2 * 1024,
     2048 * 512 + 2 * 512 + 9 * 512 * 512 + 2 * 512 + 512 * 2048 + 2 * 2048,
 )
-WIDE_PARAMETERS = {
-    "resnet10": STEM + sum(FIRST) + 512 * 10 + 10,
-    "resnet18": STEM + sum(FIRST) + sum(FURTHER) + 512 * 10 + 10,
-    "resnet34": STEM
-    + sum(FIRST)
-    + (2 * FURTHER[0] + 3 * FURTHER[1] + 5 * FURTHER[2] + 2 * FURTHER[3])
-    + (512 * 10 + 10),
-    "resnet50": STEM
+BEFORE_CLASSIFIER = {  # depth -> parameters of stem and stages
+    10: STEM + sum(FIRST),
+    18: STEM + sum(FIRST) + sum(FURTHER),
+    34: STEM + sum(FIRST) + (2 * FURTHER[0] + 3 * FURTHER[1] + 5 * FURTHER[2] + 2 * FURTHER[3]),
+    50: STEM
     + sum(FIRST_BOTTLENECK)
-    + (2 * FURTHER_BOTTLENECK[0] + 3 * FURTHER_BOTTLENECK[1] + 5 * FURTHER_BOTTLENECK[2] + 2 * FURTHER_BOTTLENECK[3])
-    + (2048 * 10 + 10),
+    + (2 * FURTHER_BOTTLENECK[0] + 3 * FURTHER_BOTTLENECK[1] + 5 * FURTHER_BOTTLENECK[2] + 2 * FURTHER_BOTTLENECK[3]),
 }
+FEATURES = {10: 512, 18: 512, 34: 512, 50: 2048}
+# A projection where the shape changes: a 1x1 convolution and its batch norm. The bottlenecks' first stage widens, too.
+PROJECTIONS = (64 * 128 + 2 * 128) + (128 * 256 + 2 * 256) + (256 * 512 + 2 * 512)
+BOTTLENECK_PROJECTIONS = (
+    (64 * 256 + 2 * 256) + (256 * 512 + 2 * 512) + (512 * 1024 + 2 * 1024) + (1024 * 2048 + 2 * 2048)
+)
 
 
-@pytest.mark.parametrize("name", WIDE_PARAMETERS)
-def test_wide_network_has_as_many_parameters_as_counted_by_hand(name: str) -> None:
-    assert models.count_parameters(outline(name)) == WIDE_PARAMETERS[name]
+@pytest.mark.parametrize("num_classes", [10, 100])
+@pytest.mark.parametrize("family", ["resnet", "plain"])
+@pytest.mark.parametrize("depth", BEFORE_CLASSIFIER)
+def test_wide_network_has_as_many_parameters_as_counted_by_hand(depth: int, family: str, num_classes: int) -> None:
+    linear = FEATURES[depth] * num_classes + num_classes
+    assert models.count_parameters(outline(f"{family}{depth}", num_classes)) == BEFORE_CLASSIFIER[depth] + linear
+
+
+@pytest.mark.parametrize("num_classes", [10, 100])
+@pytest.mark.parametrize("depth", BEFORE_CLASSIFIER)
+def test_projections_add_1x1_convolutions_and_their_batch_norms_and_nothing_else(depth: int, num_classes: int) -> None:
+    without = outline(f"resnet{depth}", num_classes)
+    with torch.device("meta"):
+        projected = models.build(f"resnet{depth}", num_classes, shortcut="projection")
+    more = models.count_parameters(projected) - models.count_parameters(without)
+    assert more == (BOTTLENECK_PROJECTIONS if depth == 50 else PROJECTIONS)
+    shapes, old = (
+        {name: parameter.shape for name, parameter in each.named_parameters()} for each in (projected, without)
+    )
+    new = {name: shapes.pop(name) for name in list(shapes) if ".shortcut." in name}
+    assert shapes == old
+    convolutions = [shape for shape in new.values() if len(shape) == 4]
+    norms = [shape for shape in new.values() if len(shape) == 1]
+    assert {tuple(shape[2:]) for shape in convolutions} == {(1, 1)}
+    assert len(convolutions) == (4 if depth == 50 else 3)
+    assert norms == [shape[:1] for shape in convolutions for _ in ("scale", "shift")]
+    assert len(new) == len(convolutions) + len(norms)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -438,7 +464,58 @@ def test_every_parameter_gets_a_gradient() -> None:
         assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
 
 
+# --- By name ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_build_makes_what_the_constructor_of_that_name_makes(name: str) -> None:
+    built, expected = models.build(name, 7, generator=seeded(3)), MODELS[name](num_classes=7, generator=seeded(3))
+    assert repr(built) == repr(expected)
+    assert all(torch.equal(one, other) for one, other in zip(built.parameters(), expected.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "shortcut", "expected"),
+    [
+        ("resnet20", None, models.SubsampleShortcut),
+        ("resnet10", None, models.AveragePoolShortcut),
+        *((name, kind, shortcut) for name in ("resnet20", "resnet10") for kind, shortcut in models.SHORTCUTS.items()),
+    ],
+)
+def test_build_takes_the_shortcut_asked_for_or_the_familys_own(
+    name: str, shortcut: str | None, expected: type[nn.Module]
+) -> None:
+    with torch.device("meta"):
+        network = models.build(name, shortcut=shortcut)
+    blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
+    assert {type(block.shortcut) for block in blocks} == {nn.Identity, expected}
+
+
+def test_build_has_ten_classes_unless_told_otherwise() -> None:
+    with torch.device("meta"):
+        assert models.build("plain20").classifier.out_features == 10
+        assert models.build("plain20", 100).classifier.out_features == 100
+
+
 # --- Errors -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_network_is_an_error_that_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"network 'resnet19' is unknown: choose one of resnet20, .*plain50"):
+        models.build("resnet19")
+
+
+@pytest.mark.parametrize("shortcut", [*models.SHORTCUTS, "zeros"])
+def test_a_plain_network_with_a_shortcut_is_an_error_that_names_its_residual_twin(shortcut: str) -> None:
+    with pytest.raises(ValueError, match=rf"shortcut='{shortcut}': plain20 has no shortcuts; take resnet20"):
+        models.build("plain20", shortcut=shortcut)
+
+
+def test_building_with_an_unknown_shortcut_or_too_few_classes_is_an_error() -> None:
+    with pytest.raises(ValueError, match="shortcut='zeros': choose one of"):
+        models.build("resnet20", shortcut="zeros")
+    with pytest.raises(ValueError, match=r"num_classes=1: .*at least 2"):
+        models.build("resnet20", num_classes=1)
 
 
 def test_unknown_shortcut_is_an_error_that_names_the_known_ones() -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from small_runs import NAME, TEST, TRAIN, add_tiny_experiment, fit, same_weights, tiny
 
-from resnet_book import data, experiments, records, train
+from resnet_book import data, experiments, records, train, weights
 from resnet_book.history import Epoch, History
 from resnet_book.models import MODELS, count_parameters
 from resnet_book.records import Record, RecordError
@@ -149,7 +149,7 @@ def test_a_record_of_another_schema_is_refused_with_both_versions(tmp_path: Path
 
 
 def test_a_missing_record_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match=r"seed0\.json is not a record"):
+    with pytest.raises(RecordError, match=r"seed0\.json does not exist: this run is not recorded"):
         records.load_record(tmp_path / "seed0.json")
 
 
@@ -244,7 +244,7 @@ class TestTheCommittedRecord:
     def test_has_weights_that_fit_if_they_were_kept(self, path: Path) -> None:
         if path.with_suffix(".safetensors").exists():
             record = records.load_record(path)
-            records.load_trained(record.experiment, record.seed, ROOT / "results")
+            weights.load_trained(record.experiment, record.seed, ROOT / "results")
 
     def test_of_the_builtin_images_gives_its_test_error_again(self, path: Path) -> None:
         record = records.load_record(path)
@@ -252,7 +252,7 @@ class TestTheCommittedRecord:
             return
         test = data.load("builtin", "test")
         assert record.dataset["test"] == {"images": len(test), "sha256": test.sha256}
-        network, _ = records.load_trained(record.experiment, record.seed, ROOT / "results")
+        network, _ = weights.load_trained(record.experiment, record.seed, ROOT / "results")
         _, error = train.evaluate(network, test, tuple(record.mean), tuple(record.std))
         assert error == pytest.approx(record.test_error, abs=0.3)  # other machines round differently
 
@@ -267,21 +267,21 @@ def test_records_are_committed() -> None:
 def test_weights_read_back_as_they_were(tmp_path: Path) -> None:
     one, other = tiny(seed=1), tiny(seed=2)
     fit(one)  # its running statistics are not the initial ones, its memory format is not contiguous
-    records.save_weights(one, tmp_path / "seed0.safetensors")
-    other.load_state_dict(records.load_weights(tmp_path / "seed0.safetensors"))
+    weights.save_weights(one, tmp_path / "seed0.safetensors")
+    other.load_state_dict(weights.load_weights(tmp_path / "seed0.safetensors"))
     assert same_weights(one, other)
 
 
 def test_missing_weights_say_that_they_were_not_kept(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="were not kept"):
-        records.load_weights(tmp_path / "seed0.safetensors")
+        weights.load_weights(tmp_path / "seed0.safetensors")
 
 
 @pytest.mark.parametrize("content", [b"", b"half", bytes(100)])
 def test_damaged_weights_are_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "seed0.safetensors").write_bytes(content)
     with pytest.raises(RecordError, match="cannot be read"):
-        records.load_weights(tmp_path / "seed0.safetensors")
+        weights.load_weights(tmp_path / "seed0.safetensors")
 
 
 def test_a_trained_network_comes_back_with_exactly_its_recorded_error(
@@ -292,9 +292,9 @@ def test_a_trained_network_comes_back_with_exactly_its_recorded_error(
     history = fit(network)
     record = records.make_record(NAME, 0, (TRAIN, TEST), network, {}, "", history)
     path = records.save_record(record, tmp_path)
-    records.save_weights(network, path.with_suffix(".safetensors"))
+    weights.save_weights(network, path.with_suffix(".safetensors"))
     before = torch.get_rng_state()
-    loaded, its_record = records.load_trained(NAME, results=tmp_path)
+    loaded, its_record = weights.load_trained(NAME, results=tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
     assert its_record == record
     assert not loaded.training
@@ -306,7 +306,7 @@ def test_a_trained_network_comes_back_with_exactly_its_recorded_error(
 def test_a_run_without_weights_is_not_loaded(tmp_path: Path) -> None:
     records.save_record(a_record(), tmp_path)
     with pytest.raises(RecordError, match="were not kept"):
-        records.load_trained(EXPERIMENT, results=tmp_path)
+        weights.load_trained(EXPERIMENT, results=tmp_path)
 
 
 # --- Environment ----------------------------------------------------------------------------------------------------

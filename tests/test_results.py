@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from resnet_book import data, records, tables, train
+from resnet_book import data, records, tables, train, weights
 
 RESULTS = Path(__file__).parent.parent / "results"
 RECORDS = records.load_all(RESULTS)
@@ -35,7 +35,7 @@ def test_there_is_a_network_that_needs_no_download() -> None:
 
 @pytest.mark.parametrize("record", [each for each in BUILTIN if each.seed == 0], ids=named)
 def test_the_kept_weights_make_exactly_the_recorded_error(record: records.Record) -> None:
-    network, _ = records.load_trained(record.experiment, record.seed, RESULTS)
+    network, _ = weights.load_trained(record.experiment, record.seed, RESULTS)
     test = data.load("builtin", "test")
     assert test.sha256 == record.dataset["test"]["sha256"]
     _, error = train.evaluate(network, test, tuple(record.mean), tuple(record.std))
@@ -48,7 +48,7 @@ def test_the_kept_weights_make_exactly_the_recorded_error_on_the_real_test_set(
 ) -> None:
     if not records.path_of(RESULTS, record.experiment, 0).with_suffix(".safetensors").exists():
         pytest.skip("its weights were not kept")
-    network, _ = records.load_trained(record.experiment, 0, RESULTS)
+    network, _ = weights.load_trained(record.experiment, 0, RESULTS)
     test = data.load(record.dataset["name"], "test", cifar_root)
     assert test.sha256 == record.dataset["test"]["sha256"]
     _, error = train.evaluate(network, test, tuple(record.mean), tuple(record.std))

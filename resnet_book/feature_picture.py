@@ -1,0 +1,136 @@
+"""The picture of a feature study: test images and a study enter; one picture with a row for each feature leaves.
+
+After mbsariyildiz/resnet-pytorch (2018): the least relevant images of a feature on the left, the most relevant ones on
+the right. Ours frames each image in the colour of its class, puts the purest rows first, and breaks long columns.
+"""
+
+import base64
+from html import escape
+from io import BytesIO
+from math import ceil
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import to_hex
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from resnet_book.data import ImageSet
+from resnet_book.study import Study, StudyError
+
+FRAME, GAP = 3, 2  # pixels around an image, between two frames
+LABEL, MIDDLE, COLUMN_GAP, MARGIN = 92, 20, 28, 16  # pixels: a row's words, between its halves, between columns, around
+LINE = 20  # pixels of a line of text
+MAX_PIXELS = 160_000_000  # of the whole picture, three bytes each
+WHITE, BLACK, GREY = (255, 255, 255), (20, 20, 20), (110, 110, 110)
+PALETTE_10 = (
+    "#4477AA",
+    "#EE6677",
+    "#228833",
+    "#CCBB44",
+    "#66CCEE",
+    "#AA3377",
+    "#BBBBBB",
+    "#222255",
+    "#EE7733",
+    "#775511",
+)
+
+
+def colours(count: int) -> list[str]:
+    """Colours that tell ``count`` classes apart, as far as colours can."""
+    if count <= len(PALETTE_10):
+        return list(PALETTE_10[:count])
+    return [to_hex(colour) for colour in matplotlib.colormaps["tab20"](np.arange(count) % 20)]
+
+
+def groups(study: Study) -> tuple[tuple[str, ...], Tensor]:
+    """What is coloured: names, and (N,) int64 which of them each test image is; superclasses where there are any."""
+    if study.superclass_names:
+        return study.superclass_names, study.superclasses[study.labels]
+    return study.class_names, study.labels
+
+
+def require_same_images(study: Study, test: ImageSet) -> None:
+    """Raise StudyError unless ``test`` holds the images of the study."""
+    if test.sha256 != study.test_sha256:
+        raise StudyError(
+            f"the study is of other images than these of {test.name} (SHA-256 {study.test_sha256[:12]}..., found "
+            f"{test.sha256[:12]}...). Check the files with `resnet-book data {study.dataset} --check`."
+        )
+
+
+def draw(study: Study, test: ImageSet, title: str, rows: Tensor | None = None) -> Image.Image:
+    """The picture of the features ``rows`` (R,) int64, in that order; without them all, the purest first.
+
+    Raises StudyError for other images than the study's, and ValueError for a picture beyond ``MAX_PIXELS``.
+    """
+    require_same_images(study, test)
+    rows = study.purest_first if rows is None else rows
+    side = test.images.shape[-1] + 2 * FRAME + GAP  # pixels from image to image
+    width = LABEL + 2 * study.k * side + MIDDLE  # of a row
+    columns = max(1, round((len(rows) * side / width) ** 0.5))
+    in_column = ceil(len(rows) / columns)
+    names, group = groups(study)
+    legend = _legend_places(names, columns * (width + COLUMN_GAP) - COLUMN_GAP)
+    top = 2 * MARGIN + LINE * (2 + legend[-1][1])
+    size = (2 * MARGIN + columns * (width + COLUMN_GAP) - COLUMN_GAP, top + LINE + in_column * side + MARGIN)
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(
+            f"k={study.k}: the picture would have {size[0]:,} x {size[1]:,} pixels, more than {MAX_PIXELS:,}. "
+            "Choose a smaller k, or fewer rows."
+        )
+    picture = Image.new("RGB", size, WHITE)
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    pen.text((MARGIN, MARGIN), title, BLACK, ImageFont.load_default(16))
+    palette = colours(len(names))
+    for name, colour, (x, line) in zip(names, palette, legend, strict=True):
+        y = 2 * MARGIN + LINE * (1 + line)
+        pen.rectangle((MARGIN + x, y, MARGIN + x + 12, y + 12), colour)
+        pen.text((MARGIN + x + 18, y - 2), name.replace("_", " "), BLACK, font)
+    for column in range(columns):
+        x = MARGIN + column * (width + COLUMN_GAP)
+        pen.text((x + LABEL, top), "least relevant", GREY, font)
+        pen.text((x + LABEL + study.k * side + MIDDLE, top), "most relevant", GREY, font)
+    purity, pixels = study.purity, test.images.movedim(1, -1).numpy()
+    for place, feature in enumerate(rows.tolist()):
+        column, row = divmod(place, in_column)
+        x, y = MARGIN + column * (width + COLUMN_GAP), top + LINE + row * side
+        pen.text((x, y + 4), f"feature {feature}", BLACK, font)
+        pen.text((x, y + 20), f"purity {purity[feature]:.2f}", GREY, font)
+        for left, indices in ((x + LABEL, study.least), (x + LABEL + study.k * side + MIDDLE, study.most)):
+            for position, index in enumerate(indices[feature].tolist()):
+                box = (left + position * side, y)
+                edge = (box[0] + side - GAP - 1, y + side - GAP - 1)
+                pen.rectangle((*box, *edge), palette[int(group[index])])
+                picture.paste(Image.fromarray(pixels[index]), (box[0] + FRAME, y + FRAME))
+    return picture
+
+
+def zoomable(picture: Image.Image, name: str, alt: str, quality: int = 70) -> str:
+    """HTML that shows the picture as wide as the page and, where its box is ticked, at full size, to scroll about in.
+
+    ``name``: one word, another one for each picture of a page. ``alt``: what the picture shows, in words.
+    """
+    file = BytesIO()
+    picture.save(file, "WEBP", quality=quality)
+    source = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return f"""<style>
+#zoom-{name}:checked ~ div img {{ max-width: none !important; width: {picture.width}px !important; }}
+</style>
+<input type="checkbox" id="zoom-{name}"> <label for="zoom-{name}">full size, to scroll about in</label>
+<div style="overflow: auto; max-height: 85vh; background: white">
+<img src="{source}" alt="{escape(alt)}" style="max-width: 100%; width: 100%; height: auto">
+</div>"""
+
+
+def _legend_places(names: tuple[str, ...], width: int) -> list[tuple[int, int]]:
+    """(pixels from the left, line) of each name, in lines no longer than ``width``."""
+    font, places, x, line = ImageFont.load_default(13), [], 0, 0
+    for name in names:
+        needed = 36 + int(font.getlength(name))
+        if x and x + needed > width:
+            x, line = 0, line + 1
+        places.append((x, line))
+        x += needed
+    return places

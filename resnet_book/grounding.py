@@ -1,0 +1,120 @@
+"""Grounding: the images that features rank first, and their classes, enter; numbers that a picture lacks leave.
+
+Purity and entropy say how much the ``k`` images of a row are of one class, and what images drawn at random would give;
+the class selectivity of a feature is that of Morcos, Barrett, Rabinowitz, Botvinick, *On the importance of single
+directions for generalization* (arXiv:1803.06959), section 2.3.
+"""
+
+from math import comb
+
+import torch
+from torch import Tensor
+
+
+def class_counts(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """How many of each row's images belong to each class: indices (C, k), labels (N,) -> (C, num_classes) int64.
+
+    Raises ValueError for a label that is not below ``num_classes``.
+    """
+    if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
+        found = f"{int(labels.min())} to {int(labels.max())}"
+        raise ValueError(f"labels: expected 0 to {num_classes - 1} for num_classes={num_classes}, found {found}")
+    chosen = labels[indices]  # (C, k)
+    counts = torch.zeros(len(indices), num_classes, dtype=torch.int64)
+    return counts.scatter_add_(1, chosen, torch.ones_like(chosen))
+
+
+def purity(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Share of the most frequent class among each row's images: (C, k), (N,) -> (C,) float64, 1 / k to 1.
+
+    Raises ValueError as ``class_counts`` does.
+    """
+    return class_counts(indices, labels, num_classes).amax(dim=1).double() / indices.shape[1]
+
+
+def chance_distribution(labels: Tensor, k: int) -> Tensor:
+    """How likely each purity is by chance: element m is the probability that the largest class has m of ``k`` images.
+
+    The ``k`` images are drawn without replacement from those that ``labels`` (N,) describes. Returns (k + 1,) float64.
+    Exact: the sets of ``k`` images with at most m of each class are counted by the coefficient of x^k in the product,
+    over the classes, of the polynomials sum_j (size choose j) x^j with j up to m. Raises ValueError as ``rank`` does.
+    """
+    _require_enough(labels, k)
+    sizes = labels.bincount().tolist()
+    all_sets = comb(len(labels), k)
+    at_most = [0.0]  # at_most[m]: probability that no class has more than m; no set of k images has none of any
+    for largest in range(1, k + 1):
+        ways = [1] + [0] * k  # ways[n]: sets of n images of the classes so far
+        for size in sizes:
+            choices = [comb(size, j) for j in range(largest + 1)]
+            ways = [sum(choices[j] * ways[n - j] for j in range(min(largest, n) + 1)) for n in range(k + 1)]
+        at_most.append(ways[k] / all_sets)
+    cumulative = torch.tensor(at_most, dtype=torch.float64)
+    return torch.cat([cumulative[:1], cumulative.diff()])
+
+
+def chance_purity(labels: Tensor, k: int) -> float:
+    """Expected purity of ``k`` images drawn at random, without replacement. Raises ValueError as ``rank`` does."""
+    distribution = chance_distribution(labels, k)
+    return float(distribution @ torch.arange(k + 1, dtype=torch.float64)) / k
+
+
+def entropy(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Entropy (bits) of the classes among each row's images: (C, k), (N,) -> (C,) float64.
+
+    From 0, where all are of one class, to log2 of k or of ``num_classes``, whichever is less, where no two are, or all
+    classes are as frequent. Unlike purity, it sees the other classes too. Raises ValueError as ``class_counts`` does.
+    """
+    shares = class_counts(indices, labels, num_classes).double() / indices.shape[1]  # (C, num_classes)
+    return -torch.special.xlogy(shares, shares).sum(dim=1) / torch.tensor(2.0).double().log()
+
+
+def chance_entropy(labels: Tensor, k: int) -> float:
+    """Expected entropy (bits) of ``k`` images drawn at random, without replacement. Raises ValueError as ``rank`` does.
+
+    Exact: the sum over the classes of the expected -p log2 p, where a class's count is hypergeometric.
+    """
+    _require_enough(labels, k)
+    total = 0.0
+    for size in labels.bincount().tolist():
+        for count in range(1, k + 1):
+            probability = comb(size, count) * comb(len(labels) - size, k - count) / comb(len(labels), k)
+            total -= probability * (count / k) * torch.tensor(count / k).double().log2().item()
+    return total
+
+
+def class_means(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Mean of each feature over each class's images: (N, C), (N,) -> (num_classes, C); 0 for a class without images."""
+    sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64).index_add_(0, labels, features.double())
+    counts = labels.bincount(minlength=num_classes).clamp(min=1)
+    return (sums / counts[:, None]).to(features.dtype)
+
+
+def selectivity(means: Tensor) -> Tensor:
+    """Class selectivity of each feature: class means (classes, C), not negative -> (C,), from 0 to 1.
+
+    (a - b) / (a + b), with a the largest class mean and b the mean of the other classes' (Morcos et al. 2018). 0: it
+    responds to all classes alike, or to none; 1: to one class only; at 0.5, the class stands out threefold.
+    """
+    largest = means.amax(dim=0)
+    others = (means.sum(dim=0) - largest) / (len(means) - 1)
+    return (largest - others) / (largest + others).clamp(min=torch.finfo(means.dtype).tiny)
+
+
+def mean_interval(values: Tensor, confidence: float = 0.95, resamples: int = 2_000) -> tuple[float, float, float]:
+    """Mean of ``values`` (C,), and the ends of its percentile bootstrap interval, always the same for the same values.
+
+    Resampling the features of one network says how much its mean depends on which of its features one happened to
+    have. It says nothing of other seeds.
+    """
+    generator = torch.Generator().manual_seed(0)
+    chosen = torch.randint(len(values), (resamples, len(values)), generator=generator)
+    means = values.double()[chosen].mean(dim=1)
+    edge = (1 - confidence) / 2
+    low, high = means.quantile(torch.tensor([edge, 1 - edge], dtype=torch.float64)).tolist()
+    return values.double().mean().item(), low, high
+
+
+def _require_enough(labels: Tensor, k: int) -> None:
+    if not 1 <= k <= len(labels):
+        raise ValueError(f"k={k}: there are {len(labels)} images to draw from; choose 1 to {len(labels)}")

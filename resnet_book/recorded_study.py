@@ -1,0 +1,63 @@
+"""Feature studies of recorded runs: the name of an experiment and a seed enter; its study leaves, kept or made anew."""
+
+from pathlib import Path
+
+import torch
+
+from resnet_book import data, records, study, weights
+from resnet_book.study import Study, StudyError
+
+IMAGES_AT_EACH_END = 10  # of a row, in the studies that runs keep
+
+
+def find(
+    experiment: str,
+    seed: int = 0,
+    *,
+    k: int = IMAGES_AT_EACH_END,
+    results: Path | None = None,
+    data_root: str | None = None,
+    device: str | torch.device = "cpu",
+) -> Study:
+    """The study of a recorded run with ``k`` images at each end: that beside its record, or one from its weights.
+
+    The first needs neither weights nor images. Raises RecordError where the run is not recorded, or neither study nor
+    weights are there; DataError without the images; StudyError if they are others; ValueError for ``k`` below 1 or
+    above the number of test images.
+    """
+    path = records.path_of(results or records.find_results(), experiment, seed)
+    record = records.load_record(path)
+    images = record.dataset["test"]["images"]
+    if not 1 <= k <= images:
+        raise ValueError(f"k={k}: there are {images:,} test images to rank; choose 1 to {images:,}")
+    kept = study.load(study.path_of(path)) if study.path_of(path).exists() else None
+    if kept and kept.k >= k:
+        return kept.first(k)
+    return make(record, path, k=k, data_root=data_root, device=device)
+
+
+def make(
+    record: records.Record,
+    path: Path,
+    *,
+    k: int = IMAGES_AT_EACH_END,
+    data_root: str | None = None,
+    device: str | torch.device = "cpu",
+) -> Study:
+    """Study the trained network of ``record``, which lies at ``path``. Raises as ``find`` does."""
+    network, _ = weights.load_trained(record.experiment, record.seed, path.parent.parent)
+    train, test = (data.load(record.dataset["name"], split, data_root) for split in ("train", "test"))
+    if test.sha256 != record.dataset["test"]["sha256"]:
+        raise StudyError(f"{path} was recorded with other test images than those of {test.name} found here.")
+    mean, std = tuple(record.mean), tuple(record.std)
+    return study.make(network, weights.untrained(record), train, test, mean, std, k=min(k, len(test)), device=device)
+
+
+def keep(
+    record: records.Record, results: Path, *, data_root: str | None = None, device: str | torch.device = "cpu"
+) -> Path:
+    """Write the study of a recorded run beside its record, and return its path. Raises as ``find`` does."""
+    path = records.path_of(results, record.experiment, record.seed)
+    made = make(record, path, data_root=data_root, device=device)
+    study.save(made, study.path_of(path))
+    return study.path_of(path)

@@ -1,0 +1,244 @@
+"""The feature study of one recorded run: a trained network and test images enter; a small file without images leaves.
+
+``results/<experiment>/seed<k>.study.safetensors`` holds which images each feature ranks first and last, what was
+answered, and what the figures need. With the images at hand, the picture of mbsariyildiz/resnet-pytorch (2018) is drawn
+again from it; without them, all the numbers are still there.
+"""
+
+import json
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from resnet_book import answers, augment, features, grounding
+from resnet_book.checkpoints import write_atomically
+from resnet_book.data import ImageSet
+from resnet_book.models import Network
+from resnet_book.precision import evaluation_mode, kernels
+
+MEASURING_IMAGES = 1_000  # training images that the untrained network's batch norm is measured on
+SELECTIVE = 0.5  # class selectivity of a feature whose class stands out threefold
+
+
+class StudyError(RuntimeError):
+    """A study is missing or damaged, or of other images; the message says which file and what to do."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """N test images, C features, ``k`` images at each end of a row. Indices count the test images in official order."""
+
+    dataset: str
+    test_sha256: str  # of the test images, as ImageSet.sha256
+    class_names: tuple[str, ...]
+    superclass_names: tuple[str, ...]  # () where there are none
+    labels: Tensor  # (N,) int64
+    superclasses: Tensor  # (classes,) int64: the superclass of each class; (0,) where there are none
+    predicted: Tensor  # (N,) int64: the answered class
+    confidence: Tensor  # (N,) float32: softmax of the answer
+    map: Tensor  # (N, 2) float32: features.principal_map
+    map_shares: Tensor  # (2,) float64: of the variance
+    least: Tensor  # (C, k) int64, as features.rank
+    most: Tensor  # (C, k) int64
+    untrained_most: Tensor  # (C, k) int64: of the network before training, its batch norm measured
+    zeros: Tensor  # (C,) int64: images for which the feature is exactly zero
+    class_means: Tensor  # (classes, C) float32
+    untrained_class_means: Tensor  # (classes, C) float32
+    class_weights: Tensor  # (classes, C) float32: of the last layer
+
+    @property
+    def k(self) -> int:
+        """Images at each end of a row."""
+        return self.most.shape[1]
+
+    def first(self, k: int) -> "Study":
+        """The study of the ``k`` images nearest to each end. Raises ValueError for a ``k`` that is not 1 to ``k``."""
+        if not 1 <= k <= self.k:
+            raise ValueError(f"k={k}: this study holds {self.k} images at each end; choose 1 to {self.k}")
+        rows = {name: getattr(self, name)[:, :k] for name in ("least", "most", "untrained_most")}
+        return replace(self, **rows)
+
+    @property
+    def purity(self) -> Tensor:
+        """Purity of the most relevant images of each feature: (C,) float64."""
+        return grounding.purity(self.most, self.labels, len(self.class_names))
+
+    @property
+    def purest_first(self) -> Tensor:
+        """All features, the purest rows first; of equally pure ones, the more selective: (C,) int64."""
+        return (self.purity + 1e-3 * grounding.selectivity(self.class_means)).argsort(descending=True, stable=True)
+
+    @property
+    def superclass_of_class(self) -> dict[str, str]:
+        """Names of classes -> names of their superclasses; empty where there are none."""
+        return {
+            name: self.superclass_names[index]
+            for name, index in zip(self.class_names, self.superclasses.tolist(), strict=False)
+        }
+
+
+def make(
+    network: Network,
+    untrained: Network,
+    train: ImageSet,
+    test: ImageSet,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    *,
+    k: int = 10,
+    device: str | torch.device = "cpu",
+) -> Study:
+    """Study a trained network beside itself untrained (whose batch norm is measured here, in place).
+
+    ``mean`` and ``std`` normalise the images: those of the run. Raises ValueError as ``features.rank`` does.
+    """
+    measure_batch_norm(untrained, train.subset(MEASURING_IMAGES), mean, std, device=device)
+    values = features.extract(network, test, mean, std, device=device)  # (N, C)
+    least, most = features.rank(values, k)
+    confidence, predicted = features.class_scores(network, values).softmax(dim=1).max(dim=1)
+    positions, shares = features.principal_map(values)
+    before = features.extract(untrained, test, mean, std, device=device)
+    return Study(
+        dataset=test.name,
+        test_sha256=test.sha256,
+        class_names=test.class_names,
+        superclass_names=test.coarse_class_names,
+        labels=test.labels,
+        superclasses=_superclasses(test),
+        predicted=predicted,
+        confidence=confidence,
+        map=positions,
+        map_shares=shares,
+        least=least,
+        most=most,
+        untrained_most=features.rank(before, k)[1],
+        zeros=(values == 0).sum(dim=0),
+        class_means=grounding.class_means(values, test.labels, test.num_classes),
+        untrained_class_means=grounding.class_means(before, test.labels, test.num_classes),
+        class_weights=network.classifier.weight.detach().cpu().clone(),
+    )
+
+
+def measure_batch_norm(
+    network: Network,
+    images: ImageSet,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    *,
+    device: str | torch.device = "cpu",
+    batch_size: int = 250,
+) -> None:
+    """Set the statistics of batch norm to averages over ``images``, in place, as training would; no weight changes.
+
+    An untrained network has none yet: it takes every mean for 0 and every variance for 1, and its features are not
+    what the same weights give with statistics that fit.
+    """
+    device = torch.device(device)
+    norms = [module for module in network.to(device).modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [module.momentum for module in norms]
+    mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
+    with torch.no_grad(), kernels(device, "float32"), evaluation_mode(network):
+        for module in norms:
+            module.reset_running_stats()
+            module.momentum = None  # the plain average over all batches
+            module.train()
+        for batch in images.images.split(batch_size):
+            network(augment.normalise(batch.to(device), mean_tensor, std_tensor))
+        for module, momentum in zip(norms, momenta, strict=True):
+            module.momentum = momentum
+
+
+def summary(study: Study) -> dict[str, float]:
+    """The study in numbers; those ending in _low and _high are 95 % intervals over the features.
+
+    Purity (0 to 1) and entropy (bits) of the most relevant images, of the least relevant, before training, by chance;
+    features, how many are dead, selective to a class (before training, too), and tied at zero at the least end.
+    """
+    classes, numbers = len(study.class_names), dict[str, float]()
+    rows = {"": study.most, "untrained_": study.untrained_most, "least_": study.least}
+    for measure in (grounding.purity, grounding.entropy):
+        for prefix, indices in rows.items():
+            name = prefix + measure.__name__
+            values = measure(indices, study.labels, classes)
+            numbers[name], numbers[f"{name}_low"], numbers[f"{name}_high"] = grounding.mean_interval(values)
+    return {
+        "features": len(study.most),
+        **numbers,
+        "chance_purity": grounding.chance_purity(study.labels, study.k),
+        "chance_entropy": grounding.chance_entropy(study.labels, study.k),
+        "dead": int((study.zeros == len(study.labels)).sum()),
+        "selective": int((grounding.selectivity(study.class_means) >= SELECTIVE).sum()),
+        "untrained_selective": int((grounding.selectivity(study.untrained_class_means) >= SELECTIVE).sum()),
+        "tied_at_zero": int((study.zeros > study.k).sum()),
+        "zero_share": study.zeros.double().mean().item() / len(study.labels),
+    }
+
+
+def in_words(study: Study) -> str:
+    """``summary`` as a few lines for people."""
+    each = summary(study)
+
+    def mean(name: str) -> str:
+        return f"{each[name]:.2f} ({each[name + '_low']:.2f} to {each[name + '_high']:.2f})"
+
+    return f"""{each["features"]:,} features; {each["dead"]} dead, {each["selective"]} selective to a class, \
+{each["tied_at_zero"]} zero for more than {study.k} images
+the {study.k} most relevant images of a feature: mean over the features, and its 95 % interval
+                   purity               entropy (bits)
+  trained          {mean("purity")}  {mean("entropy")}
+  before training  {mean("untrained_purity")}  {mean("untrained_entropy")}
+  at random        {each["chance_purity"]:.2f}                 {each["chance_entropy"]:.2f}"""
+
+
+# How each tensor lies in the file: small enough to keep beside the record, and exact for what it holds.
+DTYPES = {
+    "labels": torch.uint8,
+    "superclasses": torch.uint8,
+    "predicted": torch.uint8,
+    "map": torch.float16,
+    "least": torch.int32,
+    "most": torch.int32,
+    "untrained_most": torch.int32,
+    "zeros": torch.int32,
+}
+LOADED = {torch.uint8: torch.int64, torch.int32: torch.int64, torch.float16: torch.float32}
+
+
+def path_of(record: Path) -> Path:
+    """Where the study of the run lies whose record lies, or would lie, at ``record``."""
+    return record.with_suffix(".study.safetensors")
+
+
+def save(study: Study, path: Path) -> None:
+    """Write ``study`` to ``path`` atomically, over an older one."""
+    values = {field.name: getattr(study, field.name) for field in fields(Study)}
+    tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+    stored = {name: value.to(DTYPES.get(name, value.dtype)).contiguous() for name, value in tensors.items()}
+    words = {name: json.dumps(value) for name, value in values.items() if name not in tensors}
+    write_atomically(path, lambda file: file.write(to_bytes(stored, words)))
+
+
+def load(path: Path) -> Study:
+    """Read a file of ``save``. Raises StudyError where there is none, or none that is whole."""
+    try:
+        with safe_open(path, "pt") as file:
+            words = {name: json.loads(value) for name, value in file.metadata().items()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+        loaded = {name: value.to(LOADED.get(value.dtype, value.dtype)) for name, value in tensors.items()}
+        names = {name: tuple(value) for name, value in words.items() if isinstance(value, list)}
+        return Study(**{**words, **names, **loaded})
+    except FileNotFoundError:
+        raise StudyError(
+            f"{path} does not exist: the features of this run were not studied. With its weights at hand, "
+            f"`resnet-book features {path.parent.name} --record` makes it."
+        ) from None
+    except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
+        raise StudyError(f"{path} is not a feature study ({error}). Restore it, or make it again.") from error
+
+
+def _superclasses(images: ImageSet) -> Tensor:
+    return answers.superclasses(images) if images.coarse_class_names else torch.empty(0, dtype=torch.int64)

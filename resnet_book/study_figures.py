@@ -1,0 +1,82 @@
+"""Figures of feature studies: studies, and numbers made from them, enter; matplotlib Axes leave. Nothing loads here."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from torch import Tensor
+
+from resnet_book import feature_picture
+from resnet_book.figures import COLOURS
+from resnet_book.study import Study
+
+
+def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
+    """A measure of the rows of several networks: a dot and its interval each, before and after training, and chance.
+
+    ``frame``: a row a network, its index the names, with the columns of ``study.summary`` and ``kind``, "plain" or
+    "residual". ``measure``: "purity" or "entropy", described by ``label``.
+    """
+    places = np.arange(len(frame))[::-1]  # the first on top
+    for prefix, filled in (("untrained_", False), ("", True)):
+        for place, (_, row) in zip(places, frame.iterrows(), strict=True):
+            mean, low, high = (row[f"{prefix}{measure}{end}"] for end in ("", "_low", "_high"))
+            colour = COLOURS[str(row["kind"])]
+            ax.errorbar(
+                mean,
+                place,
+                xerr=[[mean - low], [high - mean]],
+                fmt="o",
+                color=colour,
+                markerfacecolor=colour if filled else "white",
+                capsize=3,
+            )
+        face = COLOURS["neutral"] if filled else "white"
+        name = "trained" if filled else "before training"
+        ax.plot([], [], "o", color=COLOURS["neutral"], markerfacecolor=face, label=name)
+    for chance in set(frame[f"chance_{measure}"].round(6)):
+        ax.axvline(chance, color=COLOURS["accent"], linestyle="--", label="drawn at random")
+    ax.legend()
+    ax.set_yticks(places, list(frame.index))
+    ax.set_ylim(-0.6, len(frame) - 0.4)
+    ax.set_xlabel(label)
+    return ax
+
+
+def plot_map(positions: Tensor, groups: Tensor, names: Sequence[str], ax: Axes, shares: Tensor | None = None) -> Axes:
+    """Images as dots on a plane: positions (N, 2), coloured by ``groups`` (N,), which are ``names``.
+
+    ``shares`` (2,): of the variance along each axis, for its label. Dots are drawn in the order of the images, so no
+    class lies on top of the others.
+    """
+    palette = np.array(feature_picture.colours(len(names)))
+    ax.scatter(*positions.T.numpy(), c=palette[groups.numpy()], s=4, alpha=0.6, linewidths=0)
+    for name, colour in zip(names, palette, strict=True):
+        ax.scatter([], [], c=colour, s=24, label=name.replace("_", " "))
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.2, fontsize=9)
+    for axis, number in ((ax.xaxis, 0), (ax.yaxis, 1)):
+        share = "" if shares is None else f" ({100 * shares[number].item():.0f} % of the variance)"
+        axis.set_label_text(f"principal component {number + 1}{share}")
+    return ax
+
+
+def show_row_classes(study: Study, ax: Axes) -> Axes:
+    """The whole picture without images: a line a feature, purest on top, each cell the colour of one image's class.
+
+    Least relevant images on the left, most relevant on the right, as in ``feature_picture.draw``; of a dataset with
+    superclasses, their colours. Drawn from the study alone.
+    """
+    names, group = feature_picture.groups(study)
+    order, blank = study.purest_first, len(names)
+    halves = [group[indices[order]].numpy() for indices in (study.least, study.most)]  # (C, k) each
+    cells = np.concatenate([halves[0], np.full((len(order), 1), blank), halves[1]], axis=1)
+    ax.imshow(cells, ListedColormap([*feature_picture.colours(len(names)), "white"]), aspect="auto", vmin=0, vmax=blank)
+    ax.set_xticks([(study.k - 1) / 2, study.k + (study.k + 1) / 2], ["least relevant", "most relevant"])
+    ax.set_ylabel("features, purest first")
+    ax.grid(False)
+    for name, colour in zip(names, feature_picture.colours(len(names)), strict=True):
+        ax.scatter([], [], c=colour, marker="s", label=name.replace("_", " "))
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8 if blank <= 10 else 6)
+    return ax

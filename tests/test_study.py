@@ -1,0 +1,285 @@
+"""A study holds what the picture and the numbers need, comes back whole from its file, and belongs to its run."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from resnet_book import data, feature_picture, features, recorded_study, records, study, study_figures, weights
+from resnet_book.models import Network
+from resnet_book.study import Study, StudyError
+
+RESULTS = Path(__file__).parent.parent / "results"
+KEPT = sorted(RESULTS.glob("*/seed*.study.safetensors"))
+NAME = "resnet20-builtin-smoke"
+MEAN, STD = (120.0, 121.0, 122.0), (60.0, 61.0, 62.0)
+
+
+def small(shortcut: str | None = "average", seed: int = 0) -> Network:
+    generator = torch.Generator().manual_seed(seed)
+    return Network((4, 6), (1, 1), shortcut=shortcut, generator=generator)
+
+
+@pytest.fixture(scope="module")
+def test() -> data.ImageSet:
+    return data.load("builtin", "test").subset(60)
+
+
+@pytest.fixture(scope="module")
+def made(test: data.ImageSet) -> Study:
+    train = data.load("builtin", "train").subset(100)
+    return study.make(small(seed=1), small(), train, test, MEAN, STD, k=4)
+
+
+def same(one: Study, other: Study, but: tuple[str, ...] = ()) -> bool:
+    pairs = (
+        (getattr(one, name.name), getattr(other, name.name))
+        for name in dataclasses.fields(Study)
+        if name.name not in but
+    )
+    return all(torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in pairs)
+
+
+def test_a_study_ranks_as_features_do(made, test):
+    values = features.extract(small(seed=1), test, MEAN, STD)
+    least, most = features.rank(values, 4)
+    assert torch.equal(made.least, least)
+    assert torch.equal(made.most, most)
+    assert torch.equal(made.zeros, (values == 0).sum(dim=0))
+
+
+def test_its_file_gives_it_back_but_for_the_maps_last_digits(made, tmp_path):
+    path = tmp_path / "folder" / "seed0.study.safetensors"
+    study.save(made, path)
+    loaded = study.load(path)
+    assert same(loaded, made, but=("map",))
+    torch.testing.assert_close(loaded.map, made.map, rtol=1e-3, atol=1e-3)
+    assert study.summary(loaded) == study.summary(made)
+
+
+def test_superclasses_come_back_too(made, tmp_path):
+    superclasses = torch.arange(10) // 5
+    whole = dataclasses.replace(made, superclass_names=("this", "that"), superclasses=superclasses)
+    study.save(whole, tmp_path / "s")
+    loaded = study.load(tmp_path / "s")
+    assert loaded.superclass_of_class == {name: "this" if i < 5 else "that" for i, name in enumerate(made.class_names)}
+
+
+def test_fewer_images_of_a_row_are_the_outermost(made):
+    assert torch.equal(made.first(2).most, made.most[:, :2])
+    assert made.first(2).k == 2
+
+
+@pytest.mark.parametrize("k", [0, 5])
+def test_more_images_than_a_study_holds_are_refused(made, k):
+    with pytest.raises(ValueError, match=f"k={k}: this study holds 4"):
+        made.first(k)
+
+
+def test_the_purest_rows_come_first(made):
+    purities = made.purity[made.purest_first]
+    assert torch.equal(purities, purities.sort(descending=True).values)
+    assert sorted(made.purest_first.tolist()) == list(range(6))
+
+
+def test_measuring_batch_norm_changes_statistics_and_no_weight(test):
+    network = small().train(False)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    study.measure_batch_norm(network, test, MEAN, STD, batch_size=20)
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert {name.rsplit(".", 1)[1] for name in changed} == {"running_mean", "running_var", "num_batches_tracked"}
+    assert not network.training
+    assert all(module.momentum == 0.1 for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d))
+
+
+def test_measured_statistics_make_the_features_those_of_training_mode(test):
+    network = small()
+    study.measure_batch_norm(network, test, MEAN, STD, batch_size=60)
+    evaluated = features.extract(network, test, MEAN, STD)
+    from resnet_book import augment
+
+    with torch.no_grad():
+        trained = network.train().features(augment.normalise(test.images, torch.tensor(MEAN), torch.tensor(STD)))
+    torch.testing.assert_close(evaluated, trained, rtol=0.05, atol=0.05)  # variance of 60 x 1,024 values, or one less
+
+
+@pytest.mark.parametrize("content", [b"", b"not safetensors", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_a_damaged_file_is_no_study(tmp_path, content):
+    (tmp_path / "s").write_bytes(content)
+    with pytest.raises(StudyError, match="is not a feature study"):
+        study.load(tmp_path / "s")
+
+
+def test_a_missing_study_says_how_to_make_it(tmp_path):
+    with pytest.raises(StudyError, match=r"resnet-book features some-run --record"):
+        study.load(tmp_path / "some-run" / "seed0.study.safetensors")
+
+
+def test_there_are_studies_to_show_in_the_book():
+    named = {path.parent.name for path in KEPT}
+    assert named >= {NAME, "plain20-builtin-smoke"}
+    assert named >= {f"{kind}{depth}-cifar10-short" for kind in ("plain", "resnet") for depth in (20, 56)}
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name[:5]}")
+def test_a_kept_study_is_small_and_made_exactly_the_recorded_mistakes(path):
+    found = study.load(path)
+    record = records.load_record(path.with_name(path.name.replace(".study.safetensors", ".json")))
+    wrong = (found.predicted != found.labels).sum().item()
+    assert 100 * wrong / len(found.labels) == pytest.approx(record.test_error)
+    assert found.test_sha256 == record.dataset["test"]["sha256"]
+    assert found.most.shape[1] == recorded_study.IMAGES_AT_EACH_END
+    assert path.stat().st_size < 600_000
+
+
+def test_the_kept_study_is_that_of_the_kept_weights():
+    record = records.load_record(records.path_of(RESULTS, NAME, 0))
+    again = recorded_study.make(record, records.path_of(RESULTS, NAME, 0))
+    kept = study.load(study.path_of(records.path_of(RESULTS, NAME, 0)))
+    assert torch.equal(again.predicted, kept.predicted)
+    torch.testing.assert_close(again.class_means, kept.class_means, rtol=1e-3, atol=1e-4)
+    assert (again.most == kept.most).double().mean() > 0.99  # near ties may turn on another machine
+
+
+def without_weights(tmp_path: Path, *, keep_study: bool) -> Path:
+    """A results folder with the record of ``NAME``, and maybe its study, and no weights."""
+    folder = tmp_path / "results" / NAME
+    folder.mkdir(parents=True)
+    for name in ("seed0.json", *(["seed0.study.safetensors"] if keep_study else [])):
+        (folder / name).write_bytes((RESULTS / NAME / name).read_bytes())
+    return tmp_path / "results"
+
+
+def test_a_study_is_found_without_weights(tmp_path):
+    found = recorded_study.find(NAME, k=3, results=without_weights(tmp_path, keep_study=True))
+    assert found.k == 3
+
+
+def test_more_images_than_were_kept_need_the_weights(tmp_path):
+    with pytest.raises(records.RecordError, match="weights were not kept"):
+        recorded_study.find(NAME, k=11, results=without_weights(tmp_path, keep_study=True))
+    assert recorded_study.find(NAME, k=11, results=RESULTS).k == 11
+
+
+def test_a_record_without_study_and_weights_says_what_to_do(tmp_path):
+    with pytest.raises(records.RecordError, match=f"resnet-book run {NAME} --seed 0"):
+        recorded_study.find(NAME, results=without_weights(tmp_path, keep_study=False))
+
+
+@pytest.mark.parametrize("k", [0, 1_001])
+def test_no_more_images_than_the_test_set_has_are_ranked(k):
+    with pytest.raises(ValueError, match=f"k={k}: there are 1,000 test images"):
+        recorded_study.find(NAME, k=k, results=RESULTS)
+
+
+def test_a_study_is_kept_beside_its_record(tmp_path):
+    results = without_weights(tmp_path, keep_study=False)
+    (results / NAME / "seed0.safetensors").write_bytes((RESULTS / NAME / "seed0.safetensors").read_bytes())
+    record = records.load_record(records.path_of(results, NAME, 0))
+    path = recorded_study.keep(record, results)
+    assert path == results / NAME / "seed0.study.safetensors"
+    assert same(study.load(path), recorded_study.find(NAME, results=results))
+    assert weights.load_trained(NAME, 0, results)[1] == record
+
+
+# --- The picture ----------------------------------------------------------------------------------------------------
+
+
+def test_the_picture_shows_the_images_in_the_order_of_the_rows(made, test):
+    rows = torch.tensor([5, 2])
+    picture = feature_picture.draw(made, test, "title", rows)
+    side = 32 + 2 * feature_picture.FRAME + feature_picture.GAP
+    pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(picture.height, picture.width, 3)
+    for half, indices in ((0, made.least), (1, made.most)):
+        x = feature_picture.MARGIN + feature_picture.LABEL + half * (made.k * side + feature_picture.MIDDLE)
+        for row, feature in enumerate(rows.tolist()):
+            y = picture.height - feature_picture.MARGIN - (2 - row) * side
+            for place, index in enumerate(indices[feature].tolist()):
+                left, top = x + place * side + feature_picture.FRAME, y + feature_picture.FRAME
+                assert torch.equal(pixels[top : top + 32, left : left + 32], test.images[index].movedim(0, -1))
+                red, green, blue = pixels[y, left].tolist()
+                colour = feature_picture.colours(10)[int(test.labels[index])]
+                assert f"#{red:02X}{green:02X}{blue:02X}" == colour
+
+
+def test_the_picture_of_all_features_is_not_much_longer_than_wide(made, test):
+    many = dataclasses.replace(
+        made,
+        **{name: getattr(made, name).repeat(50, 1) for name in ("least", "most", "untrained_most")},
+        zeros=made.zeros.repeat(50),
+        class_means=made.class_means.repeat(1, 50),
+    )
+    width, height = feature_picture.draw(many, test, "title").size
+    assert 0.5 < width / height < 2
+
+
+def test_a_picture_beyond_all_memory_is_refused(made, test, monkeypatch):
+    monkeypatch.setattr(feature_picture, "MAX_PIXELS", 100_000)
+    with pytest.raises(ValueError, match="Choose a smaller k"):
+        feature_picture.draw(made, test, "title")
+
+
+def test_a_picture_of_other_images_is_refused(made, test):
+    with pytest.raises(StudyError, match="of other images"):
+        feature_picture.draw(made, test.subset(59), "title")
+
+
+def test_a_hundred_classes_are_coloured_by_their_superclass(made):
+    whole = dataclasses.replace(made, superclass_names=("this", "that"), superclasses=torch.arange(10) // 5)
+    names, group = feature_picture.groups(whole)
+    assert names == ("this", "that")
+    assert torch.equal(group, made.labels // 5)
+
+
+@pytest.mark.parametrize("count", [2, 10, 20])
+def test_classes_have_different_colours(count):
+    assert len(set(feature_picture.colours(count))) == count
+
+
+def test_the_picture_in_a_page_has_its_words_and_nothing_from_outside(made, test):
+    html = feature_picture.zoomable(feature_picture.draw(made, test, "t"), "one", 'rows of "images"')
+    assert 'alt="rows of &quot;images&quot;"' in html
+    assert "http" not in html
+    assert html.count("zoom-one") == 3
+
+
+# --- Figures --------------------------------------------------------------------------------------------------------
+
+
+def test_the_classes_of_the_rows_are_drawn_purest_first(made):
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots()
+    cells = study_figures.show_row_classes(made, ax).images[0].get_array()
+    assert cells.shape == (6, 9)
+    assert cells[0, 5:].tolist() == made.labels[made.most[made.purest_first[0]]].tolist()
+    assert (cells[:, 4] == 10).all()  # between the halves: no class
+    plt.close(figure)
+
+
+def test_every_image_is_a_dot_of_its_class_on_the_map(made):
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots()
+    study_figures.plot_map(made.map, made.labels, made.class_names, ax, made.map_shares)
+    dots = ax.collections[0]
+    assert len(dots.get_offsets()) == 60
+    assert ax.get_xlabel().endswith("% of the variance)")
+    assert [text.get_text() for text in ax.get_legend().get_texts()][6] == "bow tie"
+    plt.close(figure)
+
+
+def test_means_are_drawn_for_each_network_before_and_after_training(made):
+    import matplotlib.pyplot as plt
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {"one": {**study.summary(made), "kind": "plain"}, "two": {**study.summary(made), "kind": "residual"}}
+    ).T
+    figure, ax = plt.subplots()
+    study_figures.plot_means(frame, ax, "purity", "purity")
+    places = [bar.lines[0].get_xdata()[0] for bar in ax.containers]
+    assert places == pytest.approx([frame.untrained_purity.iloc[0]] * 2 + [frame.purity.iloc[0]] * 2)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["one", "two"]
+    plt.close(figure)
