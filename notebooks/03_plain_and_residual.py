@@ -539,6 +539,7 @@ recorded = [
     record
     for record in records.load_all(records.find_results())
     if record.dataset["name"] == "cifar10" and record.model["name"] in tables.DEPTH_TABLE_MODELS
+    and record.recipe_name in tables.DEPTH_TABLE_RECIPES
 ]
 display(Markdown(tables.provenance(recorded)))
 
