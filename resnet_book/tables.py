@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from resnet_book.experiments import EXPERIMENTS
 from resnet_book.records import Record
 
 
@@ -90,10 +89,14 @@ def kind_and_depth(model: str) -> tuple[str, int]:
 
 
 def curves(records: Iterable[Record]) -> pd.DataFrame:
-    """A row an epoch of each record: experiment, seed, model, kind, depth, dataset, recipe, and the fields of Epoch."""
+    """A row an epoch of each record: experiment, seed, model, kind, depth, dataset, recipe, and the fields of Epoch.
+
+    The validation columns are NaN where no images were held out.
+    """
     rows = [{**_about(record), "seed": record.seed, **asdict(epoch)} for record in records for epoch in record.epochs]
-    columns = [*ABOUT, "seed", "iteration", "learning_rate", "train_loss", "train_error", "test_loss", "test_error"]
-    return pd.DataFrame(rows, columns=columns)
+    measured = [f"{of}_{what}" for of in ("train", "test", "validation") for what in ("loss", "error")]
+    frame = pd.DataFrame(rows, columns=[*ABOUT, "seed", "iteration", "learning_rate", *measured])
+    return frame.astype(dict.fromkeys(measured, float))  # NaN for None
 
 
 def runs(records: Iterable[Record]) -> pd.DataFrame:
@@ -168,7 +171,8 @@ def depth_table(records: Iterable[Record], recipes: tuple[str, ...] = DEPTH_TABL
     recorded = summary(records).set_index("experiment")
     rows = {}
     for model in DEPTH_TABLE_MODELS:
-        row = {f"ours, {recipe}": _recorded_cell(recorded, model, recipe) for recipe in recipes}
+        names = {recipe: f"{model}-cifar10" + (f"-{recipe}" if recipe != "paper" else "") for recipe in recipes}
+        row = {f"ours, {recipe}": recorded_cell(recorded, name) for recipe, name in names.items()}
         for source in dict.fromkeys(each.source for each in PUBLISHED):
             found = [str(each) for each in PUBLISHED if (each.source, each.model) == (source, model)]
             row[source] = found[0] if found else NOT_PUBLISHED
@@ -226,14 +230,13 @@ def _about(record: Record) -> dict[str, str | int]:
     return dict(zip(ABOUT, values, strict=True))
 
 
-def _recorded_cell(recorded: pd.DataFrame, model: str, recipe: str) -> str:
-    names = [
-        name
-        for name, each in EXPERIMENTS.items()
-        if (each.model, each.dataset, each.recipe_name) == (model, "cifar10", recipe) and name in recorded.index
-    ]
-    if not names:
+def recorded_cell(recorded: pd.DataFrame, experiment: str) -> str:
+    """The test error (%) of ``experiment`` as text, "mean ± standard deviation (runs)", or that it is not recorded.
+
+    ``recorded``: what ``summary`` gives, its index set to the column ``experiment``.
+    """
+    if experiment not in recorded.index:
         return NOT_RECORDED
-    row = recorded.loc[names[0]]
+    row = recorded.loc[experiment]
     spread = f" ± {row.test_std:.2f}" if row.runs > 1 else ""
     return f"{row.test_error:.2f}{spread} ({row.runs} run{'s' if row.runs > 1 else ''})"

@@ -27,15 +27,23 @@ ORDER = (
     "train",
     "features",
     "answers",
+    "grounding",
+    "study",
     "experiments",
     "records",
+    "weights",
+    "recorded_study",
     "runs",
     "child",
     "queue_view",
     "queue",
     "diagnostics",
     "tables",
+    "wide_tables",
     "figures",
+    "wide_figures",
+    "feature_picture",
+    "study_figures",
     "arguments",
     "__main__",
 )
@@ -106,7 +114,7 @@ def test_help_answers_in_under_a_second() -> None:
     assert min(seconds) < 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["list"], ["data"], ["run"], ["table"]])
+@pytest.mark.parametrize("arguments", [[], ["list"], ["data"], ["run"], ["table"], ["curves"]])
 def test_help_does_not_load_torch(arguments: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "resnet_book", *arguments, "--help"],

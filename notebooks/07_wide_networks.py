@@ -1,0 +1,938 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Wide networks
+#
+# **Do the wide networks need shortcuts, and do the shortcuts need parameters?**
+#
+# The networks of chapter 3 are narrow: 16 to 64 channels. A popular re-implementation {cite}`sariyildiz2018resnet`
+# trains a family that is four to eight times as wide, with as few as 10 layers, on CIFAR-10 and on CIFAR-100. It makes
+# three claims. The gap between plain and residual networks opens with depth. Shortcuts should have no parameters. And
+# identity mappings make a long training stable. This page builds these networks, takes each claim apart into
+# something that can be measured, and measures what a machine without a GPU can.
+#
+# **You will learn**
+#
+# - to build the wide networks, and to count their parameters by hand, stage by stage;
+# - what speaks for shortcuts without parameters, what speaks against them, and what a projection costs;
+# - to watch the stability of a training on images held out, and to read errors where an image has two labels.
+#
+# **You need** chapter 3 for the blocks and chapter 2 for the recipe's augmentation. With `tier = "smoke"` the page takes
+# under half a minute on 2 cores and downloads nothing. `"cpu"` takes about ten minutes and CIFAR-10 (170 MB).
+# `"paper"` does the same on a GPU, where there is one. The full runs, 300 epochs each, are recorded with `resnet-book run`,
+# and every tier shows what is recorded.
+
+# %% tags=["parameters"]
+tier = "smoke"  # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": the same, on a GPU
+data_root = ""  # the folder of the CIFAR files; "": where the package looks for them
+
+# %%
+import statistics
+import time
+from dataclasses import asdict, replace
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from IPython.display import Markdown, display
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+# %%
+from resnet_book import answers, data, features, figures, models, records, study, tables, wide_figures, wide_tables
+from resnet_book.experiments import EXPERIMENTS, WIDE, WIDE_SHORT
+from resnet_book.train import default_precision, fit, worth_compiling
+from resnet_book.weights import load_trained
+
+figures.use_style()
+results = records.find_results()
+f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
+
+# %% [markdown]
+# ## Four stages of width
+#
+# The plan is that of every residual network: a stem, a 3x3 convolution from the three colours to 64 channels; stages of
+# equal blocks; an average over all places; one linear layer. Here there are four stages, with 64, 128, 256 and 512
+# channels, and each but the first halves height and width. What distinguishes the networks is the number of blocks in
+# each stage, and, for 50 layers, what a block is made of.
+
+# %%
+WIDTHS = (64, 128, 256, 512)
+BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+LAYERS_OF_A_BLOCK = {10: 2, 18: 2, 34: 2, 50: 3}
+{depth: 1 + sum(BLOCKS[depth]) * LAYERS_OF_A_BLOCK[depth] + 1 for depth in BLOCKS}
+
+# %% [markdown]
+# The stem, the layers of all blocks and the linear layer add up to the name. The 50-layer network has as many blocks as
+# that of 34, but each is a *bottleneck*: a 1x1 convolution narrows to the stage's width, a 3x3 convolution works there,
+# and another 1x1 convolution widens to four times that. So the last stage of this network ends in 2,048 channels.
+
+
+# %%
+def bottleneck_layers(in_channels: int, width: int, stride: int) -> nn.Sequential:
+    """1x1 to ``width``, 3x3, 1x1 to four times ``width``."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Conv2d(width, width, 3, stride, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Conv2d(width, 4 * width, 1, bias=False),
+        nn.BatchNorm2d(4 * width),
+    )
+
+
+bottleneck_layers(64, 64, 1)(torch.zeros(2, 64, 8, 8)).shape
+
+
+# %% [markdown]
+# ### A shortcut without parameters
+#
+# Where a stage begins, the shortcut has to halve the picture and to add channels. The networks of chapter 3 take every
+# second pixel. These average over 2x2 pixels, so that every pixel counts, and append channels of zeros behind the old
+# ones.
+
+
+# %%
+class Shortcut(nn.Module):
+    """Average over ``stride`` x ``stride`` pixels, and append channels of zeros."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.stride, self.new_channels = stride, out_channels - in_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.avg_pool2d(x, self.stride)  # (N, C, H/stride, W/stride); with stride 1, x itself
+        return F.pad(x, (0, 0, 0, 0, 0, self.new_channels))
+
+
+x = torch.tensor([[[[1.0, 3.0], [5.0, 7.0]]]])  # (1, 1, 2, 2)
+Shortcut(1, 3, stride=2)(x).flatten().tolist()
+
+# %% [markdown]
+# One channel of four pixels became one pixel, their mean, and two channels of zeros. Blocks are those of chapter 3, now
+# imported; with our shortcut in them, they make up the stages.
+
+
+# %%
+def make_block(depth: int, in_channels: int, width: int, stride: int, residual: bool) -> nn.Module:
+    """One block of the wide network of ``depth`` layers."""
+    make_layers, expansion = (bottleneck_layers, 4) if depth == 50 else (models.basic_layers, 1)
+    layers = make_layers(in_channels, width, stride)
+    if not residual:
+        return models.PlainBlock(layers)
+    return models.ResidualBlock(layers, Shortcut(in_channels, expansion * width, stride))
+
+
+make_block(18, 64, 128, 2, residual=True)(torch.zeros(2, 64, 32, 32)).shape
+
+
+# %%
+def make_stages(depth: int, residual: bool) -> list[nn.Module]:
+    """All blocks of the network, one after the other."""
+    channels, blocks = 64, []
+    for stage, (width, count) in enumerate(zip(WIDTHS, BLOCKS[depth], strict=True)):
+        for block in range(count):
+            stride = 2 if stage > 0 and block == 0 else 1
+            blocks.append(make_block(depth, channels, width, stride, residual))
+            channels = 4 * width if depth == 50 else width
+    return blocks
+
+
+len(make_stages(34, residual=True))
+
+
+# %%
+class WideNetwork(nn.Module):
+    """Images (N, 3, H, W) -> scores (N, classes)."""
+
+    def __init__(self, depth: int, residual: bool, num_classes: int, seed: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(models.conv3x3(3, 64), nn.BatchNorm2d(64), nn.ReLU())
+        self.blocks = nn.Sequential(*make_stages(depth, residual))
+        self.classifier = nn.Linear(2048 if depth == 50 else 512, num_classes)
+        models.initialise(self, torch.Generator().manual_seed(seed))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.blocks(self.stem(x)).mean(dim=(2, 3)))
+
+
+WideNetwork(10, residual=True, num_classes=10, seed=0)(torch.zeros(2, 3, 32, 32)).shape
+
+# %% [markdown]
+# Is that the package's network? Its weights are drawn in the same order, so the same seed has to give the same scores,
+# to the last bit. Four of the eight networks have every part in them: both kinds, several blocks a stage, bottlenecks.
+
+# %%
+pixels = torch.randn(8, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+for name in ("plain10", "resnet10", "resnet18", "resnet50"):
+    kind, depth = tables.kind_and_depth(name)
+    mine = WideNetwork(depth, kind == "residual", num_classes=100, seed=0)
+    theirs = models.build(name, 100, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(mine(pixels), theirs(pixels)), name
+print("all four agree")
+
+# %% [markdown]
+# ## Counting by hand
+#
+# A convolution of $k \times k$ pixels from $a$ to $b$ channels has $k^2 a b$ weights and, before a batch norm, no bias.
+# A batch norm has a weight and a bias for each channel. That is all one needs.
+
+
+# %%
+def convolution(size: int, ins: int, outs: int) -> int:
+    return size**2 * ins * outs
+
+
+def norm(channels: int) -> int:
+    return 2 * channels
+
+
+convolution(3, 64, 64), norm(64)
+
+
+# %%
+def block_parameters(depth: int, ins: int, width: int) -> int:
+    """Parameters of one block's layers."""
+    if depth != 50:
+        return convolution(3, ins, width) + convolution(3, width, width) + 2 * norm(width)
+    ends = convolution(1, ins, width) + convolution(1, width, 4 * width)
+    return ends + convolution(3, width, width) + 2 * norm(width) + norm(4 * width)
+
+
+block_parameters(18, 64, 64), block_parameters(50, 64, 64)
+
+
+# %%
+def parameters_by_part(depth: int, num_classes: int = 10) -> dict[str, int]:
+    """Parameters of the stem, of each stage and of the classifier."""
+    parts, expansion, ins = {"stem": convolution(3, 3, 64) + norm(64)}, 4 if depth == 50 else 1, 64
+    for stage, (width, blocks) in enumerate(zip(WIDTHS, BLOCKS[depth], strict=True), start=1):
+        first = block_parameters(depth, ins, width)
+        ins = expansion * width
+        parts[f"stage {stage}"] = first + (blocks - 1) * block_parameters(depth, ins, width)
+    return {**parts, "classifier": ins * num_classes + num_classes}
+
+
+parameters_by_part(18)
+
+# %% [markdown]
+# ```{admonition} Predict, then run
+# :class: tip
+#
+# Two questions before the table. Which share of its parameters does the network of 18 layers keep in its last stage? And
+# the networks of 34 and 50 layers have the same number of blocks: which of the two has more parameters, and by how much?
+# ```
+
+# %%
+counted = pd.DataFrame({depth: parameters_by_part(depth) for depth in BLOCKS}).rename_axis(columns="layers")
+counted.loc["sum"] = counted.sum()
+counted.map("{:,}".format)
+
+# %% [markdown]
+# The package's networks are counted by PyTorch. To have them without their millions of numbers, they are built on the
+# *meta* device, which knows shapes only.
+
+
+# %%
+def count(name: str, shortcut: str | None = None) -> int:
+    """Trainable parameters of the package's network, for 10 classes."""
+    with torch.device("meta"):
+        return models.count_parameters(models.build(name, shortcut=shortcut))
+
+
+count("resnet20")
+
+# %%
+for depth in BLOCKS:
+    assert count(f"resnet{depth}") == count(f"plain{depth}") == counted.loc["sum", depth]
+f"ResNet-18: {count('resnet18'):,}; plain-18: {count('plain18'):,}"
+
+# %% tags=["remove-input"]
+share = counted.loc["stage 4"] / counted.loc["sum"]
+fewer = 1 - counted.loc["sum", 50] / counted.loc["sum", 34]
+text = f"""All four counts agree, and plain networks have exactly as many parameters as residual ones. The last stage alone
+holds {100 * share[18]:.0f} % of those of 18 layers. The network of 50 layers has even {100 * fewer:.0f} % *fewer* than
+that of 34: bottlenecks save what the additional layers cost. Beside chapter 3's ResNet-56 with its {count("resnet56"):,} parameters, even the network of 10 layers has
+{counted.loc["sum", 10] / count("resnet56"):.1f} times as many: *wide* outweighs *deep*."""
+display(Markdown(text))
+
+
+# %% [markdown]
+# ## Do the shortcuts need parameters?
+#
+# The alternative to padding is a *projection*: a 1x1 convolution with a batch norm, wherever the shape changes. It mixes
+# the old channels into new ones, so none is left zero. By hand:
+
+
+# %%
+def projection_parameters(depth: int) -> int:
+    """What projections add: one at each stage that changes the number of channels."""
+    outs = [(4 if depth == 50 else 1) * width for width in WIDTHS]
+    changes = [(a, b) for a, b in zip([64, *outs[:-1]], outs, strict=True) if a != b]
+    return sum(convolution(1, ins, out) + norm(out) for ins, out in changes)
+
+
+{depth: projection_parameters(depth) for depth in BLOCKS}
+
+# %%
+for depth in BLOCKS:
+    assert count(f"resnet{depth}", "projection") == count(f"resnet{depth}") + projection_parameters(depth)
+added = pd.DataFrame(
+    {"added": {depth: count(f"resnet{depth}", "projection") - count(f"resnet{depth}") for depth in BLOCKS}}
+)
+added.assign(percent=(100 * added.added / counted.loc["sum"]).round(1)).rename_axis("layers")
+
+# %% [markdown]
+# That is little, so the argument of the source is not about size. It goes: residual learning rests on the idea that a
+# deep stack of layers struggles to represent the identity. The shortcut hands it the identity for nothing. A projection
+# takes that away again at each change of shape: what arrives is a learned mixture of channels, so that the identity has
+# to be learned after all.
+#
+# The first half can be tested exactly. Let every block add nothing, by setting the weights of its last batch norm to
+# zero. What then reaches the classifier?
+
+
+# %%
+def silenced(shortcut: str) -> models.Network:
+    """ResNet-34 in which every F(x) is zero."""
+    network = models.build("resnet34", shortcut=shortcut, generator=torch.Generator().manual_seed(0))
+    for block in network.modules():
+        if isinstance(block, models.ResidualBlock):
+            nn.init.zeros_(block.layers[-1].weight)
+    return network.eval()
+
+
+padded = silenced("average")
+f"{sum(isinstance(each, models.ResidualBlock) for each in padded.modules())} silent blocks"
+
+
+# %%
+def like_the_stem(network: models.Network) -> float:
+    """Cosine between the 64 stem channels, averaged over the image, and the first 64 features."""
+    with torch.no_grad():
+        stem = network.stem(pixels).mean(dim=(2, 3))
+        return F.cosine_similarity(stem, network.features(pixels)[:, :64]).mean().item()
+
+
+{shortcut: round(like_the_stem(silenced(shortcut)), 2) for shortcut in ("average", "projection")}
+
+# %%
+with torch.no_grad():
+    values = padded.features(pixels)
+f"{(values != 0).any(dim=0).sum()} of {values.shape[1]} features are not zero"
+
+# %% [markdown]
+# With average-pooling and zeros, 34 layers that do nothing pass the stem on unchanged: cosine 1. With projections the
+# same layers pass on a random mixture (whose cosine is not 0, since neither side has negative numbers). So far the argument holds. But the second number shows the price. Of 512 features
+# only 64 carry anything: what is appended stays zero until some block fills it, and along those channels there is
+# nothing to be residual to. The paper saw that too. Among its three kinds of shortcuts on ImageNet, projections did
+# slightly better, which it put down to the padded channels having no residual learning; it also found projections not
+# essential against degradation {cite}`he2015deep`. Which of the two effects is larger is a question for an experiment,
+# not for an argument. First, what do projections cost in time?
+#
+# The arithmetic of a forward pass is counted exactly, by PyTorch's counter. The time of a training step is measured, the
+# two networks by turns, so that other work on the machine hits both.
+
+# %%
+compared = {"smoke": 10, "cpu": 18, "paper": 18}[tier]
+flop = {}
+for shortcut in ("average", "projection"):
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        models.build(f"resnet{compared}", shortcut=shortcut)(torch.zeros(1, 3, 32, 32))
+    flop[shortcut] = counter.get_total_flops()
+f"{compared} layers: {100 * (flop['projection'] / flop['average'] - 1):.2f} % more arithmetic with projections"
+
+
+# %%
+def step_time(network: models.Network, images: Tensor, labels: Tensor) -> float:
+    """Seconds of one forward and backward pass."""
+    start = time.perf_counter()
+    F.cross_entropy(network(images), labels).backward()
+    network.zero_grad()
+    return time.perf_counter() - start
+
+
+# %%
+twins = {shortcut: models.build(f"resnet{compared}", shortcut=shortcut) for shortcut in flop}
+passes, batch = (6, 8) if tier == "smoke" else (11, 32)
+images, targets = torch.randn(batch, 3, 32, 32), torch.arange(batch) % 10
+list(twins)
+
+# %% tags=["nbval-ignore-output"]
+seconds = [[step_time(network, images, targets) for network in twins.values()] for _ in range(passes)][1:]
+step_ms = {name: 1000 * statistics.median(times) for name, times in zip(twins, zip(*seconds, strict=True), strict=True)}
+slower = [100 * (projection / average - 1) for average, projection in seconds]
+print(f"{step_ms['average']:.0f} and {step_ms['projection']:.0f} ms a step of {batch} images;")
+print(
+    f"projections take {statistics.median(slower):+.0f} %; single pairs of steps: {min(slower):+.0f} to {max(slower):+.0f} %"
+)
+
+# %% [markdown]
+# Look at the range of the pairs before you believe their median: a few per cent are hard to see on a busy machine. And
+# the accuracy? It takes a training of each, recorded or not yet:
+
+# %% tags=["nbval-ignore-output"]
+recorded = records.load_all(results)
+summaries = tables.summary(recorded).set_index("experiment")
+pairs = {
+    "10 layers, short": ("resnet10-cifar10-short", "resnet10-cifar10-short-projection"),
+    "18 layers, 300 epochs": ("resnet18-cifar10", "resnet18-cifar10-projection"),
+}
+rows = {of: [tables.recorded_cell(summaries, name) for name in names] for of, names in pairs.items()}
+shortcut_errors = pd.DataFrame.from_dict(rows, orient="index", columns=["zeros", "projection"])
+shortcut_errors.rename_axis("test error (%)")
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+lines = []
+for of, (zeros, projected) in pairs.items():
+    if {zeros, projected} <= set(summaries.index):
+        one, other = summaries.loc[projected], summaries.loc[zeros]
+        error = (one.test_std**2 / one.runs + other.test_std**2 / other.runs) ** 0.5
+        change = tables.points(one.test_error - other.test_error, error)
+        lines.append(f"- **{of}:** projections change the test error by {change}.")
+nothing = "No pair is recorded yet, so this page cannot say which of the two shortcuts is the more accurate one."
+display(Markdown("\n".join(lines) if lines else nothing))
+
+# %% [markdown]
+# ## Do the wide networks need shortcuts?
+#
+# The source reports one accuracy for each network. Here they are as errors, as everywhere in this book, beside ours.
+# Its recipe is 300 epochs of stochastic gradient descent with a weight decay of 0.0005, five times that of the paper,
+# the learning rate 0.1 divided by 10 after each hundred. Ours, `wide`, is the same; `short` goes through the same three
+# learning rates in 9 epochs, for machines without a GPU, and is **only to be compared with itself**.
+
+# %%
+assert (WIDE.weight_decay, WIDE.learning_rate, WIDE.batch_size) == (5e-4, 0.1, 128)
+assert EXPERIMENTS["resnet50-cifar10"].recipe.batch_size == 64  # the source halves it for 50 layers
+{name: (recipe.iterations, recipe.drops) for name, recipe in {"wide": WIDE, "short": WIDE_SHORT}.items()}
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+heading = "Test error (%), ours after the last epoch, mean ± standard deviation (runs):\n\n"
+display(Markdown(heading + tables.to_markdown(wide_tables.wide_table(recorded))))
+
+# %% [markdown]
+# Read it down, not across: what does depth do to the plain networks, what to the residual ones? {numref}`fig-ch7-gap`
+# draws the difference of the two, in points, against depth.
+
+# %%
+published = wide_tables.gaps(wide_tables.published_errors())
+published.set_index(["dataset", "depth"]).round(2)
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Plain minus residual test error against depth. Both lines begin near zero at 10 layers and rise with every step of depth, to about five points at 50 layers on CIFAR-10 and to eight points at 34 layers on CIFAR-100."}, "figure": {"caption": "What shortcuts save, in points of test error, against depth: published numbers (open markers, dashed), and ours by the same recipe where recorded (filled). Published: one run of each network, so without spread.", "name": "fig-ch7-gap"}}
+fig, ax = plt.subplots()
+wide_figures.plot_gaps(published, ax, "published")
+ours = summaries[(summaries.recipe == "wide") & ~summaries.index.str.endswith("projection")]
+if len(own := wide_tables.gaps(ours)):
+    wide_figures.plot_gaps(own, ax, "ours", filled=True)
+ax.set_xticks(wide_tables.DEPTHS)
+plt.show()
+
+# %% tags=["remove-input"]
+gap = published.set_index(["dataset", "depth"])
+least = gap.loc[("cifar10", 18)]
+text = f"""On CIFAR-10 the gap goes from {gap.loc[("cifar10", 10)].gap:.1f} points at 10 layers to
+{gap.loc[("cifar10", 34)].gap:.1f} at 34 and {gap.loc[("cifar10", 50)].gap:.1f} at 50; on CIFAR-100 from
+{gap.loc[("cifar100", 10)].gap:.1f} to {gap.loc[("cifar100", 34)].gap:.1f} at 34. But these are single runs. How much of
+a gap could be luck? The test images alone leave a doubt: had other ones been drawn, the gap at 18 layers on CIFAR-10,
+{least.gap:.1f} points, would vary by about {least.sampling:.1f} (the column `sampling`, which takes the two networks'
+mistakes for independent). What other seeds would do comes on top, and is not published.
+
+At 10 layers the published numbers show no gap on either dataset. At 18 they show none on CIFAR-10 and one of
+{gap.loc[("cifar100", 18)].gap:.1f} points ({gap.loc[("cifar100", 18)].gap / gap.loc[("cifar100", 18)].sampling:.0f}
+times its doubt) on CIFAR-100. From 34 on it is plain to see. By these numbers, wide networks need shortcuts too, once they are deep."""
+display(Markdown(text))
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+lines = [f"{row.gap:+.2f} points at {row.depth} layers on {row.dataset}" for row in own.itertuples()]
+nothing = "**Ours are not recorded yet**: no pair of twins, plain and residual, has been through the 300 epochs."
+display(Markdown(f"Our own runs have {'; '.join(lines)}." if lines else nothing))
+
+# %% [markdown]
+# Mind what the plain networks do: from 18 to 34 layers their error *rises*, although they have more layers, more
+# parameters and the same 300 epochs. That is the degradation of chapter 3. Whether it is a failure to fit or to
+# generalise, the training errors would tell, and those are not published.
+#
+# ## Do identity mappings stabilise training?
+#
+# What would one have to see? A claim about a *long* training is about epochs, so the error must be watched epoch by
+# epoch; *stable* is about how much it varies from one to the next, not about how low it is. Within a stage of constant learning rate, a
+# training soon moves about at random, by steps whose size the learning rate sets. The claim then says: *in the last
+# epochs of a stage the error of the residual network varies less than that of its plain twin*.
+#
+# The error on which images? On the test images it could be shown, but then nobody should choose by it. Who picks the
+# learning rate, the epoch or the network that is best on the test images reports an error that is too low, because some
+# of what made it best is luck with these very images. So a part of the *training* images is held out: they are never
+# trained on, and every choice is made on them. The paper chose its schedule on 45,000 and 5,000 images split so.
+
+# %%
+train_images, test_images = data.load("builtin", "train"), data.load("builtin", "test")
+kept, held_out = data.hold_out(train_images, count=500, seed=0)
+again = data.hold_out(train_images, count=500, seed=0)[1]
+assert torch.equal(held_out.images, again.images)  # the same ones, whatever the seed of the training
+len(kept), len(held_out)
+
+# %% [markdown]
+# The held-out images are the same for each seed and each network. So the choice of these images shifts all curves by
+# about the same amount, and what differs from epoch to epoch is the network.
+#
+# ### A pair trained on this page
+#
+# The wide networks are too large to train here. At a quarter of the width, 16 to 128 channels, ten layers are not: the
+# same plan, the same shortcuts, a sixteenth of the arithmetic.
+
+
+# %%
+def quarter_width(kind: str, seed: int) -> models.Network:
+    """Ten layers with 16 to 128 channels."""
+    shortcut = "average" if kind == "residual" else None
+    generator = torch.Generator().manual_seed(seed)
+    return models.Network((16, 32, 64, 128), BLOCKS[10], shortcut=shortcut, generator=generator)
+
+
+f"{models.count_parameters(quarter_width('residual', 0)):,} parameters"
+
+
+# %%
+def smoke_recipe(training: int, validation: int, batch_size: int = 32, epochs: int = 9):
+    """The wide recipe, shorter still: a third of the epochs at each learning rate."""
+    third = epochs // 3 * (training // batch_size)
+    changes = {"iterations": 3 * third, "drops": (third, 2 * third), "batch_size": batch_size, "padding": 2}
+    return replace(WIDE_SHORT, **changes, validation_images=validation)
+
+
+smoke_recipe(training=640, validation=300).drops
+
+# %% [markdown]
+# In the smoke tier the images are also halved to 16x16 pixels. The other tiers train on CIFAR-10, by the recipe `short`
+# as it is.
+
+
+# %%
+def halved(images: data.ImageSet) -> data.ImageSet:
+    """The same images at half the width and height."""
+    return replace(images, images=F.avg_pool2d(images.images.float(), 2).round().to(torch.uint8))
+
+
+halved(test_images).images.shape
+
+
+# %%
+def load_images(tier: str, root: str) -> tuple[data.ImageSet, data.ImageSet]:
+    """What the pair is trained and tested on."""
+    if tier != "smoke":
+        try:
+            return data.load("cifar10", "train", root or None), data.load("cifar10", "test", root or None)
+        except data.DataError:
+            note = "**CIFAR-10 was not found, so this page uses the built-in images.** `make data` fetches it."
+            display(Markdown(f"> {note}"))
+    return halved(train_images.subset(640 + 300)), halved(test_images.subset(300))
+
+
+# %%
+train, test = load_images(tier, data_root)
+recipe = WIDE_SHORT if train.name == "cifar10" else smoke_recipe(640, 300)
+seeds = (0, 1) if train.name == "builtin" else (0,)
+f"{len(train):,} images of {train.name}, {recipe.validation_images} of them held out; {len(test):,} to test on"
+
+# %%
+device = torch.device("cuda" if tier == "paper" and torch.cuda.is_available() else "cpu")
+precision, compiled = default_precision(device), worth_compiling(recipe, device)
+f"training on {device}, {precision}"
+
+
+# %%
+def train_one(kind: str, seed: int) -> pd.DataFrame:
+    """A row an epoch of what was measured while one network was trained."""
+    how = {"device": device, "precision": precision, "compiled": compiled, "progress": False}
+    history = fit(quarter_width(kind, seed).to(device), train, test, recipe, seed=seed, **how)
+    print(f"{kind}, seed {seed}: validation error {history.epochs[-1].validation_error:.1f} %")
+    return pd.DataFrame([asdict(epoch) for epoch in history.epochs]).assign(kind=kind, depth=10, seed=seed)
+
+
+# %% [markdown]
+# **Predict.** At which of the three learning rates does the validation error change most from epoch to epoch? And will
+# you be able to tell the plain from the residual network by it? Then look at {numref}`fig-ch7-here`.
+#
+# (The smoke tier computes on one thread: for pictures this small, a second one mostly waits for the first.)
+
+# %% tags=["nbval-ignore-output"]
+threads = torch.get_num_threads()
+torch.set_num_threads(1 if train.name == "builtin" else threads)
+here = pd.concat([train_one(kind, seed) for kind in ("plain", "residual") for seed in seeds])
+torch.set_num_threads(threads)
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Validation error against epochs, a line a run. In the run at hand all lines fall through the first two stages and are nearly flat in the last; plain and residual runs lie close together and cross."}, "figure": {"caption": "Validation error of the quarter-width pair trained on this page, a line a run. Dotted lines: the learning rate, given above, is divided by 10.", "name": "fig-ch7-here"}}
+fig, ax = plt.subplots(figsize=(7.2, 3.4))
+wide_figures.plot_stages(here, ax)
+plt.show()
+
+# %% [markdown]
+# Now put that into numbers. For the last epochs of each stage there is the standard deviation and the range. Both
+# also grow when the error simply keeps falling. The `wobble` does not: it is the root mean square of the change from one
+# epoch to the next, divided by $\sqrt 2$. If epochs are independent, it is expected to be the standard deviation;
+# if they follow a slow trend, it leaves the trend out.
+
+# %% tags=["nbval-ignore-output"]
+varied = wide_tables.stage_variability(here, last=3)
+by_stage = varied.groupby(["learning_rate", "kind"])[["mean", "std", "range", "wobble"]].mean()
+by_stage.sort_index(ascending=[False, True]).round(2)
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+wobble = varied.groupby(["stage", "kind"]).wobble.mean().unstack()
+calmer = (wobble.residual < wobble.plain).sum()
+text = f"""Averaged over {len(seeds)} run{"s" * (len(seeds) > 1)} of each, the validation error wobbles by
+{wobble.plain.iloc[0]:.1f} points (plain) and {wobble.residual.iloc[0]:.1f} points (residual) in the first stage, and by
+{wobble.plain.iloc[-1]:.1f} and {wobble.residual.iloc[-1]:.1f} in the last. The residual network is the calmer one in
+{calmer} of {len(wobble)} stages. But each of these numbers rests on {varied.epochs.max()} epochs of a run, and a training
+this short still learns: the fall of the error is part of every wobble. So **this shows how to measure; it settles
+nothing about shortcuts**, whichever way it came out."""
+display(Markdown(text))
+
+# %% [markdown]
+# ### The recorded runs
+#
+# Long runs are what the claim is about. {numref}`fig-ch7-validation` shows the recorded ones that hold out 5,000 images:
+# the short ones of 10 layers and, where a GPU was at hand, those of 18 and 34 layers over 300 epochs.
+
+# %% tags=["nbval-ignore-output"]
+curves = tables.curves(recorded)
+PANELS = {
+    f"{depth} layers, {dataset}, {recipe_name}": (depth, dataset, recipe_name)
+    for depth, dataset, recipe_name in (
+        (10, "cifar10", "short"),
+        (10, "cifar100", "short"),
+        (18, "cifar10", "validation"),
+        (34, "cifar10", "validation"),
+    )
+}
+
+# %% tags=["nbval-ignore-output"]
+names = {f"{kind}{depth}-{of}-{how}" for depth, of, how in PANELS.values() for kind in ("plain", "resnet")}
+validated = curves[curves.experiment.isin(names)]
+panels = {
+    title: validated[(validated[["depth", "dataset", "recipe"]] == list(key)).all(axis=1)]
+    for title, key in PANELS.items()
+}
+pd.Series(
+    {title: panel.groupby(["kind", "seed"]).ngroups for title, panel in panels.items()}, name="recorded runs"
+).to_frame()
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Panels of validation error against epochs for recorded runs, plain in orange and residual in blue, with the stages of the learning rate marked; where nothing is recorded a panel says so."}, "figure": {"caption": "Validation error of recorded runs, a line a run. Dotted lines: the learning rate, given above, is divided by 10. Of 300 epochs the first may leave the panel at the top.", "name": "fig-ch7-validation"}}
+shown = {title: panel for title, panel in panels.items() if len(panel)} or dict([next(iter(panels.items()))])
+fig, axes = plt.subplots(
+    -(-len(shown) // 2), min(2, len(shown)), figsize=(7.2, 3.0 * -(-len(shown) // 2)), squeeze=False
+)
+for ax, (title, panel) in zip(axes.flat, shown.items(), strict=False):
+    wide_figures.plot_stages(panel, ax)
+    ax.set_title(title, pad=16)
+plt.show()
+
+# %% tags=["nbval-ignore-output"]
+LAST = {"short": 3, "validation": 20}  # epochs at the end of each stage
+spreads = [
+    wide_tables.stage_variability(panel, LAST[PANELS[title][2]]).assign(runs_of=title)
+    for title, panel in panels.items()
+    if len(panel)
+]
+spread = pd.concat(spreads) if spreads else wide_tables.stage_variability(validated, 3).assign(runs_of="")
+means = spread.groupby(["runs_of", "learning_rate", "kind"])[["epochs", "mean", "std", "range", "wobble"]].mean()
+means.sort_index(ascending=[True, False, True]).round(2)
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+lines = []
+for title, group in spread.groupby("runs_of"):
+    each = group.groupby(["learning_rate", "kind"]).wobble.mean().unstack()
+    if {"plain", "residual"} <= set(each.columns):
+        runs = group.groupby("kind").seed.nunique()
+        calmer = (each.residual < each.plain).sum()
+        lines.append(
+            f"- **{title}:** the residual network wobbles less than the plain one in {calmer} of {len(each)} stages; at "
+            f"the first learning rate by {each.residual.iloc[-1]:.2f} against {each.plain.iloc[-1]:.2f} points "
+            f"({runs.plain} plain, {runs.residual} residual, {group.epochs.max()} epochs of each stage)."
+        )
+nothing = "No pair is recorded yet, so **the claim is neither confirmed nor refuted here.** A GPU records it with"
+commands = "\n".join(f"{kind}{depth}-cifar10-validation" for depth in (18, 34) for kind in ("plain", "resnet"))
+display(Markdown("\n".join(lines) if lines else f"{nothing} `resnet-book run`:\n\n```text\n{commands}\n```"))
+
+# %% [markdown]
+# When you read such a table, mind two traps. A network with a higher error has more room to vary: compare pairs whose
+# means are close, or say so. And one run of each shows how much that run varied; whether *networks of that kind* do
+# takes several seeds, because the epochs of a run are no independent trials.
+#
+# ### Validation beside test
+#
+# Is the validation error a good stand-in? {numref}`fig-ch7-both` has both errors of the same runs: those of the first
+# recorded pair or, as long as there is none, of the pair trained above. If the held-out images are like the test images,
+# and no choice was made on either, the two lines differ by chance alone.
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Validation error solid and test error dashed against epochs, plain left and residual right. The two lines of each run move together from epoch to epoch, and neither is the lower one throughout."}, "figure": {"caption": "Validation error (solid) and test error (dashed) of the same runs, seed 0, against epochs.", "name": "fig-ch7-both"}}
+both = next((panel for panel in panels.values() if len(panel)), here)
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.4))
+for ax, kind in zip(axes, ("plain", "residual"), strict=True):
+    wide_figures.plot_stages(both[(both.kind == kind) & (both.seed == 0)], ax, ("validation_error", "test_error"))
+    ax.label_outer()
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+apart = both.test_error - both.validation_error
+epochs = both.sort_values("iteration").groupby(["kind", "seed"])
+changes = epochs[["validation_error", "test_error"]].diff().dropna()
+alike = changes.validation_error.corr(changes.test_error)
+best = epochs.apply(lambda run: run.test_error.iloc[-1] - run.test_error.min(), include_groups=False).mean()
+text = f"""Over all {len(both)} epochs of these {epochs.ngroups} runs the test error is {apart.mean():+.1f} points off the
+validation error on average, with a standard deviation of {apart.std():.1f}. The changes from epoch to epoch have a
+correlation of {alike:.2f}; near 1, a jump is the network's own and shows on both sets. Whoever reports the best epoch *on the
+test images*, in place of the last, improves these results by {best:.1f} points on average, without having learned a
+thing."""
+display(Markdown(text))
+
+# %% [markdown]
+# ## CIFAR-100: two labels an image
+#
+# CIFAR-100 has as many images as CIFAR-10, but ten times as many classes, so 500 training images of each. Every image
+# has a second, coarser label: the hundred classes are sorted into twenty superclasses of five, such as *trees* or
+# *large carnivores*. That allows three errors.
+#
+# - *Top-1*: the class with the highest score is not the image's.
+# - *Top-5*: the image's class is not among the five with the highest scores.
+# - *Superclass*: the class with the highest score is not even in the image's superclass.
+#
+# Three images, four classes, and two superclasses, {0, 1} and {2, 3}, to see them at work:
+
+# %%
+scores = torch.tensor([[0.1, 0.8, 0.0, 0.1], [0.5, 0.4, 0.1, 0.0], [0.1, 0.6, 0.1, 0.2]])
+true_classes, superclass_of = torch.tensor([1, 1, 2]), torch.tensor([0, 0, 1, 1])
+scores.argmax(dim=1)
+
+# %%
+top = {f"top-{k}": answers.top_error(scores, true_classes, k) for k in (1, 2)}
+wrong_superclass = superclass_of[scores.argmax(dim=1)] != superclass_of[true_classes]
+pd.Series({**top, "superclass": 100 * wrong_superclass.double().mean().item()}, name="error (%)").round(1).to_frame()
+
+# %% [markdown]
+# The first answer is right. The second is wrong, but in the right superclass, and the right class comes second. The
+# third is wrong in every way. What would guessing give, for a hundred classes? The chance to be right is one in a
+# hundred, five in a hundred, and one in twenty.
+
+# %%
+wide_tables.chance_errors(num_classes=100, num_superclasses=20, k=5)
+
+# %% tags=["nbval-ignore-output"]
+fine = [f"{kind}{depth}-cifar100" for depth in wide_tables.DEPTHS for kind in ("plain", "resnet")]
+names = [f"{kind}10-cifar100-short" for kind in ("plain", "resnet")] + fine
+wide_tables.two_label_table(recorded, names)
+
+# %% [markdown]
+# Compare top-5 with superclass. Both forgive a wrong class, and by chance they forgive equally often. But they forgive
+# different mistakes: top-5 that the answer was not sure, the superclass that it was wrong by little.
+#
+# ### Which classes are taken for which?
+#
+# One number for an error hides its structure. A confusion matrix has a row for each class and a column for each answer.
+# With a hundred classes the order decides what one sees, so the picture sorts them by superclass and frames each
+# superclass: mistakes within a frame are between relatives. The diagonal, the right answers, is left grey, because it
+# would outshine all else.
+#
+# The recorded runs keep their answers in a small file without images. As long as none is recorded for CIFAR-100, the
+# picture, {numref}`fig-ch7-confusion`, shows a small network of this book whose weights are kept, on the ten classes of
+# built-in images, which have no superclasses.
+
+
+# %% tags=["nbval-ignore-output"]
+def recorded_answers() -> tuple[str, study.Study] | None:
+    """The name and the study of a recorded run on CIFAR-100, the deepest residual network there is; else None."""
+    experiments = [f"resnet{depth}-cifar100" for depth in (50, 34, 18, 10)] + ["resnet10-cifar100-short"]
+    paths = [study.path_of(records.path_of(results, experiment, 0)) for experiment in experiments]
+    found = [path for path in paths if path.exists()]
+    return (found[0].parent.name, study.load(found[0])) if found else None
+
+
+"recorded" if recorded_answers() else "not recorded"
+
+
+# %%
+def builtin_answers() -> tuple[str, Tensor, Tensor, tuple[str, ...]]:
+    """The name, answers, labels and classes of the recorded network on the built-in test images."""
+    network, record = load_trained("resnet20-builtin-smoke", results=results)
+    values = features.extract(network, test_images, record.mean, record.std)
+    predicted = features.class_scores(network, values).argmax(dim=1)
+    return record.experiment, predicted, test_images.labels, test_images.class_names
+
+
+# %% tags=["nbval-ignore-output"]
+if found := recorded_answers():
+    name, run = found
+    predicted, labels, class_names = run.predicted, run.labels, run.class_names
+    superclasses = [run.superclass_of_class[each].replace("_", " ") for each in class_names]
+else:
+    name, predicted, labels, class_names = builtin_answers()
+    superclasses = None
+matrix = answers.confusion(predicted, labels, len(class_names))
+f"{name}: {matrix.sum() - matrix.diagonal().sum()} of {matrix.sum():,} answers are wrong"
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+fallback = "no answers on CIFAR-100 are recorded yet, so this is a network of 20 layers on the **built-in images**"
+text = f"The picture below: {name}, on CIFAR-100." if superclasses else f"For the picture below, {fallback} ({name})."
+display(Markdown(text))
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Confusion matrix with the diagonal greyed out. The mistakes are not spread evenly: a few pairs of classes hold many of them, and most cells are empty."}, "figure": {"caption": "Which class (row) is taken for which (column), in % of the class's images, on a square-root scale; right answers are grey. With superclasses, classes are sorted by them, and each superclass is framed.", "name": "fig-ch7-confusion"}}
+fig, ax = plt.subplots(figsize=(7.2, 6.4) if superclasses else (6.0, 4.6))
+wide_figures.show_confusion(matrix, class_names, superclasses, ax)
+plt.show()
+
+# %% tags=["nbval-ignore-output"]
+confusions = wide_tables.frequent_confusions(matrix, class_names, superclasses, k=10)
+confusions.round(1)
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+mistakes = (matrix.sum() - matrix.diagonal().sum()).item()
+cells = len(class_names) * (len(class_names) - 1)
+text = f"""The {len(confusions)} most frequent confusions are {100 * confusions.images.sum() / mistakes:.0f} % of all mistakes,
+in {100 * len(confusions) / cells:.1f} % of the cells beside the diagonal."""
+if superclasses:
+    group = {each: place for place, each in enumerate(sorted(set(superclasses)))}
+    of_class = torch.tensor([group[each] for each in superclasses])
+    wrong = predicted != labels
+    within = (of_class[predicted[wrong]] == of_class[labels[wrong]]).double().mean().item()
+    by_chance = (len(class_names) / len(group) - 1) / (len(class_names) - 1)
+    text += f""" Of all mistakes {100 * within:.0f} % stay in the superclass; if wrong answers were spread evenly it would be
+    {100 * by_chance:.1f} %."""
+display(Markdown(text))
+
+# %% [markdown]
+# A matrix need not be symmetric: one class may be taken for another without the reverse. Look for such pairs in the
+# picture. And before you tell a story about a cell, count its images: a cell of a few is within chance of its neighbours.
+#
+# ## What it costs
+#
+# Wide networks are dear: their arithmetic grows with the square of the width. Images a second (of training alone),
+# memory (allocated on a GPU; resident for the whole process on a CPU) and minutes, from the records:
+
+# %% tags=["nbval-ignore-output"]
+names = [f"{kind}10-{dataset}-short" for dataset in ("cifar10", "cifar100") for kind in ("plain", "resnet")]
+names += ["resnet10-cifar10-short-projection", "resnet18-cifar10-projection"]
+names += [f"{kind}{depth}-cifar10" for depth in wide_tables.DEPTHS for kind in ("plain", "resnet")]
+costly = [name for name in names if name in summaries.index]
+wide_tables.cost_table(recorded, costly)
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+missing = ", ".join(f"`{name}`" for name in names if name not in costly)
+display(Markdown(f"Not recorded: {missing}." if missing else "All of them are recorded."))
+
+# %% tags=["remove-input"]
+forward = {}
+for depth in BLOCKS:
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        models.build(f"resnet{depth}")(torch.zeros(1, 3, 32, 32))
+    forward[depth] = counter.get_total_flops() / 1e9
+with torch.device("meta"), FlopCounterMode(display=False) as counter:
+    models.build("resnet20")(torch.zeros(1, 3, 32, 32))
+narrow = counter.get_total_flops() / 1e9
+text = f"""What is not recorded can be estimated: a forward pass on one image takes {forward[10]:.1f}, {forward[18]:.1f},
+{forward[34]:.1f} and {forward[50]:.1f} billion additions and multiplications with 10, 18, 34 and 50 layers;
+chapter 3's ResNet-20 takes {narrow:.2f}. A training step is about three times that."""
+display(Markdown(text))
+
+# %% [markdown]
+# ## Summary
+#
+# - The wide networks are four stages of the blocks of chapter 3, and most of their parameters lie in the last stage. A
+#   plain network has exactly as many as its residual twin.
+# - Published, the gap between the two opens with depth, earlier on CIFAR-100 than on CIFAR-10. One run of each does not
+#   carry more than that.
+# - Shortcuts of averages and zeros pass the identity on exactly, and leave the new channels without anything to be
+#   residual to. Projections cost little. Which is the better one is measured, not argued.
+# - Stability is a claim about variation from epoch to epoch: hold images out, look at the last epochs of each learning
+#   rate, and compare runs, several of each kind.
+# - With two labels an image, the kind of a mistake can be told: a relative or a stranger.
+
+# %% [markdown]
+# ## Exercises
+#
+# **1. A hundred classes.** How many more parameters does each of the four networks need for CIFAR-100 than for CIFAR-10?
+# Work it out by hand first.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for depth in BLOCKS:
+#     print(depth, sum(parameters_by_part(depth, 100).values()) - sum(parameters_by_part(depth, 10).values()))
+# ```
+#
+# Only the classifier changes: 90 more rows of 512 weights and a bias, 46,170, and for 50 layers of 2,048 weights and a
+# bias, 184,410.
+#
+# </details>
+#
+# **2. Where the zeros go.** With average-pooling and silent blocks, 64 of 512 features were not zero. How many are for
+# the shortcut of chapter 3, `"subsample"`, and which ones?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# larger = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+# with torch.no_grad():
+#     values = silenced("subsample").features(larger)
+# print((values != 0).any(dim=0).nonzero().flatten())
+# ```
+#
+# 64 again, but in the middle: this shortcut puts half of the zeros before the old channels and half after them, three
+# times. So the stem's channels end up at 224 to 287. (With few pictures of 8x8 pixels some of them are zero by chance,
+# because only one pixel in 64 arrives.)
+#
+# </details>
+#
+# **3. Spread or trend?** Make up a validation error that falls by half a point each epoch, without any noise, and one
+# that stays but for noise of half a point. What do `std` and `wobble` say of 20 epochs of each?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# noise = 0.5 * torch.randn(20, generator=torch.Generator().manual_seed(0))
+# for error in (40 - 0.5 * torch.arange(20.0), 40 + noise):
+#     columns = {"kind": "plain", "depth": 10, "seed": 0, "learning_rate": 0.1}
+#     made_up = pd.DataFrame({"iteration": range(20), "validation_error": error.tolist()}).assign(**columns)
+#     print(wide_tables.stage_variability(made_up, last=20)[["std", "wobble"]])
+# ```
+#
+# The trend has a standard deviation of about 3 points and a wobble of 0.35; the noise has about 0.5 for both. A
+# network that still learns is not an unstable one.
+#
+# </details>
+#
+# **4. The luck of choosing.** Suppose that 50 epochs are equally good, and their measured errors on 10,000 test images
+# are independent with a standard error of 0.2 points. By how much is the best of them too low, on average?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# draws = 0.2 * torch.randn(10_000, 50, generator=torch.Generator().manual_seed(0))
+# print(draws.amin(dim=1).mean())
+# ```
+#
+# By about 0.45 points, more than many a published improvement. Real epochs are tested on the same images and are not
+# independent, so the real gain of choosing is smaller, but it has the same sign.
+#
+# </details>
+
+# %% [markdown]
+# ## References
+#
+# The wide networks, their shortcuts, their recipe and the claims tested here are those of {cite}`sariyildiz2018resnet`;
+# the comparison of shortcuts on ImageNet, the bottleneck block and the split for validation are those of
+# {cite}`he2015deep`. Why shortcuts should carry the identity is the subject of {cite}`he2016identity`. CIFAR-100 and its
+# superclasses are from {cite}`krizhevsky2009learning`, batch norm from {cite}`ioffe2015batch`.

@@ -1,0 +1,131 @@
+"""Figures of the wide networks: data frames and confusion matrices enter, matplotlib Axes leave.
+
+As in ``figures``: the book's palette, nothing loads or trains, every function draws into its ``ax`` and returns it.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from resnet_book.figures import COLOURS
+
+MEASURES = {"validation_error": "-", "test_error": "--"}  # and the lines they are drawn with
+DATASETS = {"cifar10": ("accent", "o"), "cifar100": ("neutral", "s")}  # and their colours and markers
+NAMED = 25  # up to so many classes are named one by one
+LONG = 50  # runs of more epochs are drawn thin, and without the height of their first tenth
+
+
+def plot_gaps(gaps: pd.DataFrame, ax: Axes, label: str, filled: bool = False) -> Axes:
+    """What shortcuts save (points) against depth, a line a dataset; ``gaps`` as ``wide_tables.gaps`` gives them.
+
+    ``label``: whose numbers they are, for the legend.
+    """
+    for name, group in gaps.sort_values("depth").groupby("dataset"):
+        colour, marker = DATASETS[str(name)]
+        line, face = ("-", COLOURS[colour]) if filled else ("--", "white")
+        of = str(name).upper().replace("CIFAR", "CIFAR-")
+        ax.plot(group.depth, group.gap, line, marker=marker, color=COLOURS[colour], mfc=face, label=f"{of}, {label}")
+    ax.axhline(0, color=COLOURS["neutral"], linewidth=0.8)
+    if len(gaps):
+        ax.set_xticks(sorted({*map(int, gaps.depth)}))
+    ax.set_xlabel("depth (layers)")
+    ax.set_ylabel("plain minus residual error (points)")
+    ax.legend(loc="upper left")
+    return ax
+
+
+def plot_stages(curves: pd.DataFrame, ax: Axes, measures: Sequence[str] = ("validation_error",)) -> Axes:
+    """Errors (%) against epochs, a line a run, never an average; the stages of the learning rate are told apart.
+
+    ``curves``: kind, depth, seed, iteration, learning_rate and ``measures``, keys of MEASURES, as ``tables.curves``
+    gives them. Of long runs the first tenth may leave the axes at the top. Says so where there is nothing to draw.
+    """
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("error (%)")
+    if curves.empty:
+        ax.text(0.5, 0.5, "nothing recorded yet", transform=ax.transAxes, ha="center", color=COLOURS["neutral"])
+        ax.set(xticks=[], yticks=[])
+        return ax
+    labels = set()
+    for key, run in curves.sort_values("iteration").groupby(["kind", "depth", "seed"]):
+        kind = str(key[0])  # type: ignore[index]
+        for measure in measures:
+            of = f", {measure.removesuffix('_error')}" if len(measures) > 1 else ""
+            label = "" if (kind, of) in labels else f"{kind}{of}"
+            labels.add((kind, of))
+            epochs = range(1, len(run) + 1)
+            width = 0.6 if len(run) > LONG else 1.3
+            ax.plot(epochs, run[measure], MEASURES[measure], color=COLOURS[kind], lw=width, label=label or None)
+    _mark_stages(curves, ax)
+    if curves.iteration.nunique() > LONG:
+        later = curves[curves.iteration > curves.iteration.max() / 10]
+        ax.set_ylim(0, 1.1 * later[list(measures)].max(axis=None))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(loc="upper right")
+    return ax
+
+
+def _mark_stages(curves: pd.DataFrame, ax: Axes) -> None:
+    """A dotted line after the last epoch of each learning rate, and the rate above the axes, over its stage."""
+    rates = curves.drop_duplicates("iteration").sort_values("iteration").learning_rate.tolist()
+    begin = 0
+    for rate, epochs in groupby(rates):
+        end = begin + len(list(epochs))
+        if begin:
+            ax.axvline(begin + 0.5, color=COLOURS["neutral"], linewidth=0.8, linestyle=":", zorder=0)
+        text, middle, above = f"rate {rate:g}", (begin + end + 1) / 2, ax.get_xaxis_transform()
+        ax.text(middle, 1.01, text, transform=above, ha="center", va="bottom", color=COLOURS["neutral"], fontsize=8)
+        begin = end
+
+
+def show_confusion(matrix: Tensor, names: Sequence[str], groups: Sequence[str] | None, ax: Axes) -> Axes:
+    """Which classes (rows) are taken for which (columns), in % of the class's images, on a square-root scale.
+
+    ``matrix`` (classes, classes) int64 as ``answers.confusion`` gives it. The diagonal, right answers, is left grey, so
+    that mistakes show. ``groups``: the superclass of each class; then classes are sorted by it, and each superclass is
+    named and outlined on the diagonal. Raises ValueError for another number of names or groups than classes.
+    """
+    if not len(matrix) == len(names) == len(names if groups is None else groups):
+        raise ValueError(f"names, groups: expected one for each of {len(matrix)} classes, found {len(names)}")
+    order = (
+        list(range(len(names))) if groups is None else sorted(range(len(names)), key=lambda i: (groups[i], names[i]))
+    )
+    shares = 100 * matrix.double() / matrix.sum(dim=1, keepdim=True).clamp(min=1)
+    picture = np.ma.array(shares.numpy()[np.ix_(order, order)], mask=np.eye(len(names), dtype=bool))
+    ax.set_facecolor("#DDDDDD")  # shows where the picture is masked
+    image = ax.imshow(picture, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=max(1.0, float(picture.max()))))
+    blocks = [(names[i], place, 1) for place, i in enumerate(order)]
+    if groups is not None:
+        blocks = _outline(groups, order, ax)
+    shown = blocks if groups is not None or len(names) <= NAMED else []
+    middles = [begin + (size - 1) / 2 for _, begin, size in shown]
+    texts = [name.replace("_", " ") for name, _, _ in shown]
+    ax.set_xticks(middles, texts, rotation=90, fontsize=7)
+    ax.set_yticks(middles, texts, fontsize=7)
+    ax.tick_params(length=0)
+    ax.set_xlabel("taken for")
+    ax.set_ylabel("class")
+    ax.grid(False)
+    ax.figure.colorbar(image, ax=ax, shrink=0.6, label="images of the class (%)")
+    return ax
+
+
+def _outline(groups: Sequence[str], order: Sequence[int], ax: Axes) -> list[tuple[str, int, int]]:
+    """A frame around each group of neighbours on the diagonal; returns (group, first place, size) of each."""
+    blocks, begin = [], 0
+    for name, members in groupby(groups[i] for i in order):
+        size = len(list(members))
+        frame = Rectangle(
+            (begin - 0.5, begin - 0.5), size, size, fill=False, edgecolor=COLOURS["accent"], linewidth=0.9
+        )
+        ax.add_patch(frame)
+        blocks.append((name, begin, size))
+        begin += size
+    return blocks

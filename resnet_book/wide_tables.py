@@ -1,0 +1,166 @@
+"""Tables of the wide networks: records enter, data frames leave, with the published numbers to set beside them.
+
+The published numbers are those of mbsariyildiz/resnet-pytorch (2018): one run of each network, on CIFAR-10 and
+CIFAR-100, with and without shortcuts. They are accuracies there and errors here.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+from torch import Tensor
+
+from resnet_book import tables
+from resnet_book.records import Record
+
+SOURCE = "mbsariyildiz 2018"
+DEPTHS = (10, 18, 34, 50)
+# Accuracy (%) without and with shortcuts; a depth that is not there was not reported.
+PUBLISHED_ACCURACY = {
+    "cifar10": tables.PUBLISHED_WIDE,
+    "cifar100": {10: (75.5, 75.3), 18: (76.7, 79.2), 34: (71.4, 79.4)},
+}
+TEST_IMAGES = 10_000  # of CIFAR-10, and of CIFAR-100
+
+
+def published_errors() -> pd.DataFrame:
+    """A row a published number: dataset, kind, depth, test_error (%)."""
+    rows = [
+        {"dataset": dataset, "kind": kind, "depth": depth, "test_error": round(100 - accuracy, 1)}
+        for dataset, accuracies in PUBLISHED_ACCURACY.items()
+        for depth, pair in accuracies.items()
+        for kind, accuracy in zip(("plain", "residual"), pair, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def gaps(errors: pd.DataFrame) -> pd.DataFrame:
+    """What shortcuts save at each depth: dataset, depth, plain and residual (%), gap and sampling (points).
+
+    ``errors``: dataset, kind, depth, test_error, a row a network; depths with one kind alone are left out. ``gap`` is
+    the plain error minus the residual one. ``sampling`` is the standard error that it would have if nothing but the
+    choice of the test images were random, and independent for the two networks.
+    """
+    pairs = errors.pivot_table(index=["dataset", "depth"], columns="kind", values="test_error")
+    pairs = pairs.reindex(columns=["plain", "residual"]).dropna()
+    shares = pairs / 100
+    variance = (shares * (1 - shares)).sum(axis=1) / TEST_IMAGES
+    return pairs.assign(gap=pairs.plain - pairs.residual, sampling=100 * variance**0.5).reset_index()
+
+
+def wide_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Test errors (%) as text, a row a network and dataset: by the recipe wide, by its short form, and published."""
+    recorded = tables.summary(records).set_index("experiment")
+    published = published_errors().set_index(["dataset", "kind", "depth"]).test_error
+    rows = []
+    for dataset in PUBLISHED_ACCURACY:
+        for depth in DEPTHS:
+            for kind in ("plain", "resnet"):
+                model = f"{kind}{depth}"
+                key = (dataset, *tables.kind_and_depth(model))
+                rows.append(
+                    {
+                        "network": model,
+                        "dataset": dataset,
+                        "ours, wide": tables.recorded_cell(recorded, f"{model}-{dataset}"),
+                        "ours, short": tables.recorded_cell(recorded, f"{model}-{dataset}-short"),
+                        SOURCE: f"{published[key]:.1f}" if key in published.index else tables.NOT_PUBLISHED,
+                    }
+                )
+    return pd.DataFrame(rows).set_index("network")
+
+
+def stage_variability(curves: pd.DataFrame, last: int, measure: str = "validation_error") -> pd.DataFrame:
+    """How much an error still varies at the end of each stage of constant learning rate: a row a run and stage.
+
+    ``curves``: kind, depth, seed, iteration, learning_rate and the column ``measure`` (%), as ``tables.curves`` gives
+    them, of one experiment for each kind and depth. Of the ``last`` epochs of a stage (all, if it has fewer): their
+    number, and, in points, mean, std (sample standard deviation), range, and wobble: the root mean square of the change
+    from one epoch to the next, divided by the root of 2. Independent epochs have a wobble like their std; a slow trend
+    adds to the std alone. Raises ValueError for a ``last`` below 2.
+    """
+    if last < 2:
+        raise ValueError(f"last={last}: two epochs or more have a spread")
+    rows = []
+    for key, run in curves.sort_values("iteration").groupby(["kind", "depth", "seed"]):
+        about = dict(zip(("kind", "depth", "seed"), key, strict=True))  # type: ignore[call-overload]
+        stages = (run.learning_rate != run.learning_rate.shift()).cumsum()
+        for stage, epochs in run.groupby(stages):
+            values = epochs[measure].tail(last)
+            which = {"stage": stage, "learning_rate": epochs.learning_rate.iloc[0], "epochs": len(values)}
+            spread = {"std": values.std(), "range": values.max() - values.min()}
+            spread["wobble"] = (values.diff().pow(2).mean() / 2) ** 0.5
+            rows.append({**about, **which, "mean": values.mean(), **spread})
+    columns = ["kind", "depth", "seed", "stage", "learning_rate", "epochs", "mean", "std", "range", "wobble"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def chance_errors(num_classes: int = 100, num_superclasses: int = 20, k: int = 5) -> dict[str, float]:
+    """Errors (%) of guessing at random where all classes are equally frequent, in superclasses of equal size."""
+    hits = {"top-1": 1 / num_classes, f"top-{k}": k / num_classes, "superclass": 1 / num_superclasses}
+    return {name: 100 * (1 - share) for name, share in hits.items()}
+
+
+def two_label_table(records: Iterable[Record], experiments: Sequence[str]) -> pd.DataFrame:
+    """Top-1, top-5 and superclass errors (%) on CIFAR-100 as text, a row for each of ``experiments``, chance last."""
+    records = list(records)
+    rows = {}
+    for name in experiments:
+        runs = [record for record in records if record.experiment == name]
+        measured = {
+            "top-1": [record.test_error for record in runs],
+            "top-5": [record.top5_error for record in runs],
+            "superclass": [record.superclass_error for record in runs],
+        }
+        rows[name] = {column: _mean_and_spread(values) for column, values in measured.items()}
+    rows["guessing"] = {column: f"{error:.2f}" for column, error in chance_errors().items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment")
+
+
+def cost_table(records: Iterable[Record], experiments: Sequence[str]) -> pd.DataFrame:
+    """What training cost, as text, a row for each of ``experiments`` and device: speed, memory, minutes."""
+    records = list(records)
+    rows = []
+    for name in experiments:
+        runs = [record for record in records if record.experiment == name]
+        for device in sorted({record.environment["device"] for record in runs}) or [tables.NOT_RECORDED]:
+            here = [record for record in runs if record.environment["device"] == device]
+            rows.append(
+                {
+                    "experiment": name,
+                    "device": device,
+                    "images a second": _mean_and_spread([record.images_per_second for record in here], ",.0f"),
+                    "memory (MB)": _mean_and_spread([record.peak_memory / 1e6 or None for record in here], ",.0f"),
+                    "minutes": _mean_and_spread([record.seconds / 60 for record in here], ",.1f"),
+                }
+            )
+    columns = ["experiment", "device", "images a second", "memory (MB)", "minutes"]
+    return pd.DataFrame(rows, columns=columns).set_index("experiment")
+
+
+def frequent_confusions(
+    matrix: Tensor, names: Sequence[str], groups: Sequence[str] | None = None, k: int = 10
+) -> pd.DataFrame:
+    """The ``k`` most frequent mistakes, most frequent first: class, taken for, images, share (% of the class's images).
+
+    ``matrix`` (classes, classes) int64 as ``answers.confusion`` gives it; with ``groups``, the superclass of each
+    class, a column ``same superclass``.
+    """
+    mistakes = matrix.clone().fill_diagonal_(0).flatten()
+    rows = []
+    for place in mistakes.sort(descending=True, stable=True).indices[:k].tolist():
+        true, answer = divmod(place, len(names))
+        count = int(mistakes[place])
+        if count:
+            row = {"class": names[true], "taken for": names[answer], "images": count}
+            row["share (%)"] = 100 * count / int(matrix[true].sum())
+            rows.append(row if groups is None else {**row, "same superclass": groups[true] == groups[answer]})
+    return pd.DataFrame(rows)
+
+
+def _mean_and_spread(values: Sequence[float | None], form: str = ".2f") -> str:
+    """Values as "mean ± standard deviation (runs)"; those that were not measured are left out."""
+    found = pd.Series([value for value in values if value is not None], dtype=float)
+    if found.empty:
+        return tables.NOT_RECORDED
+    spread = f" ± {found.std():{form}}" if len(found) > 1 else ""
+    return f"{found.mean():{form}}{spread} ({len(found)} run{'s' if len(found) > 1 else ''})"

@@ -1,0 +1,121 @@
+"""The wide networks' figures: what the axes hold is what was given, in the colours of the book."""
+
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
+
+from resnet_book import figures, wide_figures, wide_tables
+
+NAMES = ["b", "a", "d", "c"]
+GROUPS = ["y", "x", "x", "y"]
+MATRIX = torch.tensor([[6, 0, 0, 4], [0, 10, 0, 0], [0, 5, 5, 0], [0, 0, 2, 8]])
+
+
+@pytest.fixture
+def ax() -> Iterator[Axes]:
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+def curves(epochs: int = 3) -> pd.DataFrame:
+    rows = [
+        {"kind": kind, "depth": 10, "seed": seed, "iteration": 5 * epoch, "learning_rate": rate}
+        | {"validation_error": 90.0 / epoch, "test_error": 80.0 / epoch}
+        for kind, seed in (("plain", 0), ("plain", 1), ("residual", 0))
+        for epoch in range(1, epochs + 1)
+        for rate in [0.1 if epoch < 3 else 0.01]
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_gaps_are_drawn_a_line_a_dataset(ax: Axes) -> None:
+    wide_figures.plot_gaps(wide_tables.gaps(wide_tables.published_errors()), ax, "published")
+    first, second = ax.lines[:2]
+    assert np.asarray(first.get_ydata()) == pytest.approx([0.2, 0.2, 2.0, 4.7])
+    assert np.asarray(second.get_ydata()) == pytest.approx([-0.2, 2.5, 8.0])
+    assert [first.get_label(), second.get_label()] == ["CIFAR-10, published", "CIFAR-100, published"]
+
+
+def test_every_run_is_a_line_of_its_own_named_once(ax: Axes) -> None:
+    wide_figures.plot_stages(curves(), ax)
+    drawn = [line for line in ax.lines if len(np.asarray(line.get_xdata())) == 3]
+    assert [to_hex(line.get_color()).upper() for line in drawn] == [
+        figures.COLOURS[kind] for kind in ("plain", "plain", "residual")
+    ]
+    assert np.asarray(drawn[0].get_ydata()).tolist() == [90, 45, 30]
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["plain", "residual"]
+
+
+def test_stages_are_parted_and_named_by_their_learning_rate(ax: Axes) -> None:
+    wide_figures.plot_stages(curves(), ax)
+    assert [np.asarray(line.get_xdata())[0] for line in ax.lines if line.get_linestyle() == ":"] == [2.5]
+    assert [text.get_text() for text in ax.texts] == ["rate 0.1", "rate 0.01"]
+
+
+def test_two_measures_have_two_line_styles(ax: Axes) -> None:
+    wide_figures.plot_stages(curves().query("kind == 'residual'"), ax, ("validation_error", "test_error"))
+    styles = {line.get_label(): line.get_linestyle() for line in ax.lines if line.get_linestyle() != ":"}
+    assert styles == {"residual, validation": "-", "residual, test": "--"}
+
+
+def test_the_first_epochs_of_a_long_run_do_not_set_the_height(ax: Axes) -> None:
+    wide_figures.plot_stages(curves(epochs=100), ax)
+    assert ax.get_ylim()[1] < 10
+
+
+def test_nothing_recorded_is_said_in_the_figure(ax: Axes) -> None:
+    wide_figures.plot_stages(curves().iloc[:0], ax)
+    assert ax.texts[0].get_text() == "nothing recorded yet"
+
+
+def test_classes_are_sorted_by_superclass_and_right_answers_are_masked(ax: Axes) -> None:
+    wide_figures.show_confusion(MATRIX, NAMES, GROUPS, ax)
+    shown = ax.images[0].get_array()
+    assert isinstance(shown, np.ma.MaskedArray)
+    assert np.ma.getmaskarray(shown).tolist() == np.eye(4, dtype=bool).tolist()
+    order = [1, 2, 0, 3]  # a, d of x; b, c of y
+    expected = 100 * (MATRIX / MATRIX.sum(dim=1, keepdim=True)).numpy()[np.ix_(order, order)]
+    assert shown.filled(0) == pytest.approx(np.where(np.eye(4, dtype=bool), 0, expected))
+
+
+def test_superclasses_are_named_and_outlined(ax: Axes) -> None:
+    wide_figures.show_confusion(MATRIX, NAMES, GROUPS, ax)
+    frames = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
+    assert [(frame.get_xy(), frame.get_width()) for frame in frames] == [((-0.5, -0.5), 2), ((1.5, 1.5), 2)]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["x", "y"]
+    assert ax.get_yticks().tolist() == [0.5, 2.5]
+
+
+def test_few_classes_without_superclasses_are_named_in_their_order(ax: Axes) -> None:
+    wide_figures.show_confusion(MATRIX, NAMES, None, ax)
+    assert [label.get_text() for label in ax.get_xticklabels()] == NAMES
+    assert len(ax.patches) == 0
+
+
+def test_many_classes_without_superclasses_have_no_names_to_overlap(ax: Axes) -> None:
+    count = wide_figures.NAMED + 1
+    wide_figures.show_confusion(torch.eye(count, dtype=torch.int64), [str(i) for i in range(count)], None, ax)
+    assert len(ax.get_xticks()) == 0
+
+
+def test_a_class_without_images_is_an_empty_row(ax: Axes) -> None:
+    wide_figures.show_confusion(torch.tensor([[0, 0], [1, 1]]), ["a", "b"], None, ax)
+    shown = ax.images[0].get_array()
+    assert shown is not None
+    assert shown[0, 1] == 0
+
+
+@pytest.mark.parametrize(("names", "groups"), [(NAMES[:3], None), (NAMES, GROUPS[:3])])
+def test_a_name_or_superclass_too_few_is_refused(names: list[str], groups: list[str] | None, ax: Axes) -> None:
+    with pytest.raises(ValueError, match="one for each of 4 classes"):
+        wide_figures.show_confusion(MATRIX, names, groups, ax)

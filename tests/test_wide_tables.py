@@ -1,0 +1,214 @@
+"""The wide networks' tables: published numbers stand as published, missing ones are missing, spreads are spreads."""
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+
+from resnet_book import experiments, tables, wide_tables
+from resnet_book.history import Epoch
+from resnet_book.records import SCHEMA_VERSION, Record
+
+
+def record(experiment: str, seed: int, *errors: float) -> Record:
+    """A run whose validation error is one point above its test error, with as many epochs as there are ``errors``."""
+    setting = experiments.get(experiment)
+    epochs = [Epoch(10 * (i + 1), 0.1, 1.0, 1.0, 1.0, error, 1.0, error + 1) for i, error in enumerate(errors)]
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        experiment=experiment,
+        seed=seed,
+        dataset={"name": setting.dataset},
+        model={"name": setting.model, "num_classes": 10, "shortcut": setting.shortcut, "parameters": 4_729_418},
+        recipe_name=setting.recipe_name,
+        recipe={"iterations": setting.recipe.iterations},
+        environment={"device": "a machine", "precision": "float32", "compiled": False},
+        started="2026-01-01T00:00:00+00:00",
+        seconds=120.0,
+        train_seconds=100.0,
+        images_per_second=1_000.0 + 200 * seed,
+        peak_memory=3_000_000,
+        mean=[0.0] * 3,
+        std=[1.0] * 3,
+        epochs=epochs,
+    )
+
+
+def run(errors: list[float], rates: list[float] | None = None, seed: int = 0) -> pd.DataFrame:
+    """The validation errors of one plain run, an epoch each, as ``tables.curves`` gives them."""
+    frame = pd.DataFrame({"iteration": range(1, len(errors) + 1), "validation_error": errors})
+    return frame.assign(learning_rate=rates or 0.1, kind="plain", depth=10, seed=seed)
+
+
+# --- Published ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kind", "depth", "error"),
+    [
+        ("cifar10", "plain", 10, 5.8),
+        ("cifar10", "residual", 50, 5.0),
+        ("cifar100", "plain", 34, 28.6),
+        ("cifar100", "residual", 18, 20.8),
+    ],
+)
+def test_published_errors_are_what_accuracy_leaves(dataset: str, kind: str, depth: int, error: float) -> None:
+    published = wide_tables.published_errors().set_index(["dataset", "kind", "depth"])
+    assert published.loc[(dataset, kind, depth), "test_error"] == error
+
+
+def test_the_published_gap_on_cifar100_is_eight_points_at_34_layers() -> None:
+    gaps = wide_tables.gaps(wide_tables.published_errors()).set_index(["dataset", "depth"])
+    assert gaps.loc[("cifar100", 34), "gap"] == pytest.approx(8.0)
+    assert ("cifar100", 50) not in gaps.index  # not reported
+
+
+def test_sampling_is_the_binomial_error_of_a_difference() -> None:
+    errors = pd.DataFrame({"dataset": "cifar10", "kind": ["plain", "residual"], "depth": 10, "test_error": [20.0, 10]})
+    assert wide_tables.gaps(errors).sampling[0] == pytest.approx(100 * math.sqrt((0.2 * 0.8 + 0.1 * 0.9) / 10_000))
+
+
+def test_a_network_without_its_twin_has_no_gap() -> None:
+    errors = pd.DataFrame({"dataset": "cifar10", "kind": ["plain"], "depth": 10, "test_error": [20.0]})
+    assert wide_tables.gaps(errors).empty
+    assert wide_tables.gaps(tables.summary([])).empty
+
+
+# --- Ours beside it -----------------------------------------------------------------------------------------------
+
+
+def cell(records: list[Record], network: str, dataset: str, column: str) -> str:
+    table = wide_tables.wide_table(records)
+    return table[table.dataset == dataset].loc[network, column]
+
+
+def test_the_wide_table_has_a_row_for_every_network_and_dataset() -> None:
+    table = wide_tables.wide_table([])
+    assert len(table) == 2 * len(wide_tables.DEPTHS) * 2
+    assert {*table["ours, wide"], *table["ours, short"]} == {tables.NOT_RECORDED}
+
+
+def test_what_the_source_did_not_report_is_a_dash() -> None:
+    assert cell([], "resnet50", "cifar100", wide_tables.SOURCE) == tables.NOT_PUBLISHED
+    assert cell([], "resnet50", "cifar10", wide_tables.SOURCE) == "5.0"
+
+
+def test_recorded_runs_stand_with_their_spread_in_the_column_of_their_recipe() -> None:
+    runs = [record("resnet10-cifar100-short", 0, 60.0), record("resnet10-cifar100-short", 1, 62.0)]
+    assert cell(runs, "resnet10", "cifar100", "ours, short") == "61.00 ± 1.41 (2 runs)"
+    assert cell(runs, "resnet10", "cifar10", "ours, short") == tables.NOT_RECORDED
+    assert cell(runs, "resnet10", "cifar100", "ours, wide") == tables.NOT_RECORDED
+
+
+@pytest.mark.parametrize("name", ["resnet18-cifar10-projection", "resnet18-cifar10-validation"])
+def test_projections_and_validation_runs_do_not_enter_the_column_of_the_recipe(name: str) -> None:
+    assert cell([record(name, 0, 5.0)], "resnet18", "cifar10", "ours, wide") == tables.NOT_RECORDED
+
+
+@pytest.mark.parametrize("depth", wide_tables.DEPTHS)
+@pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
+def test_every_row_of_the_table_is_an_experiment(depth: int, dataset: str) -> None:
+    assert {f"{kind}{depth}-{dataset}" for kind in ("plain", "resnet")} <= experiments.EXPERIMENTS.keys()
+
+
+# --- Stability ------------------------------------------------------------------------------------------------------
+
+
+def test_stages_are_told_apart_by_the_learning_rate() -> None:
+    found = wide_tables.stage_variability(run([50, 40, 30, 20, 12, 11], [0.1, 0.1, 0.1, 0.01, 0.01, 0.01]), last=2)
+    assert found.learning_rate.tolist() == [0.1, 0.01]
+    assert found["mean"].tolist() == [35.0, 11.5]
+    assert found.range.tolist() == [10.0, 1.0]
+    assert found.epochs.tolist() == [2, 2]
+
+
+def test_two_stages_of_the_same_learning_rate_stay_two() -> None:
+    found = wide_tables.stage_variability(run([9, 9, 9, 9, 9, 9], [0.1, 0.1, 0.01, 0.01, 0.1, 0.1]), last=2)
+    assert found.stage.tolist() == [1, 2, 3]
+
+
+def test_independent_epochs_wobble_as_much_as_their_standard_deviation() -> None:
+    noise = torch.randn(4_000, generator=torch.Generator().manual_seed(0)).double()
+    found = wide_tables.stage_variability(run((40 + noise).tolist()), last=4_000).iloc[0]
+    assert found["std"] == pytest.approx(1, rel=0.05)
+    assert found.wobble == pytest.approx(1, rel=0.05)
+
+
+def test_a_trend_has_a_large_deviation_and_a_small_wobble() -> None:
+    found = wide_tables.stage_variability(run([40.0 - i for i in range(20)]), last=20).iloc[0]
+    assert found.wobble == pytest.approx(math.sqrt(0.5))
+    assert found["std"] > 5
+
+
+def test_each_run_keeps_its_own_row_whatever_the_order_of_epochs() -> None:
+    mixed = pd.concat([run([10, 20, 30]), run([5, 5, 5], seed=1)]).sample(frac=1, random_state=0)
+    found = wide_tables.stage_variability(mixed, last=2).set_index("seed")
+    assert found.range.to_dict() == {0: 10, 1: 0}
+
+
+def test_a_short_stage_counts_all_its_epochs() -> None:
+    assert wide_tables.stage_variability(run([10, 20, 30]), last=20).epochs.tolist() == [3]
+
+
+def test_one_epoch_has_no_spread() -> None:
+    with pytest.raises(ValueError, match="last=1"):
+        wide_tables.stage_variability(run([1, 2]), last=1)
+
+
+def test_curves_of_records_hold_the_validation_error() -> None:
+    curves = tables.curves([record("resnet10-cifar10-short", 0, 50.0, 40.0)])
+    assert curves.validation_error.tolist() == [51, 41]
+    assert wide_tables.stage_variability(curves, last=2).kind.tolist() == ["residual"]
+    assert wide_tables.stage_variability(tables.curves([]), last=2).empty
+
+
+def test_curves_of_runs_that_hold_nothing_out_have_no_validation_error() -> None:
+    plain = record("resnet10-cifar10", 0, 50.0)
+    without = replace(plain, epochs=[replace(plain.epochs[0], validation_loss=None, validation_error=None)])
+    assert math.isnan(tables.curves([without]).validation_error[0])
+
+
+# --- Two labels, cost, confusions -----------------------------------------------------------------------------------
+
+
+def test_guessing_on_cifar100_is_wrong_99_95_and_95_times_in_a_hundred() -> None:
+    assert wide_tables.chance_errors() == pytest.approx({"top-1": 99, "top-5": 95, "superclass": 95})
+
+
+def test_top5_and_superclass_errors_stand_beside_top1() -> None:
+    runs = [replace(record("resnet10-cifar100", 0, 25.0), top5_error=7.0, superclass_error=15.5)]
+    table = wide_tables.two_label_table(runs, ["resnet10-cifar100", "plain10-cifar100"])
+    assert table.loc["resnet10-cifar100"].tolist() == ["25.00 (1 run)", "7.00 (1 run)", "15.50 (1 run)"]
+    assert (table.loc["plain10-cifar100"] == tables.NOT_RECORDED).all()
+    assert table.loc["guessing"].tolist() == ["99.00", "95.00", "95.00"]
+
+
+def test_a_run_without_top5_error_is_not_counted_as_zero() -> None:
+    table = wide_tables.two_label_table([record("resnet10-cifar100", 0, 25.0)], ["resnet10-cifar100"])
+    assert table.loc["resnet10-cifar100", "top-5"] == tables.NOT_RECORDED
+
+
+def test_speed_and_memory_are_given_for_each_device() -> None:
+    first, second = (record("resnet10-cifar10", seed, 5.0) for seed in (0, 1))
+    elsewhere = replace(second, seed=2, environment={**second.environment, "device": "another"}, peak_memory=0)
+    table = wide_tables.cost_table([first, second, elsewhere], ["resnet10-cifar10", "plain10-cifar10"])
+    assert table.device.tolist() == ["a machine", "another", tables.NOT_RECORDED]
+    assert table["images a second"].tolist()[:2] == ["1,100 ± 141 (2 runs)", "1,200 (1 run)"]
+    assert table["memory (MB)"].tolist() == ["3 ± 0 (2 runs)", tables.NOT_RECORDED, tables.NOT_RECORDED]
+
+
+def test_confusions_come_most_frequent_first_and_leave_right_answers_out() -> None:
+    matrix = torch.tensor([[90, 2, 8], [0, 5, 5], [1, 0, 9]])
+    found = wide_tables.frequent_confusions(matrix, ["a", "b", "c"], ["x", "y", "x"], k=3)
+    assert found["class"].tolist() == ["a", "b", "a"]
+    assert found["taken for"].tolist() == ["c", "c", "b"]
+    assert found["share (%)"].tolist() == [8, 50, 2]
+    assert found["same superclass"].tolist() == [True, False, False]
+
+
+def test_no_more_confusions_are_listed_than_there_are() -> None:
+    found = wide_tables.frequent_confusions(torch.tensor([[3, 1], [0, 4]]), ["a", "b"])
+    assert found.images.tolist() == [1]
+    assert "same superclass" not in found
