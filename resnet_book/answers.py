@@ -18,7 +18,7 @@ def top_error(scores: Tensor, labels: Tensor, k: int = 1) -> float:
     if not 1 <= k <= scores.shape[1]:
         raise ValueError(f"k={k}: there are {scores.shape[1]} classes; choose 1 to {scores.shape[1]}")
     among = (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1)  # (N,)
-    return 100 * (1 - among.double().mean().item())
+    return 100 * (~among).sum().item() / len(labels)
 
 
 def superclasses(images: ImageSet) -> Tensor:
@@ -36,7 +36,8 @@ def superclasses(images: ImageSet) -> Tensor:
 
 def superclass_error(predicted: Tensor, images: ImageSet) -> float:
     """% of images whose answered class ``predicted`` (N,) is not in the image's superclass. Raises as superclasses."""
-    return 100 * (superclasses(images)[predicted] != images.coarse_labels).double().mean().item()
+    wrong = superclasses(images)[predicted] != images.coarse_labels
+    return 100 * wrong.sum().item() / len(images)
 
 
 def confusion(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
