@@ -535,12 +535,7 @@ display(Markdown(text))
 # was measured after every epoch. What is recorded so far:
 
 # %%
-recorded = [
-    record
-    for record in records.load_all(records.find_results())
-    if record.dataset["name"] == "cifar10" and record.model["name"] in tables.DEPTH_TABLE_MODELS
-    and record.recipe_name in tables.DEPTH_TABLE_RECIPES
-]
+recorded = tables.of_depth_table(records.load_all(records.find_results()))
 display(Markdown(tables.provenance(recorded)))
 
 # %% [markdown]

@@ -46,8 +46,22 @@ import torch.nn.functional as F
 from IPython.display import HTML, Markdown, display
 from torch import nn
 
-from resnet_book import augment, data, feature_picture, features, figures, grounding, models
-from resnet_book import records, study, study_figures, tables, train, weights
+# %%
+from resnet_book import (
+    augment,
+    data,
+    feature_picture,
+    features,
+    figures,
+    grounding,
+    models,
+    records,
+    study,
+    study_figures,
+    tables,
+    train,
+    weights,
+)
 
 figures.use_style()
 K = 10  # images at each end of a row
@@ -217,7 +231,9 @@ print(f"{len(this.most)} rows of {this.k} + {this.k} images")
 # %% tags=["nbval-ignore-output"]
 shown = this.purest_first[:128]  # at most: the command below draws as many as there are
 picture = feature_picture.draw(this, test, f"{name}, seed {record.seed}", shown)
-alt = "Small framed images in rows, a row a feature, the purest first. The right halves of the upper rows repeat one kind"
+alt = (
+    "Small framed images in rows, a row a feature, the purest first. The right halves of the upper rows repeat one kind"
+)
 alt += " of image and one colour of frame; the left halves, and the right halves of the last rows, are mixed."
 HTML(feature_picture.zoomable(picture, "rows", alt))
 
@@ -432,7 +448,7 @@ numbers = study.summary(this)
 rows = {"trained": "", "before training, statistics measured": "untrained_", "trained, least relevant": "least_"}
 table = {
     words: [
-        "{0:.2f} ({1:.2f} to {2:.2f})".format(*(numbers[prefix + measure + end] for end in ("", "_low", "_high")))
+        "{:.2f} ({:.2f} to {:.2f})".format(*(numbers[prefix + measure + end] for end in ("", "_low", "_high")))
         for measure in ("purity", "entropy")
     ]
     for words, prefix in rows.items()
@@ -530,7 +546,11 @@ text = f"Of these {len(frame)} networks, " if len(frame) else "No study is recor
 if len(frame) > 1:
     agree = frame.test_error.rank().corr(frame.purity.rank())
     text += f"purity and test error have a rank correlation of {agree:+.2f}: "
-    text += "the fewer mistakes, the purer the rows. " if agree < -0.5 else "purer rows do not simply go with fewer mistakes. "
+    text += (
+        "the fewer mistakes, the purer the rows. "
+        if agree < -0.5
+        else "purer rows do not simply go with fewer mistakes. "
+    )
     text += f"Selective are between {frame.selective.min():.0f} and {frame.selective.max():.0f} features of a network, "
     text += f"and before training at most {frame.untrained_selective.max():.0f}; dead, at most {frame.dead.max():.0f}."
 display(Markdown(text))
@@ -716,7 +736,9 @@ plt.show()
 # %% tags=["nbval-ignore-output"]
 sure = this.confidence >= 0.95
 wrong_and_sure = 100 * (this.predicted != test.labels)[sure].double().mean().item()
-print(f"{100 * sure.double().mean():.0f} % of the answers are given with 95 % or more; of these, {wrong_and_sure:.1f} % are wrong")
+print(
+    f"{100 * sure.double().mean():.0f} % of the answers are given with 95 % or more; of these, {wrong_and_sure:.1f} % are wrong"
+)
 
 # %% [markdown]
 # ## The network of the original study
@@ -743,16 +765,24 @@ plt.show()
 if original in studied:
     each = frame.loc[original.replace("-cifar10", "")]
     text = f"This is the ResNet-34, with a test error of {each.test_error:.2f} %. Its rows have a mean purity of "
-    text += f"**{each.purity:.2f}** ({each.purity_low:.2f} to {each.purity_high:.2f}), {each.untrained_purity:.2f} before "
+    text += (
+        f"**{each.purity:.2f}** ({each.purity_low:.2f} to {each.purity_high:.2f}), {each.untrained_purity:.2f} before "
+    )
     text += f"training and {each.chance_purity:.2f} by chance; {each.selective:.0f} of its {each.features:.0f} features are "
-    text += f"selective and {each.dead:.0f} dead. So the sentence of the original study holds, with these numbers to it."
+    text += (
+        f"selective and {each.dead:.0f} dead. So the sentence of the original study holds, with these numbers to it."
+    )
 else:
     text = "**The ResNet-34 is not recorded yet**: its 300 epochs take a GPU. "
     if shown_name:
         each = frame.loc[shown_name.replace("-cifar10", "")]
-        text += f"The figure shows `{shown_name}`, which was trained for 9 epochs only: a mean purity of {each.purity:.2f} "
+        text += (
+            f"The figure shows `{shown_name}`, which was trained for 9 epochs only: a mean purity of {each.purity:.2f} "
+        )
         text += f"({each.purity_low:.2f} to {each.purity_high:.2f}), {each.untrained_purity:.2f} before training, "
-        text += f"{each.chance_purity:.2f} by chance; {each.selective:.0f} of {each.features:.0f} features are selective, "
+        text += (
+            f"{each.chance_purity:.2f} by chance; {each.selective:.0f} of {each.features:.0f} features are selective, "
+        )
         text += f"{each.dead:.0f} dead."
 display(Markdown(text))
 

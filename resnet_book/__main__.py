@@ -194,18 +194,27 @@ def _device(options: argparse.Namespace) -> "torch.device":
 
 
 def show_table(options: argparse.Namespace) -> int:
-    """Print recorded results on CIFAR-10 beside the published ones, or every record, or put that into a file."""
-    from resnet_book import records, tables
+    """Print recorded results beside the published ones, or every record, or put that into a file."""
+    from resnet_book import records, tables, wide_tables
 
     recorded = records.load_all(options.results)
     if options.records:
         text = tables.to_markdown(tables.record_table(recorded))
     else:
-        table = tables.depth_table(recorded)
-        body = tables.to_markdown(table) if options.markdown or options.into else table.to_string() + "\n"
-        caption = "Test error (%) on CIFAR-10, mean ± standard deviation (runs):"
-        shown = [record for record in recorded if record.recipe_name in tables.DEPTH_TABLE_RECIPES]
-        text = f"{caption}\n\n{body}\n{tables.provenance(shown)}\n"
+        parts = [
+            ("Networks of 6n+2 layers on CIFAR-10", tables.depth_table(recorded), tables.of_depth_table(recorded)),
+            ("Wide networks", wide_tables.wide_table(recorded), wide_tables.of_wide_table(recorded)),
+        ]
+        lines = list[str]()
+        for networks, table, shown in parts:
+            body = tables.to_markdown(table) if options.markdown or options.into else table.to_string() + "\n"
+            lines += [
+                f"{networks}: test error (%), mean ± standard deviation (runs):\n",
+                body,
+                tables.provenance(shown),
+                "",
+            ]
+        text = "\n".join(lines)
     if options.into:
         _replace_between_marks(options.into, "records" if options.records else "results", text)
     else:

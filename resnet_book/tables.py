@@ -180,9 +180,21 @@ def depth_table(records: Iterable[Record], recipes: tuple[str, ...] = DEPTH_TABL
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
 
 
-def provenance(records: Iterable[Record], dataset: str = "cifar10") -> str:
-    """A sentence a recipe on where the recorded numbers of ``dataset`` come from: runs, iterations, devices."""
-    frame = runs(record for record in records if record.dataset["name"] == dataset)
+def of_depth_table(records: Iterable[Record], recipes: tuple[str, ...] = DEPTH_TABLE_RECIPES) -> list[Record]:
+    """Those of ``records`` that ``depth_table`` shows."""
+    return [
+        record
+        for record in records
+        if record.model["name"] in DEPTH_TABLE_MODELS
+        and record.dataset["name"] == "cifar10"
+        and record.recipe_name in recipes
+        and record.model["shortcut"] is None
+    ]
+
+
+def provenance(records: Iterable[Record]) -> str:
+    """A sentence a recipe on where the numbers of ``records`` come from: runs, iterations, devices."""
+    frame = runs(records)
     sentences = []
     for _, group in frame.groupby(["recipe", "iterations"], sort=True):
         devices = " and ".join(sorted(set(group.device + ", " + group.precision)))

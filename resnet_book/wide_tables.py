@@ -69,6 +69,14 @@ def wide_table(records: Iterable[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("network")
 
 
+def of_wide_table(records: Iterable[Record]) -> list[Record]:
+    """Those of ``records`` that ``wide_table`` shows."""
+    shown = {
+        f"{kind}{depth}-{dataset}" for kind in ("plain", "resnet") for depth in DEPTHS for dataset in PUBLISHED_ACCURACY
+    }
+    return [record for record in records if record.experiment.removesuffix("-short") in shown]
+
+
 def stage_variability(curves: pd.DataFrame, last: int, measure: str = "validation_error") -> pd.DataFrame:
     """How much an error still varies at the end of each stage of constant learning rate: a row a run and stage.
 

@@ -250,7 +250,12 @@ def test_every_line_of_the_readme_works(line: str, tmp_path: Path, monkeypatch: 
         arguments += ["--device", "cpu", "--quiet"]
         for name in options.names:
             monkeypatch.setitem(experiments.EXPERIMENTS, name, experiments.EXPERIMENTS[NAME])
+    if options.command == "features":
+        assert status(["run", NAME, "--device", "cpu", "--quiet"]) == 0
+        arguments[arguments.index(options.name)] = NAME
     assert status(arguments) == 0
+    if options.command == "features":
+        assert (tmp_path / options.out).exists()
     if options.command == "run":
         folder = tmp_path / options.results
         assert all(records.path_of(folder, name, options.seed or 0).exists() for name in options.names)
@@ -569,7 +574,7 @@ def test_table_into_a_file_replaces_what_is_between_the_marks_alone(tmp_path: Pa
     page.write_text("before\n<!-- results: begin -->\nold\n<!-- results: end -->\nafter\n")
     assert status(["table", "--results", str(tmp_path), "--into", str(page)]) == 0
     text = page.read_text()
-    assert text.startswith("before\n<!-- results: begin -->\nTest error")
+    assert text.startswith("before\n<!-- results: begin -->\nNetworks of 6n+2 layers")
     assert text.endswith("<!-- results: end -->\nafter\n")
     assert "old" not in text
 

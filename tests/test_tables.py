@@ -103,6 +103,16 @@ def test_provenance_names_recipe_iterations_runs_and_device() -> None:
     assert tables.provenance([]) == "Nothing is recorded yet."
 
 
+def test_the_depth_table_shows_no_other_recipe_dataset_or_shortcut() -> None:
+    others = [
+        replace(TWO_SEEDS[0], recipe_name="no-drops"),
+        replace(TWO_SEEDS[0], dataset={**TWO_SEEDS[0].dataset, "name": "cifar100"}),
+        replace(TWO_SEEDS[0], model={**TWO_SEEDS[0].model, "shortcut": "projection"}),
+        replace(TWO_SEEDS[0], model={**TWO_SEEDS[0].model, "name": "resnet10"}),
+    ]
+    assert tables.of_depth_table([*TWO_SEEDS, *others]) == list(TWO_SEEDS)
+
+
 def test_provenance_names_every_device() -> None:
     other = replace(TWO_SEEDS[1], environment={"device": "another", "precision": "bfloat16", "compiled": True})
     expected = "2 runs on a machine, float32 and another, bfloat16 (1 of them compiled)."
