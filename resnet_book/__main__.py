@@ -258,8 +258,6 @@ def show_features(options: argparse.Namespace) -> int:
         options.usage_error(str(error))
     path = records.path_of(options.results, options.name, options.seed)
     device = _device(options)
-    if options.out:
-        _require_writable(options.out.parent, "--out")
     if options.record:
         _require_writable(path.parent, "--results")
         made = recorded_study.keep(records.load_record(path), options.results, data_root=options.data, device=device)
@@ -268,6 +266,7 @@ def show_features(options: argparse.Namespace) -> int:
     found = recorded_study.find(options.name, options.seed, k=options.k, **where, device=device)
     print(study.in_words(found))
     if options.out:
+        _require_writable(options.out.parent, "--out")
         test = data.load(found.dataset, "test", options.data)
         title = f"{options.name}, seed {options.seed}: {len(found.most)} features, the purest rows first"
         picture = feature_picture.draw(found, test, title)

@@ -8,6 +8,8 @@ import argparse
 import re
 from pathlib import Path
 
+LONGEST_ROW = 100  # images at each end of a feature's row: what chance gives is counted exactly, which takes k cubed
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser: its ``command`` is the chosen one's name; ``usage_error`` complains about wrong usage of it."""
@@ -41,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     features.add_argument("name", metavar="NAME", help="a recorded experiment, as `list` names it")
     features.add_argument("--seed", type=_whole_number, default=0, help="of the recorded run (default 0)")
     features.add_argument(
-        "--k", type=_positive, default=10, metavar="K", help="images at each end of a row (default 10)"
+        "--k", type=_row_length, default=10, metavar="K", help="images at each end of a row (default 10)"
     )
     features.add_argument("--out", type=_picture, metavar="FILE", help="draw the rows of all features into a PNG file")
     features.add_argument("--record", action="store_true", help="write the study beside the record, from the weights")
@@ -105,6 +107,12 @@ def _folder(text: str) -> Path:
     if not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {text!r}: name the one that `run --results` wrote to")
     return Path(text)
+
+
+def _row_length(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_ROW:
+        raise argparse.ArgumentTypeError(f"{text!r}: choose a whole number, 1 to {LONGEST_ROW}")
+    return int(text)
 
 
 def _picture(text: str) -> Path:

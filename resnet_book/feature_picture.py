@@ -60,16 +60,19 @@ def require_same_images(study: Study, test: ImageSet) -> None:
         )
 
 
-def draw(study: Study, test: ImageSet, title: str, rows: Tensor | None = None) -> Image.Image:
+def draw(
+    study: Study, test: ImageSet, title: str, rows: Tensor | None = None, columns: int | None = None
+) -> Image.Image:
     """The picture of the features ``rows`` (R,) int64, in that order; without them all, the purest first.
 
+    ``columns``: of rows; without it, as many as make the picture about as wide as high.
     Raises StudyError for other images than the study's, and ValueError for a picture beyond ``MAX_PIXELS``.
     """
     require_same_images(study, test)
     rows = study.purest_first if rows is None else rows
     side = test.images.shape[-1] + 2 * FRAME + GAP  # pixels from image to image
     width = LABEL + 2 * study.k * side + MIDDLE  # of a row
-    columns = max(1, round((len(rows) * side / width) ** 0.5))
+    columns = columns or max(1, round((len(rows) * side / width) ** 0.5))
     in_column = ceil(len(rows) / columns)
     names, group = groups(study)
     legend = _legend_places(names, columns * (width + COLUMN_GAP) - COLUMN_GAP)
@@ -78,7 +81,7 @@ def draw(study: Study, test: ImageSet, title: str, rows: Tensor | None = None) -
     if size[0] * size[1] > MAX_PIXELS:
         raise ValueError(
             f"k={study.k}: the picture would have {size[0]:,} x {size[1]:,} pixels, more than {MAX_PIXELS:,}. "
-            "Choose a smaller k, or fewer rows."
+            "Choose a smaller k."
         )
     picture = Image.new("RGB", size, WHITE)
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(13)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from resnet_book import augment
 from resnet_book.data import ImageSet
@@ -47,6 +47,37 @@ def extract(
             batch = augment.normalise(pixels[begin : begin + batch_size].to(device), mean_tensor, std_tensor)
             features[begin : begin + batch_size] = network.features(batch).cpu()  # (batch, C)
     return features
+
+
+def measure_batch_norm(
+    network: Network,
+    images: ImageSet,
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    device: str | torch.device = "cpu",
+    batch_size: int = 250,
+) -> None:
+    """Set the statistics of batch norm to averages over ``images``, in place, as training would; no weight changes.
+
+    An untrained network has none yet: it takes every mean for 0 and every variance for 1, and its features are not
+    what the same weights give with statistics that fit.
+    """
+    device = torch.device(device)
+    norms = [module for module in network.to(device).modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [module.momentum for module in norms]
+    mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
+    with torch.no_grad(), kernels(device, "float32"), evaluation_mode(network):
+        for module in norms:
+            module.reset_running_stats()
+            module.momentum = None  # the plain average over all batches
+            module.train()
+        try:
+            for batch in images.images.split(batch_size):
+                network(augment.normalise(batch.to(device), mean_tensor, std_tensor))
+        finally:
+            for module, momentum in zip(norms, momenta, strict=True):
+                module.momentum = momentum
 
 
 def class_scores(network: Network, features: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ the class selectivity of a feature is that of Morcos, Barrett, Rabinowitz, Botvi
 directions for generalization* (arXiv:1803.06959), section 2.3.
 """
 
-from math import comb
+from math import comb, log, log2
 
 import torch
 from torch import Tensor
@@ -66,7 +66,7 @@ def entropy(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     classes are as frequent. Unlike purity, it sees the other classes too. Raises ValueError as ``class_counts`` does.
     """
     shares = class_counts(indices, labels, num_classes).double() / indices.shape[1]  # (C, num_classes)
-    return -torch.special.xlogy(shares, shares).sum(dim=1) / torch.tensor(2.0).double().log()
+    return -torch.special.xlogy(shares, shares).sum(dim=1) / log(2)
 
 
 def chance_entropy(labels: Tensor, k: int) -> float:
@@ -79,7 +79,7 @@ def chance_entropy(labels: Tensor, k: int) -> float:
     for size in labels.bincount().tolist():
         for count in range(1, k + 1):
             probability = comb(size, count) * comb(len(labels) - size, k - count) / comb(len(labels), k)
-            total -= probability * (count / k) * torch.tensor(count / k).double().log2().item()
+            total -= probability * (count / k) * log2(count / k)
     return total
 
 

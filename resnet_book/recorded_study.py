@@ -5,6 +5,8 @@ from pathlib import Path
 import torch
 
 from resnet_book import data, records, study, weights
+from resnet_book.data import ImageSet
+from resnet_book.models import Network
 from resnet_book.study import Study, StudyError
 
 IMAGES_AT_EACH_END = 10  # of a row, in the studies that runs keep
@@ -49,6 +51,19 @@ def make(
     train, test = (data.load(record.dataset["name"], split, data_root) for split in ("train", "test"))
     if test.sha256 != record.dataset["test"]["sha256"]:
         raise StudyError(f"{path} was recorded with other test images than those of {test.name} found here.")
+    return of_network(record, network, train, test, k=k, device=device)
+
+
+def of_network(
+    record: records.Record,
+    network: Network,
+    train: ImageSet,
+    test: ImageSet,
+    *,
+    k: int = IMAGES_AT_EACH_END,
+    device: str | torch.device = "cpu",
+) -> Study:
+    """Study ``network``, which ``record`` is about, on the images of its run; of fewer than ``k`` test images, all."""
     mean, std = tuple(record.mean), tuple(record.std)
     return study.make(network, weights.untrained(record), train, test, mean, std, k=min(k, len(test)), device=device)
 

@@ -185,7 +185,8 @@ def check(record: Record) -> list[str]:
     errors = [error for row in (*measured, (record.top5_error, record.superclass_error)) for error in row]
     if not all(0 <= error <= 100 for error in errors if error is not None):
         problems.append("an error is not between 0 and 100 %")
-    losses = [loss for epoch in record.epochs for loss in (epoch.train_loss, epoch.test_loss)]
+    rows = [(epoch.train_loss, epoch.test_loss, epoch.validation_loss) for epoch in record.epochs]
+    losses = [loss for row in rows for loss in row if loss is not None]
     validated = [epoch for epoch in record.epochs if epoch.validation_error is not None]
     if len(validated) != (len(record.epochs) if record.recipe.get("validation_images") else 0):
         problems.append("it has validation errors where its recipe holds out no images, or none where it does")

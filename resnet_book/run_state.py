@@ -9,7 +9,6 @@ graph needs it (see ``cuda_graph``).
 
 import hashlib
 import math
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -24,15 +23,10 @@ from resnet_book.data import ImageSet
 from resnet_book.history import Epoch, History
 from resnet_book.recipe import Recipe
 
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None
-
 CHECKPOINT_SECONDS = 45.0  # between two checkpoints: under a minute, with the step under way
 
 
-FORMAT = 2  # of checkpoints: one of another format, or with other draws from the same seed, is refused
+FORMAT = 3  # of checkpoints: one of another format, or with other draws from the same seed, is refused
 
 
 class DivergedError(RuntimeError):
@@ -186,8 +180,9 @@ class RunState:
 
         ``test`` and ``validation``: loss and error (%). Raises DivergedError if one of these losses is not finite.
         """
-        if not all(math.isfinite(measured[0]) for measured in (test, validation) if measured):
-            raise self.diverged("test loss", self.iteration - 1)
+        for name, measured in (("test", test), ("validation", validation)):
+            if measured and not math.isfinite(measured[0]):
+                raise self.diverged(f"{name} loss", self.iteration - 1)
         now = time.monotonic()
         self.history.seconds += now - self.clock
         self.clock = now
@@ -269,13 +264,18 @@ class RunState:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most bytes so far: that torch allocated on a GPU; else resident for the process (0 where no one knows)."""
+    """Most bytes so far: that torch allocated on a GPU; else resident for the process, for all that it did (Linux).
+
+    0 where no one says.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    if resource is None:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
         return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = [line.split() for line in lines if line.startswith("VmHWM:")]  # VmHWM: 123456 kB
+    return 1024 * int(found[0][1]) if found else 0
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -27,6 +27,7 @@ from resnet_book import (
     models,
     recorded_study,
     records,
+    study,
     train,
     weights,
 )
@@ -112,19 +113,12 @@ def train_and_record(
             progress=setting.progress,
             on_step=Reporter(report, experiment.recipe, caller or os.getppid()) if report else None,
         )
-        record = records.make_record(
-            name,
-            seed,
-            (train_images, test_images),
-            network,
-            environment,
-            started,
-            history,
-            *_further_errors(network, test_images, history, device),
-        )
+        images = train_images, test_images
+        further = _further_errors(network, test_images, history, device) if first else ()
+        record = records.make_record(name, seed, images, network, environment, started, history, *further)
         if first:
-            _save(record, network, setting.results)
-            recorded_study.keep(record, setting.results, data_root=setting.data_root, device=device)
+            made = recorded_study.of_network(record, network, train_images, test_images, device=device)
+            _save(record, network, made, setting.results)
             (folder / "checkpoint.pt").unlink(missing_ok=True)  # it would pass for a run of the same seed again
             if report:
                 report.unlink(missing_ok=True)
@@ -143,10 +137,12 @@ def _further_errors(
     return answers.top_error(scores, test.labels, 5), among_superclasses
 
 
-def _save(record: records.Record, network: models.Network, results: Path) -> None:
+def _save(record: records.Record, network: models.Network, made: study.Study, results: Path) -> None:
     path = records.path_of(results, record.experiment, record.seed)
     records.refuse_to_overwrite(path)
-    weights.save_weights(network, path.with_suffix(".safetensors"))  # first: the record says that the run is done
+    weights.save_weights(network, path.with_suffix(".safetensors"))
+    study.save(made, study.path_of(path))
+    # Last: the record says that the run is done.
     records.save_record(record, results)
 
 

@@ -6,19 +6,19 @@ again from it; without them, all the numbers are still there.
 """
 
 import json
+import shlex
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor, nn
+from torch import Tensor
 
-from resnet_book import answers, augment, features, grounding
+from resnet_book import answers, features, grounding
 from resnet_book.checkpoints import write_atomically
 from resnet_book.data import ImageSet
 from resnet_book.models import Network
-from resnet_book.precision import evaluation_mode, kernels
 
 MEASURING_IMAGES = 1_000  # training images that the untrained network's batch norm is measured on
 SELECTIVE = 0.5  # class selectivity of a feature whose class stands out threefold
@@ -28,7 +28,7 @@ class StudyError(RuntimeError):
     """A study is missing or damaged, or of other images; the message says which file and what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
     """N test images, C features, ``k`` images at each end of a row. Indices count the test images in official order."""
 
@@ -70,7 +70,8 @@ class Study:
     @property
     def purest_first(self) -> Tensor:
         """All features, the purest rows first; of equally pure ones, the more selective: (C,) int64."""
-        return (self.purity + 1e-3 * grounding.selectivity(self.class_means)).argsort(descending=True, stable=True)
+        by_selectivity = grounding.selectivity(self.class_means).argsort(descending=True, stable=True)
+        return by_selectivity[self.purity[by_selectivity].argsort(descending=True, stable=True)]
 
     @property
     def superclass_of_class(self) -> dict[str, str]:
@@ -96,7 +97,7 @@ def make(
 
     ``mean`` and ``std`` normalise the images: those of the run. Raises ValueError as ``features.rank`` does.
     """
-    measure_batch_norm(untrained, train.subset(MEASURING_IMAGES), mean, std, device=device)
+    features.measure_batch_norm(untrained, train.subset(MEASURING_IMAGES), mean, std, device=device)
     values = features.extract(network, test, mean, std, device=device)  # (N, C)
     least, most = features.rank(values, k)
     confidence, predicted = features.class_scores(network, values).softmax(dim=1).max(dim=1)
@@ -123,43 +124,17 @@ def make(
     )
 
 
-def measure_batch_norm(
-    network: Network,
-    images: ImageSet,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    *,
-    device: str | torch.device = "cpu",
-    batch_size: int = 250,
-) -> None:
-    """Set the statistics of batch norm to averages over ``images``, in place, as training would; no weight changes.
-
-    An untrained network has none yet: it takes every mean for 0 and every variance for 1, and its features are not
-    what the same weights give with statistics that fit.
-    """
-    device = torch.device(device)
-    norms = [module for module in network.to(device).modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta = [module.momentum for module in norms]
-    mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
-    with torch.no_grad(), kernels(device, "float32"), evaluation_mode(network):
-        for module in norms:
-            module.reset_running_stats()
-            module.momentum = None  # the plain average over all batches
-            module.train()
-        for batch in images.images.split(batch_size):
-            network(augment.normalise(batch.to(device), mean_tensor, std_tensor))
-        for module, momentum in zip(norms, momenta, strict=True):
-            module.momentum = momentum
-
-
 def summary(study: Study) -> dict[str, float]:
     """The study in numbers; those ending in _low and _high are 95 % intervals over the features.
 
     Purity (0 to 1) and entropy (bits) of the most relevant images, of the least relevant, before training, by chance;
-    features, how many are dead, selective to a class (before training, too), and tied at zero at the least end.
+    features, how many are dead, selective to a class (before training, too), and tied at zero at the least end; of all
+    images in the rows of the most relevant ones, the share of different ones (before training, too). A feature that is
+    zero for so many images that its most relevant ones are tied, too, ranks nothing and is left out of the means.
     """
+    alive = study.zeros <= len(study.labels) - study.k
     classes, numbers = len(study.class_names), dict[str, float]()
-    rows = {"": study.most, "untrained_": study.untrained_most, "least_": study.least}
+    rows = {"": study.most[alive], "untrained_": study.untrained_most, "least_": study.least[alive]}
     for measure in (grounding.purity, grounding.entropy):
         for prefix, indices in rows.items():
             name = prefix + measure.__name__
@@ -174,6 +149,8 @@ def summary(study: Study) -> dict[str, float]:
         "selective": int((grounding.selectivity(study.class_means) >= SELECTIVE).sum()),
         "untrained_selective": int((grounding.selectivity(study.untrained_class_means) >= SELECTIVE).sum()),
         "tied_at_zero": int((study.zeros > study.k).sum()),
+        "different": study.most.unique().numel() / study.most.numel(),
+        "untrained_different": study.untrained_most.unique().numel() / study.untrained_most.numel(),
         "zero_share": study.zeros.double().mean().item() / len(study.labels),
     }
 
@@ -194,7 +171,7 @@ the {study.k} most relevant images of a feature: mean over the features, and its
   at random        {each["chance_purity"]:.2f}                 {each["chance_entropy"]:.2f}"""
 
 
-# How each tensor lies in the file: small enough to keep beside the record, and exact for what it holds.
+# How each tensor lies in the file, small enough to keep beside the record; only the map is rounded.
 DTYPES = {
     "labels": torch.uint8,
     "superclasses": torch.uint8,
@@ -232,12 +209,15 @@ def load(path: Path) -> Study:
         names = {name: tuple(value) for name, value in words.items() if isinstance(value, list)}
         return Study(**{**words, **names, **loaded})
     except FileNotFoundError:
-        raise StudyError(
-            f"{path} does not exist: the features of this run were not studied. With its weights at hand, "
-            f"`resnet-book features {path.parent.name} --record` makes it."
-        ) from None
+        raise StudyError(f"{path} does not exist: this run's features were not studied. {_how_to_make(path)}") from None
     except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
-        raise StudyError(f"{path} is not a feature study ({error}). Restore it, or make it again.") from error
+        raise StudyError(f"{path} is not a feature study ({error}). {_how_to_make(path)}") from error
+
+
+def _how_to_make(path: Path) -> str:
+    experiment, results, seed = path.parent.name, path.parent.parent, path.name.split(".")[0].removeprefix("seed")
+    command = f"resnet-book features {experiment} --seed {seed} --results {shlex.quote(str(results))} --record"
+    return f"With the run's weights at hand, `{command}` makes it."
 
 
 def _superclasses(images: ImageSet) -> Tensor:

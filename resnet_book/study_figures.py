@@ -52,7 +52,8 @@ def plot_map(positions: Tensor, groups: Tensor, names: Sequence[str], ax: Axes, 
     class lies on top of the others.
     """
     palette = np.array(feature_picture.colours(len(names)))
-    ax.scatter(*positions.T.numpy(), c=palette[groups.numpy()], s=4, alpha=0.6, linewidths=0)
+    size = 4 if len(positions) > 5_000 else 14
+    ax.scatter(*positions.T.numpy(), c=palette[groups.numpy()], s=size, alpha=0.7, linewidths=0)
     for name, colour in zip(names, palette, strict=True):
         ax.scatter([], [], c=colour, s=24, label=name.replace("_", " "))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.2, fontsize=9)

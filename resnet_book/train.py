@@ -171,12 +171,10 @@ def fit(
             # The last test, which is the reported one, is as anyone would repeat it with the weights alone.
             last = run.iteration == recipe.iterations
             tested, as_trained = (network, "float32") if last else (forward_in_tests, precision)
-            measured = [
-                evaluate(tested, images, *normalisation, device=device, precision=as_trained)
-                for images in (test, held_out)
-                if len(images)
-            ]
-            epoch = run.finish_epoch(*measured)
+            on = {"device": device, "precision": as_trained}
+            on_test = evaluate(tested, test, *normalisation, **on)
+            on_held_out = evaluate(tested, held_out, *normalisation, **on) if len(held_out) else None
+            epoch = run.finish_epoch(on_test, on_held_out)
             run.save_if_due()
             run.start_clock()
             errors = f"train error {epoch.train_error:.1f} %, test error {epoch.test_error:.1f} %"

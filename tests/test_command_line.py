@@ -21,7 +21,7 @@ import torch
 from filelock import FileLock
 from small_runs import LONGER, NAME, RECIPE, TEST, TINY, add_tiny_experiment, fit, same_weights, tiny
 
-from resnet_book import data, download, experiments, models, queue, records, runs, tables, train, weights
+from resnet_book import data, download, experiments, models, queue, records, runs, study, tables, train, weights
 from resnet_book.__main__ import main
 from resnet_book.arguments import parser
 from resnet_book.child import Run
@@ -311,6 +311,9 @@ def test_torchrun_chooses_how_many_processes_train_one_network(run: list[str], t
     assert done.stdout.startswith(f"{NAME}, seed 0, on cpu, 2 processes\n")
     (record,) = records.load_all(tmp_path / "results")
     assert (record.environment["processes"], records.check(record)) == (2, [])
+    found = study.load(tmp_path / "results" / NAME / "seed0.study.safetensors")
+    assert 100 * (found.predicted != found.labels).double().mean().item() == pytest.approx(record.test_error)
+    assert record.top5_error is not None
 
 
 def test_every_file_lies_where_the_command_says(run: list[str], tmp_path: Path) -> None:
@@ -476,6 +479,7 @@ def test_a_budget_is_hours_minutes_and_seconds(text: str, seconds: float, told: 
         (["data", "builtin"], "cannot be fetched"),
         (["curves", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
         *(([command, "--results", "no-such-folder"], "no-such-folder") for command in ("list", "table", "curves")),
+        (["features", NAME, "--results", "no-such-folder"], "no-such-folder"),
     ],
 )
 def test_wrong_usage_exits_2_and_says_what_was_wrong(
@@ -487,7 +491,7 @@ def test_wrong_usage_exits_2_and_says_what_was_wrong(
     assert output.out == ""
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["data"], ["run"], ["table"], ["curves"]])
+@pytest.mark.parametrize("command", [[], ["list"], ["data"], ["run"], ["table"], ["curves"], ["features"]])
 def test_help_exits_0_and_shows_the_usage(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert status([*command, "--help"]) == 0
     assert capsys.readouterr().out.startswith(" ".join(["usage: resnet-book", *command]))

@@ -93,7 +93,8 @@ def test_record_makes_the_study_anew(run_folder: Path, capsys: pytest.CaptureFix
     ("arguments", "status", "words"),
     [
         ([NAME, "--k", "71"], 1, "k=71: there are 70 test images to rank; choose 1 to 70"),
-        ([NAME, "--k", "0"], 2, "choose a whole number, 1 or above"),
+        ([NAME, "--k", "0"], 2, "choose a whole number, 1 to 100"),
+        ([NAME, "--k", "20000"], 2, "choose a whole number, 1 to 100"),
         ([NAME, "--seed", "4"], 1, "seed4.json does not exist"),
         (["resnet18-cifar10"], 1, "is not recorded"),
         (["resnet21-cifar10"], 2, "did you mean"),
