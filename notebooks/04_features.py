@@ -20,7 +20,7 @@
 # A well-known way to ask is to sort all test images by one feature and look at both ends. The study that this page
 # re-does {cite}`sariyildiz2018resnet` drew the ten least and the ten most relevant images of every feature, found
 # that in most rows the most relevant ones "seem conceptually related", and warned that looking is no proof. We look,
-# too. Then we count, and compare the count with two things that know nothing: chance, and a network before training.
+# too. Then we count, and compare the count with what knows nothing: chance, and networks before training.
 #
 # **You will learn**
 #
@@ -130,7 +130,7 @@ wrong, recorded_wrong = (round(each * len(test) / 100) for each in (error, recor
 print(f"wrong answers: {wrong:,} of {len(test):,} now, {recorded_wrong:,} recorded")
 
 # %% [markdown]
-# The same kind of device gives the same number, to the last image. Another kind adds in another order, and rounding
+# The same kind of device should give the same number, to the last image. Another kind adds in another order, and rounding
 # may tip an image that was on the edge, so there we allow a few.
 
 # %%
@@ -195,7 +195,8 @@ print(f"wrong answers from the features alone: {(answers != test.labels).sum():,
 # %%
 order = trained[:, 0].argsort(stable=True)
 lowest, highest = order[:K], order.flip(0)[:K]
-pd.DataFrame({"least": trained[lowest, 0], "most": trained[highest, 0]}).round(2).T
+print(f"exactly zero among the least: {(trained[lowest, 0] == 0).sum()} of {K}")
+pd.DataFrame({"least": trained[lowest, 0], "most": trained[highest, 0]}).round(3).T
 
 # %% [markdown]
 # The package ranks all features at once. It states what happens to images with the same value: they keep the order in
@@ -205,7 +206,7 @@ pd.DataFrame({"least": trained[lowest, 0], "most": trained[highest, 0]}).round(2
 # %%
 least, most = features.rank(trained, K)
 assert torch.equal(least[0], lowest)
-assert torch.equal(trained[most[0], 0], trained[highest, 0])
+assert torch.equal(trained[most[0], 0], trained[highest, 0])  # flip turned ties about
 tuple(least.shape), tuple(most.shape)
 
 # %% [markdown]
@@ -213,8 +214,8 @@ tuple(least.shape), tuple(most.shape)
 #
 # Now the picture of the original study {cite}`sariyildiz2018resnet`: every row is a feature, its ten least relevant
 # images on the left, its ten most relevant on the right. Two things are ours: a frame in the colour of the class around
-# each image, and the order of the rows, of which more soon. The package makes all that this page is going to need in
-# one go, and the picture from it.
+# each image, and the order of the rows: those whose right half is mostly of one class come first. The package makes all
+# that this page is going to need in one go (each part of it is built below), and the picture from it.
 
 # %%
 train_images = data.load(test.name, "train", data_root or None)
@@ -226,15 +227,15 @@ print(f"{len(this.most)} rows of {this.k} + {this.k} images")
 
 # %% [markdown]
 # Do not try to name anything yet. Run your eye down the right halves, then down the left ones, and ask only: which half
-# has more rows that look alike? (Tick the box to see the images at their own size.)
+# has more rows that look alike? (Scroll in the picture; tick the box to see the images at their own size.)
 
 # %% tags=["nbval-ignore-output"]
-shown = this.purest_first[:128]  # at most: the command below draws as many as there are
-picture = feature_picture.draw(this, test, f"{name}, seed {record.seed}", shown)
+in_page = this.purest_first[:128]  # at most: the command below draws as many as there are
+picture = feature_picture.draw(this, test, f"{name}, seed {record.seed}", in_page, columns=1)
 alt = (
-    "Small framed images in rows, a row a feature, the purest first. The right halves of the upper rows repeat one kind"
+    "Small framed images in rows, a row a feature. The right halves of the upper rows repeat one kind of image and one "
 )
-alt += " of image and one colour of frame; the left halves, and the right halves of the last rows, are mixed."
+alt += "colour of frame, in several rows the same one; the right halves of the last rows are mixed."
 HTML(feature_picture.zoomable(picture, "rows", alt))
 
 # %% [markdown]
@@ -269,7 +270,7 @@ tuple(purity.shape), purity.dtype
 
 # %% [markdown]
 # Now we know which rows to look at closely. {numref}`fig-ch4-purest` shows the four purest rows (of equally pure ones,
-# the first) and {numref}`fig-ch4-mixed` the four least pure ones, both ends of each, with the classes counted above.
+# the more selective, a word explained below) and {numref}`fig-ch4-mixed` the four least pure ones, both ends of each, with the classes counted above.
 
 
 # %%
@@ -289,10 +290,10 @@ def show_rows(rows: torch.Tensor) -> None:
     plt.show()
 
 
-by_purity = purity.argsort(descending=True, stable=True)
+by_purity = this.purest_first
 f"purest: feature {by_purity[0]}"
 
-# %% mystnb={"image": {"alt": "Four rows of images. In each right half nearly all ten images are of one class."}, "figure": {"caption": "The four purest rows: least relevant images on the left, most relevant on the right.", "name": "fig-ch4-purest"}}
+# %% mystnb={"image": {"alt": "Four rows of images. In each right half all or nearly all ten images are of one class."}, "figure": {"caption": "The four purest rows: least relevant images on the left, most relevant on the right.", "name": "fig-ch4-purest"}}
 show_rows(by_purity[:4])
 
 # %% mystnb={"image": {"alt": "Four rows of images. The right halves mix several classes; within a row, some share a colour or a form."}, "figure": {"caption": "The four least pure rows: least relevant images on the left, most relevant on the right.", "name": "fig-ch4-mixed"}}
@@ -360,22 +361,22 @@ tuple(measured.shape)
 # ```
 
 # %%
-networks = {"trained": trained, "untrained": untrained, "untrained, statistics measured": measured}
+networks = {"trained": trained, "untrained, as it is": untrained, "untrained, measured": measured}
 tops = {name: features.rank(values, K)[1] for name, values in networks.items()}
 purities = {name: grounding.purity(top, test.labels, test.num_classes) for name, top in tops.items()}
 list(purities)
 
-# %% mystnb={"image": {"alt": "Histogram of purity. The trained network's features gather at the pure end; those of the untrained network stand to the left, between it and the dashed line of random draws, which peaks at three of ten images."}, "figure": {"caption": "How pure the rows are: share of features for which the most frequent class has so many of the 10 most relevant images, for the trained and the untrained network, and the exact distribution for images drawn at random.", "name": "fig-ch4-purity"}}
+# %% mystnb={"image": {"alt": "Histogram of purity. The trained network's features gather at the pure end; those of the untrained network stand to the left, between it and the dashed line of random draws, which peaks at three of ten images."}, "figure": {"caption": "How pure the rows are: share of features for which the most frequent class has so many of the 10 most relevant images, for the trained network and the untrained one (statistics measured), and the exact distribution for images drawn at random.", "name": "fig-ch4-purity"}}
 fig, ax = plt.subplots()
-shown = {name: purities[name] for name in ("trained", "untrained")}
-figures.purity_histogram(shown, ("residual", "neutral"), chance, ax)
+compared = {words: purities[words] for words in ("trained", "untrained, measured")}
+figures.purity_histogram(compared, ("residual", "neutral"), chance, ax)
 plt.show()
 
 # %% [markdown]
-# Look at {numref}`fig-ch4-purity` from the right: how many rows are entirely of one class, and whose are they? Then
-# look at where the untrained network stands between the dashed line and the trained one. The same in numbers, with the
-# spread (standard deviation) over features, and with two more columns: the share of rows so pure that a random draw
-# gets there less than once in a thousand times, and how many of the images that the rows show are different ones.
+# Look at {numref}`fig-ch4-purity` from the right: how many rows are entirely of one class? Then look at where the
+# untrained network stands between the dashed line and the trained one. The same in numbers, with the spread (standard
+# deviation) over features, and with two more columns: the share of rows so pure that a random draw gets there less than
+# once in a thousand times, and how many of the images that the rows show are different ones.
 
 # %% tags=["nbval-ignore-output"]
 beyond = chance.flip(0).cumsum(0).flip(0)  # probability of at least m of K
@@ -384,35 +385,50 @@ rows = {
     name: {
         "mean purity": each.mean().item(),
         "spread": each.std().item(),
-        "least": each.min().item(),
-        "greatest": each.max().item(),
         "of one class (%)": 100 * (each == 1).double().mean().item(),
         "beyond chance (%)": 100 * (each >= threshold - 1e-9).double().mean().item(),
         "different images (%)": 100 * tops[name].unique().numel() / tops[name].numel(),
     }
     for name, each in purities.items()
 }
+print(f"less than once in a thousand draws: a purity of {threshold} or more")
 pd.DataFrame(rows).map("{:.2f}".format).T
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 summary = {name: f"{each.mean():.2f} ± {each.std():.2f}" for name, each in purities.items()}
 share = {name: (purities[name].mean().item() - chance_mean) / (1 - chance_mean) for name in purities}
-text = f"""The trained network's rows have a mean purity of **{summary["trained"]}**, against {chance_mean:.2f} by chance
-and **{summary["untrained"]}** before training ({summary["untrained, statistics measured"]} with statistics measured);
-± is the spread over the {num_features} features of one network, not over networks. Of the way from chance to perfectly
-pure rows, the trained network has gone {100 * share["trained"]:.0f} %, and the untrained one
-{100 * share["untrained"]:.0f} % ({100 * share["untrained, statistics measured"]:.0f} % with statistics measured)."""
+untrained_words = (
+    f"{summary['untrained, as it is']} as it is, or {summary['untrained, measured']} with statistics measured"
+)
+different = len(test) * (1 - (1 - K / len(test)) ** num_features) / (K * num_features)  # expected of random rows
+text = f"""The trained network's rows have a mean purity of **{summary["trained"]}**, against {chance_mean:.2f} by chance and,
+before training, {untrained_words}; ± is the spread over the {num_features} features of one network, not over networks. Of
+the way from chance to perfectly pure rows, the trained network has gone {100 * share["trained"]:.0f} %, the untrained one
+{100 * share["untrained, as it is"]:.0f} % or {100 * share["untrained, measured"]:.0f} %. Rows drawn at random would show
+{100 * different:.0f} % different images."""
 display(Markdown(text))
 
 # %% [markdown]
 # So "the most relevant ones belong together" is true of this network, as an average and with exceptions, and training
 # made it so: that is the gap between the first row of the table and the other two. But what lies between chance and an
-# untrained network was there before any learning. Who compares with chance alone credits the training with that as
-# well. How much it is depends on the images, and on such details as batch norm's statistics: read the
-# second row against the third.
+# untrained network was there before any learning. Comparing with chance alone credits training with that as well. How
+# much it is depends on the images, and on such details as batch norm's statistics: compare the second row with the
+# third.
 #
-# The last column tells what the spread hides. An untrained network has as many features, but shows far fewer different
-# images: its features rank by nearly the same thing, so its rows are not so many independent observations. Nor are ours.
+# The last column shows what the spread hides: fewer different images than random rows would have. Where features rank by
+# nearly the same thing, their rows show the same images, and are not so many independent observations. Which classes do
+# the pure rows belong to?
+
+# %% tags=["nbval-ignore-output"]
+pure_rows = (purity == 1).nonzero().flatten()
+pure_classes = Counter(test.class_names[label] for label in test.labels[most[pure_rows, 0]].tolist())
+different_images = most[pure_rows].unique().numel()
+print(f"{len(pure_rows)} rows of one class: {different_images} different images of {most[pure_rows].numel()}")
+pd.Series({name: pure_classes[name] for name in test.class_names}, name="rows entirely of this class")
+
+# %% [markdown]
+# Pure rows are not shared out evenly: some classes have many features of their own, or one feature many times over, and
+# some have none. A high mean purity does not say that every class is well served.
 
 # %% [markdown]
 # ### A second measure, and how sure
@@ -433,25 +449,26 @@ for row in (by_purity[0], by_purity[-1]):
 
 # %%
 entropy = grounding.entropy(most, test.labels, test.num_classes)
-by_hand = abs(-(shares * shares.log2()).sum())  # of the least pure one
-torch.testing.assert_close(entropy[by_purity[-1]].float(), by_hand)
+entropy_by_hand = abs(-(shares * shares.log2()).sum())  # of the least pure one
+torch.testing.assert_close(entropy[by_purity[-1]].float(), entropy_by_hand)
 tuple(entropy.shape)
 
 # %% [markdown]
 # A mean over 64 features is itself uncertain: with other features it would be another. How much, we ask by the
 # **bootstrap**: draw 64 of our features with replacement, take the mean, repeat two thousand times, and report the
 # range that holds 95 % of these means. (That is the uncertainty over *features*. Another seed is another matter, and
-# features that rank by nearly the same thing make the interval look narrower than it is.)
+# features that rank by nearly the same thing make the interval look narrower than it is.) From here on, *before training*
+# means the untrained network with its statistics measured, which is the fairer opponent.
 
 # %% tags=["nbval-ignore-output"]
 numbers = study.summary(this)
-rows = {"trained": "", "before training, statistics measured": "untrained_", "trained, least relevant": "least_"}
+kinds = {"trained": "", "before training": "untrained_", "trained, least relevant": "least_"}
 table = {
     words: [
         "{:.2f} ({:.2f} to {:.2f})".format(*(numbers[prefix + measure + end] for end in ("", "_low", "_high")))
         for measure in ("purity", "entropy")
     ]
-    for words, prefix in rows.items()
+    for words, prefix in kinds.items()
 }
 table["drawn at random"] = [f"{numbers['chance_purity']:.2f}", f"{numbers['chance_entropy']:.2f}"]
 pd.DataFrame.from_dict(table, orient="index", columns=["purity", "entropy (bits)"])
@@ -462,7 +479,7 @@ pd.DataFrame.from_dict(table, orient="index", columns=["purity", "entropy (bits)
 #
 # ### Dead, and devoted to one class
 #
-# Ten images of ten thousand are the tip of a feature. Two questions for all the images: is the feature ever on, and is it
+# The ten most relevant images are the tip of a feature. Two questions for all the images: is the feature ever on, and is it
 # on for one class only? For the second, compare the mean of the feature over the class where it is largest, $a$, with its
 # mean over all the other classes, $b$. The **class selectivity** {cite}`morcos2018importance`
 #
@@ -489,8 +506,8 @@ pd.Series(
 )
 
 # %% [markdown]
-# Most features are neither: they answer several classes, each to its own degree, and the classifier sorts it out. A pure
-# row is a weaker thing than a selective feature.
+# The features in between answer several classes, each to its own degree, and the classifier sorts it out. A pure row is a
+# weaker thing than a selective feature: only its tip need be of one class.
 #
 # ### Plain or residual, shallow or deep
 #
@@ -525,7 +542,12 @@ frame = pd.DataFrame.from_dict(
     },
     orient="index",
 ).rename(index=lambda experiment: experiment.replace("-cifar10", ""))
-frame[["test_error", "features", "dead", "selective", "tied_at_zero", "zero_share"]].round(2)
+shown = ["test_error", "features", "dead", "selective", "different", "untrained_different"]
+frame.assign(selective=frame.selective / frame.features, dead=frame.dead / frame.features)[shown].round(2)
+
+# %% [markdown]
+# (`dead` and `selective`: of all features, the share of these. `different`: of the images that all right halves show, the
+# share of different ones; and the same before training.)
 
 # %% [markdown]
 # ```{admonition} Predict, then run
@@ -536,31 +558,40 @@ frame[["test_error", "features", "dead", "selective", "tied_at_zero", "zero_shar
 # ```
 
 # %% mystnb={"image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training; the networks of 56 layers, which make more mistakes, have less pure rows than those of 20, the plain one most of all. Before training the residual networks lie above chance, the plain ones near it."}, "figure": {"caption": "Purity and entropy of the ten most relevant images, mean over the features of each recorded network and its 95 % interval, trained (full) and before training with batch norm measured (open). Dashed: images drawn at random. One seed each.", "name": "fig-ch4-networks"}}
-fig, axes = plt.subplots(1, 2, figsize=(7.6, 0.9 + 0.42 * len(frame)), sharey=True)
-study_figures.plot_means(frame, axes[0], "purity", "purity")
-study_figures.plot_means(frame, axes[1], "entropy", "entropy (bits)").get_legend().remove()
+fig, axes = plt.subplots(1, 2, figsize=(8.2, 0.9 + 0.42 * len(frame)), sharey=True)
+study_figures.plot_means(frame, axes[0], "purity", "purity").get_legend().remove()
+study_figures.plot_means(frame, axes[1], "entropy", "entropy (bits)")
+axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% tags=["remove-input"]
-text = f"Of these {len(frame)} networks, " if len(frame) else "No study is recorded yet."
+text = "No study is recorded yet."
 if len(frame) > 1:
-    agree = frame.test_error.rank().corr(frame.purity.rank())
-    text += f"purity and test error have a rank correlation of {agree:+.2f}: "
+    best, worst = frame.loc[frame.test_error.idxmin()], frame.loc[frame.test_error.idxmax()]
+    overlap = best.purity_low <= worst.purity_high
+    text = f"The network with the fewest mistakes ({best.name}, {best.test_error:.1f} %) has a mean purity of {best.purity:.2f} "
+    text += f"({best.purity_low:.2f} to {best.purity_high:.2f}), the one with the most ({worst.name}, {worst.test_error:.1f} %) "
+    text += f"of {worst.purity:.2f} ({worst.purity_low:.2f} to {worst.purity_high:.2f}): "
+    text += "not clearly different. " if overlap else "clearly different. "
+    selective = 100 * frame.selective / frame.features
+    text += f"Of the {len(frame)} networks, one seed each, the purest rows are those of {frame.purity.idxmax()}. Selective are "
+    text += f"{selective.min():.0f} to {selective.max():.0f} % of a network's features, before training at most "
     text += (
-        "the fewer mistakes, the purer the rows. "
-        if agree < -0.5
-        else "purer rows do not simply go with fewer mistakes. "
+        f"{(100 * frame.untrained_selective / frame.features).max():.0f} %; dead are at most {frame.dead.max():.0f}."
     )
-    text += f"Selective are between {frame.selective.min():.0f} and {frame.selective.max():.0f} features of a network, "
-    text += f"and before training at most {frame.untrained_selective.max():.0f}; dead, at most {frame.dead.max():.0f}."
 display(Markdown(text))
 
 # %% [markdown]
-# In {numref}`fig-ch4-networks` the open dots are a finding of their own. Before any training, the residual networks already
-# bring images of one class together, through their shortcuts: much of the image reaches the last layer little
-# changed. In a deep plain network what arrives has been mixed so often that hardly more than one number is left of it:
-# nearly all its features rank the same images first. Then the rows are copies of *one* row, which may lie above chance or
-# below it by accident, and the interval, which takes features for independent, is too narrow by far.
+# So depth by itself did not make rows purer here. These networks had the same short training, in which the deeper ones
+# learned less (chapter 3), and what the figure shows is how far each had got, not what depth does to a network that is
+# fully trained.
+#
+# The open dots of {numref}`fig-ch4-networks` are a finding of their own. Before any training, the residual networks are
+# further above chance than the plain ones. And look at `untrained_different` in the table: in the untrained plain network
+# of 56 layers nearly all features rank the same few images first. Its rows are copies of *one* row, which may lie above
+# chance or below it by accident, and the interval, which takes features for independent, is far too narrow there. Random
+# layers, one after another, leave little of the differences between images; a shortcut lets them pass. (That this is the
+# reason is our reading; the figure shows only that it is so.)
 #
 # ### Why they belong together
 #
@@ -572,10 +603,14 @@ display(Markdown(text))
 by_weight = classifier.weight.detach().argmax(dim=0)  # (C,)
 by_image = grounding.class_counts(most, test.labels, test.num_classes).argmax(dim=1)  # (C,)
 agree = (by_weight == by_image).double().mean().item()
-print(f"both name the same class for {100 * agree:.0f} % of the features; by chance: {100 / test.num_classes:.0f} %")
+frequencies = [each.bincount(minlength=test.num_classes) / num_features for each in (by_weight, by_image)]
+by_chance = (frequencies[0] * frequencies[1]).sum().item()  # if one list were shuffled
+print(f"the same class for {100 * agree:.0f} % of the features; shuffled: {100 * by_chance:.0f} %")
 
 # %% [markdown]
-# Training asked for nothing but right answers. Features that speak for classes are what a linear classifier needs, and
+# Where the two differ, the images that drive a feature hardest are not those it speaks for most: a feature may speak for
+# several classes, and a class may be driven by several features together. Training asked for nothing but right answers.
+# Features that speak for classes are what a linear classifier needs, and
 # to that extent the rows show what the labels put there, rather than a concept that the network found on its own.
 #
 # The same weights, read by class: how much of a class's score, on its own images, comes from which feature? The score is
@@ -603,8 +638,13 @@ text += f"{speakers.numel()} places: some speak for several classes."
 display(Markdown(text))
 
 # %% [markdown]
-# To turn the table into pictures, look up these features in the rows above. What speaks *against* a class is in the
-# negative parts, which the table leaves out.
+# {numref}`fig-ch4-speakers` turns the first column into pictures: for each class, the images that its first speaker ranks
+# highest. Are they of that class? What speaks *against* a class is in the negative parts, which both leave out.
+
+# %% mystnb={"image": {"alt": "Ten rows of images, a class each. In some rows the ten images are of the class that the row is named after; in others they are of another class, whose images drive the same feature harder."}, "figure": {"caption": "For each class, the feature that contributes most to its score, and the ten images that this feature ranks highest.", "name": "fig-ch4-speakers"}}
+fig, ax = plt.subplots(figsize=(6.2, 5.6))
+figures.show_rows(test.images[most[speakers[:, 0]]], test.class_names, ax)
+plt.show()
 
 # %% [markdown]
 # ## The other end: what a zero means
@@ -636,18 +676,27 @@ of {least_purity.mean():.2f} ± {least_purity.std():.2f}, above chance ({chance_
 ({purity.mean():.2f})."""
 display(Markdown(text))
 
+# %% tags=["nbval-ignore-output"]
+halves = {"tied at zero": tied, "not tied": ~tied}
+pd.DataFrame(
+    {
+        words: {"features": len(least_purity[each]), "purity of the left half": least_purity[each].mean().item()}
+        for words, each in halves.items()
+    }
+).T.round(2)
+
 # %% [markdown]
-# That the left halves are purer than chance is no contradiction, and no reading of "against" either. A feature that
-# speaks for some classes is silent, or nearly so, on others, and if those are few, even an arbitrary choice from among
-# them is pure. What the left half can show is where a feature is silent. To see what would push it *down*, one has to
-# look before the ReLU (exercise 2).
+# That left halves are purer than chance is no reading of "against". A feature that speaks for some classes is silent, or
+# nearly so, on others, and if those are few, its least relevant images are of these few. What the left half can show is
+# where a feature is silent, if it is not tied. To see what would push it *down*, one has to look before the ReLU
+# (exercise 2).
 
 # %% [markdown]
 # ## All features at once: neighbours
 #
 # One feature at a time is how the picture was made, but the classifier reads all of them together. So take an image, and
 # ask which other images have nearly the same *direction* of features: its nearest neighbours by cosine. Beside them, the
-# same question to the bare pixels.
+# same question to the bare pixels (less the mean image: otherwise every image points nearly the same way, the bright one).
 
 # %%
 directions = F.normalize(trained, dim=1)
@@ -657,17 +706,19 @@ neighbours = features.nearest(trained, torch.tensor([0]), k=5)
 assert torch.equal(neighbours[0], cosines.topk(5).indices)
 [test.class_names[label] for label in test.labels[neighbours[0]].tolist()]
 
-# %% mystnb={"image": {"alt": "Five rows. Each begins with a test image; its six neighbours by features mostly show the same kind of thing in other places and colours, its six neighbours by pixels share colours and brightness instead."}, "figure": {"caption": "Five test images, each with its six nearest images by features (left half) and by pixels (right half). The first image of each half is the one that was asked.", "name": "fig-ch4-neighbours"}}
+# %% mystnb={"image": {"alt": "Five rows of images. Each half begins with the image that is asked about; its neighbours by features share its shape or kind more often than its neighbours by pixels, which share colours and brightness."}, "figure": {"caption": "Five test images, each with its six nearest images by features (left half) and by pixels (right half). The first image of each half is the query.", "name": "fig-ch4-neighbours"}}
 asked = torch.stack([(test.labels == label).nonzero()[0, 0] for label in range(5)])
 pixels = test.images.flatten(1).float()
 pixels -= pixels.mean(dim=0)
 halves = [torch.cat([asked[:, None], features.nearest(each, asked, k=6)], dim=1) for each in (trained, pixels)]
-fig, ax = plt.subplots(figsize=(7.2, 2.9))
-figures.show_ranked(test.images, *halves, ax)
+headings = [(f"{each.replace('_', ' ')}, by features", "by pixels") for each in test.class_names[:5]]
+fig, ax = plt.subplots(figsize=(7.2, 4.2))
+figures.show_ranked(test.images, *halves, ax, headings)
 plt.show()
 
 # %% [markdown]
-# Five rows are an anecdote. How often is the nearest image of the same class?
+# Five rows are an anecdote. How often is the nearest image of the same class? (The neighbours are test images, and so their
+# labels are ones that the classifier never saw.)
 
 # %%
 many = torch.arange(min(1_000, len(test)))
@@ -679,7 +730,7 @@ pd.Series({words: f"{100 * each:.1f} %" for words, each in same.items()}, name="
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 text = f"""The classifier is right about {100 - record.test_error:.1f} % of the images; to look up the nearest neighbour by
-features, and say what that is, would be right about {100 * same["features"]:.1f} %. How much of that was in the images from
+features, and give its class, would be right about {100 * same["features"]:.1f} %. How much of that was in the images from
 the start, the pixels tell ({100 * same["pixels"]:.1f} %). And random weights need not even keep that
 ({100 * same["features before training"]:.1f} %)."""
 display(Markdown(text))
@@ -687,8 +738,8 @@ display(Markdown(text))
 # %% [markdown]
 # ## A map
 #
-# Features of 64 numbers cannot be drawn, but their two directions of largest variance can: the principal components.
-# A map of two dimensions for many loses most of what there is, and the labels of its axes say how much it keeps.
+# Features of 64 numbers cannot be drawn, but their two directions of largest variance can: the principal components. A map
+# of two dimensions for many leaves something out, and the labels of its axes say how much it keeps.
 
 # %%
 centred = trained.double() - trained.double().mean(dim=0)
@@ -698,7 +749,7 @@ torch.testing.assert_close(first.abs(), this.map[:, 0].abs(), rtol=1e-3, atol=1e
 [f"{100 * each:.0f} %" for each in this.map_shares.tolist()]
 
 # %% mystnb={"image": {"alt": "A cloud of dots in ten colours. Some classes form arms of their own that point away from the centre, others lie on top of each other near it."}, "figure": {"caption": "The test images on the first two principal components of their features, coloured by class.", "name": "fig-ch4-map"}}
-fig, ax = plt.subplots(figsize=(7.2, 4.6))
+fig, ax = plt.subplots(figsize=(7.6, 4.6))
 study_figures.plot_map(this.map, test.labels, test.class_names, ax, this.map_shares)
 plt.show()
 
@@ -723,22 +774,24 @@ fig, axes = plt.subplots(2, 6, figsize=(7.6, 3.4))
 for ax, index in zip(axes.flat, mistakes.tolist(), strict=False):
     true, answer = (test.class_names[each[index]].replace("_", " ") for each in (test.labels, this.predicted))
     figures.show_image(test.images[index], ax)
-    ax.set_title(f"{true}:\n{answer}, {100 * this.confidence[index]:.1f} %", fontsize=8)
+    ax.set_title(f"is {true}\nsays {answer}, {100 * this.confidence[index]:.1f} %", fontsize=7)
 for ax in axes.flat[len(mistakes) :]:
     ax.set_axis_off()
 plt.show()
 
 # %% [markdown]
-# For each image in {numref}`fig-ch4-wrong`, decide before you read its title: would you have known? Some mistakes are
-# reasonable; of some, one may ask whether it is the label that is wrong. If these numbers were probabilities, then of all
-# answers given with 95 % or more, at most 5 % should be wrong.
+# For each image in {numref}`fig-ch4-wrong`, decide before you read its title: would you have known? On photographs some of
+# these mistakes are reasonable, and of some one may ask whether it is the label that is wrong; the built-in drawings leave
+# no such excuse. If the softmax were a probability, then of all answers given with 95 % or more, at most 5 % should be
+# wrong, and of all answers together as many as their mean softmax lacks to 100 %.
 
-# %% tags=["nbval-ignore-output"]
-sure = this.confidence >= 0.95
-wrong_and_sure = 100 * (this.predicted != test.labels)[sure].double().mean().item()
-print(
-    f"{100 * sure.double().mean():.0f} % of the answers are given with 95 % or more; of these, {wrong_and_sure:.1f} % are wrong"
-)
+# %% tags=["remove-input", "nbval-ignore-output"]
+sure, mistaken = this.confidence >= 0.95, this.predicted != test.labels
+doubt, error = 100 * (1 - this.confidence.mean().item()), 100 * mistaken.double().mean().item()
+text = f"""{100 * sure.double().mean():.0f} % of the answers are given with 95 % or more, and of these
+{100 * mistaken[sure].double().mean():.1f} % are wrong. Over all answers, the mean softmax lacks {doubt:.1f} % to certainty, and
+{error:.1f} % are wrong: this network is {"too sure" if error > doubt + 1 else "not sure enough" if error < doubt - 1 else "about as sure as it should be"}."""
+display(Markdown(text))
 
 # %% [markdown]
 # ## The network of the original study
@@ -817,7 +870,7 @@ print(f"share of grey: {grey[0]:.2f} before training, {grey[1]:.2f} after")
 kept = (cosine > 0.7).sum().item()
 moved = "towards grey" if grey[1] > grey[0] else "no nearer to grey"
 text = f"""Training has moved the filters {moved} (differences of brightness, which most edges are made of, are grey), but
-{kept} of {len(cosine)} still point nearly where they began: their cosine with the start is above 0.7. Part of what the
+{kept} of {len(cosine)} still point within 45 degrees of where they began (a cosine above 0.7). Part of what the
 lower half of the picture shows is therefore what the seed drew, and not what the images taught. Between unrelated
 filters of {before[0].numel()} weights the cosine would be around 0, give or take {before[0].numel() ** -0.5:.1f}."""
 display(Markdown(text))
@@ -832,9 +885,9 @@ display(Markdown(text))
 # - The features are the averages that the last layer reads. They reproduce every answer of the network, and before
 #   using it we checked that it makes exactly the recorded number of mistakes.
 # - The ten most relevant images of a feature are of one class far more often than chance or an untrained network would
-#   have it. But an untrained network is above chance, too, so chance alone is too weak a comparison.
-# - The ten least relevant ones are often tied at exactly zero. Then the left half of a row is an accident of order.
-# - Few features belong to one class alone, but together they bring most images near to others of their class.
+#   have it. But an untrained network may be above chance, too, so chance alone is too weak a comparison.
+# - The ten least relevant ones may be tied at exactly zero. Then the left half of a row is an accident of order.
+# - Only some of the features are selective to one class, but together they bring most images near to others of theirs.
 # - A count of classes sees classes only. It can support a claim about them; it cannot tell what else images share.
 
 # %% [markdown]

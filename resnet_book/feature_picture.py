@@ -5,6 +5,7 @@ the right. Ours frames each image in the colour of its class, puts the purest ro
 """
 
 import base64
+from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from math import ceil
@@ -60,6 +61,57 @@ def require_same_images(study: Study, test: ImageSet) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where everything lies in a picture, in pixels."""
+
+    side: int  # from image to image, and from row to row
+    row_width: int
+    columns: int
+    rows: int  # in a column
+    legend: list[tuple[int, int]]  # of each name: pixels from the left, line
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture."""
+        return self.column(self.columns) - COLUMN_GAP + MARGIN, self.top + self.rows * self.side + MARGIN
+
+    @property
+    def legend_top(self) -> int:
+        return 2 * MARGIN + LINE
+
+    @property
+    def top(self) -> int:
+        """Of the first row; the words above the columns are a line higher."""
+        return self.legend_top + LINE * (2 + self.legend[-1][1])
+
+    def column(self, number: int) -> int:
+        """Left edge of a column."""
+        return MARGIN + number * (self.row_width + COLUMN_GAP)
+
+    def halves(self, left: int) -> tuple[int, int]:
+        """Left edges of the two halves of the row that begins at ``left``."""
+        first = left + LABEL
+        return first, first + (self.row_width - LABEL - MIDDLE) // 2 + MIDDLE
+
+
+def plan(num_rows: int, k: int, names: tuple[str, ...], side: int, columns: int | None = None) -> Layout:
+    """The layout of ``num_rows`` rows of ``k`` and ``k`` images, ``side`` pixels apart, with a legend of ``names``.
+
+    Raises ValueError for a picture beyond ``MAX_PIXELS``.
+    """
+    row_width = LABEL + 2 * k * side + MIDDLE
+    columns = columns or max(1, round((num_rows * side / row_width) ** 0.5))
+    legend = _legend_places(names, columns * (row_width + COLUMN_GAP) - COLUMN_GAP)
+    layout = Layout(side, row_width, columns, ceil(num_rows / columns), legend)
+    width, height = layout.size
+    if width * height > MAX_PIXELS:
+        raise ValueError(
+            f"k={k}: the picture would have {width:,} x {height:,} pixels, over {MAX_PIXELS:,}. Choose a smaller k."
+        )
+    return layout
+
+
 def draw(
     study: Study, test: ImageSet, title: str, rows: Tensor | None = None, columns: int | None = None
 ) -> Image.Image:
@@ -70,44 +122,41 @@ def draw(
     """
     require_same_images(study, test)
     rows = study.purest_first if rows is None else rows
-    side = test.images.shape[-1] + 2 * FRAME + GAP  # pixels from image to image
-    width = LABEL + 2 * study.k * side + MIDDLE  # of a row
-    columns = columns or max(1, round((len(rows) * side / width) ** 0.5))
-    in_column = ceil(len(rows) / columns)
     names, group = groups(study)
-    legend = _legend_places(names, columns * (width + COLUMN_GAP) - COLUMN_GAP)
-    top = 2 * MARGIN + LINE * (2 + legend[-1][1])
-    size = (2 * MARGIN + columns * (width + COLUMN_GAP) - COLUMN_GAP, top + LINE + in_column * side + MARGIN)
-    if size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(
-            f"k={study.k}: the picture would have {size[0]:,} x {size[1]:,} pixels, more than {MAX_PIXELS:,}. "
-            "Choose a smaller k."
-        )
-    picture = Image.new("RGB", size, WHITE)
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
-    pen.text((MARGIN, MARGIN), title, BLACK, ImageFont.load_default(16))
     palette = colours(len(names))
-    for name, colour, (x, line) in zip(names, palette, legend, strict=True):
-        y = 2 * MARGIN + LINE * (1 + line)
-        pen.rectangle((MARGIN + x, y, MARGIN + x + 12, y + 12), colour)
-        pen.text((MARGIN + x + 18, y - 2), name.replace("_", " "), BLACK, font)
-    for column in range(columns):
-        x = MARGIN + column * (width + COLUMN_GAP)
-        pen.text((x + LABEL, top), "least relevant", GREY, font)
-        pen.text((x + LABEL + study.k * side + MIDDLE, top), "most relevant", GREY, font)
+    layout = plan(len(rows), study.k, names, test.images.shape[-1] + 2 * FRAME + GAP, columns)
+    picture = Image.new("RGB", layout.size, WHITE)
+    pen = ImageDraw.Draw(picture)
+    _draw_words(pen, layout, title, names, palette)
+    frames = [palette[each] for each in group.tolist()]  # of each image
     purity, pixels = study.purity, test.images.movedim(1, -1).numpy()
     for place, feature in enumerate(rows.tolist()):
-        column, row = divmod(place, in_column)
-        x, y = MARGIN + column * (width + COLUMN_GAP), top + LINE + row * side
-        pen.text((x, y + 4), f"feature {feature}", BLACK, font)
-        pen.text((x, y + 20), f"purity {purity[feature]:.2f}", GREY, font)
-        for left, indices in ((x + LABEL, study.least), (x + LABEL + study.k * side + MIDDLE, study.most)):
+        column, row = divmod(place, layout.rows)
+        x, y = layout.column(column), layout.top + row * layout.side
+        pen.text((x, y + 4), f"feature {feature}", BLACK, ImageFont.load_default(13))
+        pen.text((x, y + 20), f"purity {purity[feature]:.2f}", GREY, ImageFont.load_default(13))
+        for left, indices in zip(layout.halves(x), (study.least, study.most), strict=True):
             for position, index in enumerate(indices[feature].tolist()):
-                box = (left + position * side, y)
-                edge = (box[0] + side - GAP - 1, y + side - GAP - 1)
-                pen.rectangle((*box, *edge), palette[int(group[index])])
-                picture.paste(Image.fromarray(pixels[index]), (box[0] + FRAME, y + FRAME))
+                corner = left + position * layout.side
+                edge = layout.side - GAP - 1
+                pen.rectangle((corner, y, corner + edge, y + edge), frames[index])
+                picture.paste(Image.fromarray(pixels[index]), (corner + FRAME, y + FRAME))
     return picture
+
+
+def _draw_words(
+    pen: ImageDraw.ImageDraw, layout: Layout, title: str, names: tuple[str, ...], palette: list[str]
+) -> None:
+    """The title, the legend, and the words above the columns."""
+    font = ImageFont.load_default(13)
+    pen.text((MARGIN, MARGIN), title, BLACK, ImageFont.load_default(16))
+    for name, colour, (x, line) in zip(names, palette, layout.legend, strict=True):
+        y = layout.legend_top + LINE * line
+        pen.rectangle((MARGIN + x, y, MARGIN + x + 12, y + 12), colour)
+        pen.text((MARGIN + x + 18, y - 2), name.replace("_", " "), BLACK, font)
+    for column in range(layout.columns):
+        for left, words in zip(layout.halves(layout.column(column)), ("least relevant", "most relevant"), strict=True):
+            pen.text((left, layout.top - LINE), words, GREY, font)
 
 
 def zoomable(picture: Image.Image, name: str, alt: str, quality: int = 70) -> str:
