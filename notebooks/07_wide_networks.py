@@ -16,11 +16,13 @@
 #
 # **Do the wide networks need shortcuts, and do the shortcuts need parameters?**
 #
-# The networks of chapter 3 are narrow: 16 to 64 channels. A popular re-implementation {cite}`sariyildiz2018resnet`
-# trains a family that is four to eight times as wide, with as few as 10 layers, on CIFAR-10 and on CIFAR-100. It makes
-# three claims. The gap between plain and residual networks opens with depth. Shortcuts should have no parameters. And
-# identity mappings make a long training stable. This page builds these networks, takes each claim apart into
-# something that can be measured, and measures what a machine without a GPU can.
+# The networks of chapter 3 are narrow: 16 to 64 channels. A popular re-implementation by mbsariyildiz
+# {cite}`sariyildiz2018resnet`, *the source* on this page, trains a family that is four to eight times as wide, with as
+# few as 10 layers, on CIFAR-10 and on CIFAR-100. It makes three claims. Shortcuts should have no parameters. The gap
+# between plain and residual networks opens with depth. And identity mappings make a long training stable. This page
+# builds these networks, turns each claim into something that can be measured, and measures what a machine without a GPU
+# can. What takes a GPU and is not recorded yet stays open, and the page says so. *The paper* is, as everywhere in this
+# book, that of He et al. 2015 {cite}`he2015deep`.
 #
 # **You will learn**
 #
@@ -30,15 +32,16 @@
 #
 # **You need** chapter 3 for the blocks and chapter 2 for the recipe's augmentation. With `tier = "smoke"` the page takes
 # under half a minute on 2 cores and downloads nothing. `"cpu"` takes about ten minutes and CIFAR-10 (170 MB).
-# `"paper"` does the same on a GPU, where there is one. The full runs, 300 epochs each, are recorded with `resnet-book run`,
-# and every tier shows what is recorded.
+# `"paper"` does the same on a GPU, where there is one. The full runs, 300 epochs each, are recorded with
+# `resnet-book run`, and every tier shows what is recorded.
 
 # %% tags=["parameters"]
-tier = "smoke"  # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": the same, on a GPU
-data_root = ""  # the folder of the CIFAR files; "": where the package looks for them
+# "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
+tier = "smoke"
+data_root = ""  # the folder of the CIFAR files; "": where the package looks
 
 # %%
-import statistics
+import math
 import time
 from dataclasses import asdict, replace
 
@@ -51,8 +54,19 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 # %%
-from resnet_book import answers, data, features, figures, models, records, study, tables, wide_figures, wide_tables
-from resnet_book.experiments import EXPERIMENTS, WIDE, WIDE_SHORT
+from resnet_book import (
+    answers,
+    data,
+    features,
+    figures,
+    models,
+    records,
+    study,
+    tables,
+    wide_figures,
+    wide_tables,
+)
+from resnet_book.experiments import EXPERIMENTS, VALIDATION, WIDE, WIDE_SHORT
 from resnet_book.train import default_precision, fit, worth_compiling
 from resnet_book.weights import load_trained
 
@@ -101,9 +115,9 @@ bottleneck_layers(64, 64, 1)(torch.zeros(2, 64, 8, 8)).shape
 # %% [markdown]
 # ### A shortcut without parameters
 #
-# Where a stage begins, the shortcut has to halve the picture and to add channels. The networks of chapter 3 take every
-# second pixel. These average over 2x2 pixels, so that every pixel counts, and append channels of zeros behind the old
-# ones.
+# Where the shape changes, the shortcut has to follow: stages 2 to 4 begin by halving the picture, and new channels come
+# (with 50 layers also in stage 1, from 64 to 256). The networks of chapter 3 take every second pixel. These average over
+# 2x2 pixels, so that every pixel counts, and append channels of zeros behind the old ones.
 
 
 # %%
@@ -115,7 +129,7 @@ class Shortcut(nn.Module):
         self.stride, self.new_channels = stride, out_channels - in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.avg_pool2d(x, self.stride)  # (N, C, H/stride, W/stride); with stride 1, x itself
+        x = F.avg_pool2d(x, self.stride)  # (N, C, H/stride, W/stride)
         return F.pad(x, (0, 0, 0, 0, 0, self.new_channels))
 
 
@@ -128,13 +142,15 @@ Shortcut(1, 3, stride=2)(x).flatten().tolist()
 
 
 # %%
-def make_block(depth: int, in_channels: int, width: int, stride: int, residual: bool) -> nn.Module:
+def make_block(depth: int, ins: int, width: int, stride: int, residual: bool):
     """One block of the wide network of ``depth`` layers."""
-    make_layers, expansion = (bottleneck_layers, 4) if depth == 50 else (models.basic_layers, 1)
-    layers = make_layers(in_channels, width, stride)
+    if depth == 50:
+        layers, outs = bottleneck_layers(ins, width, stride), 4 * width
+    else:
+        layers, outs = models.basic_layers(ins, width, stride), width
     if not residual:
         return models.PlainBlock(layers)
-    return models.ResidualBlock(layers, Shortcut(in_channels, expansion * width, stride))
+    return models.ResidualBlock(layers, Shortcut(ins, outs, stride))
 
 
 make_block(18, 64, 128, 2, residual=True)(torch.zeros(2, 64, 32, 32)).shape
@@ -159,9 +175,10 @@ len(make_stages(34, residual=True))
 class WideNetwork(nn.Module):
     """Images (N, 3, H, W) -> scores (N, classes)."""
 
-    def __init__(self, depth: int, residual: bool, num_classes: int, seed: int) -> None:
+    def __init__(self, depth: int, residual: bool, num_classes: int, seed: int):
         super().__init__()
-        self.stem = nn.Sequential(models.conv3x3(3, 64), nn.BatchNorm2d(64), nn.ReLU())
+        stem = [models.conv3x3(3, 64), nn.BatchNorm2d(64), nn.ReLU()]
+        self.stem = nn.Sequential(*stem)
         self.blocks = nn.Sequential(*make_stages(depth, residual))
         self.classifier = nn.Linear(2048 if depth == 50 else 512, num_classes)
         models.initialise(self, torch.Generator().manual_seed(seed))
@@ -170,7 +187,8 @@ class WideNetwork(nn.Module):
         return self.classifier(self.blocks(self.stem(x)).mean(dim=(2, 3)))
 
 
-WideNetwork(10, residual=True, num_classes=10, seed=0)(torch.zeros(2, 3, 32, 32)).shape
+small = WideNetwork(10, residual=True, num_classes=10, seed=0)
+small(torch.zeros(2, 3, 32, 32)).shape
 
 # %% [markdown]
 # Is that the package's network? Its weights are drawn in the same order, so the same seed has to give the same scores,
@@ -207,10 +225,11 @@ convolution(3, 64, 64), norm(64)
 # %%
 def block_parameters(depth: int, ins: int, width: int) -> int:
     """Parameters of one block's layers."""
+    inner = convolution(3, width, width) + 2 * norm(width)
     if depth != 50:
-        return convolution(3, ins, width) + convolution(3, width, width) + 2 * norm(width)
+        return convolution(3, ins, width) + inner
     ends = convolution(1, ins, width) + convolution(1, width, 4 * width)
-    return ends + convolution(3, width, width) + 2 * norm(width) + norm(4 * width)
+    return ends + inner + norm(4 * width)
 
 
 block_parameters(18, 64, 64), block_parameters(50, 64, 64)
@@ -219,11 +238,12 @@ block_parameters(18, 64, 64), block_parameters(50, 64, 64)
 # %%
 def parameters_by_part(depth: int, num_classes: int = 10) -> dict[str, int]:
     """Parameters of the stem, of each stage and of the classifier."""
-    parts, expansion, ins = {"stem": convolution(3, 3, 64) + norm(64)}, 4 if depth == 50 else 1, 64
-    for stage, (width, blocks) in enumerate(zip(WIDTHS, BLOCKS[depth], strict=True), start=1):
+    parts, ins = {"stem": convolution(3, 3, 64) + norm(64)}, 64
+    for stage, width in enumerate(WIDTHS):
         first = block_parameters(depth, ins, width)
-        ins = expansion * width
-        parts[f"stage {stage}"] = first + (blocks - 1) * block_parameters(depth, ins, width)
+        ins = 4 * width if depth == 50 else width
+        others = (BLOCKS[depth][stage] - 1) * block_parameters(depth, ins, width)
+        parts[f"stage {stage + 1}"] = first + others
     return {**parts, "classifier": ins * num_classes + num_classes}
 
 
@@ -238,7 +258,8 @@ parameters_by_part(18)
 # ```
 
 # %%
-counted = pd.DataFrame({depth: parameters_by_part(depth) for depth in BLOCKS}).rename_axis(columns="layers")
+counted = pd.DataFrame({depth: parameters_by_part(depth) for depth in BLOCKS})
+counted = counted.rename_axis(columns="layers")
 counted.loc["sum"] = counted.sum()
 counted.map("{:,}".format)
 
@@ -258,16 +279,18 @@ count("resnet20")
 
 # %%
 for depth in BLOCKS:
-    assert count(f"resnet{depth}") == count(f"plain{depth}") == counted.loc["sum", depth]
+    assert count(f"resnet{depth}") == counted.loc["sum", depth]
+    assert count(f"plain{depth}") == counted.loc["sum", depth]
 f"ResNet-18: {count('resnet18'):,}; plain-18: {count('plain18'):,}"
 
 # %% tags=["remove-input"]
 share = counted.loc["stage 4"] / counted.loc["sum"]
 fewer = 1 - counted.loc["sum", 50] / counted.loc["sum", 34]
 text = f"""All four counts agree, and plain networks have exactly as many parameters as residual ones. The last stage alone
-holds {100 * share[18]:.0f} % of those of 18 layers. The network of 50 layers has even {100 * fewer:.0f} % *fewer* than
-that of 34: bottlenecks save what the additional layers cost. Beside chapter 3's ResNet-56 with its {count("resnet56"):,} parameters, even the network of 10 layers has
-{counted.loc["sum", 10] / count("resnet56"):.1f} times as many: *wide* outweighs *deep*."""
+holds {100 * share[18]:.0f} % of those of 18 layers. The network of 50 layers even has {100 * fewer:.0f} % *fewer* than that of 34:
+bottlenecks save what the additional layers cost. And the network of 10 layers has
+{counted.loc["sum", 10] / count("resnet56"):.1f} times the {count("resnet56"):,} parameters of chapter 3's ResNet-56:
+parameters grow with the square of the width, and only in proportion to the depth."""
 display(Markdown(text))
 
 
@@ -280,36 +303,38 @@ display(Markdown(text))
 
 # %%
 def projection_parameters(depth: int) -> int:
-    """What projections add: one at each stage that changes the number of channels."""
+    """What projections add: one wherever the number of channels changes."""
     outs = [(4 if depth == 50 else 1) * width for width in WIDTHS]
-    changes = [(a, b) for a, b in zip([64, *outs[:-1]], outs, strict=True) if a != b]
-    return sum(convolution(1, ins, out) + norm(out) for ins, out in changes)
+    changes = zip([64, *outs[:-1]], outs, strict=True)
+    return sum(convolution(1, a, b) + norm(b) for a, b in changes if a != b)
 
 
 {depth: projection_parameters(depth) for depth in BLOCKS}
 
 # %%
+added = {}
 for depth in BLOCKS:
-    assert count(f"resnet{depth}", "projection") == count(f"resnet{depth}") + projection_parameters(depth)
-added = pd.DataFrame(
-    {"added": {depth: count(f"resnet{depth}", "projection") - count(f"resnet{depth}") for depth in BLOCKS}}
-)
-added.assign(percent=(100 * added.added / counted.loc["sum"]).round(1)).rename_axis("layers")
+    added[depth] = count(f"resnet{depth}", "projection") - count(f"resnet{depth}")
+    assert added[depth] == projection_parameters(depth)
+added = pd.DataFrame({"added": added}).rename_axis("layers")
+added.assign(percent=(100 * added.added / counted.loc["sum"]).round(1))
 
 # %% [markdown]
-# That is little, so the argument of the source is not about size. It goes: residual learning rests on the idea that a
-# deep stack of layers struggles to represent the identity. The shortcut hands it the identity for nothing. A projection
-# takes that away again at each change of shape: what arrives is a learned mixture of channels, so that the identity has
-# to be learned after all.
+# That is little, except for 50 layers, where the projections are between four times as many channels and stage 1 needs
+# one too, from 64 to 256. But the argument of the source is not about size. It goes: residual learning rests on the idea
+# that a deep stack of layers struggles to represent the identity. The shortcut hands it the identity for nothing. A
+# projection takes that away again at each change of shape: what arrives is a learned mixture of channels, so that the
+# identity has to be learned after all.
 #
-# The first half can be tested exactly. Let every block add nothing, by setting the weights of its last batch norm to
-# zero. What then reaches the classifier?
+# What a shortcut hands on can be tested exactly. Let every block add nothing, by setting the weights of its last batch
+# norm to zero. What then reaches the classifier?
 
 
 # %%
 def silenced(shortcut: str) -> models.Network:
     """ResNet-34 in which every F(x) is zero."""
-    network = models.build("resnet34", shortcut=shortcut, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    network = models.build("resnet34", shortcut=shortcut, generator=generator)
     for block in network.modules():
         if isinstance(block, models.ResidualBlock):
             nn.init.zeros_(block.layers[-1].weight)
@@ -317,44 +342,49 @@ def silenced(shortcut: str) -> models.Network:
 
 
 padded = silenced("average")
-f"{sum(isinstance(each, models.ResidualBlock) for each in padded.modules())} silent blocks"
+f"{models.count_parameters(padded):,} parameters, and blocks that do nothing"
 
 
 # %%
-def like_the_stem(network: models.Network) -> float:
-    """Cosine between the 64 stem channels, averaged over the image, and the first 64 features."""
+def stem_and_features(network: models.Network) -> tuple[Tensor, Tensor]:
+    """The stem's channels, averaged over the image, and the features."""
     with torch.no_grad():
-        stem = network.stem(pixels).mean(dim=(2, 3))
-        return F.cosine_similarity(stem, network.features(pixels)[:, :64]).mean().item()
+        return network.stem(pixels).mean(dim=(2, 3)), network.features(pixels)
 
-
-{shortcut: round(like_the_stem(silenced(shortcut)), 2) for shortcut in ("average", "projection")}
 
 # %%
-with torch.no_grad():
-    values = padded.features(pixels)
+stem, values = stem_and_features(padded)
+assert torch.allclose(values[:, :64], stem)  # but for rounding
 f"{(values != 0).any(dim=0).sum()} of {values.shape[1]} features are not zero"
 
+# %%
+stem, mixed = stem_and_features(silenced("projection"))
+similarity = F.cosine_similarity(stem, mixed[:, :64]).mean()
+f"with projections: a cosine of {similarity:.2f} with the stem"
+
 # %% [markdown]
-# With average-pooling and zeros, 34 layers that do nothing pass the stem on unchanged: cosine 1. With projections the
-# same layers pass on a random mixture (whose cosine is not 0, since neither side has negative numbers). So far the argument holds. But the second number shows the price. Of 512 features
-# only 64 carry anything: what is appended stays zero until some block fills it, and along those channels there is
-# nothing to be residual to. The paper saw that too. Among its three kinds of shortcuts on ImageNet, projections did
-# slightly better, which it put down to the padded channels having no residual learning; it also found projections not
-# essential against degradation {cite}`he2015deep`. Which of the two effects is larger is a question for an experiment,
-# not for an argument. First, what do projections cost in time?
+# With averages and zeros, 34 layers that do nothing pass the stem on unchanged. With projections they pass on a random
+# mixture (whose cosine is not 0, since neither side has negative numbers). So far the argument holds. But the number of
+# features shows the price. Only the stem's 64 carry anything: what is appended stays zero until some block fills it, and
+# along those channels there is nothing to be residual to. The paper saw that too. Among its three kinds of shortcuts on
+# ImageNet, projections did slightly better, which it put down to the padded channels having no residual learning; it
+# also found projections not essential against degradation. Which of the two effects is larger is a question for an
+# experiment, not for an argument. First, what do projections cost in time?
 #
 # The arithmetic of a forward pass is counted exactly, by PyTorch's counter. The time of a training step is measured, the
-# two networks by turns, so that other work on the machine hits both.
+# two networks by turns, so that other work on the machine hits both. The first turn is a warm-up and does not count:
+# memory is still being allocated then.
 
 # %%
 compared = {"smoke": 10, "cpu": 18, "paper": 18}[tier]
 flop = {}
 for shortcut in ("average", "projection"):
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        models.build(f"resnet{compared}", shortcut=shortcut)(torch.zeros(1, 3, 32, 32))
+        network = models.build(f"resnet{compared}", shortcut=shortcut)
+        network(torch.zeros(1, 3, 32, 32))
     flop[shortcut] = counter.get_total_flops()
-f"{compared} layers: {100 * (flop['projection'] / flop['average'] - 1):.2f} % more arithmetic with projections"
+more = 100 * (flop["projection"] / flop["average"] - 1)
+f"{compared} layers: {more:.2f} % more arithmetic with projections"
 
 
 # %%
@@ -367,43 +397,49 @@ def step_time(network: models.Network, images: Tensor, labels: Tensor) -> float:
 
 
 # %%
-twins = {shortcut: models.build(f"resnet{compared}", shortcut=shortcut) for shortcut in flop}
-passes, batch = (6, 8) if tier == "smoke" else (11, 32)
+networks = {kind: models.build(f"resnet{compared}", shortcut=kind) for kind in flop}
+turns, batch = (5, 8) if tier == "smoke" else (10, 32)
 images, targets = torch.randn(batch, 3, 32, 32), torch.arange(batch) % 10
-list(twins)
+list(networks)
 
 # %% tags=["nbval-ignore-output"]
-seconds = [[step_time(network, images, targets) for network in twins.values()] for _ in range(passes)][1:]
-step_ms = {name: 1000 * statistics.median(times) for name, times in zip(twins, zip(*seconds, strict=True), strict=True)}
-slower = [100 * (projection / average - 1) for average, projection in seconds]
-print(f"{step_ms['average']:.0f} and {step_ms['projection']:.0f} ms a step of {batch} images;")
-print(
-    f"projections take {statistics.median(slower):+.0f} %; single pairs of steps: {min(slower):+.0f} to {max(slower):+.0f} %"
-)
+seconds = {kind: [] for kind in networks}
+for turn in range(1 + turns):
+    for kind, network in networks.items():
+        taken = step_time(network, images, targets)
+        if turn > 0:  # the first is the warm-up
+            seconds[kind].append(taken)
+timed = pd.DataFrame(seconds)
+slower = 100 * (timed.projection / timed.average - 1)
+print(f"with projections: {slower.median():+.0f} % (median of {turns} turns)")
+print(f"single turns: {slower.min():+.0f} to {slower.max():+.0f} %")
 
 # %% [markdown]
-# Look at the range of the pairs before you believe their median: a few per cent are hard to see on a busy machine. And
+# Look at the range of the turns before you believe their median: a few per cent are hard to see on a busy machine. And
 # the accuracy? It takes a training of each, recorded or not yet:
 
 # %% tags=["nbval-ignore-output"]
 recorded = records.load_all(results)
 summaries = tables.summary(recorded).set_index("experiment")
 pairs = {
-    "10 layers, short": ("resnet10-cifar10-short", "resnet10-cifar10-short-projection"),
-    "18 layers, 300 epochs": ("resnet18-cifar10", "resnet18-cifar10-projection"),
+    "10 layers, 9 epochs": "resnet10-cifar10-short",
+    "18 layers, 300 epochs": "resnet18-cifar10",
 }
-rows = {of: [tables.recorded_cell(summaries, name) for name in names] for of, names in pairs.items()}
-shortcut_errors = pd.DataFrame.from_dict(rows, orient="index", columns=["zeros", "projection"])
-shortcut_errors.rename_axis("test error (%)")
+rows = {}
+for title, name in pairs.items():
+    zeros = tables.recorded_cell(summaries, name)
+    projection = tables.recorded_cell(summaries, f"{name}-projection")
+    rows[title] = {"zeros": zeros, "projection": projection}
+pd.DataFrame.from_dict(rows, orient="index").rename_axis("test error (%)")
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 lines = []
-for of, (zeros, projected) in pairs.items():
-    if {zeros, projected} <= set(summaries.index):
-        one, other = summaries.loc[projected], summaries.loc[zeros]
+for title, name in pairs.items():
+    if {name, f"{name}-projection"} <= set(summaries.index):
+        one, other = summaries.loc[f"{name}-projection"], summaries.loc[name]
         error = (one.test_std**2 / one.runs + other.test_std**2 / other.runs) ** 0.5
         change = tables.points(one.test_error - other.test_error, error)
-        lines.append(f"- **{of}:** projections change the test error by {change}.")
+        lines.append(f"- **{title}:** projections change the test error by {change}.")
 nothing = "No pair is recorded yet, so this page cannot say which of the two shortcuts is the more accurate one."
 display(Markdown("\n".join(lines) if lines else nothing))
 
@@ -411,31 +447,39 @@ display(Markdown("\n".join(lines) if lines else nothing))
 # ## Do the wide networks need shortcuts?
 #
 # The source reports one accuracy for each network. Here they are as errors, as everywhere in this book, beside ours.
-# Its recipe is 300 epochs of stochastic gradient descent with a weight decay of 0.0005, five times that of the paper,
-# the learning rate 0.1 divided by 10 after each hundred. Ours, `wide`, is the same; `short` goes through the same three
-# learning rates in 9 epochs, for machines without a GPU, and is **only to be compared with itself**.
+# Three recipes train the wide networks:
+#
+# - `wide`, that of the source: 300 epochs of stochastic gradient descent, the learning rate 0.1 divided by 10 after each
+#   hundred, and a weight decay of 0.0005, five times that of the paper;
+# - `validation`: the same, with 5,000 training images held out, which the next section is about;
+# - `short`: the same three learning rates in 9 epochs, for machines without a GPU, and **only to be compared with
+#   itself**. It holds out 5,000 images too, so it takes 9 x 351 = 3,159 steps with batches of 128.
 
 # %%
 assert (WIDE.weight_decay, WIDE.learning_rate, WIDE.batch_size) == (5e-4, 0.1, 128)
-assert EXPERIMENTS["resnet50-cifar10"].recipe.batch_size == 64  # the source halves it for 50 layers
-{name: (recipe.iterations, recipe.drops) for name, recipe in {"wide": WIDE, "short": WIDE_SHORT}.items()}
+assert EXPERIMENTS["resnet50-cifar10"].recipe.batch_size == 64  # the source's
+assert WIDE_SHORT.iterations == 9 * (45_000 // 128) == 9 * 351
+recipes = {"wide": WIDE, "validation": VALIDATION, "short": WIDE_SHORT}
+shown = ["iterations", "drops", "validation_images"]
+pd.DataFrame(map(asdict, recipes.values()), index=list(recipes))[shown]
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-heading = "Test error (%), ours after the last epoch, mean ± standard deviation (runs):\n\n"
+heading = "Test error (%), ours after the last epoch, mean ± standard deviation (runs); –: not published.\n\n"
 display(Markdown(heading + tables.to_markdown(wide_tables.wide_table(recorded))))
 
 # %% [markdown]
-# Read it down, not across: what does depth do to the plain networks, what to the residual ones? {numref}`fig-ch7-gap`
-# draws the difference of the two, in points, against depth.
+# Compare each plain row with the residual one below it, within a column. {numref}`fig-ch7-gap` draws the difference of
+# the two, in points, against depth.
 
 # %%
 published = wide_tables.gaps(wide_tables.published_errors())
 published.set_index(["dataset", "depth"]).round(2)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Plain minus residual test error against depth. Both lines begin near zero at 10 layers and rise with every step of depth, to about five points at 50 layers on CIFAR-10 and to eight points at 34 layers on CIFAR-100."}, "figure": {"caption": "What shortcuts save, in points of test error, against depth: published numbers (open markers, dashed), and ours by the same recipe where recorded (filled). Published: one run of each network, so without spread.", "name": "fig-ch7-gap"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Plain minus residual test error against depth. Both published lines begin near zero at 10 layers. On CIFAR-10 the line is flat up to 18 layers and then rises to about five points at 50; on CIFAR-100 it rises from 10 layers on, to eight points at 34."}, "figure": {"caption": "What shortcuts save, in points of test error, against depth: published numbers (open markers, dashed), and ours by the same recipe where recorded (filled). Published: one run of each network, so without spread.", "name": "fig-ch7-gap"}}
 fig, ax = plt.subplots()
 wide_figures.plot_gaps(published, ax, "published")
-ours = summaries[(summaries.recipe == "wide") & ~summaries.index.str.endswith("projection")]
+ours = summaries[summaries.recipe == "wide"]
+ours = ours[~ours.index.str.endswith("projection")]
 if len(own := wide_tables.gaps(ours)):
     wide_figures.plot_gaps(own, ax, "ours", filled=True)
 ax.set_xticks(wide_tables.DEPTHS)
@@ -444,6 +488,7 @@ plt.show()
 # %% tags=["remove-input"]
 gap = published.set_index(["dataset", "depth"])
 least = gap.loc[("cifar10", 18)]
+error34, error50 = (gap.loc[("cifar10", depth)].residual for depth in (34, 50))
 text = f"""On CIFAR-10 the gap goes from {gap.loc[("cifar10", 10)].gap:.1f} points at 10 layers to
 {gap.loc[("cifar10", 34)].gap:.1f} at 34 and {gap.loc[("cifar10", 50)].gap:.1f} at 50; on CIFAR-100 from
 {gap.loc[("cifar100", 10)].gap:.1f} to {gap.loc[("cifar100", 34)].gap:.1f} at 34. But these are single runs. How much of
@@ -453,7 +498,13 @@ mistakes for independent). What other seeds would do comes on top, and is not pu
 
 At 10 layers the published numbers show no gap on either dataset. At 18 they show none on CIFAR-10 and one of
 {gap.loc[("cifar100", 18)].gap:.1f} points ({gap.loc[("cifar100", 18)].gap / gap.loc[("cifar100", 18)].sampling:.0f}
-times its doubt) on CIFAR-100. From 34 on it is plain to see. By these numbers, wide networks need shortcuts too, once they are deep."""
+times its doubt) on CIFAR-100. From 34 on it is clear. By these numbers, wide networks need shortcuts too, once they are deep.
+
+Mind what the plain networks do: from 18 to 34 layers their error *rises*, although they have more layers, more
+parameters and the same 300 epochs. That is the degradation of chapter 3. (On CIFAR-10 the residual error rises too, but
+later and less: from {error34:.1f} % at 34 layers to {error50:.1f} % at 50. And the networks of 50 layers train with
+batches of 64.) Whether it is a failure to fit or to generalise, the training errors would tell, and those are not
+published."""
 display(Markdown(text))
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -462,16 +513,14 @@ nothing = "**Ours are not recorded yet**: no pair of twins, plain and residual, 
 display(Markdown(f"Our own runs have {'; '.join(lines)}." if lines else nothing))
 
 # %% [markdown]
-# Mind what the plain networks do: from 18 to 34 layers their error *rises*, although they have more layers, more
-# parameters and the same 300 epochs. That is the degradation of chapter 3. Whether it is a failure to fit or to
-# generalise, the training errors would tell, and those are not published.
-#
 # ## Do identity mappings stabilise training?
 #
+# The claim compares residual with plain networks: it is about shortcuts as a whole, not about zeros against projections.
 # What would one have to see? A claim about a *long* training is about epochs, so the error must be watched epoch by
-# epoch; *stable* is about how much it varies from one to the next, not about how low it is. Within a stage of constant learning rate, a
-# training soon moves about at random, by steps whose size the learning rate sets. The claim then says: *in the last
-# epochs of a stage the error of the residual network varies less than that of its plain twin*.
+# epoch; *stable* is about how much it varies from one to the next, not about how low it is. Call the epochs of one
+# learning rate a *phase* (a stage, on this page, is one of widths). Within a phase, a training soon moves about at
+# random, by steps whose size the learning rate sets. The claim then says: *in the last epochs of a phase the error of
+# the residual network varies less than that of its plain twin*.
 #
 # The error on which images? On the test images it could be shown, but then nobody should choose by it. Who picks the
 # learning rate, the epoch or the network that is best on the test images reports an error that is too low, because some
@@ -479,20 +528,20 @@ display(Markdown(f"Our own runs have {'; '.join(lines)}." if lines else nothing)
 # trained on, and every choice is made on them. The paper chose its schedule on 45,000 and 5,000 images split so.
 
 # %%
-train_images, test_images = data.load("builtin", "train"), data.load("builtin", "test")
+train_images = data.load("builtin", "train")
+test_images = data.load("builtin", "test")
 kept, held_out = data.hold_out(train_images, count=500, seed=0)
 again = data.hold_out(train_images, count=500, seed=0)[1]
-assert torch.equal(held_out.images, again.images)  # the same ones, whatever the seed of the training
+assert torch.equal(held_out.images, again.images)  # the same ones
 len(kept), len(held_out)
 
 # %% [markdown]
-# The held-out images are the same for each seed and each network. So the choice of these images shifts all curves by
-# about the same amount, and what differs from epoch to epoch is the network.
+# The held-out images are the same for each seed and each network, so that their choice shifts all curves alike, in part.
 #
 # ### A pair trained on this page
 #
-# The wide networks are too large to train here. At a quarter of the width, 16 to 128 channels, ten layers are not: the
-# same plan, the same shortcuts, a sixteenth of the arithmetic.
+# The wide networks are too large to train here. At a quarter of the width, 16 to 128 channels, ten layers can be
+# trained here: the same plan, the same shortcuts, a sixteenth of the arithmetic.
 
 
 # %%
@@ -500,18 +549,25 @@ def quarter_width(kind: str, seed: int) -> models.Network:
     """Ten layers with 16 to 128 channels."""
     shortcut = "average" if kind == "residual" else None
     generator = torch.Generator().manual_seed(seed)
-    return models.Network((16, 32, 64, 128), BLOCKS[10], shortcut=shortcut, generator=generator)
+    widths = (16, 32, 64, 128)
+    return models.Network(widths, BLOCKS[10], shortcut, generator=generator)
 
 
 f"{models.count_parameters(quarter_width('residual', 0)):,} parameters"
 
 
 # %%
-def smoke_recipe(training: int, validation: int, batch_size: int = 32, epochs: int = 9):
-    """The wide recipe, shorter still: a third of the epochs at each learning rate."""
-    third = epochs // 3 * (training // batch_size)
-    changes = {"iterations": 3 * third, "drops": (third, 2 * third), "batch_size": batch_size, "padding": 2}
-    return replace(WIDE_SHORT, **changes, validation_images=validation)
+def smoke_recipe(training: int, validation: int, batch_size: int = 32):
+    """The short recipe for fewer images: three phases of three epochs."""
+    third = 3 * (training // batch_size)
+    return replace(
+        WIDE_SHORT,
+        iterations=3 * third,
+        drops=(third, 2 * third),
+        batch_size=batch_size,
+        padding=2,
+        validation_images=validation,
+    )
 
 
 smoke_recipe(training=640, validation=300).drops
@@ -524,7 +580,8 @@ smoke_recipe(training=640, validation=300).drops
 # %%
 def halved(images: data.ImageSet) -> data.ImageSet:
     """The same images at half the width and height."""
-    return replace(images, images=F.avg_pool2d(images.images.float(), 2).round().to(torch.uint8))
+    smaller = F.avg_pool2d(images.images.float(), 2)
+    return replace(images, images=smaller.round().to(torch.uint8))
 
 
 halved(test_images).images.shape
@@ -535,10 +592,11 @@ def load_images(tier: str, root: str) -> tuple[data.ImageSet, data.ImageSet]:
     """What the pair is trained and tested on."""
     if tier != "smoke":
         try:
-            return data.load("cifar10", "train", root or None), data.load("cifar10", "test", root or None)
+            parts = ("train", "test")
+            return tuple(data.load("cifar10", part, root or None) for part in parts)
         except data.DataError:
-            note = "**CIFAR-10 was not found, so this page uses the built-in images.** `make data` fetches it."
-            display(Markdown(f"> {note}"))
+            note = "**CIFAR-10 was not found: these are the built-in images.**"
+            display(Markdown(f"> {note} `make data` fetches it."))
     return halved(train_images.subset(640 + 300)), halved(test_images.subset(300))
 
 
@@ -546,21 +604,32 @@ def load_images(tier: str, root: str) -> tuple[data.ImageSet, data.ImageSet]:
 train, test = load_images(tier, data_root)
 recipe = WIDE_SHORT if train.name == "cifar10" else smoke_recipe(640, 300)
 seeds = (0, 1) if train.name == "builtin" else (0,)
-f"{len(train):,} images of {train.name}, {recipe.validation_images} of them held out; {len(test):,} to test on"
+print(f"{len(train):,} images of {train.name}, {len(test):,} to test on;")
+print(f"{recipe.validation_images:,} of the {len(train):,} are held out")
 
 # %%
-device = torch.device("cuda" if tier == "paper" and torch.cuda.is_available() else "cpu")
-precision, compiled = default_precision(device), worth_compiling(recipe, device)
-f"training on {device}, {precision}"
+use_gpu = tier == "paper" and torch.cuda.is_available()
+device = torch.device("cuda" if use_gpu else "cpu")
+f"training on {device}"
+
+# %%
+how = {
+    "device": device,
+    "precision": default_precision(device),
+    "compiled": worth_compiling(recipe, device),
+}
+f"in {how['precision']}{', compiled' if how['compiled'] else ''}"
 
 
 # %%
 def train_one(kind: str, seed: int) -> pd.DataFrame:
     """A row an epoch of what was measured while one network was trained."""
-    how = {"device": device, "precision": precision, "compiled": compiled, "progress": False}
-    history = fit(quarter_width(kind, seed).to(device), train, test, recipe, seed=seed, **how)
-    print(f"{kind}, seed {seed}: validation error {history.epochs[-1].validation_error:.1f} %")
-    return pd.DataFrame([asdict(epoch) for epoch in history.epochs]).assign(kind=kind, depth=10, seed=seed)
+    network = quarter_width(kind, seed).to(device)
+    history = fit(network, train, test, recipe, seed=seed, progress=False, **how)
+    error = history.epochs[-1].validation_error
+    print(f"{kind}, seed {seed}: validation error {error:.1f} %")
+    epochs = pd.DataFrame(map(asdict, history.epochs))
+    return epochs.assign(kind=kind, depth=10, seed=seed)
 
 
 # %% [markdown]
@@ -572,101 +641,124 @@ def train_one(kind: str, seed: int) -> pd.DataFrame:
 # %% tags=["nbval-ignore-output"]
 threads = torch.get_num_threads()
 torch.set_num_threads(1 if train.name == "builtin" else threads)
-here = pd.concat([train_one(kind, seed) for kind in ("plain", "residual") for seed in seeds])
+both_kinds = ("plain", "residual")
+here = pd.concat([train_one(kind, seed) for kind in both_kinds for seed in seeds])
 torch.set_num_threads(threads)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Validation error against epochs, a line a run. In the run at hand all lines fall through the first two stages and are nearly flat in the last; plain and residual runs lie close together and cross."}, "figure": {"caption": "Validation error of the quarter-width pair trained on this page, a line a run. Dotted lines: the learning rate, given above, is divided by 10.", "name": "fig-ch7-here"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Validation error against epochs, a line a run. All lines fall most in the first phase and right after it, and little in the last; plain and residual runs lie close together."}, "figure": {"caption": "Validation error of the quarter-width pair trained on this page, a line a run, a marker a seed. Dotted lines: the learning rate, given above the panel, is divided by 10.", "name": "fig-ch7-here"}}
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
-wide_figures.plot_stages(here, ax)
+wide_figures.plot_phases(here, ax)
 plt.show()
 
 # %% [markdown]
-# Now put that into numbers. For the last epochs of each stage there is the standard deviation and the range. Both
-# also grow when the error simply keeps falling. The `wobble` does not: it is the root mean square of the change from one
-# epoch to the next, divided by $\sqrt 2$. If epochs are independent, it is expected to be the standard deviation;
-# if they follow a slow trend, it leaves the trend out.
+# Before that is put into numbers: how exact is a single one of these errors? It is a share of images, so its standard
+# error is that of a share.
 
-# %% tags=["nbval-ignore-output"]
-varied = wide_tables.stage_variability(here, last=3)
-by_stage = varied.groupby(["learning_rate", "kind"])[["mean", "std", "range", "wobble"]].mean()
-by_stage.sort_index(ascending=[False, True]).round(2)
+
+# %%
+def standard_error(error: float, images: int) -> float:
+    """Of an error (%) measured on so many images, in points."""
+    share = error / 100
+    return 100 * math.sqrt(share * (1 - share) / images)
+
+
+f"{standard_error(20, images=5_000):.2f} points, for 20 % of 5,000 images"
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-wobble = varied.groupby(["stage", "kind"]).wobble.mean().unstack()
-calmer = (wobble.residual < wobble.plain).sum()
-text = f"""Averaged over {len(seeds)} run{"s" * (len(seeds) > 1)} of each, the validation error wobbles by
-{wobble.plain.iloc[0]:.1f} points (plain) and {wobble.residual.iloc[0]:.1f} points (residual) in the first stage, and by
-{wobble.plain.iloc[-1]:.1f} and {wobble.residual.iloc[-1]:.1f} in the last. The residual network is the calmer one in
-{calmer} of {len(wobble)} stages. But each of these numbers rests on {varied.epochs.max()} epochs of a run, and a training
-this short still learns: the fall of the error is part of every wobble. So **this shows how to measure; it settles
-nothing about shortcuts**, whichever way it came out."""
+last_error = here[here.iteration == here.iteration.max()].validation_error.mean()
+text = f"""Here, with {recipe.validation_images:,} images and an error of {last_error:.0f} %, it is
+{standard_error(last_error, recipe.validation_images):.1f} points. All epochs share the same images, so this doubt moves
+them together, in part; the other part is in all that follows."""
+display(Markdown(text))
+
+# %% [markdown]
+# Of the last epochs of each phase we take the standard deviation. It also grows when the error simply keeps falling. So
+# we lay a straight line through these epochs: `fall` says by how many points an epoch it falls, and `scatter` is the
+# standard deviation *around the line*. A steady fall adds nothing to the scatter; a fall that slows down still does.
+
+# %% tags=["nbval-ignore-output"]
+varied = wide_tables.phase_variability(here, last=3)
+by_phase = varied.groupby(["learning_rate", "kind"])
+measured = by_phase[["mean", "std", "fall", "scatter"]].mean()
+measured.sort_index(ascending=[False, True]).round(2)
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+of_phase = varied.groupby(["phase", "kind"])[["fall", "scatter"]].mean().unstack()
+first, final = of_phase.iloc[0], of_phase.iloc[-1]
+text = f"""Averaged over {len(seeds)} run{"s" * (len(seeds) > 1)} of each, the validation error falls by {first.fall.plain:.1f} points an epoch (plain) and
+{first.fall.residual:.1f} (residual) in the first phase, and by {final.fall.plain:.1f} and {final.fall.residual:.1f} in the
+last. Around that it scatters by {first.scatter.plain:.1f} and {first.scatter.residual:.1f} points in the first phase, and by
+{final.scatter.plain:.1f} and {final.scatter.residual:.1f} in the last. But of the {varied.epochs.max()} epochs of a phase the line
+takes two, which leaves one for the scatter. **This shows how to measure; it settles nothing about
+shortcuts**, whichever way it came out."""
 display(Markdown(text))
 
 # %% [markdown]
 # ### The recorded runs
 #
-# Long runs are what the claim is about. {numref}`fig-ch7-validation` shows the recorded ones that hold out 5,000 images:
-# the short ones of 10 layers and, where a GPU was at hand, those of 18 and 34 layers over 300 epochs.
+# Long runs are what the claim is about. {numref}`fig-ch7-validation` shows what is recorded of those that hold out 5,000
+# images: the short ones of 10 layers, and those of 18 and 34 layers over 300 epochs.
 
 # %% tags=["nbval-ignore-output"]
-curves = tables.curves(recorded)
-PANELS = {
-    f"{depth} layers, {dataset}, {recipe_name}": (depth, dataset, recipe_name)
-    for depth, dataset, recipe_name in (
-        (10, "cifar10", "short"),
-        (10, "cifar100", "short"),
-        (18, "cifar10", "validation"),
-        (34, "cifar10", "validation"),
-    )
+PAIRS = {  # the ends of the names of the experiments; epochs to take of each phase
+    "10 layers, CIFAR-10, 9 epochs": ("10-cifar10-short", 3),
+    "10 layers, CIFAR-100, 9 epochs": ("10-cifar100-short", 3),
+    "18 layers, CIFAR-10, 300 epochs": ("18-cifar10-validation", 20),
+    "34 layers, CIFAR-10, 300 epochs": ("34-cifar10-validation", 20),
 }
+curves, panels = tables.curves(recorded), {}
+for title, (of, _) in PAIRS.items():
+    panels[title] = curves[curves.experiment.isin([f"plain{of}", f"resnet{of}"])]
+{title: panel.experiment.unique().tolist() for title, panel in panels.items()}
 
-# %% tags=["nbval-ignore-output"]
-names = {f"{kind}{depth}-{of}-{how}" for depth, of, how in PANELS.values() for kind in ("plain", "resnet")}
-validated = curves[curves.experiment.isin(names)]
-panels = {
-    title: validated[(validated[["depth", "dataset", "recipe"]] == list(key)).all(axis=1)]
-    for title, key in PANELS.items()
-}
-pd.Series(
-    {title: panel.groupby(["kind", "seed"]).ngroups for title, panel in panels.items()}, name="recorded runs"
-).to_frame()
-
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Panels of validation error against epochs for recorded runs, plain in orange and residual in blue, with the stages of the learning rate marked; where nothing is recorded a panel says so."}, "figure": {"caption": "Validation error of recorded runs, a line a run. Dotted lines: the learning rate, given above, is divided by 10. Of 300 epochs the first may leave the panel at the top.", "name": "fig-ch7-validation"}}
-shown = {title: panel for title, panel in panels.items() if len(panel)} or dict([next(iter(panels.items()))])
-fig, axes = plt.subplots(
-    -(-len(shown) // 2), min(2, len(shown)), figsize=(7.2, 3.0 * -(-len(shown) // 2)), squeeze=False
-)
-for ax, (title, panel) in zip(axes.flat, shown.items(), strict=False):
-    wide_figures.plot_stages(panel, ax)
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "A panel for each recorded depth, dataset and length: validation error against epochs, plain orange, residual blue. The error drops where the learning rate is first divided by 10, and moves little in the last phase. If nothing is recorded, a sentence says so."}, "figure": {"caption": "Validation error of recorded runs, a line a run. Dotted lines: the learning rate, given above the panel, is divided by 10. Of 300 epochs the first may leave the panel at the top.", "name": "fig-ch7-validation"}}
+shown = {title: panel for title, panel in panels.items() if len(panel)}
+height = 2.8 * len(shown) or 0.5  # if nothing is recorded, a sentence
+shown = shown or {"": curves.iloc[:0]}
+fig, axes = plt.subplots(len(shown), figsize=(7.2, height), squeeze=False)
+for ax, (title, panel) in zip(axes.flat, shown.items(), strict=True):
+    wide_figures.plot_phases(panel, ax)
     ax.set_title(title, pad=16)
 plt.show()
 
 # %% tags=["nbval-ignore-output"]
-LAST = {"short": 3, "validation": 20}  # epochs at the end of each stage
-spreads = [
-    wide_tables.stage_variability(panel, LAST[PANELS[title][2]]).assign(runs_of=title)
-    for title, panel in panels.items()
-    if len(panel)
-]
-spread = pd.concat(spreads) if spreads else wide_tables.stage_variability(validated, 3).assign(runs_of="")
-means = spread.groupby(["runs_of", "learning_rate", "kind"])[["epochs", "mean", "std", "range", "wobble"]].mean()
-means.sort_index(ascending=[True, False, True]).round(2)
+last = {}
+for of, epochs in PAIRS.values():
+    last |= {f"plain{of}": epochs, f"resnet{of}": epochs}
+wide_tables.variability_table(curves, last)
+
+
+# %% tags=["remove-input"]
+def in_words(title: str, epochs: int) -> str:
+    """How plain and residual scatter in the first and the last phase; empty unless both are recorded."""
+    found = wide_tables.phase_variability(panels[title], epochs)
+    runs = found.groupby("kind").seed.nunique()
+    if len(runs) < 2:
+        return ""
+    scatter = found.groupby(["phase", "kind"]).scatter.mean().unstack()
+    first, final = scatter.iloc[0], scatter.iloc[-1]
+    words = f"- **{title}:** the residual error scatters by {first.residual:.2f} points in the first phase and "
+    words += f"{final.residual:.2f} in the last, the plain one by {first.plain:.2f} and {final.plain:.2f} "
+    words += f"({runs.residual} residual, {runs.plain} plain). "
+    if epochs == 3:
+        return words + "Three epochs a phase are too few to tell.\n"
+    calmer = (scatter.residual < scatter.plain).sum()
+    return words + f"The residual one scatters less in {calmer} of {len(scatter)} phases.\n"
+
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-lines = []
-for title, group in spread.groupby("runs_of"):
-    each = group.groupby(["learning_rate", "kind"]).wobble.mean().unstack()
-    if {"plain", "residual"} <= set(each.columns):
-        runs = group.groupby("kind").seed.nunique()
-        calmer = (each.residual < each.plain).sum()
-        lines.append(
-            f"- **{title}:** the residual network wobbles less than the plain one in {calmer} of {len(each)} stages; at "
-            f"the first learning rate by {each.residual.iloc[-1]:.2f} against {each.plain.iloc[-1]:.2f} points "
-            f"({runs.plain} plain, {runs.residual} residual, {group.epochs.max()} epochs of each stage)."
-        )
-nothing = "No pair is recorded yet, so **the claim is neither confirmed nor refuted here.** A GPU records it with"
-commands = "\n".join(f"{kind}{depth}-cifar10-validation" for depth in (18, 34) for kind in ("plain", "resnet"))
-display(Markdown("\n".join(lines) if lines else f"{nothing} `resnet-book run`:\n\n```text\n{commands}\n```"))
+words = {title: in_words(title, epochs) for title, (_, epochs) in PAIRS.items()}
+text = "".join(words.values())
+if not any(words[title] for title, (_, epochs) in PAIRS.items() if epochs > 3):
+    text += """
+No pair of long runs is recorded yet, so **the claim is neither confirmed nor refuted here.** A GPU records one with
+
+```bash
+resnet-book run resnet18-cifar10-validation plain18-cifar10-validation
+```
+
+The short ones of 10 layers, `resnet10-cifar10-short` and so on, need no GPU."""
+display(Markdown(text))
 
 # %% [markdown]
 # When you read such a table, mind two traps. A network with a higher error has more room to vary: compare pairs whose
@@ -676,28 +768,32 @@ display(Markdown("\n".join(lines) if lines else f"{nothing} `resnet-book run`:\n
 # ### Validation beside test
 #
 # Is the validation error a good stand-in? {numref}`fig-ch7-both` has both errors of the same runs: those of the first
-# recorded pair or, as long as there is none, of the pair trained above. If the held-out images are like the test images,
-# and no choice was made on either, the two lines differ by chance alone.
+# recorded pair, plain and residual, or, as long as there is none, of the pair trained above. If the held-out images are
+# like the test images, and no choice was made on either, the two lines differ by chance alone.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Validation error solid and test error dashed against epochs, plain left and residual right. The two lines of each run move together from epoch to epoch, and neither is the lower one throughout."}, "figure": {"caption": "Validation error (solid) and test error (dashed) of the same runs, seed 0, against epochs.", "name": "fig-ch7-both"}}
-both = next((panel for panel in panels.values() if len(panel)), here)
+# %% tags=["nbval-ignore-output"]
+whole = [panel for panel in panels.values() if panel.kind.nunique() == 2]
+both = whole[0] if whole else here
+f"{'recorded' if whole else 'trained above'}: {len(both)} epochs"
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Validation error solid and test error dashed against epochs, plain left and residual right. The two lines of a run stay within a few points of each other while both fall by tens of points."}, "figure": {"caption": "Validation error (solid) and test error (dashed) of the same runs, seed 0, against epochs.", "name": "fig-ch7-both"}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.4))
 for ax, kind in zip(axes, ("plain", "residual"), strict=True):
-    wide_figures.plot_stages(both[(both.kind == kind) & (both.seed == 0)], ax, ("validation_error", "test_error"))
+    run = both[(both.kind == kind) & (both.seed == 0)]
+    wide_figures.plot_phases(run, ax, ("validation_error", "test_error"))
     ax.label_outer()
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-apart = both.test_error - both.validation_error
-epochs = both.sort_values("iteration").groupby(["kind", "seed"])
-changes = epochs[["validation_error", "test_error"]].diff().dropna()
-alike = changes.validation_error.corr(changes.test_error)
-best = epochs.apply(lambda run: run.test_error.iloc[-1] - run.test_error.min(), include_groups=False).mean()
-text = f"""Over all {len(both)} epochs of these {epochs.ngroups} runs the test error is {apart.mean():+.1f} points off the
-validation error on average, with a standard deviation of {apart.std():.1f}. The changes from epoch to epoch have a
-correlation of {alike:.2f}; near 1, a jump is the network's own and shows on both sets. Whoever reports the best epoch *on the
-test images*, in place of the last, improves these results by {best:.1f} points on average, without having learned a
-thing."""
+apart = (both.test_error - both.validation_error).mean()
+sizes = (5_000, wide_tables.TEST_IMAGES) if whole else (recipe.validation_images, len(test))
+doubt = math.hypot(*(standard_error(both.test_error.mean(), images) for images in sizes))
+tested = both.sort_values("iteration").groupby(["kind", "seed"]).test_error
+best = (tested.last() - tested.min()).mean()
+text = f"""Over all {len(both)} epochs of these {tested.ngroups} runs the test error is {apart:+.1f} points off the validation
+error on average. The choice of {sizes[0]:,} and {sizes[1]:,} images alone gives such a difference a standard error of
+about {doubt:.1f} points. Whoever reports the best epoch *on the test images*, in place of the last, improves these
+results by {best:.1f} points on average, without a better network."""
 display(Markdown(text))
 
 # %% [markdown]
@@ -714,14 +810,22 @@ display(Markdown(text))
 # Three images, four classes, and two superclasses, {0, 1} and {2, 3}, to see them at work:
 
 # %%
-scores = torch.tensor([[0.1, 0.8, 0.0, 0.1], [0.5, 0.4, 0.1, 0.0], [0.1, 0.6, 0.1, 0.2]])
+scores = torch.tensor(
+    [
+        [0.1, 0.8, 0.0, 0.1],
+        [0.5, 0.4, 0.1, 0.0],
+        [0.1, 0.6, 0.1, 0.2],
+    ]
+)
 true_classes, superclass_of = torch.tensor([1, 1, 2]), torch.tensor([0, 0, 1, 1])
 scores.argmax(dim=1)
 
 # %%
-top = {f"top-{k}": answers.top_error(scores, true_classes, k) for k in (1, 2)}
-wrong_superclass = superclass_of[scores.argmax(dim=1)] != superclass_of[true_classes]
-pd.Series({**top, "superclass": 100 * wrong_superclass.double().mean().item()}, name="error (%)").round(1).to_frame()
+errors = {f"top-{k}": answers.top_error(scores, true_classes, k) for k in (1, 2)}
+answered = superclass_of[scores.argmax(dim=1)]
+wrong = answered != superclass_of[true_classes]
+errors["superclass"] = 100 * wrong.double().mean().item()
+pd.Series(errors, name="error (%)").round(1).to_frame()
 
 # %% [markdown]
 # The first answer is right. The second is wrong, but in the right superclass, and the right class comes second. The
@@ -732,13 +836,14 @@ pd.Series({**top, "superclass": 100 * wrong_superclass.double().mean().item()}, 
 wide_tables.chance_errors(num_classes=100, num_superclasses=20, k=5)
 
 # %% tags=["nbval-ignore-output"]
-fine = [f"{kind}{depth}-cifar100" for depth in wide_tables.DEPTHS for kind in ("plain", "resnet")]
-names = [f"{kind}10-cifar100-short" for kind in ("plain", "resnet")] + fine
+names = ["plain10-cifar100-short", "resnet10-cifar100-short"]
+for depth in wide_tables.DEPTHS:
+    names += [f"plain{depth}-cifar100", f"resnet{depth}-cifar100"]
 wide_tables.two_label_table(recorded, names)
 
 # %% [markdown]
 # Compare top-5 with superclass. Both forgive a wrong class, and by chance they forgive equally often. But they forgive
-# different mistakes: top-5 that the answer was not sure, the superclass that it was wrong by little.
+# different mistakes: top-5 forgives hesitation, the superclass a near miss.
 #
 # ### Which classes are taken for which?
 #
@@ -754,11 +859,13 @@ wide_tables.two_label_table(recorded, names)
 
 # %% tags=["nbval-ignore-output"]
 def recorded_answers() -> tuple[str, study.Study] | None:
-    """The name and the study of a recorded run on CIFAR-100, the deepest residual network there is; else None."""
-    experiments = [f"resnet{depth}-cifar100" for depth in (50, 34, 18, 10)] + ["resnet10-cifar100-short"]
-    paths = [study.path_of(records.path_of(results, experiment, 0)) for experiment in experiments]
-    found = [path for path in paths if path.exists()]
-    return (found[0].parent.name, study.load(found[0])) if found else None
+    """Of the deepest recorded residual network on CIFAR-100: name and study."""
+    names = [f"resnet{depth}-cifar100" for depth in (50, 34, 18, 10)]
+    for name in [*names, "resnet10-cifar100-short"]:
+        path = study.path_of(records.path_of(results, name, 0))
+        if path.exists():
+            return name, study.load(path)
+    return None
 
 
 "recorded" if recorded_answers() else "not recorded"
@@ -766,7 +873,7 @@ def recorded_answers() -> tuple[str, study.Study] | None:
 
 # %%
 def builtin_answers() -> tuple[str, Tensor, Tensor, tuple[str, ...]]:
-    """The name, answers, labels and classes of the recorded network on the built-in test images."""
+    """Name, answers, labels and classes of a network on the built-in images."""
     network, record = load_trained("resnet20-builtin-smoke", results=results)
     values = features.extract(network, test_images, record.mean, record.std)
     predicted = features.class_scores(network, values).argmax(dim=1)
@@ -777,32 +884,33 @@ def builtin_answers() -> tuple[str, Tensor, Tensor, tuple[str, ...]]:
 if found := recorded_answers():
     name, run = found
     predicted, labels, class_names = run.predicted, run.labels, run.class_names
-    superclasses = [run.superclass_of_class[each].replace("_", " ") for each in class_names]
+    superclasses = [run.superclass_of_class[each] for each in class_names]
+    superclasses = [each.replace("_", " ") for each in superclasses]
 else:
     name, predicted, labels, class_names = builtin_answers()
     superclasses = None
 matrix = answers.confusion(predicted, labels, len(class_names))
-f"{name}: {matrix.sum() - matrix.diagonal().sum()} of {matrix.sum():,} answers are wrong"
+mistakes = int(matrix.sum() - matrix.diagonal().sum())
+f"{name}: {mistakes:,} of {matrix.sum():,} answers are wrong"
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 fallback = "no answers on CIFAR-100 are recorded yet, so this is a network of 20 layers on the **built-in images**"
 text = f"The picture below: {name}, on CIFAR-100." if superclasses else f"For the picture below, {fallback} ({name})."
 display(Markdown(text))
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Confusion matrix with the diagonal greyed out. The mistakes are not spread evenly: a few pairs of classes hold many of them, and most cells are empty."}, "figure": {"caption": "Which class (row) is taken for which (column), in % of the class's images, on a square-root scale; right answers are grey. With superclasses, classes are sorted by them, and each superclass is framed.", "name": "fig-ch7-confusion"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Confusion matrix with the diagonal greyed out. The mistakes are not spread evenly: a few pairs of classes hold many of them, and most cells are empty."}, "figure": {"caption": "Which class (row) is taken for which (column), in % of the class's images, on a square-root scale; right answers are grey. With superclasses, classes are sorted by them, and each superclass is framed; without, the numbers count images.", "name": "fig-ch7-confusion"}}
 fig, ax = plt.subplots(figsize=(7.2, 6.4) if superclasses else (6.0, 4.6))
 wide_figures.show_confusion(matrix, class_names, superclasses, ax)
 plt.show()
 
 # %% tags=["nbval-ignore-output"]
-confusions = wide_tables.frequent_confusions(matrix, class_names, superclasses, k=10)
+confusions = wide_tables.frequent_confusions(matrix, class_names, superclasses)
 confusions.round(1)
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-mistakes = (matrix.sum() - matrix.diagonal().sum()).item()
 cells = len(class_names) * (len(class_names) - 1)
 text = f"""The {len(confusions)} most frequent confusions are {100 * confusions.images.sum() / mistakes:.0f} % of all mistakes,
-in {100 * len(confusions) / cells:.1f} % of the cells beside the diagonal."""
+in {100 * len(confusions) / cells:.1f} % of the cells off the diagonal."""
 if superclasses:
     group = {each: place for place, each in enumerate(sorted(set(superclasses)))}
     of_class = torch.tensor([group[each] for each in superclasses])
@@ -819,19 +927,17 @@ display(Markdown(text))
 #
 # ## What it costs
 #
-# Wide networks are dear: their arithmetic grows with the square of the width. Images a second (of training alone),
-# memory (allocated on a GPU; resident for the whole process on a CPU) and minutes, from the records:
+# Wide networks are expensive: their arithmetic grows with the square of the width. Images a second (of training alone),
+# memory and minutes, from the records. Memory is what was allocated on a GPU, but on a CPU that of the whole process, so
+# do not compare one with the other.
 
 # %% tags=["nbval-ignore-output"]
-names = [f"{kind}10-{dataset}-short" for dataset in ("cifar10", "cifar100") for kind in ("plain", "resnet")]
+names = [f"{kind}10-cifar10-short" for kind in ("plain", "resnet")]
+names += [f"{kind}10-cifar100-short" for kind in ("plain", "resnet")]
 names += ["resnet10-cifar10-short-projection", "resnet18-cifar10-projection"]
-names += [f"{kind}{depth}-cifar10" for depth in wide_tables.DEPTHS for kind in ("plain", "resnet")]
-costly = [name for name in names if name in summaries.index]
-wide_tables.cost_table(recorded, costly)
-
-# %% tags=["remove-input", "nbval-ignore-output"]
-missing = ", ".join(f"`{name}`" for name in names if name not in costly)
-display(Markdown(f"Not recorded: {missing}." if missing else "All of them are recorded."))
+for depth in wide_tables.DEPTHS:
+    names += [f"plain{depth}-cifar10", f"resnet{depth}-cifar10"]
+wide_tables.cost_table(recorded, names)
 
 # %% tags=["remove-input"]
 forward = {}
@@ -852,12 +958,12 @@ display(Markdown(text))
 #
 # - The wide networks are four stages of the blocks of chapter 3, and most of their parameters lie in the last stage. A
 #   plain network has exactly as many as its residual twin.
-# - Published, the gap between the two opens with depth, earlier on CIFAR-100 than on CIFAR-10. One run of each does not
-#   carry more than that.
 # - Shortcuts of averages and zeros pass the identity on exactly, and leave the new channels without anything to be
-#   residual to. Projections cost little. Which is the better one is measured, not argued.
-# - Stability is a claim about variation from epoch to epoch: hold images out, look at the last epochs of each learning
-#   rate, and compare runs, several of each kind.
+#   residual to. Projections cost little, except with 50 layers. Which is the better one is measured, not argued.
+# - Published, the gap between the two opens with depth, earlier on CIFAR-100 than on CIFAR-10. One run of each cannot
+#   support more than that.
+# - Stability is a claim about variation from epoch to epoch: hold images out, take the last epochs of each phase, keep
+#   the fall of the error apart from its scatter, and compare several runs of each kind.
 # - With two labels an image, the kind of a mistake can be told: a relative or a stranger.
 
 # %% [markdown]
@@ -897,20 +1003,21 @@ display(Markdown(text))
 # </details>
 #
 # **3. Spread or trend?** Make up a validation error that falls by half a point each epoch, without any noise, and one
-# that stays but for noise of half a point. What do `std` and `wobble` say of 20 epochs of each?
+# that stays but for noise of half a point. What do `std`, `fall` and `scatter` say of 20 epochs of each?
 #
 # <details><summary>Solution</summary>
 #
 # ```python
 # noise = 0.5 * torch.randn(20, generator=torch.Generator().manual_seed(0))
+# about = {"kind": "plain", "depth": 10, "seed": 0, "learning_rate": 0.1}
 # for error in (40 - 0.5 * torch.arange(20.0), 40 + noise):
-#     columns = {"kind": "plain", "depth": 10, "seed": 0, "learning_rate": 0.1}
-#     made_up = pd.DataFrame({"iteration": range(20), "validation_error": error.tolist()}).assign(**columns)
-#     print(wide_tables.stage_variability(made_up, last=20)[["std", "wobble"]])
+#     made_up = {"iteration": range(20), "validation_error": error.tolist()}
+#     found = wide_tables.phase_variability(pd.DataFrame(made_up | about), last=20)
+#     print(found[["std", "fall", "scatter"]].round(2))
 # ```
 #
-# The trend has a standard deviation of about 3 points and a wobble of 0.35; the noise has about 0.5 for both. A
-# network that still learns is not an unstable one.
+# The trend has a standard deviation of about 3 points, a fall of 0.5 and no scatter; the noise has hardly any fall, and
+# about 0.5 for both others. A network that still learns is not an unstable one.
 #
 # </details>
 #
@@ -932,7 +1039,8 @@ display(Markdown(text))
 # %% [markdown]
 # ## References
 #
-# The wide networks, their shortcuts, their recipe and the claims tested here are those of {cite}`sariyildiz2018resnet`;
-# the comparison of shortcuts on ImageNet, the bottleneck block and the split for validation are those of
-# {cite}`he2015deep`. Why shortcuts should carry the identity is the subject of {cite}`he2016identity`. CIFAR-100 and its
-# superclasses are from {cite}`krizhevsky2009learning`, batch norm from {cite}`ioffe2015batch`.
+# The wide networks, their shortcuts, their recipe and the claims tested here are those of {cite}`sariyildiz2018resnet`.
+# The comparison of shortcuts on ImageNet, the bottleneck block and the split for validation are those of *Deep Residual
+# Learning for Image Recognition* {cite}`he2015deep` (2015; printed in 2016). Why shortcuts
+# should carry the identity is the subject of *Identity Mappings in Deep Residual Networks* {cite}`he2016identity`.
+# CIFAR-100 and its superclasses are from {cite}`krizhevsky2009learning`, batch norm from {cite}`ioffe2015batch`.

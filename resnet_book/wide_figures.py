@@ -19,7 +19,8 @@ from resnet_book.figures import COLOURS
 MEASURES = {"validation_error": "-", "test_error": "--"}  # and the lines they are drawn with
 DATASETS = {"cifar10": ("accent", "o"), "cifar100": ("neutral", "s")}  # and their colours and markers
 NAMED = 25  # up to so many classes are named one by one
-LONG = 50  # runs of more epochs are drawn thin, and without the height of their first tenth
+MARKERS = "osv^Dp"  # a seed each
+LONG = 50  # runs of more epochs are drawn thin, without markers and the height of their first tenth
 
 
 def plot_gaps(gaps: pd.DataFrame, ax: Axes, label: str, filled: bool = False) -> Axes:
@@ -41,39 +42,43 @@ def plot_gaps(gaps: pd.DataFrame, ax: Axes, label: str, filled: bool = False) ->
     return ax
 
 
-def plot_stages(curves: pd.DataFrame, ax: Axes, measures: Sequence[str] = ("validation_error",)) -> Axes:
-    """Errors (%) against epochs, a line a run, never an average; the stages of the learning rate are told apart.
+def plot_phases(curves: pd.DataFrame, ax: Axes, measures: Sequence[str] = ("validation_error",)) -> Axes:
+    """Errors (%) against epochs, a line a run, never an average; the phases of the learning rate are told apart.
 
     ``curves``: kind, depth, seed, iteration, learning_rate and ``measures``, keys of MEASURES, as ``tables.curves``
-    gives them. Of long runs the first tenth may leave the axes at the top. Says so where there is nothing to draw.
+    gives them. A marker a seed, but not in long runs, of which the first tenth may leave the axes at the top. Where
+    there is nothing to draw, a sentence says so.
     """
-    ax.set_xlabel("epoch")
-    ax.set_ylabel("error (%)")
     if curves.empty:
         ax.text(0.5, 0.5, "nothing recorded yet", transform=ax.transAxes, ha="center", color=COLOURS["neutral"])
-        ax.set(xticks=[], yticks=[])
+        ax.set_axis_off()
         return ax
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(f"{measures[0].removesuffix('_error')} error (%)" if len(measures) == 1 else "error (%)")
+    long, seeds = curves.iteration.nunique() > LONG, sorted(curves.seed.unique())
     labels = set()
     for key, run in curves.sort_values("iteration").groupby(["kind", "depth", "seed"]):
-        kind = str(key[0])  # type: ignore[index]
+        kind, seed = str(key[0]), key[2]  # type: ignore[index]
+        width, marker = (0.6, "") if long else (1.3, MARKERS[seeds.index(seed) % len(MARKERS)])
+        of_seed = f", seed {seed}" if len(seeds) > 1 and not long else ""
         for measure in measures:
-            of = f", {measure.removesuffix('_error')}" if len(measures) > 1 else ""
-            label = "" if (kind, of) in labels else f"{kind}{of}"
-            labels.add((kind, of))
+            label = f"{kind}{of_seed}" + (f", {measure.removesuffix('_error')}" if len(measures) > 1 else "")
+            shown = None if label in labels else label
+            labels.add(label)
             epochs = range(1, len(run) + 1)
-            width = 0.6 if len(run) > LONG else 1.3
-            ax.plot(epochs, run[measure], MEASURES[measure], color=COLOURS[kind], lw=width, label=label or None)
-    _mark_stages(curves, ax)
-    if curves.iteration.nunique() > LONG:
+            style = MEASURES[measure]
+            ax.plot(epochs, run[measure], style, color=COLOURS[kind], lw=width, marker=marker, ms=4, label=shown)
+    _mark_phases(curves, ax)
+    if long:
         later = curves[curves.iteration > curves.iteration.max() / 10]
         ax.set_ylim(0, 1.1 * later[list(measures)].max(axis=None))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper right", fontsize=8, frameon=True, framealpha=1, edgecolor="none")  # hides the dotted lines
     return ax
 
 
-def _mark_stages(curves: pd.DataFrame, ax: Axes) -> None:
-    """A dotted line after the last epoch of each learning rate, and the rate above the axes, over its stage."""
+def _mark_phases(curves: pd.DataFrame, ax: Axes) -> None:
+    """A dotted line after the last epoch of each learning rate, and the rate above the axes, over its phase."""
     rates = curves.drop_duplicates("iteration").sort_values("iteration").learning_rate.tolist()
     begin = 0
     for rate, epochs in groupby(rates):
@@ -90,10 +95,12 @@ def show_confusion(matrix: Tensor, names: Sequence[str], groups: Sequence[str] |
 
     ``matrix`` (classes, classes) int64 as ``answers.confusion`` gives it. The diagonal, right answers, is left grey, so
     that mistakes show. ``groups``: the superclass of each class; then classes are sorted by it, and each superclass is
-    named and outlined on the diagonal. Raises ValueError for another number of names or groups than classes.
+    named and outlined on the diagonal. Without them, up to NAMED classes are named, and each cell that is not empty
+    has its number of images in it. Raises ValueError for another number of names or groups than classes.
     """
     if not len(matrix) == len(names) == len(names if groups is None else groups):
-        raise ValueError(f"names, groups: expected one for each of {len(matrix)} classes, found {len(names)}")
+        found = f"{len(names)} names" + ("" if groups is None else f", {len(groups)} groups")
+        raise ValueError(f"names, groups: expected one for each of {len(matrix)} classes, found {found}")
     order = (
         list(range(len(names))) if groups is None else sorted(range(len(names)), key=lambda i: (groups[i], names[i]))
     )
@@ -105,6 +112,8 @@ def show_confusion(matrix: Tensor, names: Sequence[str], groups: Sequence[str] |
     if groups is not None:
         blocks = _outline(groups, order, ax)
     shown = blocks if groups is not None or len(names) <= NAMED else []
+    if groups is None and shown:
+        _write_counts(matrix, picture, ax)
     middles = [begin + (size - 1) / 2 for _, begin, size in shown]
     texts = [name.replace("_", " ") for name, _, _ in shown]
     ax.set_xticks(middles, texts, rotation=90, fontsize=7)
@@ -115,6 +124,15 @@ def show_confusion(matrix: Tensor, names: Sequence[str], groups: Sequence[str] |
     ax.grid(False)
     ax.figure.colorbar(image, ax=ax, shrink=0.6, label="images of the class (%)")
     return ax
+
+
+def _write_counts(matrix: Tensor, picture: np.ma.MaskedArray, ax: Axes) -> None:
+    """The number of images into each cell that has any, white where ``picture`` is dark."""
+    dark = picture.filled(0) > 0.4 * float(picture.max())
+    for row, column in matrix.nonzero().tolist():
+        colour = "white" if dark[row, column] else "black"
+        text = str(int(matrix[row, column]))
+        ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
 
 
 def _outline(groups: Sequence[str], order: Sequence[int], ax: Axes) -> list[tuple[str, int, int]]:

@@ -4,8 +4,10 @@ The published numbers are those of mbsariyildiz/resnet-pytorch (2018): one run o
 CIFAR-100, with and without shortcuts. They are accuracies there and errors here.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from torch import Tensor
 
@@ -38,9 +40,10 @@ def gaps(errors: pd.DataFrame) -> pd.DataFrame:
 
     ``errors``: dataset, kind, depth, test_error, a row a network; depths with one kind alone are left out. ``gap`` is
     the plain error minus the residual one. ``sampling`` is the standard error that it would have if nothing but the
-    choice of the test images were random, and independent for the two networks.
+    choice of the test images were random, and independent for the two networks (it is not: they are tested on the same
+    images, so this is rather too large). Raises ValueError for two rows of one network.
     """
-    pairs = errors.pivot_table(index=["dataset", "depth"], columns="kind", values="test_error")
+    pairs = errors.pivot(index=["dataset", "depth"], columns="kind", values="test_error")
     pairs = pairs.reindex(columns=["plain", "residual"]).dropna()
     shares = pairs / 100
     variance = (shares * (1 - shares)).sum(axis=1) / TEST_IMAGES
@@ -77,29 +80,57 @@ def of_wide_table(records: Iterable[Record]) -> list[Record]:
     return [record for record in records if record.experiment.removesuffix("-short") in shown]
 
 
-def stage_variability(curves: pd.DataFrame, last: int, measure: str = "validation_error") -> pd.DataFrame:
-    """How much an error still varies at the end of each stage of constant learning rate: a row a run and stage.
+def phase_variability(curves: pd.DataFrame, last: int, measure: str = "validation_error") -> pd.DataFrame:
+    """How an error moves at the end of each phase, that is at each learning rate: a row a run and phase.
 
     ``curves``: kind, depth, seed, iteration, learning_rate and the column ``measure`` (%), as ``tables.curves`` gives
-    them, of one experiment for each kind and depth. Of the ``last`` epochs of a stage (all, if it has fewer): their
-    number, and, in points, mean, std (sample standard deviation), range, and wobble: the root mean square of the change
-    from one epoch to the next, divided by the root of 2. Independent epochs have a wobble like their std; a slow trend
-    adds to the std alone. Raises ValueError for a ``last`` below 2.
+    them, of one experiment for each kind and depth. Of the ``last`` epochs of a phase (all, if it has fewer): their
+    number, mean (%), std (sample standard deviation, points), fall (points an epoch) of the straight line through them,
+    and scatter (points), the standard deviation around that line, with n - 2 degrees of freedom. A steady fall adds to
+    std and not to scatter. What too few epochs leave open is NaN. Raises ValueError for a ``last`` below 3.
     """
-    if last < 2:
-        raise ValueError(f"last={last}: two epochs or more have a spread")
+    if last < 3:
+        raise ValueError(f"last={last}: three epochs or more have a scatter around a line")
     rows = []
     for key, run in curves.sort_values("iteration").groupby(["kind", "depth", "seed"]):
         about = dict(zip(("kind", "depth", "seed"), key, strict=True))  # type: ignore[call-overload]
-        stages = (run.learning_rate != run.learning_rate.shift()).cumsum()
-        for stage, epochs in run.groupby(stages):
+        phases = (run.learning_rate != run.learning_rate.shift()).cumsum()
+        for phase, epochs in run.groupby(phases):
             values = epochs[measure].tail(last)
-            which = {"stage": stage, "learning_rate": epochs.learning_rate.iloc[0], "epochs": len(values)}
-            spread = {"std": values.std(), "range": values.max() - values.min()}
-            spread["wobble"] = (values.diff().pow(2).mean() / 2) ** 0.5
-            rows.append({**about, **which, "mean": values.mean(), **spread})
-    columns = ["kind", "depth", "seed", "stage", "learning_rate", "epochs", "mean", "std", "range", "wobble"]
+            fall, scatter = _line(values.to_numpy())
+            which = {"phase": phase, "learning_rate": epochs.learning_rate.iloc[0], "epochs": len(values)}
+            spread = {"mean": values.mean(), "std": values.std(), "fall": fall, "scatter": scatter}
+            rows.append({**about, **which, **spread})
+    columns = ["kind", "depth", "seed", "phase", "learning_rate", "epochs", "mean", "std", "fall", "scatter"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _line(values: np.ndarray) -> tuple[float, float]:
+    """The fall a step of the straight line through ``values``, and their standard deviation around it; else NaN."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    steps = np.arange(len(values)) - (len(values) - 1) / 2  # around 0
+    slope = (steps * values).sum() / (steps**2).sum()
+    around = values - values.mean() - slope * steps
+    return -slope, math.sqrt((around**2).sum() / (len(values) - 2)) if len(values) > 2 else math.nan
+
+
+def variability_table(curves: pd.DataFrame, last: Mapping[str, int]) -> pd.DataFrame:
+    """``phase_variability`` as text, a row for each experiment and phase, averaged over runs.
+
+    ``last``: the experiments, and of how many epochs at the end of a phase. What is not recorded says so.
+    """
+    columns = ["rate", "runs", "epochs", "mean", "std", "fall", "scatter"]
+    rows = []
+    for name, epochs in last.items():
+        found = phase_variability(curves.loc[curves.experiment == name], epochs)
+        if found.empty:
+            rows.append({"experiment": name, "rate": tables.NOT_RECORDED, **dict.fromkeys(columns[1:], "")})
+        for _, phase in found.groupby("phase"):
+            which = {"rate": f"{phase.learning_rate.iloc[0]:g}", "runs": len(phase), "epochs": phase.epochs.max()}
+            measured = {column: f"{phase[column].mean():.2f}" for column in columns[3:]}
+            rows.append({"experiment": name, **which, **measured})
+    return pd.DataFrame(rows, columns=["experiment", *columns]).set_index("experiment")
 
 
 def chance_errors(num_classes: int = 100, num_superclasses: int = 20, k: int = 5) -> dict[str, float]:

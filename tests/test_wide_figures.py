@@ -44,8 +44,8 @@ def test_gaps_are_drawn_a_line_a_dataset(ax: Axes) -> None:
     assert [first.get_label(), second.get_label()] == ["CIFAR-10, published", "CIFAR-100, published"]
 
 
-def test_every_run_is_a_line_of_its_own_named_once(ax: Axes) -> None:
-    wide_figures.plot_stages(curves(), ax)
+def test_every_run_is_a_line_of_its_own_with_the_marker_of_its_seed(ax: Axes) -> None:
+    wide_figures.plot_phases(curves(), ax)
     drawn = [line for line in ax.lines if len(np.asarray(line.get_xdata())) == 3]
     assert [to_hex(line.get_color()).upper() for line in drawn] == [
         figures.COLOURS[kind] for kind in ("plain", "plain", "residual")
@@ -53,28 +53,41 @@ def test_every_run_is_a_line_of_its_own_named_once(ax: Axes) -> None:
     assert np.asarray(drawn[0].get_ydata()).tolist() == [90, 45, 30]
     legend = ax.get_legend()
     assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["plain, seed 0", "plain, seed 1", "residual, seed 0"]
+    markers = [line.get_marker() for line in drawn]
+    assert markers[0] == markers[2] != markers[1]
+    assert ax.get_ylabel() == "validation error (%)"
+
+
+def test_runs_of_one_seed_are_named_by_their_kind(ax: Axes) -> None:
+    wide_figures.plot_phases(curves().query("seed == 0"), ax)
+    legend = ax.get_legend()
+    assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["plain", "residual"]
 
 
-def test_stages_are_parted_and_named_by_their_learning_rate(ax: Axes) -> None:
-    wide_figures.plot_stages(curves(), ax)
+def test_phases_are_parted_and_named_by_their_learning_rate(ax: Axes) -> None:
+    wide_figures.plot_phases(curves(), ax)
     assert [np.asarray(line.get_xdata())[0] for line in ax.lines if line.get_linestyle() == ":"] == [2.5]
     assert [text.get_text() for text in ax.texts] == ["rate 0.1", "rate 0.01"]
 
 
 def test_two_measures_have_two_line_styles(ax: Axes) -> None:
-    wide_figures.plot_stages(curves().query("kind == 'residual'"), ax, ("validation_error", "test_error"))
+    wide_figures.plot_phases(curves().query("kind == 'residual'"), ax, ("validation_error", "test_error"))
     styles = {line.get_label(): line.get_linestyle() for line in ax.lines if line.get_linestyle() != ":"}
     assert styles == {"residual, validation": "-", "residual, test": "--"}
 
 
 def test_the_first_epochs_of_a_long_run_do_not_set_the_height(ax: Axes) -> None:
-    wide_figures.plot_stages(curves(epochs=100), ax)
+    wide_figures.plot_phases(curves(epochs=100), ax)
     assert ax.get_ylim()[1] < 10
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["plain", "residual"]  # no seed could be told apart
 
 
 def test_nothing_recorded_is_said_in_the_figure(ax: Axes) -> None:
-    wide_figures.plot_stages(curves().iloc[:0], ax)
+    wide_figures.plot_phases(curves().iloc[:0], ax)
     assert ax.texts[0].get_text() == "nothing recorded yet"
 
 
@@ -100,6 +113,12 @@ def test_few_classes_without_superclasses_are_named_in_their_order(ax: Axes) -> 
     wide_figures.show_confusion(MATRIX, NAMES, None, ax)
     assert [label.get_text() for label in ax.get_xticklabels()] == NAMES
     assert len(ax.patches) == 0
+
+
+def test_few_classes_have_their_number_of_images_in_each_cell_that_is_not_empty(ax: Axes) -> None:
+    wide_figures.show_confusion(MATRIX, NAMES, None, ax)
+    written = {(int(text.get_position()[1]), int(text.get_position()[0])): text.get_text() for text in ax.texts}
+    assert written == {(row, column): str(int(MATRIX[row, column])) for row, column in MATRIX.nonzero().tolist()}
 
 
 def test_many_classes_without_superclasses_have_no_names_to_overlap(ax: Axes) -> None:

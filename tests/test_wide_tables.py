@@ -116,52 +116,78 @@ def test_every_row_of_the_table_is_an_experiment(depth: int, dataset: str) -> No
 # --- Stability ------------------------------------------------------------------------------------------------------
 
 
-def test_stages_are_told_apart_by_the_learning_rate() -> None:
-    found = wide_tables.stage_variability(run([50, 40, 30, 20, 12, 11], [0.1, 0.1, 0.1, 0.01, 0.01, 0.01]), last=2)
+def test_phases_are_told_apart_by_the_learning_rate() -> None:
+    rates = [0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.01]
+    found = wide_tables.phase_variability(run([50, 42, 38, 34, 20, 13, 12, 11], rates), last=3)
     assert found.learning_rate.tolist() == [0.1, 0.01]
-    assert found["mean"].tolist() == [35.0, 11.5]
-    assert found.range.tolist() == [10.0, 1.0]
-    assert found.epochs.tolist() == [2, 2]
+    assert found["mean"].tolist() == [38.0, 12.0]
+    assert found.fall.tolist() == [4.0, 1.0]
+    assert found.epochs.tolist() == [3, 3]
 
 
-def test_two_stages_of_the_same_learning_rate_stay_two() -> None:
-    found = wide_tables.stage_variability(run([9, 9, 9, 9, 9, 9], [0.1, 0.1, 0.01, 0.01, 0.1, 0.1]), last=2)
-    assert found.stage.tolist() == [1, 2, 3]
+def test_two_phases_of_the_same_learning_rate_stay_two() -> None:
+    found = wide_tables.phase_variability(run([9, 9, 9, 9, 9, 9], [0.1, 0.1, 0.01, 0.01, 0.1, 0.1]), last=3)
+    assert found.phase.tolist() == [1, 2, 3]
 
 
-def test_independent_epochs_wobble_as_much_as_their_standard_deviation() -> None:
+def test_independent_epochs_scatter_as_much_as_their_standard_deviation() -> None:
     noise = torch.randn(4_000, generator=torch.Generator().manual_seed(0)).double()
-    found = wide_tables.stage_variability(run((40 + noise).tolist()), last=4_000).iloc[0]
+    found = wide_tables.phase_variability(run((40 + noise).tolist()), last=4_000).iloc[0]
     assert found["std"] == pytest.approx(1, rel=0.05)
-    assert found.wobble == pytest.approx(1, rel=0.05)
+    assert found.scatter == pytest.approx(1, rel=0.05)
+    assert found.fall == pytest.approx(0, abs=1e-3)
 
 
-def test_a_trend_has_a_large_deviation_and_a_small_wobble() -> None:
-    found = wide_tables.stage_variability(run([40.0 - i for i in range(20)]), last=20).iloc[0]
-    assert found.wobble == pytest.approx(math.sqrt(0.5))
+def test_a_steady_fall_has_a_large_deviation_and_no_scatter() -> None:
+    found = wide_tables.phase_variability(run([40.0 - i for i in range(20)]), last=20).iloc[0]
+    assert found.scatter == pytest.approx(0, abs=1e-9)
+    assert found.fall == pytest.approx(1)
     assert found["std"] > 5
 
 
+def test_scatter_of_three_epochs_is_that_of_one_degree_of_freedom() -> None:
+    found = wide_tables.phase_variability(run([10.0, 7.0, 10.0]), last=3).iloc[0]
+    assert found.scatter == pytest.approx(math.sqrt(1 + 4 + 1))  # around the line of 9
+    assert found.fall == pytest.approx(0)
+
+
 def test_each_run_keeps_its_own_row_whatever_the_order_of_epochs() -> None:
-    mixed = pd.concat([run([10, 20, 30]), run([5, 5, 5], seed=1)]).sample(frac=1, random_state=0)
-    found = wide_tables.stage_variability(mixed, last=2).set_index("seed")
-    assert found.range.to_dict() == {0: 10, 1: 0}
+    mixed = pd.concat([run([30, 20, 10]), run([5, 5, 5], seed=1)]).sample(frac=1, random_state=0)
+    found = wide_tables.phase_variability(mixed, last=3).set_index("seed")
+    assert found.fall.to_dict() == {0: 10, 1: 0}
 
 
-def test_a_short_stage_counts_all_its_epochs() -> None:
-    assert wide_tables.stage_variability(run([10, 20, 30]), last=20).epochs.tolist() == [3]
+def test_a_short_phase_counts_all_its_epochs() -> None:
+    assert wide_tables.phase_variability(run([10, 20, 30]), last=20).epochs.tolist() == [3]
 
 
-def test_one_epoch_has_no_spread() -> None:
-    with pytest.raises(ValueError, match="last=1"):
-        wide_tables.stage_variability(run([1, 2]), last=1)
+@pytest.mark.parametrize(("errors", "known"), [([9], {"mean"}), ([9, 8], {"mean", "std", "fall"})])
+def test_what_too_few_epochs_leave_open_is_not_a_number(errors: list[float], known: set[str]) -> None:
+    found = wide_tables.phase_variability(run(errors), last=3).iloc[0]
+    assert {name for name in ("mean", "std", "fall", "scatter") if not math.isnan(found[name])} == known
+
+
+def test_two_epochs_have_no_scatter() -> None:
+    with pytest.raises(ValueError, match="last=2"):
+        wide_tables.phase_variability(run([1, 2, 3]), last=2)
 
 
 def test_curves_of_records_hold_the_validation_error() -> None:
     curves = tables.curves([record("resnet10-cifar10-short", 0, 50.0, 40.0)])
     assert curves.validation_error.tolist() == [51, 41]
-    assert wide_tables.stage_variability(curves, last=2).kind.tolist() == ["residual"]
-    assert wide_tables.stage_variability(tables.curves([]), last=2).empty
+    assert wide_tables.phase_variability(curves, last=3).kind.tolist() == ["residual"]
+    assert wide_tables.phase_variability(tables.curves([]), last=3).empty
+
+
+def test_variability_is_averaged_over_runs_and_what_is_not_recorded_says_so() -> None:
+    records = [record("resnet10-cifar10-short", seed, 50.0, 40.0 + 2 * seed, 30.0 + 4 * seed) for seed in (0, 1)]
+    table = wide_tables.variability_table(
+        tables.curves(records), {"plain10-cifar10-short": 3, "resnet10-cifar10-short": 3}
+    )
+    assert table.loc["plain10-cifar10-short"].tolist() == [tables.NOT_RECORDED, *[""] * 6]
+    found = table.loc["resnet10-cifar10-short"]
+    assert found[["rate", "runs", "epochs"]].tolist() == ["0.1", 2, 3]
+    assert found[["mean", "fall", "scatter"]].tolist() == ["42.00", "9.00", "0.00"]
 
 
 def test_curves_of_runs_that_hold_nothing_out_have_no_validation_error() -> None:
