@@ -244,7 +244,7 @@ def write_curves(options: argparse.Namespace) -> int:
         checkpoints.write_atomically(options.out, lambda file: file.write(content))
     except OSError as error:
         raise ValueError(f"--out: {options.out} cannot be written ({error.strerror}). Name another file.") from error
-    print(f"{options.out}: {len(frame):,} epochs of {len(chosen)} runs")
+    print(f"{options.out}: {len(frame):,} epochs of {len(chosen)} run{'s' * (len(chosen) != 1)}")
     return 0
 
 
@@ -264,14 +264,14 @@ def show_features(options: argparse.Namespace) -> int:
         print(f"{made}: the study, without images")
     where = {"results": options.results, "data_root": options.data}
     found = recorded_study.find(options.name, options.seed, k=options.k, **where, device=device)
-    print(study.in_words(found))
     if options.out:
-        _require_writable(options.out.parent, "--out")
         test = data.load(found.dataset, "test", options.data)
         title = f"{options.name}, seed {options.seed}: {len(found.most)} features, the purest rows first"
         picture = feature_picture.draw(found, test, title)
+        _require_writable(options.out.parent, "--out")
         picture.save(options.out)
         print(f"{options.out}: {picture.width:,} x {picture.height:,} pixels")
+    print(study.in_words(found))
     return 0
 
 

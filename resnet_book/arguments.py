@@ -43,7 +43,11 @@ def parser() -> argparse.ArgumentParser:
     features.add_argument("name", metavar="NAME", help="a recorded experiment, as `list` names it")
     features.add_argument("--seed", type=_whole_number, default=0, help="of the recorded run (default 0)")
     features.add_argument(
-        "--k", type=_row_length, default=10, metavar="K", help="images at each end of a row (default 10)"
+        "--k",
+        type=_row_length,
+        default=10,
+        metavar="K",
+        help=f"images at each end of a row, up to {LONGEST_ROW} (default 10)",
     )
     features.add_argument("--out", type=_picture, metavar="FILE", help="draw the rows of all features into a PNG file")
     features.add_argument("--record", action="store_true", help="write the study beside the record, from the weights")
@@ -51,7 +55,10 @@ def parser() -> argparse.ArgumentParser:
 
     for command in (run, features):
         command.add_argument(
-            "--device", type=_device, default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)"
+            "--device",
+            type=_device,
+            default="auto",
+            help="cpu, cuda, cuda:1, ... (default auto: a GPU where there is one)",
         )
     for command in (data, run, features):
         command.add_argument(

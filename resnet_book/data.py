@@ -179,7 +179,7 @@ def load(name: str, split: Split, root: str | Path | None = None, *, verify: boo
     if not folder.is_dir():
         raise DataError(
             f"{name} is not in {folder.resolve()}: no such folder. Fetch it with `resnet-book data {name}`, or name "
-            f"the folder that holds {layout.folder}/ as root (--data on the command line) or in $RESNET_BOOK_DATA."
+            f"the folder that holds {layout.folder}/, as root (--data on the command line) or in $RESNET_BOOK_DATA."
         )
     names = [
         read_names(folder / file, count) for file, count in zip(layout.names_files, layout.label_classes, strict=True)

@@ -141,9 +141,8 @@ def load_record(path: Path) -> Record:
         epochs = [Epoch(**row) for row in fields.pop("epochs")]
         return Record(**fields, epochs=epochs)
     except FileNotFoundError:
-        raise RecordError(
-            f"{path} does not exist: this run is not recorded. Train it with `resnet-book run`."
-        ) from None
+        advice = f"`resnet-book run {path.parent.name}` trains it; or name the folder of its record with --results."
+        raise RecordError(f"{path} does not exist: this run is not recorded here. {advice}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{path} is not a record ({error}). Restore it, or move it away and run again.") from error
 
