@@ -139,7 +139,9 @@ def test_damaged_weights_say_what_to_do(recorded: Record, tmp_path: Path) -> Non
 
 
 def test_a_run_that_is_not_recorded_says_how_to_record_it(recorded: Record, tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match=r"seed7\.json does not exist: this run is not recorded here.*`resnet-book run \S+`"):
+    with pytest.raises(
+        RecordError, match=r"seed7\.json does not exist: this run is not recorded here.*`resnet-book run \S+`"
+    ):
         weights.load_trained(NAME, seed=7, results=tmp_path / "results")
 
 
