@@ -43,7 +43,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from IPython.display import HTML, Markdown, display
+from IPython.display import Image, Markdown, display
 from torch import nn
 
 # %%
@@ -226,17 +226,13 @@ assert device != "cpu" or (torch.equal(this.least, least) and torch.equal(this.m
 print(f"{len(this.most)} rows of {this.k} + {this.k} images")
 
 # %% [markdown]
-# Do not try to name anything yet. Run your eye down the right halves, then down the left ones, and ask only: which half
-# has more rows that look alike? (Scroll in the picture; tick the box to see the images at their own size.)
+# Do not try to name anything yet. Run your eye down the right halves of {numref}`fig-ch4-rows`, then down the left ones,
+# and ask only: which half has more rows that look alike? (In the book, a click on the picture shows it at full size.)
 
-# %% tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Small framed images in rows, a row a feature. The right halves of the upper rows repeat one kind of image and one colour of frame, in several rows the same one; the right halves of the last rows are mixed.", "width": "100%"}, "figure": {"caption": "The ten least and the ten most relevant images of each feature, the purest rows first. The frame of an image has the colour of its class.", "name": "fig-ch4-rows"}}
 in_page = this.purest_first[:128]  # at most: the command below draws as many as there are
-picture = feature_picture.draw(this, test, f"{name}, seed {record.seed}", in_page, columns=1)
-alt = (
-    "Small framed images in rows, a row a feature. The right halves of the upper rows repeat one kind of image and one "
-)
-alt += "colour of frame, in several rows the same one; the right halves of the last rows are mixed."
-HTML(feature_picture.zoomable(picture, "rows", alt))
+picture = feature_picture.draw(this, test, f"{name}, seed {record.seed}", in_page, columns=2)
+Image(feature_picture.as_jpeg(picture), format="jpeg")
 
 # %% [markdown]
 # The command line draws the same for any recorded network, here for one trained on CIFAR-10, with up to 2,048 features:
@@ -285,7 +281,7 @@ def classes_of(indices: torch.Tensor, shown: int = 3) -> str:
 def show_rows(rows: torch.Tensor) -> None:
     """Draw these features large, with the classes of both ends."""
     ends = [(f"feature {row}, least: {classes_of(least[row])}", f"most: {classes_of(most[row])}") for row in rows]
-    _, ax = plt.subplots(figsize=(7.2, 0.55 * len(rows)))
+    _, ax = plt.subplots(figsize=(6.4, 0.5 * len(rows)))
     figures.show_ranked(test.images, least[rows], most[rows], ax, ends)
     plt.show()
 
@@ -642,7 +638,7 @@ display(Markdown(text))
 # highest. Are they of that class? What speaks *against* a class is in the negative parts, which both leave out.
 
 # %% mystnb={"image": {"alt": "Ten rows of images, a class each. In some rows the ten images are of the class that the row is named after; in others they are of another class, whose images drive the same feature harder."}, "figure": {"caption": "For each class, the feature that contributes most to its score, and the ten images that this feature ranks highest.", "name": "fig-ch4-speakers"}}
-fig, ax = plt.subplots(figsize=(6.2, 5.6))
+fig, ax = plt.subplots(figsize=(5.2, 4.7))
 figures.show_rows(test.images[most[speakers[:, 0]]], test.class_names, ax)
 plt.show()
 
@@ -697,6 +693,7 @@ pd.DataFrame(
 # One feature at a time is how the picture was made, but the classifier reads all of them together. So take an image, and
 # ask which other images have nearly the same *direction* of features: its nearest neighbours by cosine. Beside them, the
 # same question to the bare pixels (less the mean image: otherwise every image points nearly the same way, the bright one).
+# For the first image of each of five classes, {numref}`fig-ch4-neighbours` has both answers side by side.
 
 # %%
 directions = F.normalize(trained, dim=1)
@@ -712,7 +709,7 @@ pixels = test.images.flatten(1).float()
 pixels -= pixels.mean(dim=0)
 halves = [torch.cat([asked[:, None], features.nearest(each, asked, k=6)], dim=1) for each in (trained, pixels)]
 headings = [(f"{each.replace('_', ' ')}, by features", "by pixels") for each in test.class_names[:5]]
-fig, ax = plt.subplots(figsize=(7.2, 4.2))
+fig, ax = plt.subplots(figsize=(6.2, 3.7))
 figures.show_ranked(test.images, *halves, ax, headings)
 plt.show()
 
@@ -797,8 +794,8 @@ display(Markdown(text))
 # ## The network of the original study
 #
 # The original picture was made from a wide ResNet-34 with 512 features and an accuracy of 95.5 %, trained for 300 epochs
-# {cite}`sariyildiz2018resnet`. What is recorded of wide networks (chapter 7 is about them) can be shown here without a
-# single image: a line a feature, purest on top, and each cell the colour of the class of one image.
+# {cite}`sariyildiz2018resnet`. What is recorded of wide networks (chapter 7 is about them) can be shown without a single
+# image: in {numref}`fig-ch4-wide` a line is a feature, the purest on top, and a cell has the colour of one image's class.
 
 # %%
 wide_studies = {each: found for each, (record_of, found) in studied.items() if len(found.most) > 64}
@@ -806,7 +803,7 @@ original = "resnet34-cifar10"
 shown_name = original if original in studied else next(reversed(wide_studies), None)
 list(wide_studies) or "no study of a wide network is recorded yet"
 
-# %% mystnb={"image": {"alt": "Two columns of coloured cells, a line a feature. On the right, most relevant images, the upper lines are of a single colour and the lower ones mixed; on the left all lines are mixed. Empty where no wide network is recorded."}, "figure": {"caption": "The whole picture without images, for the wide network named above it: the class of each of the ten least and most relevant images of all its features.", "name": "fig-ch4-wide"}}
+# %% mystnb={"image": {"alt": "Two columns of coloured cells, a line a feature. On the right, most relevant images, the upper lines are of a single colour and the lower ones mixed; on the left all lines are mixed. Empty where no wide network is recorded."}, "figure": {"caption": "The whole picture without images, for the wide network named over it: the class of each of the ten least and most relevant images of all its features.", "name": "fig-ch4-wide"}}
 fig, ax = plt.subplots(figsize=(7.2, 5))
 if shown_name:
     study_figures.show_row_classes(wide_studies[shown_name], ax).set_title(shown_name)
@@ -815,28 +812,16 @@ else:
 plt.show()
 
 # %% tags=["remove-input"]
-if original in studied:
-    each = frame.loc[original.replace("-cifar10", "")]
-    text = f"This is the ResNet-34, with a test error of {each.test_error:.2f} %. Its rows have a mean purity of "
+text = "" if shown_name == original else "**The ResNet-34 is not recorded yet**: its 300 epochs take a GPU. "
+if shown_name:
+    each, shown_record = frame.loc[shown_name.replace("-cifar10", "")], studied[shown_name][0]
+    text += f"The figure shows `{shown_name}`, trained for {len(shown_record.epochs)} epochs, with a test "
+    text += f"error of {shown_record.test_error:.2f} %. Its rows have a mean purity of **{each.purity:.2f}** "
     text += (
-        f"**{each.purity:.2f}** ({each.purity_low:.2f} to {each.purity_high:.2f}), {each.untrained_purity:.2f} before "
+        f"({each.purity_low:.2f} to {each.purity_high:.2f}); before training it was {each.untrained_purity:.2f}, and "
     )
-    text += f"training and {each.chance_purity:.2f} by chance; {each.selective:.0f} of its {each.features:.0f} features are "
-    text += (
-        f"selective and {each.dead:.0f} dead. So the sentence of the original study holds, with these numbers to it."
-    )
-else:
-    text = "**The ResNet-34 is not recorded yet**: its 300 epochs take a GPU. "
-    if shown_name:
-        each = frame.loc[shown_name.replace("-cifar10", "")]
-        text += (
-            f"The figure shows `{shown_name}`, which was trained for 9 epochs only: a mean purity of {each.purity:.2f} "
-        )
-        text += f"({each.purity_low:.2f} to {each.purity_high:.2f}), {each.untrained_purity:.2f} before training, "
-        text += (
-            f"{each.chance_purity:.2f} by chance; {each.selective:.0f} of {each.features:.0f} features are selective, "
-        )
-        text += f"{each.dead:.0f} dead."
+    text += f"chance gives {each.chance_purity:.2f}. Of its {each.features:.0f} features {each.selective:.0f} are "
+    text += f"selective and {each.dead:.0f} dead."
 display(Markdown(text))
 
 # %% [markdown]

@@ -4,9 +4,7 @@ After mbsariyildiz/resnet-pytorch (2018): the least relevant images of a feature
 the right. Ours frames each image in the colour of its class, puts the purest rows first, and breaks long columns.
 """
 
-import base64
 from dataclasses import dataclass
-from html import escape
 from io import BytesIO
 from math import ceil
 
@@ -159,21 +157,11 @@ def _draw_words(
             pen.text((left, layout.top - LINE), words, GREY, font)
 
 
-def zoomable(picture: Image.Image, name: str, alt: str, quality: int = 70) -> str:
-    """HTML that shows the picture as wide as the page and, where its box is ticked, at full size, to scroll about in.
-
-    ``name``: one word, another one for each picture of a page. ``alt``: what the picture shows, in words.
-    """
+def as_jpeg(picture: Image.Image, quality: int = 50) -> bytes:
+    """The picture as a JPEG file, several times smaller than PNG, for a page."""
     file = BytesIO()
-    picture.save(file, "WEBP", quality=quality)
-    source = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
-    return f"""<style>
-#zoom-{name}:checked ~ div img {{ max-width: none !important; width: {picture.width}px !important; }}
-</style>
-<input type="checkbox" id="zoom-{name}"> <label for="zoom-{name}">full size, to scroll about in</label>
-<div style="overflow: auto; max-height: 85vh; background: white">
-<img src="{source}" alt="{escape(alt)}" style="max-width: 100%; width: 100%; height: auto">
-</div>"""
+    picture.save(file, "JPEG", quality=quality)
+    return file.getvalue()
 
 
 def _legend_places(names: tuple[str, ...], width: int) -> list[tuple[int, int]]:
