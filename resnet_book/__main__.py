@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 from resnet_book.arguments import parser
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
     import torch
 
     from resnet_book import runs
@@ -28,9 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments, start)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that spin slow down what else runs
     try:
-        return COMMANDS[options.command](options)
+        status = COMMANDS[options.command](options)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         return _interrupted()
+    except BrokenPipeError:  # whoever read the output wanted no more of it, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, RuntimeError, OSError) as error:
         print(f"resnet-book: {error}", file=sys.stderr)
         return 1
@@ -224,7 +232,7 @@ def show_table(options: argparse.Namespace) -> int:
 
 def write_curves(options: argparse.Namespace) -> int:
     """Write a row an epoch of the named experiments' records, or of all, as CSV: to a file or to standard output."""
-    from resnet_book import checkpoints, experiments, records, tables
+    from resnet_book import experiments, records, tables
 
     recorded = records.load_all(options.results)
     names = {record.experiment for record in recorded}
@@ -240,10 +248,7 @@ def write_curves(options: argparse.Namespace) -> int:
         print(frame.to_csv(index=False), end="")
         return 0
     content = frame.to_csv(index=False).encode()
-    try:
-        checkpoints.write_atomically(options.out, lambda file: file.write(content))
-    except OSError as error:
-        raise ValueError(f"--out: {options.out} cannot be written ({error.strerror}). Name another file.") from error
+    _write_out(options.out, lambda file: file.write(content))
     print(f"{options.out}: {len(frame):,} epochs of {len(chosen)} run{'s' * (len(chosen) != 1)}")
     return 0
 
@@ -258,6 +263,8 @@ def show_features(options: argparse.Namespace) -> int:
         options.usage_error(str(error))
     path = records.path_of(options.results, options.name, options.seed)
     device = _device(options)
+    if options.out:
+        _require_writable(options.out.parent, "--out")
     if options.record:
         _require_writable(path.parent, "--results")
         made = recorded_study.keep(records.load_record(path), options.results, data_root=options.data, device=device)
@@ -268,11 +275,20 @@ def show_features(options: argparse.Namespace) -> int:
         test = data.load(found.dataset, "test", options.data)
         title = f"{options.name}, seed {options.seed}: {len(found.most)} features, the purest rows first"
         picture = feature_picture.draw(found, test, title)
-        _require_writable(options.out.parent, "--out")
-        picture.save(options.out)
+        _write_out(options.out, lambda file: picture.save(file, "PNG"))
         print(f"{options.out}: {picture.width:,} x {picture.height:,} pixels")
     print(study.in_words(found))
     return 0
+
+
+def _write_out(path: Path, write: "Callable[[BinaryIO], object]") -> None:
+    """Put what ``write`` writes at ``path``, whole or not at all. Raises ValueError, with advice, if it cannot be."""
+    from resnet_book import checkpoints
+
+    try:
+        checkpoints.write_atomically(path, write)
+    except OSError as error:
+        raise ValueError(f"--out: {path} cannot be written ({error.strerror}). Name another file.") from error
 
 
 def _replace_between_marks(path: Path, mark: str, text: str) -> None:

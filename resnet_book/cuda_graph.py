@@ -5,6 +5,7 @@ A CUDA graph remembers them all, with their places in memory, and starts them at
 for a number, and whatever changes from step to step must be copied into one place: here, a tensor.
 """
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -29,7 +30,7 @@ def replayed(step: Callable[[Tensor], None], example: Tensor, state: Callable[[]
                 step(static)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream):
+        with garbage_kept(), torch.cuda.graph(graph, stream=stream):
             step(static)
 
     def replay(batch: Tensor) -> None:
@@ -37,6 +38,19 @@ def replayed(step: Callable[[Tensor], None], example: Tensor, state: Callable[[]
         graph.replay()
 
     return replay
+
+
+@contextmanager
+def garbage_kept() -> Iterator[None]:
+    """Collect garbage now, and not inside: to free another graph in the midst of a recording would spoil it."""
+    gc.collect()
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -53,6 +53,8 @@ RECIPES = {
     "validation": VALIDATION,
     "smoke": SMOKE,
     "no-warmup": PAPER,
+    "float32": PAPER,  # and in that precision, where a GPU would take bfloat16
+    "short-bfloat16": SHORT,  # the other way round
     **ABLATIONS,
 }
 
@@ -66,6 +68,7 @@ class Experiment:
     recipe_name: str  # what the recipe is called, a key of RECIPES
     recipe: Recipe
     shortcut: str | None = None  # a key of models.SHORTCUTS; None: what the model has anyway
+    precision: str | None = None  # one of precision.PRECISIONS; None: what suits the device, or is asked for
 
 
 def warmed_up(recipe: Recipe) -> Recipe:
@@ -88,6 +91,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         for name, recipe in ABLATIONS.items()
     },
     "resnet110-cifar10-no-warmup": Experiment("resnet110", "cifar10", "no-warmup", PAPER),
+    **{
+        f"{model}-cifar10-float32": Experiment(model, "cifar10", "float32", PAPER, precision="float32")
+        for model in ("resnet20", "resnet56")
+    },
+    "resnet20-cifar10-short-bfloat16": Experiment("resnet20", "cifar10", "short-bfloat16", SHORT, precision="bfloat16"),
     **{f"{model}-cifar10-edge": Experiment(model, "cifar10", "edge", EDGE) for model in SIX_N_PLUS_TWO},
     **{
         f"{model}-{dataset}": Experiment(model, dataset, "wide", WIDE)

@@ -20,7 +20,7 @@ from resnet_book.study import Study, StudyError
 FRAME, GAP = 3, 2  # pixels around an image, between two frames
 LABEL, MIDDLE, COLUMN_GAP, MARGIN = 92, 20, 28, 16  # pixels: a row's words, between its halves, between columns, around
 LINE = 20  # pixels of a line of text
-MAX_PIXELS = 160_000_000  # of the whole picture, three bytes each
+MAX_PIXELS = 160_000_000  # of the whole picture, four bytes each in memory
 WHITE, BLACK, GREY = (255, 255, 255), (20, 20, 20), (110, 110, 110)
 PALETTE_10 = (
     "#4477AA",

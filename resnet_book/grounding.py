@@ -5,7 +5,7 @@ the class selectivity of a feature is that of Morcos, Barrett, Rabinowitz, Botvi
 directions for generalization* (arXiv:1803.06959), section 2.3.
 """
 
-from math import comb, log, log2
+from math import comb, log, log2, nan
 
 import torch
 from torch import Tensor
@@ -105,8 +105,10 @@ def mean_interval(values: Tensor, confidence: float = 0.95, resamples: int = 2_0
     """Mean of ``values`` (C,), and the ends of its percentile bootstrap interval, always the same for the same values.
 
     Resampling the features of one network says how much its mean depends on which of its features one happened to
-    have. It says nothing of other seeds.
+    have. It says nothing of other seeds. Three times NaN for no values.
     """
+    if not len(values):
+        return nan, nan, nan
     generator = torch.Generator().manual_seed(0)
     chosen = torch.randint(len(values), (resamples, len(values)), generator=generator)
     means = values.double()[chosen].mean(dim=1)

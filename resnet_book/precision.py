@@ -14,7 +14,9 @@ from resnet_book import distributed
 from resnet_book.recipe import Recipe
 
 PRECISIONS = ("float32", "bfloat16")
-WORTH_COMPILING = 1_000  # iterations that save more than compiling costs; measured on two cores (benchmarks/README.md)
+# Iterations from which on compiling saves more than it costs: of a CPU measured on two cores (benchmarks/README.md), of
+# a GPU assumed, since its steps are a hundred times shorter and compiling takes as long.
+WORTH_COMPILING = {"cpu": 1_000, "cuda": 20_000}
 
 
 def default_precision(device: torch.device) -> str:
@@ -33,7 +35,7 @@ def worth_compiling(recipe: Recipe, device: torch.device) -> bool:
     compilers = (os.environ.get("CC", "gcc"), "clang") if device.type == "cuda" else (os.environ.get("CXX", "g++"),)
     headers = Path(sysconfig.get_path("include")) / "Python.h"
     can = headers.exists() and any(map(shutil.which, compilers))
-    return can and recipe.iterations >= WORTH_COMPILING and distributed.size() == 1
+    return can and recipe.iterations >= WORTH_COMPILING[device.type] and distributed.size() == 1
 
 
 def kernels(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -40,14 +40,15 @@ PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
     (WIDE_RUNS, FIRST),
     (("*-validation",), FIRST),
     (("*-edge",), EVERY),
-    (("*-short", "*-short-projection"), EVERY),
+    (("*-float32",), EVERY),
+    (("*-short", "*-short-*"), EVERY),
     (("resnet20-cifar10-no-*", "resnet110-cifar10-no-warmup"), EVERY),
     (("*-smoke",), EVERY),
     (WIDE_RUNS, FURTHER),
     (("*-validation",), FURTHER),
     (("resnet1202-cifar10",), EVERY),
 )
-WITHOUT_GPU = ("short", "smoke", *experiments.ABLATIONS)  # recipes made for machines without a GPU
+WITHOUT_GPU = ("short", "short-bfloat16", "smoke", *experiments.ABLATIONS)  # recipes made for machines without a GPU
 
 TICK_SECONDS = 0.2  # between two looks at the processes
 START_SECONDS = 5.0  # from the start of a process to its first step, until one was measured

@@ -46,12 +46,23 @@ def make(
     data_root: str | None = None,
     device: str | torch.device = "cpu",
 ) -> Study:
-    """Study the trained network of ``record``, which lies at ``path``. Raises as ``find`` does."""
+    """Study the trained network of ``record``, which lies at ``path``.
+
+    Raises as ``find`` does, and StudyError where the weights do not make the recorded mistakes: they are of another
+    run, be it of a network with the same shapes. (A few images may tip: another device rounds differently.)
+    """
     network, _ = weights.load_trained(record.experiment, record.seed, path.parent.parent)
     train, test = (data.load(record.dataset["name"], split, data_root) for split in ("train", "test"))
     if test.sha256 != record.dataset["test"]["sha256"]:
         raise StudyError(f"{path} was recorded with other test images than those of {test.name} found here.")
-    return of_network(record, network, train, test, k=k, device=device)
+    made = of_network(record, network, train, test, k=k, device=device)
+    wrong, recorded = int((made.predicted != made.labels).sum()), round(record.test_error * len(test) / 100)
+    if abs(wrong - recorded) > max(3, len(test) // 500):
+        raise StudyError(
+            f"{path.with_suffix('.safetensors')} holds the weights of another run: they are wrong about {wrong:,} test "
+            f"images, the recorded network was about {recorded:,}. Put the right file in its place, or delete it."
+        )
+    return made
 
 
 def of_network(

@@ -171,6 +171,8 @@ def check(record: Record) -> list[str]:
         recorded = (record.model["name"], record.model["shortcut"], record.dataset["name"], record.recipe_name)
         if recorded != (setting.model, setting.shortcut, setting.dataset, setting.recipe_name):
             problems.append(f"it was run with {recorded}, which is not what {record.experiment} is")
+        if setting.precision not in (None, record.environment.get("precision")):
+            problems.append(f"it was not trained in {setting.precision}")
         if {**_as_read(asdict(Recipe())), **record.recipe} != _as_read(asdict(setting.recipe)):
             problems.append(f"its recipe is not the recipe of {record.experiment}")
     if not record.epochs:

@@ -74,6 +74,7 @@ class RunState:
         self.finite = torch.ones((), device=device, dtype=torch.int64)  # 1 while every loss of the epoch was finite
         self.finite_steps = torch.zeros((), device=device, dtype=torch.int64)  # of the epoch, before the first bad one
         self.clock = self.last_save = time.monotonic()
+        self.test_seconds = CHECKPOINT_SECONDS  # of the last test, which saves nothing; before the first, unknown
         self.identity: dict[str, str | int] = {
             "format": FORMAT,
             "network": hashlib.sha256(repr(network).encode()).hexdigest(),  # twins have the same names of parameters
@@ -95,9 +96,11 @@ class RunState:
     def batches(self) -> Iterator[Tensor]:
         """The rest of the epoch under way, a (4, B) int64 tensor a step for ``batch``: this process's share.
 
+        None, if the epoch only lacks its test.
+
         Its rows: which images, and the three of ``augment.draw``.
         """
-        epoch, done = divmod(self.iteration, self.iterations_per_epoch)
+        epoch, done = len(self.history.epochs), self.steps_of_epoch
         self.generator.manual_seed(epoch_seed(self.seed, epoch))
         order = torch.randperm(len(self.images), generator=self.generator, device=self.device)
         draws = augment.draw(len(order), self.generator, self.recipe.padding, self.recipe.flip_probability)
@@ -146,7 +149,7 @@ class RunState:
         if finite_steps < steps:
             raise self.diverged("loss", self.iteration - steps + finite_steps)
         tensors = [tensor for tensor in self.network.state_dict().values() if tensor.is_floating_point()]
-        if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all():
+        if not nn.utils.get_total_norm(tensors).isfinite():  # one number for all of them, in few kernels
             raise self.diverged("network", self.iteration - 1)
 
     @property
@@ -184,7 +187,8 @@ class RunState:
             if measured and not math.isfinite(measured[0]):
                 raise self.diverged(f"{name} loss", self.iteration - 1)
         now = time.monotonic()
-        self.history.seconds += now - self.clock
+        self.test_seconds = now - self.clock
+        self.history.seconds += self.test_seconds
         self.clock = now
         images = self.steps_of_epoch * self.recipe.batch_size
         epoch = Epoch(
@@ -205,9 +209,9 @@ class RunState:
             accumulated.zero_()
         return epoch
 
-    def save_if_due(self) -> None:
-        """Save in the midst of training, if the last time was long enough ago."""
-        due = time.monotonic() - self.last_save > CHECKPOINT_SECONDS
+    def save_if_due(self, ahead: float = 0.0) -> None:
+        """Save in the midst of training, if the last time will have been too long ago in ``ahead`` seconds."""
+        due = time.monotonic() + ahead - self.last_save > CHECKPOINT_SECONDS
         if self.checkpoint and distributed.agree(due, self.iteration):
             self.save_under_way()
 
@@ -245,7 +249,7 @@ class RunState:
             raise checkpoints.CheckpointError(f"{self.checkpoint} does not say which run it belongs to. Delete it.")
         if found != self.identity:
             names = [name for name in self.identity if found.get(name) != self.identity[name]]
-            differences = "; ".join(f"{name} {found.get(name)}, not {self.identity[name]}" for name in names)
+            differences = "; ".join(_difference(name, found.get(name), self.identity[name]) for name in names)
             raise checkpoints.CheckpointError(
                 f"{self.checkpoint} belongs to another run ({differences}). Delete it, or save elsewhere (--runs)."
             )
@@ -276,6 +280,11 @@ def peak_memory(device: torch.device) -> int:
         return 0
     found = [line.split() for line in lines if line.startswith("VmHWM:")]  # VmHWM: 123456 kB
     return 1024 * int(found[0][1]) if found else 0
+
+
+def _difference(name: str, found: object, expected: object) -> str:
+    """What differs in words; of a checksum or a whole recipe, which nobody reads, only that it does."""
+    return f"another {name}" if len(str(expected)) > 20 else f"{name} {found}, not {expected}"
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -89,7 +89,7 @@ def train_and_record(
     first = distributed.rank() == 0
     with _ready(folder, path) if first else nullcontext():
         experiment, device = experiments.get(name), setting.device
-        precision = setting.precision or train.default_precision(device)
+        precision = _precision(name, experiment, setting)
         compiled = setting.compiled
         if compiled is None:
             compiled = train.worth_compiling(experiment.recipe, device)
@@ -125,6 +125,15 @@ def train_and_record(
             with suppress(OSError):  # where it cannot be removed while it is held, or is gone
                 (folder / "lock").unlink()  # whoever waits for it finds the record
     return record
+
+
+def _precision(name: str, experiment: experiments.Experiment, setting: Setting) -> str:
+    """The precision to train in. Raises ValueError where the experiment has one of its own and another is asked for."""
+    if experiment.precision and setting.precision not in (None, experiment.precision):
+        raise ValueError(
+            f"precision={setting.precision!r}: {name} is trained in {experiment.precision}. Leave --precision out."
+        )
+    return experiment.precision or setting.precision or train.default_precision(setting.device)
 
 
 def _further_errors(

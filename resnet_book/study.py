@@ -130,11 +130,13 @@ def summary(study: Study) -> dict[str, float]:
     Purity (0 to 1) and entropy (bits) of the most relevant images, of the least relevant, before training, by chance;
     features, how many are dead, selective to a class (before training, too), and tied at zero at the least end; of all
     images in the rows of the most relevant ones, the share of different ones (before training, too). A feature that is
-    zero for so many images that its most relevant ones are tied, too, ranks nothing and is left out of the means.
+    zero for so many images that its most relevant ones are tied, too, ranks nothing and is left out of the means;
+    so is one that is zero everywhere before training. The mean of none is NaN.
     """
     alive = study.zeros <= len(study.labels) - study.k
+    alive_before = study.untrained_class_means.amax(dim=0) > 0
     classes, numbers = len(study.class_names), dict[str, float]()
-    rows = {"": study.most[alive], "untrained_": study.untrained_most, "least_": study.least[alive]}
+    rows = {"": study.most[alive], "untrained_": study.untrained_most[alive_before], "least_": study.least[alive]}
     for measure in (grounding.purity, grounding.entropy):
         for prefix, indices in rows.items():
             name = prefix + measure.__name__

@@ -27,6 +27,9 @@ from resnet_book.run_state import DivergedError, RunState
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+# Images at a time in the tests between epochs: a GPU is busy with many, a CPU's caches hold few.
+TEST_BATCH = {"cuda": 2_500, "cpu": 500}
+
 __all__ = [
     "DivergedError",
     "Epoch",
@@ -140,10 +143,11 @@ def fit(
         replace(each, images=each.images.to(device), labels=each.labels.to(device)) for each in (test, held_out)
     )
     together = distributed.parallel(network, device)
+    if compiled:
+        torch.compiler.reset()  # else torch stops to compile, and says nothing, after some networks in one process
     forward = torch.compile(together) if compiled else together
-    # On a CPU, compiling the test too costs more than the few tests of a short run save.
-    forward_in_tests = forward if device.type == "cuda" and distributed.size() == 1 else network
     normalisation = run.history.mean, run.history.std
+    in_training = {"device": device, "precision": precision, "batch_size": TEST_BATCH[device.type]}
     first = distributed.rank() == 0
     log = _open_log(log_dir, run.history.epochs) if log_dir and first else nullcontext()
     bar = _make_bar(run, show=progress and first)
@@ -153,7 +157,7 @@ def fit(
         together.train()
         run.start_clock()
         train_step = make_step(run, forward, precision)
-        while run.iteration < recipe.iterations:
+        while run.iteration < recipe.iterations or run.steps_of_epoch:
             bar.set_description(f"epoch {len(run.history.epochs) + 1} of {run.epochs}", refresh=False)
             for plan in run.batches():
                 if distributed.agree(bool(interrupted), run.iteration):
@@ -167,13 +171,13 @@ def fit(
                 if on_step:
                     on_step(run.iteration, run.history)
             run.check_finite()
+            run.save_if_due(ahead=run.test_seconds)
             run.stop_clock()
             # The last test, which is the reported one, is as anyone would repeat it with the weights alone.
             last = run.iteration == recipe.iterations
-            tested, as_trained = (network, "float32") if last else (forward_in_tests, precision)
-            on = {"device": device, "precision": as_trained}
-            on_test = evaluate(tested, test, *normalisation, **on)
-            on_held_out = evaluate(tested, held_out, *normalisation, **on) if len(held_out) else None
+            on = {"device": device, "precision": "float32"} if last else in_training
+            on_test = evaluate(network, test, *normalisation, **on)
+            on_held_out = evaluate(network, held_out, *normalisation, **on) if len(held_out) else None
             epoch = run.finish_epoch(on_test, on_held_out)
             run.save_if_due()
             run.start_clock()

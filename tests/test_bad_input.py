@@ -51,7 +51,7 @@ def test_the_checkpoint_of_another_network_is_refused_and_kept(
     before = files(tmp_path)
     message = complaint(run, capsys)
     assert str(checkpoint.relative_to(tmp_path)) in message
-    assert "belongs to another run (network" in message
+    assert "belongs to another run (another network)" in message
     assert "save elsewhere (--runs)" in message
     assert files(tmp_path) == before
     assert main([*run, "--runs", "elsewhere"]) == 0

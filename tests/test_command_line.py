@@ -26,6 +26,7 @@ from resnet_book.__main__ import main
 from resnet_book.arguments import parser
 from resnet_book.child import Run
 
+ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -62,7 +63,8 @@ def test_run_trains_and_leaves_record_and_weights_but_no_checkpoint(
     record = records.load_record(tmp_path / folder / "seed3.json")
     assert (record.experiment, record.seed, records.check(record)) == (NAME, 3, [])
     assert record.peak_memory > 0 or sys.platform == "win32"
-    assert 0 <= (record.top5_error or 0) <= record.test_error
+    assert record.top5_error is not None
+    assert 0 <= record.top5_error <= record.test_error
     assert record.superclass_error is None
     output = capsys.readouterr()
     assert f"seed3.json: test error {record.test_error:.2f} %" in output.out
@@ -147,12 +149,27 @@ def test_precision_and_compilation_are_those_that_suit_the_device(
     run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "default_precision", lambda device: "bfloat16")
-    monkeypatch.setattr(train, "worth_compiling", lambda recipe, device: recipe.iterations > 1_000)
+    monkeypatch.setattr(train, "worth_compiling", lambda recipe, device: recipe.iterations > RECIPE.iterations)
     assert status(run) == 0
     assert status([*run, "--precision", "float32", "--seed", "1"]) == 0
     environments = [record.environment for record in records.load_all(tmp_path / "results")]
     assert [each["precision"] for each in environments] == ["bfloat16", "float32"]
     assert [each["compiled"] for each in environments] == [False, False]
+
+
+def test_an_experiment_with_a_precision_of_its_own_is_trained_in_it_alone(
+    run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = replace(experiments.EXPERIMENTS[NAME], precision="bfloat16")
+    monkeypatch.setitem(experiments.EXPERIMENTS, NAME, experiment)
+    assert status([*run, "--precision", "float32"]) == 1
+    assert f"{NAME} is trained in bfloat16. Leave --precision out." in capsys.readouterr().err
+    assert status(run) == 0
+    record = records.load_record(tmp_path / "results" / NAME / "seed0.json")
+    assert record.environment["precision"] == "bfloat16"
+    assert records.check(record) == []
+    record.environment["precision"] = "float32"
+    assert records.check(record) == ["it was not trained in bfloat16"]
 
 
 @pytest.mark.parametrize(
@@ -225,9 +242,17 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
     assert weights[0] == weights[1]
 
 
+def test_output_that_nobody_reads_to_its_end_is_no_error() -> None:
+    command = [sys.executable, "-m", "resnet_book", "curves", "--results", str(ROOT / "results")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (program.returncode, program.stderr) == (0, "")
+
+
 # --- What the README promises -----------------------------------------------------------------------------------------
 
-ROOT = Path(__file__).parent.parent
 PROMISES = (ROOT / "README.md").read_text("utf-8").split("## The command line\n")[1].split("\n## ")[0]
 LINES = re.findall(r"^\$ (.*(?:(?<=\\)\n.*)*)", PROMISES, re.MULTILINE)
 

@@ -106,6 +106,14 @@ def test_the_edge_recipe_differs_from_the_papers_in_batch_padding_and_normalisat
     assert replace(edge, batch_size=128, padding_mode="zeros", mean=None, std=None) == experiments.PAPER
 
 
+@pytest.mark.parametrize("name", [name for name, each in EXPERIMENTS.items() if each.precision])
+def test_a_precision_of_its_own_is_all_that_an_experiment_differs_in(name: str) -> None:
+    base, _, precision = name.rpartition("-")
+    experiment = EXPERIMENTS[name]
+    assert experiment.precision == precision
+    assert replace(experiment, precision=None, recipe_name=EXPERIMENTS[base].recipe_name) == EXPERIMENTS[base]
+
+
 @pytest.mark.parametrize(("model", "batch_size"), [("resnet34", 128), ("resnet50", 64)])
 def test_the_wide_recipe_is_300_epochs_with_a_drop_every_100(model: str, batch_size: int) -> None:
     recipe = EXPERIMENTS[f"{model}-cifar10"].recipe

@@ -1,13 +1,18 @@
 """``resnet-book features`` draws every feature of a recorded network, and says what is wrong where it cannot."""
 
+import errno
+import json
+import os
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import torch
 from PIL import Image
-from small_runs import NAME, add_tiny_experiment
+from small_runs import NAME, add_tiny_experiment, tiny
 
-from resnet_book import data, study
+from resnet_book import data, study, weights
 from resnet_book.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -87,6 +92,48 @@ def test_record_makes_the_study_anew(run_folder: Path, capsys: pytest.CaptureFix
     assert "is not a feature study" in text
     assert outcome([NAME, "--record"], capsys)[0] == 0
     assert torch.equal(study.load(path).most, before.most)
+
+
+def test_the_weights_of_a_twin_are_refused_and_the_study_is_kept(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = run_folder / "seed0.json"
+    fields = json.loads(record.read_text())
+    fields["epochs"][-1]["test_error"] = 40.0  # that of a network that has learnt more than the tiny one
+    record.write_text(json.dumps(fields))
+    before = (run_folder / "seed0.study.safetensors").read_bytes()
+    weights.save_weights(tiny(shortcut=None, seed=1), run_folder / "seed0.safetensors")
+    for arguments in ([NAME, "--k", "11"], [NAME, "--record"]):
+        status, text = outcome(arguments, capsys)
+        assert status == 1
+        assert "seed0.safetensors holds the weights of another run" in text
+    assert (run_folder / "seed0.study.safetensors").read_bytes() == before
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(picture: Image.Image, file: BinaryIO, kind: str) -> None:
+        file.write(b"half a picture")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    Path("picture.png").write_bytes(b"the old one")
+    monkeypatch.setattr(Image.Image, "save", full)
+    status, text = outcome([NAME, "--out", "picture.png"], capsys)
+    assert status == 1
+    assert "--out: picture.png cannot be written (No space left on device). Name another file." in text
+    assert Path("picture.png").read_bytes() == b"the old one"
+    assert not list(Path().glob(".*part"))
+
+
+def test_where_no_feature_is_alive_the_numbers_are_open(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = run_folder / "seed0.study.safetensors"
+    found = study.load(path)
+    study.save(replace(found, zeros=torch.full_like(found.zeros, len(found.labels))), path)
+    status, text = outcome([NAME], capsys)
+    assert status == 0
+    assert "8 dead" in text
+    assert "trained          nan" in text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Claims about ``resnet_book.grounding``."""
 
+import math
+
 import pytest
 import torch
 
@@ -48,6 +50,10 @@ def test_chance_probabilities_sum_to_one_at_the_size_of_cifar10():
 def test_chance_needs_enough_images():
     with pytest.raises(ValueError, match="k=5: there are 4 images"):
         grounding.chance_purity(torch.zeros(4, dtype=torch.int64), 5)
+
+
+def test_the_mean_of_no_values_is_open():
+    assert all(map(math.isnan, grounding.mean_interval(torch.empty(0))))
 
 
 def test_entropy_is_zero_for_one_class_and_a_bit_for_two_equal_ones():

@@ -130,6 +130,14 @@ def test_wide_network_has_as_many_parameters_as_counted_by_hand(depth: int, fami
     assert models.count_parameters(outline(f"{family}{depth}", num_classes)) == BEFORE_CLASSIFIER[depth] + linear
 
 
+# The widths, blocks, stem and shortcuts without parameters that the source describes leave no other number, with 10
+# classes. Added up by hand, apart from the formulas above.
+@pytest.mark.parametrize(("depth", "total"), [(10, 4_729_418), (18, 11_000_138), (34, 21_108_298), (50, 20_744_266)])
+def test_wide_network_has_the_parameters_that_the_source_implies(depth: int, total: int) -> None:
+    assert BEFORE_CLASSIFIER[depth] + FEATURES[depth] * 10 + 10 == total
+    assert models.count_parameters(outline(f"resnet{depth}", 10)) == total
+
+
 @pytest.mark.parametrize("num_classes", [10, 100])
 @pytest.mark.parametrize("depth", BEFORE_CLASSIFIER)
 def test_projections_add_1x1_convolutions_and_their_batch_norms_and_nothing_else(depth: int, num_classes: int) -> None:

@@ -90,7 +90,19 @@ def test_the_papers_networks_come_first_and_the_deepest_last() -> None:
     first += ["plain110", "resnet110"]
     assert order[:10] == [Run(f"{model}-cifar10", 0) for model in first]
     assert order[10:20] == [Run(f"{model}-cifar10", 1) for model in first]
-    assert order[30:34] == [Run(f"{model}-cifar10", 0) for model in ("resnet18", "plain18", "resnet34", "plain34")]
+    wide = [
+        f"{model}-{dataset}"
+        for dataset in ("cifar10", "cifar100")
+        for model in ("resnet18", "plain18", "resnet34", "plain34")
+    ]
+    assert order[30:38] == [Run(name, 0) for name in wide]
+    others = {
+        f"{kind}{depth}-{dataset}"
+        for kind in ("plain", "resnet")
+        for depth in (10, 50)
+        for dataset in ("cifar10", "cifar100")
+    }
+    assert {run.name for run in order[38:46]} == others
     assert order[-3:] == [Run("resnet1202-cifar10", seed) for seed in range(3)]
     assert len(order) == len(set(order)) == 3 * len(experiments.EXPERIMENTS)
 

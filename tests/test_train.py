@@ -90,6 +90,8 @@ def test_an_epoch_shows_each_image_once_at_most_and_the_next_one_shuffles_anew()
     run = RunState(tiny(), numbered, RECIPE, 0, torch.device("cpu"), None, {})
     first = torch.cat([run.batch(plan)[1] for plan in run.batches()])
     run.iteration = run.iterations_per_epoch
+    assert list(run.batches()) == []  # the epoch lacks its test alone
+    run.finish_epoch((1.0, 50.0))
     second = torch.cat([run.batch(plan)[1] for plan in run.batches()])
     assert len(first) == len(first.unique()) == len(second.unique()) == 96
     assert not torch.equal(first, second)
@@ -272,7 +274,11 @@ def test_a_short_run_is_not_compiled_nor_any_without_a_compiler(monkeypatch: pyt
     cpu = torch.device("cpu")
     assert train.worth_compiling(experiments.SHORT, cpu)
     assert not train.worth_compiling(experiments.SMOKE, cpu)
-    assert not train.worth_compiling(experiments.PAPER, torch.device("cuda"))  # which needs a C compiler
+    gpu = torch.device("cuda")
+    assert not train.worth_compiling(experiments.PAPER, gpu)  # which needs a C compiler
+    found["gcc"] = "/usr/bin/gcc"
+    assert train.worth_compiling(experiments.PAPER, gpu)
+    assert not train.worth_compiling(experiments.SHORT, gpu)
     found.clear()
     assert not train.worth_compiling(experiments.SHORT, cpu)
 
@@ -292,6 +298,16 @@ def test_a_compiled_run_gives_about_the_same_numbers() -> None:
     plainly = fit(tiny(), recipe=recipe).epochs
     compiled = train.fit(tiny(), TRAIN, TEST, recipe, compiled=True, progress=False).epochs
     assert [epoch.train_loss for epoch in compiled] == pytest.approx([e.train_loss for e in plainly], rel=0.01)
+
+
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore")  # of the compiler's own
+def test_one_compiled_run_after_the_other_is_compiled() -> None:
+    recipe = replace(RECIPE, iterations=2, drops=())
+    with torch._dynamo.config.patch(recompile_limit=1, fail_on_recompile_limit_hit=True):
+        for stages in ((1, 1), (1, 2), (2, 2)):
+            network = models.Network((4, 8), stages, shortcut="subsample")
+            train.fit(network, TRAIN, TEST, recipe, compiled=True, progress=False)
 
 
 # --- Evaluation -----------------------------------------------------------------------------------------------------
