@@ -12,8 +12,8 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -44,18 +44,24 @@ class Way:
     step: Callable[[], None]
     first_step: float  # seconds, with all that was made ready for it
     settling: int = SETTLING
-    passes: list[float] = field(default_factory=list)
+    steps: int = 0  # of a pass; 0: not chosen yet
+    passes: list[float] = field(default_factory=list)  # seconds a step, of each pass
 
-    def run(self, steps: int) -> None:
-        """Take ``steps`` steps in the steady state, and keep their seconds."""
+    def run(self, seconds: float) -> None:
+        """Take steps in the steady state for about ``seconds``, the same number in every pass; keep what one takes."""
         for _ in range(self.settling):
             self.step()
+        if not self.steps:
+            self.steps = max(2, round(seconds / self._time(2)))
+        self.passes.append(self._time(self.steps))
+
+    def _time(self, steps: int) -> float:
         wait_for_gpu()
         start = time.perf_counter()
         for _ in range(steps):
             self.step()
         wait_for_gpu()
-        self.passes.append(time.perf_counter() - start)
+        return (time.perf_counter() - start) / steps
 
 
 class Pictures(Dataset):
@@ -143,9 +149,11 @@ def ours(
 
 
 def endless_plans(run: RunState) -> Iterator[Tensor]:
-    """What ``run.batches`` yields, epoch after epoch."""
+    """What ``run.batches`` yields, epoch after epoch, each ended as ``fit`` does it, but for the tests."""
     while True:
         yield from run.batches()
+        run.check_finite()
+        run.finish_epoch(test=(0.0, 0.0))
 
 
 def count_step(network: nn.Module, images: data.ImageSet, recipe: Recipe, precision: str) -> Cost:
@@ -172,14 +180,15 @@ def chosen_variants(options: argparse.Namespace, device: torch.device) -> list[t
     return variants
 
 
-def print_ways(ways: list[Way], images_per_pass: int, steps: int) -> None:
+def print_ways(ways: list[Way], batch_size: int) -> None:
     """A line for each way: images a second, milliseconds a step, and how many times as fast as the first way."""
     reference = ways[0]
     for way in ways:
-        rates = sorted(images_per_pass / seconds for seconds in way.passes)
+        rates = sorted(batch_size / seconds for seconds in way.passes)
         print(
             f"  {way.name:26} {statistics.median(rates):9,.0f} images/s (median; {rates[0]:,.0f} to {rates[-1]:,.0f}), "
-            f"{1000 * statistics.median(way.passes) / steps:.2f} ms a step; first step {way.first_step:.1f} s"
+            f"{1000 * statistics.median(way.passes):.2f} ms a step, {way.steps:,} steps a pass; "
+            f"first step {way.first_step:.1f} s"
         )
         if way is not reference:
             pairs = sorted(theirs / own for theirs, own in zip(reference.passes, way.passes, strict=True))
@@ -187,7 +196,27 @@ def print_ways(ways: list[Way], images_per_pass: int, steps: int) -> None:
             print(f"  {'':26} ratio {statistics.median(pairs):.2f} ({spread})")
 
 
-def print_limits(ways: list[Way], steps: int, costs: dict[str, Cost], device: Device) -> None:
+def print_tests(
+    network: nn.Module, images: data.ImageSet, precisions: Iterable[str], device: torch.device, repeats: int
+) -> None:
+    """Images a second of the tests between epochs, as ``train.fit`` makes them."""
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = replace(images, images=images.images.to(device), labels=images.labels.to(device))
+    mean, std = ((128.0,) * 3, (64.0,) * 3)
+    for precision in precisions:
+        rates = []
+        for _ in range(repeats + 1):
+            wait_for_gpu()
+            start = time.perf_counter()
+            batch_size = train.TEST_BATCH[device.type]
+            train.evaluate(network, images, mean, std, device=device, precision=precision, batch_size=batch_size)
+            rates.append(len(images) / (time.perf_counter() - start))
+        rates = sorted(rates[1:])  # the first one chose its kernels
+        name = f"test between epochs, {precision}"
+        print(f"  {name:28} {statistics.median(rates):,.0f} images/s (median; {rates[0]:,.0f} to {rates[-1]:,.0f})")
+
+
+def print_limits(ways: list[Way], costs: dict[str, Cost], device: Device) -> None:
     """What a step costs in each precision, what the device does at best, and how far each way is from the floor."""
     for precision, cost in costs.items():
         kinds = ", ".join(f"{kind} {number:,}" for kind, number in cost.operations.items())
@@ -212,17 +241,15 @@ def print_limits(ways: list[Way], steps: int, costs: dict[str, Cost], device: De
             f"{memory:.2f}); to move what the eager step moves would take {eager:.2f} ms"
         )
     for way in ways:
-        seconds = statistics.median(way.passes) / steps
-        print(
-            f"  {way.name:26} takes {seconds / device.floor(costs[way.precision], way.precision):.2f} times its floor"
-        )
+        times = statistics.median(way.passes) / device.floor(costs[way.precision], way.precision)
+        print(f"  {way.name:26} takes {times:.2f} times its floor")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Time training: ours, the conventional way, and the device's limit.")
     parser.add_argument("--data", metavar="DIR", help="folder of CIFAR-10 (default: the built-in images)")
     parser.add_argument("--model", choices=models.MODELS, default="resnet20", metavar="NAME", help="default resnet20")
-    parser.add_argument("--steps", type=int, default=20, help="steps a pass, of 128 images (default 20)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="that a pass takes, about (default 4)")
     parser.add_argument("--repeats", type=int, default=7, help="passes of each, in turns (default 7)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     parser.add_argument("--threads", type=int, help="torch's threads (default: as they are)")
@@ -230,8 +257,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, help="of ours (default: a selection)")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, help="ours (default: a selection)")
     options = parser.parse_args(arguments)
-    if min(options.steps, options.repeats, options.threads or 1) < 1 or (options.workers or 0) < 0:
-        parser.error("--steps, --repeats and --threads must be at least 1, --workers at least 0")
+    if min(options.repeats, options.threads or 1) < 1 or (options.workers or 0) < 0 or options.seconds <= 0:
+        parser.error("--repeats and --threads must be at least 1, --workers at least 0, --seconds above 0")
     options.device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if options.workers is None:
         options.workers = min(8, max(1, (os.cpu_count() or 1) - 1)) if options.device.type == "cuda" else 2
@@ -247,7 +274,7 @@ def main(arguments: list[str] | None = None) -> None:
     images = data.load("cifar10" if options.data else "builtin", "train", options.data)
     print(
         f"{options.model}, batches of {recipe.batch_size} of {len(images):,} images ({images.name}), "
-        f"{options.repeats} passes of {options.steps} steps of each way, in turns"
+        f"{options.repeats} passes of about {options.seconds:g} s of each way, in turns"
     )
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"  # not on Windows
     where = records.environment(device, "", compiled=False)
@@ -263,11 +290,13 @@ def main(arguments: list[str] | None = None) -> None:
     ways = [conventional(network(), images, recipe, device, options.workers), *ours_all]
     for _ in range(options.repeats):
         for way in ways:
-            way.run(options.steps)
-    print_ways(ways, options.steps * recipe.batch_size, options.steps)
+            way.run(options.seconds)
+    print_ways(ways, recipe.batch_size)
     precisions = dict.fromkeys(way.precision for way in ways)
+    test = data.load(images.name, "test", options.data)
+    print_tests(network(), test, precisions, device, options.repeats)
     costs = {precision: count_step(network(), images, recipe, precision) for precision in precisions}
-    print_limits(ways, options.steps, costs, measure_device(device, precisions))
+    print_limits(ways, costs, measure_device(device, precisions))
 
 
 if __name__ == "__main__":
