@@ -1,11 +1,15 @@
 """The README tells the truth: its table is the recorded one, its commands and files exist."""
 
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from small_runs import RECIPE, TEST, TRAIN, same_weights
 
-from resnet_book import experiments, records, tables
+from resnet_book import experiments, models, train
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,15 +24,23 @@ def test_the_results_are_what_the_table_command_prints(capsys: pytest.CaptureFix
     assert between[1].strip() == capsys.readouterr().out.strip(), "run `resnet-book table --into README.md`"
 
 
-def test_the_readme_shows_every_recorded_cifar10_run_of_the_depth_table() -> None:
-    recorded = {record.experiment for record in records.load_all(ROOT / "results")}
-    shown = {
-        name
-        for name in recorded & experiments.EXPERIMENTS.keys()
-        if experiments.get(name).model in tables.DEPTH_TABLE_MODELS and experiments.get(name).dataset == "cifar10"
-    }
-    cells = re.findall(r"\| \d+\.\d+(?: ± \d+\.\d+)? \(\d+ runs?\) \|", README)
-    assert len(cells) >= len([name for name in shown if name.endswith("-short")])
+def test_what_a_stopped_run_has_is_read_as_the_readme_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "results" / "resnet20-cifar10-short", tmp_path / "results" / "resnet20-cifar10-short")
+    block = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    names: dict[str, Any] = {"models": models}  # imported by the block before
+    exec(block, names)
+    assert names["record"].experiment in block
+    assert names["state"] is None
+    checkpoint = tmp_path / re.findall(r"runs/\S+checkpoint.pt", block)[0]
+    stopped = models.build("resnet56")
+    recipe = replace(RECIPE, iterations=2, batch_size=8)
+    train.fit(stopped, TRAIN.subset(8), TEST.subset(8), recipe, checkpoint=checkpoint, progress=False)
+    exec(block, names)
+    assert capsys.readouterr().out.startswith("2 [")
+    assert same_weights(names["network"], stopped)
 
 
 @pytest.mark.parametrize("name", re.findall(r"^\$ make (\w+)|^\| `make (\w+)", README, re.MULTILINE))
