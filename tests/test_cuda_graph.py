@@ -1,11 +1,15 @@
-"""Recording the step changes nothing; replaying it does what the step does (this part needs a GPU)."""
+"""Recording the step changes nothing; replaying it does what the step does (that part needs a GPU)."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
-from small_runs import RECIPE, TRAIN, same_weights, tiny
+from small_runs import RECIPE, TEST, TRAIN, fit, same_weights, tiny
 from torch import nn
 
 from resnet_book import cuda_graph, train
+from resnet_book.history import History
 from resnet_book.run_state import RunState
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -47,7 +51,10 @@ def test_a_step_changes_only_what_the_run_says_it_changes() -> None:
     assert all(torch.equal(other[name], value) for name, value in before.items())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")
+on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+@on_gpu
 def test_a_replayed_step_does_what_the_step_does() -> None:
     replayed, eager = tiny().cuda(), tiny().cuda()
     run, other = make_run(replayed, "cuda"), make_run(eager, "cuda")
@@ -64,3 +71,61 @@ def test_a_replayed_step_does_what_the_step_does() -> None:
     for one, two in zip(replayed.parameters(), eager.parameters(), strict=True):
         torch.testing.assert_close(one, two, rtol=1e-2, atol=1e-3)
     assert float(run.loss_sum) == pytest.approx(float(other.loss_sum), rel=1e-3)
+
+
+@on_gpu
+def test_an_epoch_waits_for_no_number_from_the_gpu() -> None:
+    network = tiny().cuda()
+    run = make_run(network, "cuda")
+    step = train.make_step(run, network, "float32")
+    plans = run.batches()
+    step(next(plans))  # draws the epoch's order and starts the plan
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for plan in plans:
+            run.set_learning_rate(0.05)
+            step(plan)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@on_gpu
+def test_a_replayed_step_uses_the_new_learning_rate() -> None:
+    network = tiny().cuda()
+    run = make_run(network, "cuda")
+    step = train.make_step(run, network, "float32")
+    plans = run.batches()
+    step(next(plans))
+    run.set_learning_rate(0.0)
+    before = [parameter.clone() for parameter in network.parameters()]
+    step(next(plans))
+    assert all(torch.equal(one, two) for one, two in zip(before, network.parameters(), strict=True))
+
+
+@on_gpu
+@pytest.mark.filterwarnings("ignore")  # of the compiler's own
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_compiled_runs_on_a_gpu_one_after_the_other_learn_as_on_a_cpu(precision: str) -> None:
+    recipe = replace(RECIPE, iterations=64, drops=(48,))
+    losses = []
+    for device, compiled in (("cpu", False), ("cuda", True), ("cuda", True), ("cuda", False)):
+        how = {"device": device, "compiled": compiled, "precision": precision if device == "cuda" else "float32"}
+        history = train.fit(tiny(), TRAIN, TEST, recipe, progress=False, **how)
+        losses.append(history.epochs[-1].train_loss)
+    assert losses[0] < 0.9 * fit(tiny(), recipe=replace(RECIPE, iterations=8, drops=())).epochs[0].train_loss
+    assert losses[1:] == pytest.approx(3 * [losses[0]], rel=0.15)  # a GPU draws other numbers from the seed
+
+
+@on_gpu
+def test_a_run_stopped_on_a_gpu_goes_on(tmp_path: Path) -> None:
+    def stop(iteration: int, _: History) -> None:
+        if iteration == 11:
+            raise MemoryError
+
+    never_stopped = train.fit(tiny(), TRAIN, TEST, RECIPE, device="cuda", progress=False)
+    path = tmp_path / "checkpoint"
+    with pytest.raises(MemoryError):
+        train.fit(tiny(), TRAIN, TEST, RECIPE, device="cuda", checkpoint=path, progress=False, on_step=stop)
+    resumed = train.fit(tiny(), TRAIN, TEST, RECIPE, device="cuda", checkpoint=path, progress=False)
+    losses = [[epoch.train_loss for epoch in history.epochs] for history in (resumed, never_stopped)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
