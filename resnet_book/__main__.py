@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _interrupted()
     except BrokenPipeError:  # whoever read the output wanted no more of it, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1 if options.command == "run" else 0
     except (ValueError, RuntimeError, OSError) as error:
         print(f"resnet-book: {error}", file=sys.stderr)
         return 1

@@ -15,7 +15,7 @@ from resnet_book.recipe import Recipe
 
 PRECISIONS = ("float32", "bfloat16")
 # Iterations from which on compiling saves more than it costs: of a CPU measured on two cores (benchmarks/README.md), of
-# a GPU assumed, since its steps are a hundred times shorter and compiling takes as long.
+# a GPU a guess.
 WORTH_COMPILING = {"cpu": 1_000, "cuda": 20_000}
 
 

@@ -48,8 +48,8 @@ def make(
 ) -> Study:
     """Study the trained network of ``record``, which lies at ``path``.
 
-    Raises as ``find`` does, and StudyError where the weights do not make the recorded mistakes: they are of another
-    run, be it of a network with the same shapes. (A few images may tip: another device rounds differently.)
+    Raises as ``find`` does, and StudyError where the weights make clearly more or fewer mistakes than recorded: they
+    are of another run, be it of a network with the same shapes. (A few may tip: other devices round differently.)
     """
     network, _ = weights.load_trained(record.experiment, record.seed, path.parent.parent)
     train, test = (data.load(record.dataset["name"], split, data_root) for split in ("train", "test"))

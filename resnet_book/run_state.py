@@ -26,6 +26,12 @@ from resnet_book.recipe import Recipe
 CHECKPOINT_SECONDS = 45.0  # between two checkpoints: under a minute, with the step under way
 
 
+OTHERS = {  # what differs between two runs, where the values say nothing to people
+    "network": "another network",
+    "train": "other training images",
+    "test": "other test images",
+    "recipe": "another recipe",
+}
 FORMAT = 3  # of checkpoints: one of another format, or with other draws from the same seed, is refused
 
 
@@ -209,10 +215,16 @@ class RunState:
             accumulated.zero_()
         return epoch
 
-    def save_if_due(self, ahead: float = 0.0) -> None:
-        """Save in the midst of training, if the last time will have been too long ago in ``ahead`` seconds."""
-        due = time.monotonic() + ahead - self.last_save > CHECKPOINT_SECONDS
+    def save_if_due(self) -> None:
+        """Save in the midst of training, if the last time was long enough ago."""
+        due = time.monotonic() - self.last_save > CHECKPOINT_SECONDS
         if self.checkpoint and distributed.agree(due, self.iteration):
+            self.save_under_way()
+
+    def save_at_epoch_end(self, ahead: float = 0.0) -> None:
+        """Save, if the last time will have been too long ago in ``ahead`` seconds; several GPUs wait for each other."""
+        due = time.monotonic() + ahead - self.last_save > CHECKPOINT_SECONDS
+        if self.checkpoint and distributed.agree(due, 0):
             self.save_under_way()
 
     def save_under_way(self) -> None:
@@ -283,8 +295,8 @@ def peak_memory(device: torch.device) -> int:
 
 
 def _difference(name: str, found: object, expected: object) -> str:
-    """What differs in words; of a checksum or a whole recipe, which nobody reads, only that it does."""
-    return f"another {name}" if len(str(expected)) > 20 else f"{name} {found}, not {expected}"
+    """What differs, in words; of a checksum or a whole recipe, which nobody reads, only that it does."""
+    return OTHERS.get(name, f"{name} {found}, not {expected}")
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

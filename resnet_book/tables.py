@@ -152,7 +152,14 @@ def difference(summaries: pd.DataFrame, one: tuple[str, int], other: tuple[str, 
     error is NaN unless both have two runs or more. Raises KeyError for a network that is not among them.
     """
     rows = summaries.set_index(["kind", "depth"])
-    first, second = rows.loc[one], rows.loc[other]
+    return change(rows.loc[one], rows.loc[other])
+
+
+def change(first: pd.Series, second: pd.Series) -> tuple[float, float]:
+    """Mean test error (%) of ``first`` minus that of ``second``, rows of ``summary``, and the standard error of it.
+
+    Both in percentage points; the standard error is NaN unless both have two runs or more.
+    """
     standard_error = (first.test_std**2 / first.runs + second.test_std**2 / second.runs) ** 0.5
     return float(first.test_error - second.test_error), float(standard_error)
 

@@ -117,8 +117,9 @@ def fit(
     The images that the recipe holds out of ``train`` for validation are not trained on; the network is tested on them
     too.
     ``precision``: "float32" or "bfloat16" (autocast); the last test is in float32 always. ``compiled``: through
-    ``torch.compile``. ``checkpoint``: a file written at least once a minute, on Ctrl-C and at the end; if it is there
-    already, the run goes on from it, on the CPU with as many threads to exactly the numbers of a run never stopped.
+    ``torch.compile``. ``checkpoint``: a file written at least once a minute of training, on Ctrl-C and at the end; if
+    it is there already, the run goes on from it, on the CPU with as many threads to exactly the numbers of a run never
+    stopped.
     ``log_dir``: TensorBoard logs. ``progress``: show a bar. ``on_step``: called after each iteration with the number of
     finished ones and the history so far.
 
@@ -171,7 +172,7 @@ def fit(
                 if on_step:
                     on_step(run.iteration, run.history)
             run.check_finite()
-            run.save_if_due(ahead=run.test_seconds)
+            run.save_at_epoch_end(ahead=run.test_seconds)
             run.stop_clock()
             # The last test, which is the reported one, is as anyone would repeat it with the weights alone.
             last = run.iteration == recipe.iterations
@@ -179,7 +180,7 @@ def fit(
             on_test = evaluate(network, test, *normalisation, **on)
             on_held_out = evaluate(network, held_out, *normalisation, **on) if len(held_out) else None
             epoch = run.finish_epoch(on_test, on_held_out)
-            run.save_if_due()
+            run.save_at_epoch_end()
             run.start_clock()
             errors = f"train error {epoch.train_error:.1f} %, test error {epoch.test_error:.1f} %"
             bar.set_postfix_str(f"loss {epoch.train_loss:.3f}, {errors}")

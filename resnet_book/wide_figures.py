@@ -11,12 +11,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from torch import Tensor
 
 from resnet_book.figures import COLOURS
 
 MEASURES = {"validation_error": "-", "test_error": "--"}  # and the lines they are drawn with
+BESIDE = {"plain": -0.12, "residual": 0.12}  # where a kind's dots lie, from the middle of their phase
 DATASETS = {"cifar10": ("accent", "o"), "cifar100": ("neutral", "s")}  # and their colours and markers
 NAMED = 25  # up to so many classes are named one by one
 MARKERS = "osv^Dp"  # a seed each
@@ -50,9 +51,7 @@ def plot_phases(curves: pd.DataFrame, ax: Axes, measures: Sequence[str] = ("vali
     there is nothing to draw, a sentence says so.
     """
     if curves.empty:
-        ax.text(0.5, 0.5, "nothing recorded yet", transform=ax.transAxes, ha="center", color=COLOURS["neutral"])
-        ax.set_axis_off()
-        return ax
+        return _say_nothing(ax)
     ax.set_xlabel("epoch")
     ax.set_ylabel(f"{measures[0].removesuffix('_error')} error (%)" if len(measures) == 1 else "error (%)")
     long, seeds = curves.iteration.nunique() > LONG, sorted(curves.seed.unique())
@@ -88,6 +87,40 @@ def _mark_phases(curves: pd.DataFrame, ax: Axes) -> None:
         text, middle, above = f"rate {rate:g}", (begin + end + 1) / 2, ax.get_xaxis_transform()
         ax.text(middle, 1.01, text, transform=above, ha="center", va="bottom", color=COLOURS["neutral"], fontsize=8)
         begin = end
+
+
+def _say_nothing(ax: Axes) -> Axes:
+    """A sentence in place of a figure that nothing is recorded for."""
+    ax.text(0.5, 0.5, "nothing recorded yet", transform=ax.transAxes, ha="center", color=COLOURS["neutral"])
+    ax.set_axis_off()
+    return ax
+
+
+def plot_variability(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """How an error scatters (points) at each learning rate: a dot a run, plain beside residual, never an average.
+
+    ``frame``: a row a run and phase, as ``wide_tables.phase_variability`` gives them: kind, phase, learning_rate,
+    scatter. Phases lie in their order, on a logarithmic scale of scatter: equal distances are equal ratios. A scatter
+    that is NaN (too few epochs) or exactly 0 has no place there. Where there is nothing to draw, a sentence says so.
+    """
+    frame = frame.loc[frame.scatter > 0]
+    if frame.empty:
+        return _say_nothing(ax)
+    for kind, beside in BESIDE.items():
+        runs = frame[frame.kind == kind]
+        if len(runs):
+            ax.plot(runs.phase + beside, runs.scatter, "o", color=COLOURS[kind], alpha=0.8, label=kind)
+    phases = frame.drop_duplicates("phase").sort_values("phase")
+    ax.set_xticks(phases.phase, [f"{rate:g}" for rate in phases.learning_rate])
+    ax.set_xlim(phases.phase.min() - 0.5, phases.phase.max() + 0.5)
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
+    ax.set_xlabel("learning rate of the phase")
+    ax.set_ylabel("scatter (points)")
+    ax.legend(loc="upper right", fontsize=8)
+    return ax
 
 
 def show_confusion(matrix: Tensor, names: Sequence[str], groups: Sequence[str] | None, ax: Axes) -> Axes:

@@ -126,6 +126,9 @@ def test_a_run_stopped_on_a_gpu_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     with pytest.raises(MemoryError):
         train.fit(tiny(), TRAIN, TEST, RECIPE, device="cuda", checkpoint=path, progress=False, on_step=stop)
-    resumed = train.fit(tiny(), TRAIN, TEST, RECIPE, device="cuda", checkpoint=path, progress=False)
+    steps = []
+    how = {"device": "cuda", "checkpoint": path, "progress": False, "on_step": lambda step, _: steps.append(step)}
+    resumed = train.fit(tiny(seed=9), TRAIN, TEST, RECIPE, **how)
+    assert steps[0] == 9  # saved before the first test
     losses = [[epoch.train_loss for epoch in history.epochs] for history in (resumed, never_stopped)]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
