@@ -509,82 +509,143 @@ pd.Series(
 #
 # All of this was one network. The study is recorded beside the runs of this book, as a file of rankings and numbers
 # without images (`results/<experiment>/seed0.study.safetensors`), so here are the networks trained on CIFAR-10, whatever
-# this page was run on.
+# this page was run on. They were not all trained alike: those of 10 layers are wide ones (chapter 7), with recipes of
+# their own, and what is called `short` there is longer. So look at the column `recipe` before you compare two rows.
 
 
 # %%
 def recorded_studies(dataset: str) -> dict[str, tuple[records.Record, study.Study]]:
-    """Record and study of each run on ``dataset`` that has one: ablations left out, shallow networks first."""
+    """Record and study of each run on ``dataset`` that has one: short trainings first, then shallow networks.
+
+    Ablations and networks with other shortcuts than their family's are left out.
+    """
     found = {}
     for each in records.load_all(records.find_results()):
         path = study.path_of(records.path_of(records.find_results(), each.experiment, each.seed))
-        if each.dataset["name"] == dataset and each.recipe_name in ("paper", "short", "wide") and path.exists():
+        usual = each.recipe_name in ("paper", "short", "wide") and each.model["shortcut"] is None
+        if usual and each.dataset["name"] == dataset and each.seed == 0 and path.exists():
             found[each.experiment] = each, study.load(path)
-    return dict(sorted(found.items(), key=lambda item: tables.kind_and_depth(item[1][0].model["name"])[1]))
+    return dict(sorted(found.items(), key=lambda item: order_of(item[1][0])))
+
+
+def order_of(each: records.Record) -> tuple[int, int]:
+    """Iterations, layers."""
+    return each.recipe["iterations"], tables.kind_and_depth(each.model["name"])[1]
 
 
 studied = recorded_studies("cifar10")
 list(studied)
 
+
 # %%
-frame = pd.DataFrame.from_dict(
-    {
-        experiment: {
-            "kind": tables.kind_and_depth(each.model["name"])[0],
-            "test_error": each.test_error,
-            **study.summary(found),
-        }
-        for experiment, (each, found) in studied.items()
-    },
-    orient="index",
-).rename(index=lambda experiment: experiment.replace("-cifar10", ""))
-shown = ["test_error", "features", "dead", "selective", "different", "untrained_different"]
-frame.assign(selective=frame.selective / frame.features, dead=frame.dead / frame.features)[shown].round(2)
+def described(each: records.Record, found: study.Study) -> dict:
+    """What was trained and how, its error, and the numbers of its study."""
+    kind, depth = tables.kind_and_depth(each.model["name"])
+    recipe = f"{each.recipe_name}, {each.recipe['iterations']:,} iterations"
+    about = {"kind": kind, "depth": depth, "recipe": recipe, "test_error": each.test_error}
+    selective = grounding.selectivity(found.class_means) >= study.SELECTIVE
+    names = ("selective_share", "selective_share_low", "selective_share_high")
+    share = dict(zip(names, grounding.mean_interval(selective.double()), strict=True))
+    return {**about, **study.summary(found), **share}
+
+
+frame = pd.DataFrame.from_dict({name: described(*found) for name, found in studied.items()}, orient="index")
+frame = frame.rename(index=lambda experiment: experiment.replace("-cifar10", ""))
+shown = ["recipe", "test_error", "features", "dead", "selective_share", "different", "untrained_different"]
+frame[shown].round(2)
 
 # %% [markdown]
-# (`dead` and `selective`: of all features, the share of these. `different`: of the images that all right halves show, the
-# share of different ones; and the same before training.)
+# (`dead`: how many features are zero for every image. `selective_share`: the share of the features that are selective.
+# `different`: of the images that all right halves show, the share of different ones; and the same before training.)
 
 # %% [markdown]
 # ```{admonition} Predict, then run
 # :class: tip
 #
-# The deeper networks were trained just as briefly, and make more mistakes (the column of errors). Will their rows be
-# purer, as those of a deeper network, or less pure, as those of a worse one? And will shortcuts matter *before* training?
+# By the recipe `short` the deeper of the narrow networks (20 layers and more) were trained just as briefly as the
+# shallow ones, and make more mistakes (the column of errors). Will their rows be purer, as those of a deeper network, or
+# less pure, as those of a worse one? Which of two twins, plain or residual, will have more selective features? And will
+# shortcuts matter *before* training?
 # ```
 
-# %% mystnb={"image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training; the networks of 56 layers, which make more mistakes, have less pure rows than those of 20, the plain one most of all. Before training the residual networks lie above chance, the plain ones near it."}, "figure": {"caption": "Purity and entropy of the ten most relevant images, mean over the features of each recorded network and its 95 % interval, trained (full) and before training with batch norm measured (open). Dashed: images drawn at random. One seed each.", "name": "fig-ch4-networks"}}
+# %% mystnb={"image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training. Of the narrow networks by the recipe short, those of 56 layers, which make more mistakes, have less pure rows than those of 20, the plain one most of all. Before training the residual networks have purer rows than the plain ones of their depth, which lie near chance."}, "figure": {"caption": "Purity and entropy of the ten most relevant images, mean over the features of each recorded network and its 95 % interval, trained (full) and before training with batch norm measured (open). Dashed: images drawn at random. One seed each; compare within a recipe (the table above).", "name": "fig-ch4-networks"}}
 fig, axes = plt.subplots(1, 2, figsize=(8.2, 0.9 + 0.42 * len(frame)), sharey=True)
 study_figures.plot_means(frame, axes[0], "purity", "purity").get_legend().remove()
 study_figures.plot_means(frame, axes[1], "entropy", "entropy (bits)")
 axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
+# %% [markdown]
+# {numref}`fig-ch4-networks` mixes kinds, depths and recipes. To compare plain with residual fairly, depth and recipe must
+# be equal. Here are all such twins, plain above residual, with the 95 % intervals over the features of each.
+
+
+# %%
+def with_interval(row: pd.Series, measure: str) -> str:
+    """A mean over the features, and its interval."""
+    return f"{row[measure]:.2f} ({row[measure + '_low']:.2f} to {row[measure + '_high']:.2f})"
+
+
+both_names = [(name, name.replace("plain", "resnet")) for name in frame.index[frame.kind == "plain"]]
+twins = [(plain, residual) for plain, residual in both_names if residual in frame.index]
+paired = frame.loc[[name for twin in twins for name in twin]]
+measures = ("selective_share", "purity")
+texts = {measure: [with_interval(row, measure) for _, row in paired.iterrows()] for measure in measures}
+paired[["recipe", "test_error"]].assign(**texts)
+
+
 # %% tags=["remove-input"]
-text = "No study is recorded yet."
-if len(frame) > 1:
-    best, worst = frame.loc[frame.test_error.idxmin()], frame.loc[frame.test_error.idxmax()]
-    overlap = best.purity_low <= worst.purity_high
-    text = f"The network with the fewest mistakes ({best.name}, {best.test_error:.1f} %) has a mean purity of {best.purity:.2f} "
-    text += f"({best.purity_low:.2f} to {best.purity_high:.2f}), the one with the most ({worst.name}, {worst.test_error:.1f} %) "
-    text += f"of {worst.purity:.2f} ({worst.purity_low:.2f} to {worst.purity_high:.2f}): "
-    text += "not clearly different. " if overlap else "clearly different. "
-    selective = 100 * frame.selective / frame.features
-    text += f"Of the {len(frame)} networks, one seed each, the purest rows are those of {frame.purity.idxmax()}. Selective are "
-    text += f"{selective.min():.0f} to {selective.max():.0f} % of a network's features, before training at most "
-    text += (
-        f"{(100 * frame.untrained_selective / frame.features).max():.0f} %; dead are at most {frame.dead.max():.0f}."
-    )
+def compared_twins(measure: str) -> str:
+    """In how many pairs the residual network has more, and which intervals do not overlap."""
+    apart = []
+    for twin in twins:
+        low, high = (row for _, row in frame.loc[list(twin)].sort_values(measure).iterrows())
+        if low[measure + "_high"] < high[measure + "_low"]:
+            apart.append(f"`{high.name}` above `{low.name}`")
+    more = sum(frame.loc[residual, measure] > frame.loc[plain, measure] for plain, residual in twins)
+    which = f"in {len(apart)}: {', '.join(apart)}" if apart else "in none"
+    return f"larger for the residual network in {more} of {len(twins)} pairs. The two intervals are apart {which}."
+
+
+text = "No twins are recorded with their studies."
+if twins:
+    ranked = [frame.loc[list(twin)].sort_values("selective_share").test_error for twin in twins]
+    fewer = sum(errors.iloc[1] < errors.iloc[0] for errors in ranked)
+    text = f"- The share of selective features is {compared_twins('selective_share')}\n"
+    text += f"- The purity is {compared_twins('purity')}\n"
+    text += f"- The twin with more selective features makes the fewer mistakes in {fewer} of {len(twins)} pairs."
 display(Markdown(text))
 
 # %% [markdown]
-# So depth by itself did not make rows purer here. These networks had the same short training, in which the deeper ones
-# learned less (chapter 3), and what the figure shows is how far each had got, not what depth does to a network that is
-# fully trained.
+# So do shortcuts make features more selective, or less? These are single networks, one seed each. An interval covers the
+# other features that the same network might have had, not the network that another seed would have given, which may well
+# differ by more. A sign that repeats from pair to pair says a little more than any one interval. Still, this is how these
+# networks came out, and no law. What one pair can show is that selective features and few mistakes are two things: of
+# the twins of 20 layers by the recipe `short`, the plain one has more selective features and makes more mistakes.
 #
-# The open dots of {numref}`fig-ch4-networks` are a finding of their own. Before any training, the residual networks are
-# further above chance than the plain ones. And look at `untrained_different` in the table: in the untrained plain network
-# of 56 layers nearly all features rank the same few images first. Its rows are copies of *one* row, which may lie above
+# And depth? Within one kind and recipe, from the shallowest network to the deepest:
+
+# %% tags=["remove-input"]
+lines = []
+for (recipe, kind), group in frame.groupby(["recipe", "kind"], sort=False):
+    ends = group.sort_values("depth").iloc[[0, -1]]
+    if len(group) > 1:
+        depth_words, error_words = (" to ".join(f"{each:g}" for each in ends[name]) for name in ("depth", "test_error"))
+        purity_words = " to ".join(with_interval(row, "purity") for _, row in ends.iterrows())
+        lines.append(
+            f"- **{kind}, {recipe}:** from {depth_words} layers the purity goes from {purity_words}, "
+            f"and the test error from {error_words} %."
+        )
+display(Markdown("\n".join(lines or ["No two depths are recorded by the same recipe."])))
+
+# %% [markdown]
+# In the short training of the narrow networks depth by itself did not make rows purer. But the deeper ones learned less
+# in it (chapter 3), so what these rows show is how far each had got, and not what depth does to a network that is fully
+# trained.
+#
+# The open dots of {numref}`fig-ch4-networks` are a finding of their own. Before any training, the residual networks have
+# purer rows than their plain twins. And look at `untrained_different` in the table: in the untrained plain network of 56
+# layers nearly all features rank the same few images first. Its rows are nearly all *one* row, which may lie above
 # chance or below it by accident, and the interval, which takes features for independent, is far too narrow there. Random
 # layers, one after another, leave little of the differences between images; a shortcut lets them pass. (That this is the
 # reason is our reading; the figure shows only that it is so.)
@@ -638,7 +699,7 @@ display(Markdown(text))
 # highest. Are they of that class? What speaks *against* a class is in the negative parts, which both leave out.
 
 # %% mystnb={"image": {"alt": "Ten rows of images, a class each. In some rows the ten images are of the class that the row is named after; in others they are of another class, whose images drive the same feature harder."}, "figure": {"caption": "For each class, the feature that contributes most to its score, and the ten images that this feature ranks highest.", "name": "fig-ch4-speakers"}}
-fig, ax = plt.subplots(figsize=(5.2, 4.7))
+fig, ax = plt.subplots(figsize=(4.6, 4.2))
 figures.show_rows(test.images[most[speakers[:, 0]]], test.class_names, ax)
 plt.show()
 
@@ -794,8 +855,10 @@ display(Markdown(text))
 # ## The network of the original study
 #
 # The original picture was made from a wide ResNet-34 with 512 features and an accuracy of 95.5 %, trained for 300 epochs
-# {cite}`sariyildiz2018resnet`. What is recorded of wide networks (chapter 7 is about them) can be shown without a single
-# image: in {numref}`fig-ch4-wide` a line is a feature, the purest on top, and a cell has the colour of one image's class.
+# {cite}`sariyildiz2018resnet`. What is recorded of wide networks (chapter 7 is about them) holds no images, only which
+# ones they were. So {numref}`fig-ch4-wide` has two forms. Where this page was run on the same test images, it is the
+# original picture again, whole: all features, the purest rows first, one column after the other. Elsewhere, a line is a
+# feature, the purest on top, and a cell has the colour of one image's class.
 
 # %%
 wide_studies = {each: found for each, (record_of, found) in studied.items() if len(found.most) > 64}
@@ -803,13 +866,21 @@ original = "resnet34-cifar10"
 shown_name = original if original in studied else next(reversed(wide_studies), None)
 list(wide_studies) or "no study of a wide network is recorded yet"
 
-# %% mystnb={"image": {"alt": "Two columns of coloured cells, a line a feature. On the right, most relevant images, the upper lines are of a single colour and the lower ones mixed; on the left all lines are mixed. Empty where no wide network is recorded."}, "figure": {"caption": "The whole picture without images, for the wide network named over it: the class of each of the ten least and most relevant images of all its features.", "name": "fig-ch4-wide"}}
-fig, ax = plt.subplots(figsize=(7.2, 5))
-if shown_name:
-    study_figures.show_row_classes(wide_studies[shown_name], ax).set_title(shown_name)
+# %%
+has_images = shown_name is not None and test.sha256 == wide_studies[shown_name].test_sha256
+"the images are here" if has_images else "without the images: classes only"
+
+# %% mystnb={"image": {"alt": "All features of a wide network, the purest first: least relevant images on the left, most relevant on the right, as small images framed in the colour of their class or as cells of that colour. On the right the first lines are of a single colour and the last ones mixed; on the left all lines are mixed. Empty where no wide network is recorded.", "width": "100%"}, "figure": {"caption": "The whole picture of the wide network named over it: the ten least and the ten most relevant images of all its features. Where this page has the images, they are drawn, framed in the colour of their class (a click shows the picture at full size); elsewhere a cell of that colour stands for each.", "name": "fig-ch4-wide"}}
+if has_images:
+    picture = feature_picture.draw(wide_studies[shown_name], test, f"{shown_name}, seed 0")
+    display(Image(feature_picture.as_jpeg(picture), format="jpeg"))
 else:
-    ax.text(0.5, 0.5, "no wide network recorded yet", transform=ax.transAxes, ha="center")
-plt.show()
+    fig, ax = plt.subplots(figsize=(7.2, 5))
+    if shown_name:
+        study_figures.show_row_classes(wide_studies[shown_name], ax).set_title(shown_name)
+    else:
+        ax.text(0.5, 0.5, "no wide network recorded yet", transform=ax.transAxes, ha="center")
+    plt.show()
 
 # %% tags=["remove-input"]
 text = "" if shown_name == original else "**The ResNet-34 is not recorded yet**: its 300 epochs take a GPU. "

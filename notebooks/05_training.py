@@ -31,7 +31,7 @@
 #
 # **You need** chapters 2 and 3. With `tier = "smoke"` the page takes about a minute on 2 cores and downloads
 # nothing. `"cpu"` takes 10 to 15 minutes and CIFAR-10 (170 MB); `"paper"` trains by the recipe of the paper, once for
-# every part taken out, which takes a GPU, some hours, and the same 170 MB.
+# every part taken out, which takes a GPU (for how long has not been measured) and the same 170 MB.
 
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": a minute, built-in images; "cpu": minutes, CIFAR-10; "paper": a GPU
@@ -299,10 +299,11 @@ display(Markdown(text))
 
 
 # %% [markdown]
-# All runs of a seed begin with the same weights and see the same images in the same order. So we compare two recipes
-# seed by seed, in points of *test error after the last epoch*. Where there are two runs or more of each, and every run
-# with the one recipe is above every run with the other, we call them *apart*. That is a weak word on purpose: four runs
-# that differ by chance alone come out as two and two apart one time in three.
+# All runs of a seed *on this page* begin with the same weights, but for what a variant changes about them, and see the
+# same images in the same order. So here we compare two recipes seed by seed, in points of *test error after the last
+# epoch*. (The recorded runs, further down, are not paired like that, and are compared in another way.) Where there are
+# two runs or more of each, and every run with the one recipe is above every run with the other, we call them *apart*.
+# That is a weak word on purpose: four runs that differ by chance alone come out as two and two apart one time in three.
 
 
 # %%
@@ -1033,19 +1034,54 @@ present = [name for name in names if name in summary.index]
 columns = ["runs", "train_error", "test_error", "test_std"]
 summary.loc[present, columns].round(2).astype(object).fillna("–")
 
+# %% [markdown]
+# **How much of that can be luck?** These runs are not paired: not all come from the same version of the code, and the
+# order of the random draws has changed between versions, so two runs of one seed need not have seen the same images in
+# the same order. An ablation can therefore only be compared with *all* runs of its full recipe, their mean and their
+# spread. Suppose that the part taken out does nothing. Then its run is one more draw of the same thing. How far from the
+# mean of the others, in units of their standard deviation, does such a draw get in one of twenty cases, if errors are
+# normally distributed? **Guess** first: two standard deviations, as everybody knows?
+
+
+# %% tags=["nbval-ignore-output"]
+def by_chance(base_runs: int, runs: int = 1) -> float:
+    """Standard deviations between two means of the same thing that chance exceeds in 1 of 20 cases."""
+    generator = torch.Generator().manual_seed(0)
+    base = torch.randn(200_000, base_runs, generator=generator)
+    other = torch.randn(200_000, runs, generator=generator).mean(dim=1)
+    off = (other - base.mean(dim=1)).abs() / base.std(dim=1)
+    return off.quantile(0.95).item()
+
+
+print({f"{base_runs} runs": f"{by_chance(base_runs):.1f}" for base_runs in (2, 3, 5, 10, 100)})
+
+# %% [markdown]
+# Two, with very many runs of the full recipe. With few of them the spread itself is hardly known, and it takes several
+# times as much. That is why three seeds are so much better than two. For the recorded runs it means:
+
 # %% tags=["remove-input", "nbval-ignore-output"]
 pairs = [*((names[0], name) for name in names[1:5]), (names[5], names[6])]
-last = tables.runs(results).set_index(["experiment", "seed"]).test_error
-lines = []
+lines, beyond = [], []
 for base, name in pairs:
-    if {base, name} <= set(present) and len(higher := (last[name] - last[base]).dropna()):
-        by_seed = ", ".join(f"{each:+.2f} points (seed {seed})" for seed, each in higher.items())
-        lines.append(f"- `{name}`, test error against `{base}`: {by_seed}.")
-missing = len(pairs) - len(lines)
-rest = (
-    f"Of the {len(pairs)} ablations {missing} cannot be compared yet: no record with the same seed as the full recipe."
-)
-display(Markdown("\n".join([*lines, "", rest if missing else ""])))
+    if {base, name} <= set(present):
+        full, part = summary.loc[base], summary.loc[name]
+        change = part.test_error - full.test_error
+        here, there = (tables.recorded_cell(summary, each) for each in (name, base))
+        line = f"- `{name}`: {here} against {there} of `{base}`: {change:+.2f} points; "
+        limit = by_chance(full.runs, part.runs) * full.test_std if full.runs > 1 else math.inf
+        line += f"chance exceeds {limit:.1f} points in 1 of 20 cases." if full.runs > 1 else "no spread is known."
+        beyond += [f"`{name}`"] if abs(change) > limit else []
+        lines.append(line)
+text = f"Beyond what chance does in 1 of 20 cases: {', '.join(beyond) or 'none of them'}."
+if missing := len(pairs) - len(lines):
+    text += f" Of the {len(pairs)} ablations {missing} cannot be compared yet, for want of records."
+display(Markdown("\n".join([*lines, "", text])))
+
+# %% [markdown]
+# A difference below that size is what was measured, and no finding: it neither shows that a part matters nor that it does
+# not. With five comparisons, one of them will pass its limit by chance more often than 1 time in 20. More seeds make the
+# limit smaller (`resnet-book run NAME --seed 1`, and so on). And the limit is a strict one: it
+# knows these few runs only, and takes them for draws from a normal distribution, with the same spread for both recipes.
 
 # %% [markdown]
 # ### Trained on this page
@@ -1096,7 +1132,7 @@ display(Markdown(heading + tables.to_markdown(table)))
 
 # %% [markdown]
 # Read the table with the training in mind that it comes from. Drops need a training that has reached its noise. Weight
-# decay and augmentation act over many epochs, and a training that ends early shows little but what they cost. So "no"
+# decay and augmentation act over many epochs, and a training that ends early may show little but what they cost. So "no"
 # in the last column is a statement about these runs, not about the part; and "yes" is one about this training, not
 # about the paper's.
 #

@@ -831,6 +831,35 @@ text = f"""On average bfloat16 changes the loss on the fixed batch by {rounding:
 both precisions."""
 display(Markdown(text))
 
+# %% [markdown]
+# For that there are experiments which fix the precision: by the paper's recipe in float32, where a GPU takes bfloat16
+# otherwise, and by the short one in bfloat16, where a CPU takes float32. What is recorded of them:
+
+# %% tags=["nbval-ignore-output"]
+PRECISION_TWINS = {
+    # title: experiments in float32, in bfloat16
+    "resnet20, short": ("resnet20-cifar10-short", "resnet20-cifar10-short-bfloat16"),
+    "resnet20, paper": ("resnet20-cifar10-float32", "resnet20-cifar10"),
+    "resnet56, paper": ("resnet56-cifar10-float32", "resnet56-cifar10"),
+}
+of_precision = {precision: [] for precision in ("float32", "bfloat16")}
+for each in records.load_all(records.find_results()):
+    of_precision[each.environment["precision"]].append(each)
+found = {precision: tables.summary(each).set_index("experiment") for precision, each in of_precision.items()}
+cells = {
+    title: [tables.recorded_cell(found[precision], name) for precision, name in zip(found, names, strict=True)]
+    for title, names in PRECISION_TWINS.items()
+}
+pd.DataFrame.from_dict(cells, orient="index", columns=list(found)).rename_axis("test error (%)")
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+lines = []
+for title, (fine, coarse) in PRECISION_TWINS.items():
+    if fine in found["float32"].index and coarse in found["bfloat16"].index:
+        change = tables.change(found["bfloat16"].loc[coarse], found["float32"].loc[fine])
+        lines.append(f"- **{title}:** bfloat16 changes the test error by {tables.points(*change)}.")
+display(Markdown("\n".join(lines) or "No pair is recorded yet, so whether the final errors are equal stays open."))
+
 
 # %% [markdown]
 # ### Compilation
@@ -915,8 +944,8 @@ display(Markdown(text))
 # their tensors; afterwards one call starts them all. The price is that nothing may change but the *contents* of the
 # tensors: no new shapes, no new addresses, no question for a number in the midst of the step. That is why the package
 # keeps the learning rate, the sums and the draws of the augmentation in tensors that stay where they are. In
-# `resnet_book/cuda_graph.py` it is fifty lines; `fit` uses it on a GPU without being asked. A CPU has no such queue, so
-# there is nothing to replay.
+# `resnet_book/cuda_graph.py` it is a page of code; `fit` uses it on a GPU without being asked. A CPU has no such queue,
+# so there is nothing to replay.
 #
 # ## All of them in turn
 #
@@ -1021,7 +1050,7 @@ display(Markdown(text))
 
 # %% [markdown]
 # Not every technique pays everywhere. bfloat16 needs a processor that has instructions for it, since others imitate them,
-# and cores that are free: on a busy machine with two cores that row was some ten times faster with one thread
+# and cores that are free: on a busy machine with two cores that row can be many times slower than with one thread
 # (`OMP_NUM_THREADS=1`), probably since the threads of a call wait for each other. So `default_precision` gives float32
 # on a CPU. And not fetching a number wins nothing without a GPU.
 #

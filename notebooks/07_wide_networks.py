@@ -730,6 +730,43 @@ for ax, (title, panel) in zip(axes.flat, shown.items(), strict=True):
     ax.set_title(title, pad=16)
 plt.show()
 
+# %% [markdown]
+# In such lines the eye follows the fall. {numref}`fig-ch7-variability` has the scatter alone: a dot is a run in the last
+# epochs of one phase, plain beside residual, on a logarithmic scale, where equal distances are equal ratios. By the claim
+# blue lies below orange in every phase. But how far apart do two dots lie by chance? Suppose that two networks scatter
+# alike, and their epochs are independent. The line through $n$ epochs leaves $n - 2$ degrees of freedom:
+
+# %% tags=["nbval-ignore-output"]
+generator = torch.Generator().manual_seed(0)
+for epochs in (3, 20):  # what is taken of each phase of the short and of the long runs
+    noise = torch.randn(2, 100_000, epochs - 2, generator=generator)
+    one, other = noise.square().mean(dim=2).sqrt()
+    ratio = torch.maximum(one, other) / torch.minimum(one, other)
+    half, twentieth = ratio.quantile(torch.tensor([0.5, 0.95])).tolist()
+    print(f"{epochs} epochs: a ratio above {half:.1f} in half of all pairs, above {twentieth:.1f} in one of 20")
+
+# %% tags=["nbval-ignore-output"]
+last_of = {title: epochs for title, (_, epochs) in PAIRS.items()}
+found = {title: wide_tables.phase_variability(panel, last_of.get(title, 3)) for title, panel in shown.items()}
+{title: f"{len(each)} dots" for title, each in found.items()}
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "A panel for each recorded network, dataset and length: the scatter of each run at each learning rate on a logarithmic scale, plain orange on the left, residual blue on the right. The dots lie high at the first learning rate and low at the last. If nothing is recorded, a sentence says so."}, "figure": {"caption": "Variability in the last epochs of each learning rate, with shortcuts (residual) and without (plain): the scatter of the validation error around its fall, a dot a recorded run; three epochs of each phase in the panels of 9 epochs, twenty in those of 300.", "name": "fig-ch7-variability"}}
+columns, rows = min(len(found), 2), math.ceil(len(found) / 2)
+size = (3.6 * columns, 2.8 * rows if any(map(len, found.values())) else 0.5)
+fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharey=True)
+for ax, title in zip(axes.flat, found, strict=False):
+    wide_figures.plot_variability(found[title], ax).set_title(title)
+for ax in axes.flat[len(found) :]:
+    ax.set_axis_off()
+for ax in axes[:, 1:].flat:
+    ax.set_ylabel("")  # as on the left
+plt.show()
+
+# %% [markdown]
+# Two dots that are no farther apart than chance would put them say nothing about their kinds. And compare within a phase
+# only: the learning rate sets the size of the steps, so the scatter of either kind should fall from phase to phase. The
+# table has the same runs in numbers, averaged over the runs of an experiment.
+
 # %% tags=["nbval-ignore-output"]
 last = {}
 for of, epochs in PAIRS.values():
@@ -938,14 +975,16 @@ display(Markdown(text))
 #
 # Wide networks are expensive: their arithmetic grows with the square of the width. Images a second (of training alone),
 # memory and minutes, from the records. Memory is what was allocated on a GPU, but on a CPU that of the whole process, so
-# do not compare one with the other.
+# do not compare one with the other. The seconds of records from a CPU are those of a machine that did other work as well,
+# so read orders of magnitude from them and no more: a plain network and its twin have nearly the same arithmetic, and
+# where their images a second differ, it may be that other work.
 
 # %% tags=["nbval-ignore-output"]
-names = [f"{kind}10-cifar10-short" for kind in ("plain", "resnet")]
-names += [f"{kind}10-cifar100-short" for kind in ("plain", "resnet")]
+names = [f"{kind}10-{dataset}-short" for dataset in ("cifar10", "cifar100") for kind in ("plain", "resnet")]
 names += ["resnet10-cifar10-short-projection", "resnet18-cifar10-projection"]
-for depth in wide_tables.DEPTHS:
-    names += [f"plain{depth}-cifar10", f"resnet{depth}-cifar10"]
+for dataset in ("cifar10", "cifar100"):
+    for depth in wide_tables.DEPTHS:
+        names += [f"plain{depth}-{dataset}", f"resnet{depth}-{dataset}"]
 wide_tables.cost_table(recorded, names)
 
 # %% tags=["remove-input"]
