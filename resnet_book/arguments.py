@@ -1,12 +1,17 @@
 """The words of the command line: what the user typed enters; checked options leave.
 
-A wrong word ends the program with status 2 and a message. Nothing here imports torch, so that ``--help`` answers at
-once, but for the check of a dataset's name.
+A wrong word ends the program with status 2 and a message. What only this machine can tell, whether it has a GPU or a
+folder that can be written, is checked when the command runs. Torch is imported where it is needed alone, so that
+``--help`` answers at once.
 """
 
 import argparse
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 LONGEST_ROW = 100  # images at each end of a feature's row: what chance gives is counted exactly, which takes k cubed
 
@@ -56,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     for command in (run, features):
         command.add_argument(
             "--device",
-            type=_device,
+            type=_device_name,
             default="auto",
             help="cpu, cuda, cuda:1, ... (default auto: a GPU where there is one)",
         )
@@ -149,7 +154,36 @@ def _budget(text: str) -> float:
     return 3600.0 * hours + 60.0 * minutes + seconds
 
 
-def _device(text: str) -> str:
+def _device_name(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
         raise argparse.ArgumentTypeError(f"device {text!r}: choose auto, cpu, cuda, or one GPU of several as cuda:1")
     return text
+
+
+def device(options: argparse.Namespace) -> "torch.device":
+    """The device that ``--device`` means for this process. Raises ValueError for a GPU that is not there."""
+    import torch
+
+    from resnet_book import distributed
+
+    auto = "cuda" if torch.cuda.is_available() else "cpu"
+    device = distributed.local_device(torch.device(auto if options.device == "auto" else options.device))
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        found = "no GPU" if count == 0 else "cuda:0 alone" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+        advice = (
+            f"Choose one of these, or --device cpu; start {count} processes at most." if count else "Use --device cpu."
+        )
+        raise ValueError(f"--device {options.device}: {device} is not there, torch sees {found}. {advice}")
+    return device
+
+
+def require_writable(folder: Path, option: str) -> None:
+    """Raise ValueError, before anything is trained, for a folder that cannot be made or written to."""
+    from resnet_book import runs
+
+    try:
+        runs.require_writable(folder)
+    except OSError as error:
+        message = f"{option}: the folder {folder} cannot be written ({error.strerror}). Name another one with {option}."
+        raise ValueError(message) from error

@@ -1,6 +1,9 @@
 """What a training run leaves besides its weights: a row of measurements an epoch, and what the whole run took."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
 
 
 @dataclass(frozen=True)
@@ -28,3 +31,18 @@ class History:
     train_seconds: float = 0.0  # of training alone
     images_per_second: float = 0.0  # training images over seconds of training
     peak_memory: int = 0  # bytes: allocated on the GPU; on the CPU, resident for the whole process; 0: not measured
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes so far: that torch allocated on a GPU; else resident for the process, for all that it did (Linux).
+
+    0 where no one says.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    found = [line.split() for line in lines if line.startswith("VmHWM:")]  # VmHWM: 123456 kB
+    return 1024 * int(found[0][1]) if found else 0

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from resnet_book import augment, checkpoints, distributed
 from resnet_book.data import ImageSet
-from resnet_book.history import Epoch, History
+from resnet_book.history import Epoch, History, peak_memory
 from resnet_book.recipe import Recipe
 
 CHECKPOINT_SECONDS = 45.0  # between two checkpoints: under a minute, with the step under way
@@ -277,21 +277,6 @@ class RunState:
         if distributed.rank() == 0:
             self.loss_sum.copy_(state["loss_sum"])
             self.wrong.copy_(state["wrong"])
-
-
-def peak_memory(device: torch.device) -> int:
-    """Most bytes so far: that torch allocated on a GPU; else resident for the process, for all that it did (Linux).
-
-    0 where no one says.
-    """
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return 0
-    found = [line.split() for line in lines if line.startswith("VmHWM:")]  # VmHWM: 123456 kB
-    return 1024 * int(found[0][1]) if found else 0
 
 
 def _difference(name: str, found: object, expected: object) -> str:

@@ -45,6 +45,7 @@ ORDER = (
     "feature_picture",
     "study_figures",
     "arguments",
+    "show",
     "__main__",
 )
 
