@@ -25,14 +25,15 @@ LONG = 50  # runs of more epochs are drawn thin, without markers and the height 
 
 
 def plot_gaps(gaps: pd.DataFrame, ax: Axes, label: str, filled: bool = False) -> Axes:
-    """What shortcuts save (points) against depth, a line a dataset; ``gaps`` as ``wide_tables.gaps`` gives them.
+    """What shortcuts save (points) against depth, a line a dataset, with ``sampling`` as bars.
 
-    ``label``: whose numbers they are, for the legend.
+    ``gaps`` as ``wide_tables.gaps`` gives them. ``label``: whose numbers they are, for the legend.
     """
     for name, group in gaps.sort_values("depth").groupby("dataset"):
         colour, marker = DATASETS[str(name)]
         line, face = ("-", COLOURS[colour]) if filled else ("--", "white")
         of = str(name).upper().replace("CIFAR", "CIFAR-")
+        ax.errorbar(group.depth, group.gap, group.sampling, fmt="none", ecolor=COLOURS[colour], elinewidth=1)
         ax.plot(group.depth, group.gap, line, marker=marker, color=COLOURS[colour], mfc=face, label=f"{of}, {label}")
     ax.axhline(0, color=COLOURS["neutral"], linewidth=0.8)
     if len(gaps):
