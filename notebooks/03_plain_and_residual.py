@@ -29,9 +29,10 @@
 #   deep plain network is in trouble;
 # - what training shows, here and in the recorded runs, beside the numbers that others have published.
 #
-# **You need** chapters 1 and 2 for the images and their augmentation. With `tier = "smoke"` the page takes about 40
-# seconds on 2 cores and downloads nothing. `"cpu"` takes about 8 minutes and CIFAR-10 (170 MB); `"paper"` trains four
-# networks by the recipe of the paper, which takes a GPU (for how long has not been measured) and the same 170 MB.
+# **You need** chapters [1](01_dataset.ipynb) and [2](02_augmentation.ipynb) for the images and their augmentation. With
+# `tier = "smoke"` the page takes about 40 seconds on 2 cores and downloads nothing. `"cpu"` takes about 8 minutes and
+# CIFAR-10 (170 MB); `"paper"` trains four networks by the recipe of the paper, which takes a GPU (for how long has not
+# been measured) and the same 170 MB.
 
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": the experiment, on a GPU

@@ -288,7 +288,8 @@ def show_rows(rows: torch.Tensor) -> None:
     for row in rows.tolist():
         zeros = int((trained[:, row] == 0).sum())
         tie = f" ({zeros:,} tied)" if zeros > K else ""
-        ends.append((f"feature {row}, least{tie}: {classes_of(least[row])}", f"most: {classes_of(most[row])}"))
+        left = f"feature {row}, least{tie}: {classes_of(least[row], 1 if tie else 3)}"
+        ends.append((left, f"most: {classes_of(most[row])}"))
     _, ax = plt.subplots(figsize=(6.4, 0.5 * len(rows)))
     figures.show_ranked(test.images, least[rows], most[rows], ax, ends)
     plt.show()

@@ -29,9 +29,10 @@
 # - to read an *ablation*, a training with one part taken out: what the part contributed *in this training*, and how
 #   little that may say about a longer one.
 #
-# **You need** chapters 2 and 3. With `tier = "smoke"` the page takes about a minute on 2 cores and downloads
-# nothing. `"cpu"` takes 10 to 15 minutes and CIFAR-10 (170 MB); `"paper"` trains by the recipe of the paper, once for
-# every part taken out, which takes a GPU (for how long has not been measured) and the same 170 MB.
+# **You need** chapters [2](02_augmentation.ipynb) and [3](03_plain_and_residual.ipynb). With `tier = "smoke"` the page
+# takes about a minute on 2 cores and downloads nothing. `"cpu"` takes 10 to 15 minutes and CIFAR-10 (170 MB); `"paper"`
+# trains by the recipe of the paper, once for every part taken out, which takes a GPU (for how long has not been
+# measured) and the same 170 MB.
 
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": a minute, built-in images; "cpu": minutes, CIFAR-10; "paper": a GPU
