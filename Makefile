@@ -50,7 +50,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
 	    echo "$$found cannot make environments: install its venv package (Debian: apt-get install python3-venv)." >&2; \
 	    exit 1; fi; \
-	echo "Installing into $(VENV) with $$("$$found" --version): about 5 GB, some minutes the first time."; \
+	echo "Installing into $(VENV) with $$("$$found" --version): about 6 GB, some minutes the first time."; \
 	if ! $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
 	    "$$found" -m venv --clear $(VENV); fi
 	@bar=off; if [ -t 1 ]; then bar=on; fi; \

@@ -53,6 +53,7 @@ from IPython.display import Markdown, display
 
 from resnet_book import augment, data, experiments, figures
 
+assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
 root = data_root or None
 print(f"datasets that the package knows: {', '.join(data.DATASETS)}")

@@ -48,6 +48,7 @@ from torch import Tensor, nn
 from resnet_book import augment, data, experiments, figures, models
 from resnet_book.train import evaluate, fit
 
+assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
 print("padding modes:", *get_args(augment.PaddingMode))
 

@@ -52,6 +52,7 @@ from resnet_book import augment, data, diagnostics, figures, models, records, ta
 from resnet_book.experiments import EXPERIMENTS, PAPER
 from resnet_book.train import default_precision, fit, worth_compiling
 
+assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
 f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 

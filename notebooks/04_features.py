@@ -63,6 +63,7 @@ from resnet_book import (
     weights,
 )
 
+assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
 K = 10  # images at each end of a row
 f"the {K} least and the {K} most relevant images of each feature"

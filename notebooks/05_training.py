@@ -54,6 +54,7 @@ from resnet_book import augment, data, figures, models, records, tables
 from resnet_book.experiments import ABLATIONS, EXPERIMENTS, PAPER, SHORT, warmed_up
 from resnet_book.train import DivergedError, Recipe, fit
 
+assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
 f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 

@@ -67,6 +67,7 @@ from resnet_book import augment, data, figures, models, records, tables, train
 from resnet_book.experiments import PAPER
 from resnet_book.run_state import RunState
 
+assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
 f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 

@@ -74,6 +74,7 @@ from resnet_book.experiments import EXPERIMENTS, VALIDATION, WIDE, WIDE_SHORT
 from resnet_book.train import default_precision, fit, worth_compiling
 from resnet_book.weights import load_trained
 
+assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
 results = records.find_results()
 f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"

@@ -64,6 +64,10 @@ def run_experiments(options: argparse.Namespace) -> int:
         return _run_queue(options)
     if not options.names:
         options.usage_error("give the NAME of an experiment, or --missing for all that have no record")
+    if patterns := [name for name in options.names if set(name) & set("*[")]:
+        options.usage_error(
+            f"{patterns[0]!r} is a pattern: for all runs that it names and that have no record, --missing"
+        )
     try:
         for name in options.names:
             experiments.get(name)
@@ -78,6 +82,8 @@ def run_experiments(options: argparse.Namespace) -> int:
     setting = _setting(options)
     first = distributed.rank() == 0
     for name, path in paths.items():
+        if first and setting.device.type == "cpu":
+            _warn_of_long_runs(name)
         if first:
             print(f"{name}, seed {seed}, on {distributed.described(setting.device)}", flush=True)
         try:
@@ -89,6 +95,18 @@ def run_experiments(options: argparse.Namespace) -> int:
             print(f"{path}: test error {record.test_error:.2f} % after {record.seconds:.0f} s")
     distributed.stop()
     return 0
+
+
+def _warn_of_long_runs(name: str) -> None:
+    """Say so, if a run that wants a GPU is started on a CPU."""
+    from resnet_book import experiments, queue
+
+    recipe = experiments.get(name).recipe
+    if not queue.without_gpu([name]):
+        shorter = (
+            f" `{name}-short` is made for machines without a GPU." if f"{name}-short" in experiments.EXPERIMENTS else ""
+        )
+        print(f"{name} takes {recipe.iterations:,} iterations: days on a CPU.{shorter}", file=sys.stderr)
 
 
 def _run_queue(options: argparse.Namespace) -> int:
@@ -119,7 +137,7 @@ def _run_queue(options: argparse.Namespace) -> int:
     seeds = range(options.seeds or (3 if options.missing else 1)) if options.seed is None else [options.seed]
     wanted = queue.in_order(names, seeds)
     missing = [run for run in wanted if not records.path_of(setting.results, run.name, run.seed).exists()]
-    print(f"{len(wanted)} runs, {len(missing)} of them without a record")
+    print(f"{len(wanted)} run{'s' * (len(wanted) != 1)}, without a record: {len(missing)}")
     work = queue.Queue(
         missing,
         setting,

@@ -128,7 +128,10 @@ def save_record(record: Record, results: Path) -> Path:
 def refuse_to_overwrite(path: Path) -> None:
     """Raise RecordError if there is something at ``path``."""
     if path.exists():
-        raise RecordError(f"{path} exists, and a record is never overwritten. Move it away to run again.")
+        raise RecordError(
+            f"{path} exists, and a record is never overwritten. Train another seed (--seed), keep records "
+            "elsewhere (--results), or move it away."
+        )
 
 
 def load_record(path: Path) -> Record:
@@ -141,7 +144,9 @@ def load_record(path: Path) -> Record:
         epochs = [Epoch(**row) for row in fields.pop("epochs")]
         return Record(**fields, epochs=epochs)
     except FileNotFoundError:
-        advice = f"`resnet-book run {path.parent.name}` trains it; or name the folder of its record with --results."
+        seed = path.stem.removeprefix("seed")
+        train = f"`resnet-book run {path.parent.name}" + (f" --seed {seed}`" if seed != "0" else "`")
+        advice = f"{train} trains it; or name the folder of its record with --results."
         raise RecordError(f"{path} does not exist: this run is not recorded here. {advice}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{path} is not a record ({error}). Restore it, or move it away and run again.") from error
@@ -205,7 +210,7 @@ def environment(device: torch.device, precision: str, compiled: bool) -> dict[st
     on_gpu = device.type == "cuda"
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
     return {
-        "device": torch.cuda.get_device_name(device) if on_gpu else f"{_cpu_name()}, {torch.get_num_threads()} threads",
+        "device": torch.cuda.get_device_name(device) if on_gpu else _cpu_and_threads(),
         "precision": precision,
         "compiled": compiled,
         "processes": distributed.size(),
@@ -215,6 +220,11 @@ def environment(device: torch.device, precision: str, compiled: bool) -> dict[st
         "commit": _git("rev-parse", "HEAD") if tracked else None,
         "dirty": bool(_git("status", "--porcelain", ".")) if tracked else None,
     }
+
+
+def _cpu_and_threads() -> str:
+    count = torch.get_num_threads()
+    return f"{_cpu_name()}, {count} thread{'s' * (count != 1)}"
 
 
 def _cpu_name() -> str:

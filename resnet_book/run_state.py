@@ -246,6 +246,7 @@ class RunState:
             "loss_sum": distributed.total(self.loss_sum),
             "wrong": distributed.total(self.wrong),
             "history": asdict(self.history),
+            "threads": torch.get_num_threads(),
         }
         if distributed.rank() == 0:
             checkpoints.save(state, self.checkpoint)
@@ -271,6 +272,8 @@ class RunState:
             self.set_rate = float(group["lr"])
             group["lr"] = self.learning_rate.fill_(self.set_rate)
         self.iteration = state["iteration"]
+        if self.device.type == "cpu":  # another number of threads adds up in another order
+            torch.set_num_threads(state.get("threads", torch.get_num_threads()))
         epochs = [Epoch(**row) for row in state["history"].pop("epochs")]
         self.history = History(epochs=epochs, **state["history"])
         self.finite_steps.fill_(self.steps_of_epoch)

@@ -4,6 +4,7 @@ Each returns the exit status, and raises ValueError for what cannot be shown. To
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,27 +14,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
+    from resnet_book.records import Record
+
 
 def list_experiments(options: argparse.Namespace) -> int:
     """Print a line an experiment: name, recipe, recorded seeds."""
-    from resnet_book import experiments, records
+    from resnet_book import experiments
 
     seeds: dict[str, list[int]] = {}
-    for record in records.load_all(options.results):
+    for record in _recorded(options.results):
         seeds.setdefault(record.experiment, []).append(record.seed)
     width = max(map(len, experiments.EXPERIMENTS))
-    print(f"{'experiment':{width}}  recipe  recorded seeds")
+    recipe_width = max(len(experiment.recipe_name) for experiment in experiments.EXPERIMENTS.values())
+    print(f"{'experiment':{width}}  {'recipe':{recipe_width}}  recorded seeds")
     for name, experiment in experiments.EXPERIMENTS.items():
         recorded = ", ".join(map(str, seeds.get(name, []))) or "-"
-        print(f"{name:{width}}  {experiment.recipe_name:6}  {recorded}")
+        print(f"{name:{width}}  {experiment.recipe_name:{recipe_width}}  {recorded}")
     return 0
 
 
 def show_table(options: argparse.Namespace) -> int:
     """Print recorded results beside the published ones, or every record, or put that into a file."""
-    from resnet_book import records, tables, wide_tables
+    from resnet_book import tables, wide_tables
 
-    recorded = records.load_all(options.results)
+    recorded = _recorded(options.results)
+    others = 0
     if options.records:
         text = tables.to_markdown(tables.record_table(recorded))
     else:
@@ -51,18 +56,21 @@ def show_table(options: argparse.Namespace) -> int:
                 "",
             ]
         text = "\n".join(lines)
+        others = len(recorded) - sum(len(shown) for _, _, shown in parts)
     if options.into:
         _replace_between_marks(options.into, "records" if options.records else "results", text)
     else:
         print(text, end="")
+    if others:
+        print(f"{others} more recorded runs, of other experiments: `table --records` shows them.", file=sys.stderr)
     return 0
 
 
 def write_curves(options: argparse.Namespace) -> int:
     """Write a row an epoch of the named experiments' records, or of all, as CSV: to a file or to standard output."""
-    from resnet_book import experiments, records, tables
+    from resnet_book import experiments, tables
 
-    recorded = records.load_all(options.results)
+    recorded = _recorded(options.results)
     names = {record.experiment for record in recorded}
     for name in (name for name in options.names if name not in names):
         try:
@@ -109,6 +117,15 @@ def show_features(options: argparse.Namespace) -> int:
     return 0
 
 
+def _recorded(results: Path) -> "list[Record]":
+    """Every record; says so where there is not even the folder, as when the program is started elsewhere."""
+    from resnet_book import records
+
+    if not results.is_dir():
+        print(f"There is no folder {results} here, so nothing is recorded (--results names another).", file=sys.stderr)
+    return records.load_all(results)
+
+
 def _write_out(path: Path, write: "Callable[[BinaryIO], object]") -> None:
     """Put what ``write`` writes at ``path``, whole or not at all. Raises ValueError, with advice, if it cannot be."""
     from resnet_book import checkpoints
@@ -121,9 +138,9 @@ def _write_out(path: Path, write: "Callable[[BinaryIO], object]") -> None:
 
 def _replace_between_marks(path: Path, mark: str, text: str) -> None:
     begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
-    whole = path.read_text(encoding="utf-8")
+    whole = path.read_text(encoding="utf-8") if path.is_file() else ""
     head, found_begin, rest = whole.partition(begin)
     _, found_end, tail = rest.partition(end)
     if not (found_begin and found_end):
-        raise ValueError(f"{path} has no line {begin.strip()} with a {end} after it")
+        raise ValueError(f"--into: {path} has no line {begin.strip()} with a {end} after it, to put the table between")
     path.write_text(head + begin + text + end + tail, encoding="utf-8")

@@ -89,13 +89,19 @@ def kind_and_depth(model: str) -> tuple[str, int]:
 
 
 def curves(records: Iterable[Record]) -> pd.DataFrame:
-    """A row an epoch of each record: experiment, seed, model, kind, depth, dataset, recipe, and the fields of Epoch.
+    """A row an epoch of each record: experiment, seed, model, kind, depth, dataset, recipe, epoch, fields of Epoch.
+
+    ``epoch`` counts from 1; the last one may be shorter, which ``iteration``, the steps so far, shows.
 
     The validation columns are NaN where no images were held out.
     """
-    rows = [{**_about(record), "seed": record.seed, **asdict(epoch)} for record in records for epoch in record.epochs]
+    rows = [
+        {**_about(record), "seed": record.seed, "epoch": number, **asdict(epoch)}
+        for record in records
+        for number, epoch in enumerate(record.epochs, 1)
+    ]
     measured = [f"{of}_{what}" for of in ("train", "test", "validation") for what in ("loss", "error")]
-    frame = pd.DataFrame(rows, columns=[*ABOUT, "seed", "iteration", "learning_rate", *measured])
+    frame = pd.DataFrame(rows, columns=[*ABOUT, "seed", "epoch", "iteration", "learning_rate", *measured])
     return frame.astype(dict.fromkeys(measured, float))  # NaN for None
 
 

@@ -4,7 +4,9 @@ Follows He et al. 2015 (arXiv:1512.03385), section 4.2. An iteration is one step
 over the training images.
 """
 
+import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -118,8 +120,8 @@ def fit(
     too.
     ``precision``: "float32" or "bfloat16" (autocast); the last test is in float32 always. ``compiled``: through
     ``torch.compile``. ``checkpoint``: a file written at least once a minute of training, on Ctrl-C and at the end; if
-    it is there already, the run goes on from it, on the CPU with as many threads to exactly the numbers of a run never
-    stopped.
+    it is there already, the run goes on from it, on the CPU to exactly the numbers of a run never stopped: with as many
+    threads as it began with, which it sets for the whole process.
     ``log_dir``: TensorBoard logs. ``progress``: show a bar. ``on_step``: called after each iteration with the number of
     finished ones and the history so far.
 
@@ -146,11 +148,16 @@ def fit(
     together = distributed.parallel(network, device)
     if compiled:
         torch.compiler.reset()  # else torch stops to compile, and says nothing, after some networks in one process
+        logging.getLogger("torch.utils.cpp_extension").setLevel(
+            logging.ERROR
+        )  # it warns of a GPU that nobody asked for
     forward = torch.compile(together) if compiled else together
     normalisation = run.history.mean, run.history.std
     in_training = {"device": device, "precision": precision, "batch_size": TEST_BATCH[device.type]}
     first = distributed.rank() == 0
     log = _open_log(log_dir, run.history.epochs) if log_dir and first else nullcontext()
+    if progress and first and run.iteration:
+        _say_where_it_goes_on(run)
     bar = _make_bar(run, show=progress and first)
 
     with log as writer, bar, kernels(device, precision), _interrupts() as interrupted:
@@ -222,6 +229,11 @@ def _make_bar(run: RunState, show: bool) -> "tqdm[NoReturn]":
         mininterval=0.5,
         disable=not show,
     )
+
+
+def _say_where_it_goes_on(run: RunState) -> None:
+    trained = f"{run.iteration:,} of {run.recipe.iterations:,} iterations"
+    print(f"Goes on from {run.checkpoint}, after {trained}.", file=sys.stderr)
 
 
 def _open_log(log_dir: Path, epochs: list[Epoch]) -> "SummaryWriter":

@@ -140,7 +140,7 @@ def test_damaged_weights_say_what_to_do(recorded: Record, tmp_path: Path) -> Non
 
 def test_a_run_that_is_not_recorded_says_how_to_record_it(recorded: Record, tmp_path: Path) -> None:
     with pytest.raises(
-        RecordError, match=r"seed7\.json does not exist: this run is not recorded here.*`resnet-book run \S+`"
+        RecordError, match=r"seed7\.json does not exist: this run is not recorded here.*`resnet-book run \S+ --seed 7`"
     ):
         weights.load_trained(NAME, seed=7, results=tmp_path / "results")
 
@@ -276,11 +276,19 @@ def test_curves_that_cannot_be_written_leave_what_is_there(
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "old").write_text("kept")
+    (tmp_path / "results").mkdir()
     before = files(tmp_path)
     message = complaint(["curves", "--out", out], capsys)
     assert f"--out: {out} cannot be written" in message
     assert "Name another file." in message
     assert files(tmp_path) == before
+
+
+def test_a_pattern_wants_the_queue(run: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["run", "*-short"])
+    assert stop.value.code == 2
+    assert "'*-short' is a pattern" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["list", "table", "curves"])
@@ -300,13 +308,16 @@ def test_records_read_from_a_folder_that_is_not_there_are_refused(
 
 
 @pytest.mark.parametrize("command", ["list", "table", "curves"])
-def test_without_records_in_the_usual_folder_there_is_nothing_to_complain_about(
+def test_without_the_usual_folder_nothing_is_recorded_and_that_is_said(
     command: str, run: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([command]) == 0
     output = capsys.readouterr()
     assert output.out
-    assert output.err == ""
+    assert output.err.startswith("There is no folder results here")
+    Path("results").mkdir()
+    assert main([command]) == 0
+    assert capsys.readouterr().err == ""
 
 
 # --- Experiments ----------------------------------------------------------------------------------------------------

@@ -75,6 +75,28 @@ def test_a_run_that_died_goes_on_from_its_last_checkpoint(
     assert same_weights(resumed, never_stopped)
 
 
+def test_a_run_goes_on_with_the_threads_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = fit(tiny())  # with one thread
+    at_step(monkeypatch, 5, ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny(), checkpoint=tmp_path / "checkpoint")
+    torch.set_num_threads(2)
+    assert fit(tiny(), checkpoint=tmp_path / "checkpoint").epochs == history.epochs
+    assert torch.get_num_threads() == 1
+
+
+def test_a_run_that_goes_on_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = {"checkpoint": tmp_path / "checkpoint", "progress": True}
+    at_step(monkeypatch, 5, ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        train.fit(tiny(), TRAIN, TEST, RECIPE, **shown)
+    assert "Goes on" not in capsys.readouterr().err
+    train.fit(tiny(), TRAIN, TEST, RECIPE, **shown)
+    assert f"Goes on from {tmp_path / 'checkpoint'}, after 6 of 20 iterations" in capsys.readouterr().err
+
+
 def test_a_run_that_died_in_a_test_of_the_network_only_tests_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

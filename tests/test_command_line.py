@@ -415,7 +415,7 @@ def test_missing_is_every_run_without_a_record_that_suits_a_cpu(
     output = capsys.readouterr()
     assert output.err.count("\n") == 1
     assert "'*' means all" in output.err
-    assert f"{len(runs_)} of them without a record" in output.out
+    assert f"without a record: {len(runs_)}" in output.out
     assert f"{len(runs_)} not begun, next plain20-cifar10-short, seed 0" in output.out
 
 
@@ -494,7 +494,7 @@ def test_a_budget_is_hours_minutes_and_seconds(text: str, seconds: float, told: 
         (["run", "--jobs", "2"], "NAME"),
         (["run", "--missing", "resnet*", "*-shrot"], "'*-shrot' matches no experiment"),
         (["run", "--missing", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
-        (["run", "resnet20-*"], "is unknown"),
+        (["run", "resnet20-*"], "--missing"),
         (["run", "--missing", "--jobs", "0"], "1 or above"),
         (["run", "--missing", "--seeds", "all"], "1 or above"),
         (["run", "--missing", "--seeds", "2", "--seed", "1"], "not allowed with"),
@@ -551,6 +551,7 @@ def test_the_program_passes_its_exit_status_on(program: list[str], tmp_path: Pat
         environment = {**os.environ, "COLUMNS": "120"}
         return subprocess.run([*program, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
 
+    (tmp_path / "results").mkdir()
     listing = call("list")
     assert (listing.returncode, listing.stderr) == (0, "")
     assert "resnet20-cifar10-short" in listing.stdout
@@ -606,6 +607,35 @@ def test_table_into_a_file_replaces_what_is_between_the_marks_alone(tmp_path: Pa
     assert text.startswith("before\n<!-- results: begin -->\nNetworks of 6n+2 layers")
     assert text.endswith("<!-- results: end -->\nafter\n")
     assert "old" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("plain10-cifar10", "`plain10-cifar10-short`"), ("resnet110-cifar10", "days")]
+)
+def test_a_long_run_on_a_cpu_is_warned_of(
+    name: str, said: str, run: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def locked(*_: object) -> None:
+        raise runs.LockedError("another process trains it")
+
+    monkeypatch.setattr(runs, "train_and_record", locked)
+    assert status(["run", name, "--device", "cpu"]) == runs.EXIT_LOCKED
+    assert said in capsys.readouterr().err
+    assert status(["run", "resnet20-cifar10-short", "--device", "cpu"]) == runs.EXIT_LOCKED
+    assert "days" not in capsys.readouterr().err
+
+
+def test_the_table_says_what_it_does_not_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = Path(__file__).parent.parent / "results" / "resnet20-builtin-smoke"
+    (tmp_path / recorded.name).mkdir()
+    shutil.copy(recorded / "seed0.json", tmp_path / recorded.name)
+    assert status(["table", "--results", str(tmp_path)]) == 0
+    assert "1 more recorded runs, of other experiments: `table --records`" in capsys.readouterr().err
+
+
+def test_table_into_a_file_that_is_not_there_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["table", "--results", str(tmp_path), "--into", str(tmp_path / "page.md")]) == 1
+    assert "page.md has no line <!-- results: begin -->" in capsys.readouterr().err
 
 
 def test_table_into_a_file_without_marks_fails_and_leaves_it(

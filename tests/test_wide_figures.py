@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
@@ -42,8 +43,10 @@ def test_gaps_are_drawn_a_line_a_dataset(ax: Axes) -> None:
     assert np.asarray(first.get_ydata()) == pytest.approx([0.2, 0.2, 2.0, 4.7])
     assert np.asarray(second.get_ydata()) == pytest.approx([-0.2, 2.5, 8.0])
     assert [first.get_label(), second.get_label()] == ["CIFAR-10, published", "CIFAR-100, published"]
-    bars = ax.collections[0].get_segments()  # one standard error up and down
-    assert [np.ptp(bar[:, 1]) / 2 for bar in bars] == pytest.approx([0.32, 0.31, 0.32, 0.37], abs=0.01)
+    bars = ax.collections[0]
+    assert isinstance(bars, LineCollection)
+    errors = [np.ptp(np.asarray(bar)[:, 1]) / 2 for bar in bars.get_segments()]  # one standard error up and down
+    assert errors == pytest.approx([0.32, 0.31, 0.32, 0.37], abs=0.01)
 
 
 def test_every_run_is_a_line_of_its_own_with_the_marker_of_its_seed(ax: Axes) -> None:
