@@ -28,9 +28,10 @@
 # - to rank images by a feature, and what it means when the least relevant ones are all exactly zero;
 # - to put a number on "they belong together", and to choose what that number must be compared with.
 #
-# **You need** [chapter 3](03_plain_and_residual.ipynb) for the network. With `tier = "smoke"` the page takes under half a minute on 2 cores and
-# downloads nothing. `"cpu"` takes two or three minutes and CIFAR-10 (170 MB); `"paper"` the same on a GPU, and a few minutes
-# without one. Nothing is trained here: the network is one of those recorded with the book.
+# **You need** [chapter 3](03_plain_and_residual.ipynb) for the network. With `tier = "smoke"` the page takes under half
+# a minute on 2 cores and downloads nothing. `"cpu"` takes two or three minutes and CIFAR-10 (170 MB); `"paper"` the
+# same on a GPU, and a few minutes without one. Nothing is trained here: the network is one of those recorded with the
+# book.
 
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": the built-in images; "cpu": a short run on CIFAR-10; "paper": the deepest run of the paper's
@@ -133,8 +134,8 @@ wrong, recorded_wrong = (round(each * len(test) / 100) for each in (error, recor
 print(f"wrong answers: {wrong:,} of {len(test):,} now, {recorded_wrong:,} recorded")
 
 # %% [markdown]
-# The same kind of device should give the same number, to the last image. Another kind adds in another order, and rounding
-# may tip an image that was on the edge, so there we allow a few.
+# The same kind of device should give the same number, to the last image. Another kind adds in another order, and
+# rounding may tip an image that was on the edge, so there we allow a few.
 
 # %%
 same_kind = (record.environment["cuda"] is None) == (device == "cpu")
@@ -229,9 +230,9 @@ assert device != "cpu" or (torch.equal(this.least, least) and torch.equal(this.m
 print(f"{len(this.most)} rows of {this.k} + {this.k} images")
 
 # %% [markdown]
-# Do not try to name anything yet. Run your eye down the right halves of {numref}`fig-ch4-rows`, then down the left ones,
-# and ask only: in which half do more rows repeat one kind of image from end to end? (In the book, a click on the picture
-# shows it at full size.)
+# Do not try to name anything yet. Run your eye down the right halves of {numref}`fig-ch4-rows`, then down the left
+# ones, and ask only: in which half do more rows repeat one kind of image from end to end? (In the book, a click on the
+# picture shows it at full size.)
 
 # %% mystnb={"image": {"alt": "Small framed images in rows, a row a feature. The right halves of the upper rows repeat one kind of image and one colour of frame, in several rows the same one; the right halves of the last rows are mixed.", "width": "100%"}, "figure": {"caption": "The ten least and the ten most relevant images of each feature, the purest rows first: down the left column, then down the right one. The frame of an image has the colour of its class.", "name": "fig-ch4-rows"}}
 in_page = this.purest_first[:128]  # at most: the command below draws as many as there are
@@ -270,8 +271,9 @@ tuple(purity.shape), purity.dtype
 
 # %% [markdown]
 # Now we know which rows to look at closely. {numref}`fig-ch4-purest` shows the purest row of each of four classes and
-# {numref}`fig-ch4-mixed` the four least pure rows, both ends of each, with the classes counted above. Where more than ten
-# images give a feature of exactly zero, the least relevant ones are tied, and their number is given: a warning for later.
+# {numref}`fig-ch4-mixed` the four least pure rows, both ends of each, with the classes counted above. Where more than
+# ten images give a feature of exactly zero, the least relevant ones are tied, and their number is given: a warning for
+# later.
 
 
 # %%
@@ -296,11 +298,15 @@ def show_rows(rows: torch.Tensor) -> None:
     plt.show()
 
 
+# %%
 by_purity = this.purest_first
-majority = grounding.class_counts(most, test.labels, test.num_classes).argmax(dim=1)
-purest = {majority[row].item(): row for row in by_purity.flip(0)}  # the first of each class stays
-four = torch.stack([row for row in by_purity if purest[majority[row].item()] == row])[:4]
-f"purest: feature {by_purity[0]}, {test.class_names[majority[by_purity[0]]]}"
+counts = grounding.class_counts(most, test.labels, test.num_classes)
+leading = counts.argmax(dim=1)  # the most frequent class of each row
+purest = {}
+for row in by_purity:
+    purest.setdefault(leading[row].item(), row)
+four = torch.stack(list(purest.values()))[:4]
+f"purest: feature {by_purity[0]}, {test.class_names[leading[by_purity[0]]]}"
 
 # %% mystnb={"image": {"alt": "Four rows of images. In each right half all or nearly all ten images are of one class."}, "figure": {"caption": "The purest row of each of four classes: least relevant images on the left, most relevant on the right.", "name": "fig-ch4-purest"}}
 show_rows(four)
@@ -333,9 +339,9 @@ print(f"purity by chance: {chance_mean:.3f} computed, {drawn.mean():.3f} in {len
 
 # %% [markdown]
 # Chance may be a weak opponent, though. In photographs the images of one class share colours and backgrounds, so *any*
-# function of the pixels that varies smoothly will put some of them together. (In the built-in drawings every shape comes
-# in every colour: expect less there.) So a second opponent is the same network before its first step: the same shape,
-# the very weights from which our network started (the same seed draws them), no training.
+# function of the pixels that varies smoothly will put some of them together. (In the built-in drawings every shape
+# comes in every colour: expect less there.) So a second opponent is the same network before its first step: the same
+# shape, the very weights from which our network started (the same seed draws them), no training.
 
 # %% tags=["nbval-ignore-output"]
 model, seed = models.MODELS[record.model["name"]], record.seed
@@ -426,13 +432,13 @@ display(Markdown(text))
 # %% [markdown]
 # So "the most relevant ones belong together" is true of this network, as an average and with exceptions, and training
 # made it so: that is the gap between the first row of the table and the other two. But what lies between chance and an
-# untrained network was there before any learning. Comparing with chance alone credits training with that as well. It is
-# little for these drawings; for photographs it can be much ({numref}`fig-ch4-networks` below, where some untrained
-# networks are halfway up).
+# untrained network was there before any learning. Comparing with chance alone credits training with that as well. For
+# the built-in drawings it is little. For photographs it can be more: some untrained residual networks in
+# {numref}`fig-ch4-networks` below are about halfway from chance to the same network trained.
 #
-# The last column shows what the spread hides: fewer different images than random rows would have. Where features rank by
-# nearly the same thing, their rows show the same images, and are not so many independent observations. Which classes do
-# the pure rows belong to?
+# The last column shows what the spread hides: fewer different images than random rows would have. Where features rank
+# by nearly the same thing, their rows show the same images, and are not so many independent observations. Which classes
+# do the pure rows belong to?
 
 # %% tags=["nbval-ignore-output"]
 pure_rows = (purity == 1).nonzero().flatten()
@@ -442,20 +448,22 @@ print(f"{len(pure_rows)} rows of one class: {different_images} different images 
 names = [each.replace("_", " ") for each in test.class_names]
 by_class = pd.DataFrame(
     {
-        "rows mostly of it": [(majority == label).sum().item() for label in range(len(names))],
-        "mean purity": [purity[majority == label].mean().item() for label in range(len(names))],
+        "rows led by it": [(leading == label).sum().item() for label in range(len(names))],
+        "mean purity": [
+            f"{purity[leading == label].mean():.2f}" if (leading == label).any() else "–" for label in range(len(names))
+        ],
         "of it alone": [pure_classes[each] for each in test.class_names],
     },
     index=names,
 )
-by_class.round(2)
+by_class
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 largest_class = by_class.iloc[:, 0].idxmax()
 its_label = names.index(largest_class)
-text = f"""Pure rows are not shared out evenly. **{by_class.loc[largest_class].iloc[0]:.0f} of the {num_features} rows are mostly
-of one class, {largest_class}**, and so are {by_class.loc[largest_class].iloc[2]:.0f} of the {len(pure_rows)} rows of one class
-alone. Without it the mean purity is {purity[majority != its_label].mean():.2f}, in place of {purity.mean():.2f}. A high mean
+text = f"""Pure rows are not shared out evenly. **In {by_class.loc[largest_class].iloc[0]} of the {num_features} rows one class,
+{largest_class}, is the most frequent**, and {by_class.loc[largest_class].iloc[2]} of the {len(pure_rows)} rows of one class
+alone are of it. Without them the mean purity is {purity[leading != its_label].mean():.2f}, in place of {purity.mean():.2f}. A high mean
 purity does not say that every class is well served; keep this table in mind for what follows."""
 display(Markdown(text))
 
@@ -467,8 +475,8 @@ display(Markdown(text))
 #
 # $$ \mathrm{entropy}_c = -\sum_j p_{cj} \log_2 p_{cj} \quad \text{bits}, $$ (eq-entropy)
 #
-# is 0 where all are of one class, and $\log_2 10 \approx 3.3$ where all ten are of different ones. By hand, for the purest
-# and the least pure feature:
+# is 0 where all are of one class, and $\log_2 10 \approx 3.3$ where all ten are of different ones. By hand, for the
+# purest and the least pure feature:
 
 # %% tags=["nbval-ignore-output"]
 for row in (by_purity[0], by_purity[-1]):
@@ -486,8 +494,9 @@ tuple(entropy.shape)
 # A mean over 64 features is itself uncertain: with other features it would be another. How much, we ask by the
 # **bootstrap**: draw 64 of our features with replacement, take the mean, repeat two thousand times, and report the
 # range that holds 95 % of these means. (That is the uncertainty over *features*. Another seed is another matter, and
-# features that rank by nearly the same thing make the interval look narrower than it is.) From here on, *before training*
-# means the untrained network with its statistics measured, since the trained one computes with measured statistics too.
+# features that rank by nearly the same thing make the interval look narrower than it is.) From here on, *before
+# training* means the untrained network with its statistics measured, since the trained one computes with measured
+# statistics too.
 
 # %% tags=["nbval-ignore-output"]
 numbers = study.summary(this)
@@ -513,16 +522,16 @@ display(Markdown(text))
 # %% [markdown]
 # ### Dead, or selective
 #
-# The ten most relevant images are the tip of a feature. Two questions for all the images: is the feature ever on, and does
-# one class stand out? For the second, compare the mean of the feature over the class where it is largest, $a$, with its
-# mean over all the other classes, $b$. The **class selectivity** {cite}`morcos2018importance`
+# The ten most relevant images are the tip of a feature. Two questions for all the images: is the feature ever on, and
+# does one class stand out? For the second, compare the mean of the feature over the class where it is largest, $a$,
+# with its mean over all the other classes, $b$. The **class selectivity** {cite}`morcos2018importance`
 #
 # $$ s_c = \frac{a - b}{a + b} $$ (eq-selectivity)
 #
 # is 0 for a feature that answers all classes alike, 1 for one that answers a single class, and $1/2$ where the class
 # stands out threefold *from the mean of the others*: from there on we call a feature *selective*. That is less than "on
-# for one class only": a feature equally strong on four classes of ten and silent on the others has $b = a \cdot 3/9$, and
-# is still selective.
+# for one class only": a feature equally strong on four classes of ten and silent on the others has $b = a \cdot 3/9$,
+# and is still selective.
 
 # %%
 means = grounding.class_means(trained, test.labels, test.num_classes)  # (classes, C)
@@ -552,11 +561,11 @@ pd.Series(
 # ## Plain or residual, shallow or deep
 #
 # All of this was one network. The study is recorded beside the runs of this book, as a file of rankings and numbers
-# without images (`results/<experiment>/seed0.study.safetensors`), so here are the networks trained on CIFAR-10, whatever
-# this page was run on. They were not all trained alike. The *narrow* ones, of 20 layers and more, are those of
-# [chapter 3](03_plain_and_residual.ipynb), and `short` means 2,000 iterations; those of 10 layers are the *wide* ones of
-# [chapter 7](07_wide_networks.ipynb), where `short` is longer. *Twins* are a plain and a residual network of the same
-# depth. So look at the iterations before you compare two rows.
+# without images (`results/<experiment>/seed0.study.safetensors`), so here are the networks trained on CIFAR-10,
+# whatever this page was run on. They were not all trained alike. The *narrow* ones, of 20 layers and more, are those of
+# [chapter 3](03_plain_and_residual.ipynb), and `short` means 2,000 iterations; those of 10 layers are the *wide* ones
+# of [chapter 7](07_wide_networks.ipynb), where `short` is longer. *Twins* are a plain and a residual network of the
+# same depth. So look at the iterations before you compare two rows.
 #
 # ```{admonition} Predict, then run
 # :class: tip
@@ -611,7 +620,7 @@ frame[["iterations", "test_error", "features", "dead", "different"]].round(2)
 # (`dead`: how many features are zero for every image. `different`: of the images that all right halves show, the share
 # of different ones.)
 
-# %% mystnb={"image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training. Of the narrow networks by the recipe short, those of 56 layers, which make more mistakes, have less pure rows than those of 20, the plain one most of all. Before training the residual networks have purer rows than the plain ones of their depth, which lie near chance."}, "figure": {"caption": "Purity and entropy of the ten most relevant images, mean over the features of each recorded network and its 95 % interval, trained (full) and before training with batch norm measured (open). Dashed: images drawn at random. One seed each; compare within a recipe (the table above).", "name": "fig-ch4-networks"}}
+# %% mystnb={"image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training. Of the narrow networks by the recipe short, those of 56 layers, which make more mistakes, have less pure rows than those of 20, the plain one most of all. Before training the residual networks have purer rows than the plain ones of their depth, which lie near chance."}, "figure": {"caption": "Purity and entropy of the ten most relevant images, mean over the features of each recorded network and its 95 % interval, trained (full) and before training with batch norm measured (open). Dashed: images drawn at random. One seed each; compare at equal iterations (the table above).", "name": "fig-ch4-networks"}}
 fig, axes = plt.subplots(1, 2, figsize=(8.2, 0.9 + 0.42 * len(frame)), sharey=True)
 study_figures.plot_means(frame, axes[0], "purity", "purity").get_legend().remove()
 study_figures.plot_means(frame, axes[1], "entropy", "entropy (bits)")
@@ -619,8 +628,8 @@ axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown]
-# {numref}`fig-ch4-networks` mixes kinds, depths and recipes. To compare plain with residual fairly, depth and recipe must
-# be equal. Here are all such twins, plain above residual, with the 95 % intervals over the features of each.
+# {numref}`fig-ch4-networks` mixes kinds, depths and recipes. To compare plain with residual fairly, depth and recipe
+# must be equal. Here are all such twins, plain above residual, with the 95 % intervals over the features of each.
 
 
 # %%
@@ -660,12 +669,12 @@ if twins:
 display(Markdown(text))
 
 # %% [markdown]
-# So do shortcuts make features more selective, or less? The first line counts it, for these networks. But they are single
-# ones, one seed each. An interval covers the
-# other features that the same network might have had, not the network that another seed would have given, which may well
-# differ by more. A sign that repeats from pair to pair says a little more than any one interval. Still, this is how these
-# networks came out, and no law. What one pair can show is that selective features and few mistakes are two things: of
-# the twins of 20 layers by the recipe `short`, the plain one has more selective features and makes more mistakes.
+# So do shortcuts make features more selective, or less? The first line counts it, for these networks. But they are
+# single ones, one seed each. An interval covers the other features that the same network might have had, not the
+# network that another seed would have given, which may well differ by more. A sign that repeats from pair to pair says
+# a little more than any one interval. Still, this is how these networks came out, and no law. What one pair can show is
+# that selective features and few mistakes are two things: of the twins of 20 layers by the recipe `short`, the plain
+# one has more selective features and makes more mistakes.
 #
 # And depth? Within one kind and recipe, from the shallowest network to the deepest:
 
@@ -689,9 +698,9 @@ display(Markdown("\n".join(lines or ["No two depths are recorded by the same rec
 # in it (chapter 3), so what these rows show is how far each had got, and not what depth does to a network that is fully
 # trained.
 #
-# The open dots of {numref}`fig-ch4-networks` are a finding of their own. Before any training, the residual networks have
-# purer rows than their plain twins. And do the features of an untrained network differ at all? Count how many different
-# images stand in the first places of all rows, and in how many rows the most frequent image occurs.
+# The open dots of {numref}`fig-ch4-networks` are a finding of their own. Before any training, the residual networks
+# have purer rows than their plain twins. And do the features of an untrained network differ at all? Count how many
+# different images stand in the first places of all rows, and in how many rows the most frequent image occurs.
 
 # %%
 alike = {}
@@ -703,10 +712,10 @@ for each, (record_of, found) in studied.items():
 pd.DataFrame.from_dict(alike, orient="index").rename_axis("before training, 64 rows")
 
 # %% [markdown]
-# In the untrained plain network of 56 layers nearly all features rank the same few images first: its rows are nearly all
-# *one* row, which may lie above chance or below it by accident, and the interval, which takes features for independent,
-# is far too narrow there. Random layers, one after another, leave little of the differences between images; a shortcut
-# lets them pass. (That this is the reason is our reading; the numbers show only that it is so.)
+# In the untrained plain network of 56 layers nearly all features rank the same few images first: its rows are nearly
+# all *one* row, which may lie above chance or below it by accident, and the interval, which takes features for
+# independent, is far too narrow there. Random layers, one after another, leave little of the differences between
+# images; a shortcut lets them pass. (That this is the reason is our reading; the numbers show only that it is so.)
 #
 # ## Why they belong together
 #
@@ -716,20 +725,19 @@ pd.DataFrame.from_dict(alike, orient="index").rename_axis("before training, 64 r
 
 # %% tags=["nbval-ignore-output"]
 by_weight = classifier.weight.detach().argmax(dim=0)  # (C,)
-by_image = majority  # (C,), as above
-agree = (by_weight == by_image).double().mean().item()
-frequencies = [each.bincount(minlength=test.num_classes) / num_features for each in (by_weight, by_image)]
+agree = (by_weight == leading).double().mean().item()
+frequencies = [each.bincount(minlength=test.num_classes) / num_features for each in (by_weight, leading)]
 by_chance = (frequencies[0] * frequencies[1]).sum().item()  # if one list were shuffled
 print(f"the same class for {100 * agree:.0f} % of the features; shuffled: {100 * by_chance:.0f} %")
 
 # %% [markdown]
-# Where the two differ, the images that drive a feature hardest are not those it speaks for most: a feature may speak for
-# several classes, and a class may be driven by several features together. Training asked for nothing but right answers.
-# Features that speak for classes are what a linear classifier needs, and
-# to that extent the rows show what the labels put there, rather than a concept that the network found on its own.
+# Where the two differ, the images that drive a feature hardest are not those it speaks for most: a feature may speak
+# for several classes, and a class may be driven by several features together. Training asked for nothing but right
+# answers. Features that speak for classes are what a linear classifier needs, and to that extent the rows show what the
+# labels put there, rather than a concept that the network found on its own.
 #
-# The same weights, read by class: how much of a class's score, on its own images, comes from which feature? The score is
-# $\sum_c w_{jc} f_c$ and a constant, so the part of feature $c$ is its weight times its mean over the class.
+# The same weights, read by class: how much of a class's score, on its own images, comes from which feature? The score
+# is $\sum_c w_{jc} f_c$ and a constant, so the part of feature $c$ is its weight times its mean over the class.
 
 # %% tags=["nbval-ignore-output"]
 parts = classifier.weight.detach() * means  # (classes, C)
@@ -753,8 +761,8 @@ text += f"{speakers.numel()} places: some speak for several classes."
 display(Markdown(text))
 
 # %% [markdown]
-# {numref}`fig-ch4-speakers` turns the first column into pictures: for each class, the images that its first speaker ranks
-# highest. Guess in how many of the rows most images are of that class.
+# {numref}`fig-ch4-speakers` turns the first column into pictures: for each class, the images that its first speaker
+# ranks highest. Guess in how many of the rows that class is the most frequent one.
 
 # %% mystnb={"image": {"alt": "Ten rows of images, a class each. In some rows the ten images are of the class that the row is named after; in others they are of another class, whose images drive the same feature harder."}, "figure": {"caption": "For each class, the feature that contributes most to its score, and the ten images that this feature ranks highest.", "name": "fig-ch4-speakers"}}
 fig, ax = plt.subplots(figsize=(4.6, 4.2))
@@ -762,8 +770,8 @@ figures.show_rows(test.images[most[speakers[:, 0]]], test.class_names, ax)
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-own = (majority[speakers[:, 0]] == torch.arange(test.num_classes)).sum().item()
-text = f"""In {own} of {test.num_classes} rows most images are of the class. A class need not have a feature of its own: its
+own = (leading[speakers[:, 0]] == torch.arange(test.num_classes)).sum().item()
+text = f"""In {own} of {test.num_classes} rows the class itself is the most frequent one. A class need not have a feature of its own: its
 first speaker may be driven harder by the images of another class, whose answer the other features, and negative weights
 above all, then take away again. What speaks *against* a class is in the negative parts, which table and figure leave out."""
 display(Markdown(text))
@@ -808,18 +816,18 @@ pd.DataFrame(
 ).T.round(2)
 
 # %% [markdown]
-# That left halves are purer than chance, tied ones too, is no reading of "against". A feature that speaks for some classes
-# is silent, or nearly so, on others, and if those are few, its least relevant images are of these few. So a left half
-# shows where a feature is silent; where it is tied, do not look at the ten that it happens to show, but count the classes
-# of *all* the zeros. To see what would push a feature *down*, one has to look before the ReLU (exercise 2).
+# That left halves are purer than chance, tied ones too, is no reading of "against". A feature that speaks for some
+# classes is silent, or nearly so, on others, and if those are few, its least relevant images are of these few. So a
+# left half shows where a feature is silent; where it is tied, do not look at the ten that it happens to show, but count
+# the classes of *all* the zeros. To see what would push a feature *down*, one has to look before the ReLU (exercise 2).
 
 # %% [markdown]
 # ## All features at once: neighbours
 #
-# One feature at a time is how the picture was made, but the classifier reads all of them together. So take an image, and
-# ask which other images have nearly the same *direction* of features: its nearest neighbours by cosine. Beside them, the
-# same question to the bare pixels (less the mean image: otherwise every image points nearly the same way, the bright one).
-# For the first image of each of five classes, {numref}`fig-ch4-neighbours` has both answers side by side.
+# One feature at a time is how the picture was made, but the classifier reads all of them together. So take an image,
+# and ask which other images have nearly the same *direction* of features: its nearest neighbours by cosine. Beside
+# them, the same question to the bare pixels (less the mean image: otherwise every image points nearly the same way, the
+# bright one). For the first image of each of five classes, {numref}`fig-ch4-neighbours` has both answers side by side.
 
 # %%
 directions = F.normalize(trained, dim=1)
@@ -840,8 +848,8 @@ figures.show_ranked(test.images, *halves, ax, headings)
 plt.show()
 
 # %% [markdown]
-# Five rows are an anecdote. How often is the nearest image of the same class? (The neighbours are test images, and so their
-# labels are ones that the classifier never saw.)
+# Five rows are an anecdote. How often is the nearest image of the same class? (The neighbours are test images, and so
+# their labels are ones that the classifier never saw.)
 
 # %%
 many = torch.arange(min(1_000, len(test)))
@@ -862,8 +870,8 @@ display(Markdown(text))
 # %% [markdown]
 # ## A map
 #
-# Features of 64 numbers cannot be drawn, but their two directions of largest variance can: the principal components. A map
-# of two dimensions for many leaves something out, and the labels of its axes say how much it keeps.
+# Features of 64 numbers cannot be drawn, but their two directions of largest variance can: the principal components. A
+# map of two dimensions for many leaves something out, and the labels of its axes say how much it keeps.
 
 # %%
 centred = trained.double() - trained.double().mean(dim=0)
@@ -878,15 +886,15 @@ study_figures.plot_map(this.map, test.labels, test.class_names, ax, this.map_sha
 plt.show()
 
 # %% [markdown]
-# Look for arms: a class that points away from the middle in {numref}`fig-ch4-map` has features of its own. (Is it the class
-# that the pure rows were of?) And look for classes that lie on each other. They need not be confused by the network, which
-# has all the other dimensions to tell them apart; but pairs that lie apart here are apart.
+# Look for arms: a class that points away from the middle in {numref}`fig-ch4-map` has features of its own. (Is it the
+# class that the pure rows were of?) And look for classes that lie on each other. They need not be confused by the
+# network, which has all the other dimensions to tell them apart; but pairs that lie apart here are apart.
 
 # %% [markdown]
 # ## Confidently wrong
 #
-# The softmax turns scores into something that looks like a probability. {numref}`fig-ch4-wrong` has the wrong answers with
-# the highest. For each, decide before you read its title: would you have known?
+# The softmax turns scores into something that looks like a probability. {numref}`fig-ch4-wrong` has the wrong answers
+# with the highest. For each, decide before you read its title: would you have known?
 
 # %%
 scores = features.class_scores(network, trained)
@@ -905,10 +913,10 @@ for ax in axes.flat[len(mistakes) :]:
 plt.show()
 
 # %% [markdown]
-# On photographs some of these mistakes are reasonable, and of some one may ask whether it is the label that is wrong; the
-# built-in drawings leave no such excuse. Is the network too sure of itself, then? If the softmax were a probability, at
-# most 5 % of the answers given with 95 % or more should be wrong, and of all answers together the share of right ones
-# should equal the mean softmax. A network of which that is true is called *calibrated*.
+# On photographs some of these mistakes are reasonable, and of some one may ask whether it is the label that is wrong;
+# the built-in drawings leave no such excuse. Is the network too sure of itself, then? If the softmax were a
+# probability, at most 5 % of the answers given with 95 % or more should be wrong, and of all answers together the share
+# of right ones should equal the mean softmax. A network of which that is true is called *calibrated*.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 sure, mistaken = this.confidence >= 0.95, this.predicted != test.labels
@@ -921,10 +929,10 @@ display(Markdown(text))
 # %% [markdown]
 # ## The network of the original study
 #
-# The original picture was made from a wide ResNet-34 with 512 features and an accuracy of 95.5 %, trained for 300 epochs
-# {cite}`sariyildiz2018resnet`. What is recorded of wide networks (chapter 7 is about them) holds no images, only which
-# ones they were. So {numref}`fig-ch4-wide` has two forms. Where this page was run on the same test images, it is the
-# picture of the original study for our network: all features, the purest rows first, one column after the other.
+# The original picture was made from a wide ResNet-34 with 512 features and an accuracy of 95.5 %, trained for 300
+# epochs {cite}`sariyildiz2018resnet`. What is recorded of wide networks (chapter 7 is about them) holds no images, only
+# which ones they were. So {numref}`fig-ch4-wide` has two forms. Where this page was run on the same test images, it is
+# the picture of the original study for our network: all features, the purest rows first, one column after the other.
 # Elsewhere, a line is a feature, the purest on top, and a cell has the colour of one image's class.
 
 # %%
@@ -1029,9 +1037,9 @@ display(Markdown(text))
 #     print(k, f"{mean_purity:.2f}", f"{grounding.chance_purity(test.labels, k):.2f}")
 # ```
 #
-# In the smoke tier 0.88, 0.84 and 0.74, against 0.55, 0.27 and 0.17 by chance. Both fall, chance the faster: towards the
-# share of the largest class, a tenth. The trained network falls as the rows reach beyond the images that a feature is
-# most sure of.
+# In the smoke tier 0.88, 0.84 and 0.74, against 0.55, 0.27 and 0.17 by chance. Both fall, chance the faster: towards
+# the share of the largest class, a tenth. The trained network falls as the rows reach beyond the images that a feature
+# is most sure of.
 #
 # </details>
 #
@@ -1058,8 +1066,8 @@ display(Markdown(text))
 # ```
 #
 # No tie is left, so the left half now shows what pushes the channel furthest down, whatever the order of the images. In
-# the smoke tier its purity is 0.85, as high as at the other end and higher than behind the ReLU (0.72): what a channel is
-# *against* has classes, too, and the ReLU hides it. But these numbers are not what the classifier reads: this ranks
+# the smoke tier its purity is 0.85, as high as at the other end and higher than behind the ReLU (0.72): what a channel
+# is *against* has classes, too, and the ReLU hides it. But these numbers are not what the classifier reads: this ranks
 # another quantity.
 #
 # </details>
@@ -1076,9 +1084,9 @@ display(Markdown(text))
 # print(grounding.purity(top, test.labels, test.num_classes).mean(), plain_record.test_error, record.test_error)
 # ```
 #
-# It is not. In the smoke tier the rows of the plain twin are even purer (0.92 against 0.84), and it makes a third of the
-# mistakes (6.2 % against 18.9 %). That is no slip: 20 layers can be trained without shortcuts, and after 150 iterations on
-# drawings all three recorded seeds of the plain network are ahead. It is depth that hurts plain networks
+# It is not. In the smoke tier the rows of the plain twin are even purer (0.92 against 0.84), and it makes a third of
+# the mistakes (6.2 % against 18.9 %). That is no slip: 20 layers can be trained without shortcuts, and after 150
+# iterations on drawings all three recorded seeds of the plain network are ahead. It is depth that hurts plain networks
 # ([chapter 3](03_plain_and_residual.ipynb)), and a better network need not owe anything to the purity of its rows.
 #
 # </details>
@@ -1097,7 +1105,8 @@ display(Markdown(text))
 # ```
 #
 # It is 1 for most classes (in the smoke tier for all but *square* and *bow tie*, with 0.7): the answers of which a
-# classifier is most sure are mostly right, even where it makes many mistakes elsewhere. A high purity says no more than that a number predicts a class well for a few extreme images.
+# classifier is most sure are mostly right, even where it makes many mistakes elsewhere. A high purity says no more than
+# that a number predicts a class well for a few extreme images.
 #
 # </details>
 
@@ -1106,5 +1115,5 @@ display(Markdown(text))
 #
 # The rows of least and most relevant images are an idea of {cite}`sariyildiz2018resnet`; purity, its exact chance level
 # and the comparison with untrained networks are ours. The network is that of {cite}`he2015deep`, its initialisation
-# that of {cite}`he2015delving`, class selectivity is from {cite}`morcos2018importance`, batch norm is from {cite}`ioffe2015batch`, and CIFAR-10 from
-# {cite}`krizhevsky2009learning`.
+# that of {cite}`he2015delving`, class selectivity is from {cite}`morcos2018importance`, batch norm is from
+# {cite}`ioffe2015batch`, and CIFAR-10 from {cite}`krizhevsky2009learning`.

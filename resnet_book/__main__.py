@@ -66,7 +66,7 @@ def run_experiments(options: argparse.Namespace) -> int:
         options.usage_error("give the NAME of an experiment, or --missing for all that have no record")
     if patterns := [name for name in options.names if set(name) & set("*[")]:
         options.usage_error(
-            f"{patterns[0]!r} is a pattern: for all runs that it names and that have no record, --missing"
+            f"{patterns[0]!r} is a pattern: add --missing to train all runs that it names and that have no record"
         )
     try:
         for name in options.names:
@@ -106,7 +106,7 @@ def _warn_of_long_runs(name: str) -> None:
         shorter = (
             f" `{name}-short` is made for machines without a GPU." if f"{name}-short" in experiments.EXPERIMENTS else ""
         )
-        print(f"{name} takes {recipe.iterations:,} iterations: days on a CPU.{shorter}", file=sys.stderr)
+        print(f"{name} takes {recipe.iterations:,} iterations: hours to days on a CPU.{shorter}", file=sys.stderr)
 
 
 def _run_queue(options: argparse.Namespace) -> int:

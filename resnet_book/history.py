@@ -1,4 +1,7 @@
-"""What a training run leaves besides its weights: a row of measurements an epoch, and what the whole run took."""
+"""What a training run leaves besides its weights: a row of measurements an epoch, and what the whole run took.
+
+Of what it takes, the memory is measured here; seconds are counted where they pass.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -210,7 +210,7 @@ def environment(device: torch.device, precision: str, compiled: bool) -> dict[st
     on_gpu = device.type == "cuda"
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
     return {
-        "device": torch.cuda.get_device_name(device) if on_gpu else _cpu_and_threads(),
+        "device": device_name(device),
         "precision": precision,
         "compiled": compiled,
         "processes": distributed.size(),
@@ -222,7 +222,10 @@ def environment(device: torch.device, precision: str, compiled: bool) -> dict[st
     }
 
 
-def _cpu_and_threads() -> str:
+def device_name(device: torch.device) -> str:
+    """The GPU's name; of a CPU also how many threads compute now."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     count = torch.get_num_threads()
     return f"{_cpu_name()}, {count} thread{'s' * (count != 1)}"
 

@@ -5,6 +5,7 @@ file ``lock`` there, so that two processes never train the same run; the system 
 """
 
 import json
+import logging
 import os
 import signal
 import tempfile
@@ -87,7 +88,9 @@ def train_and_record(
     """
     folder, path = folder_of(setting.runs, name, seed), records.path_of(setting.results, name, seed)
     first = distributed.rank() == 0
-    with _ready(folder, path) if first else nullcontext():
+    with _ready(folder, path) if first else nullcontext(), _threads_restored():
+        # It warns of compilers for a GPU whenever something is compiled for the CPU.
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         experiment, device = experiments.get(name), setting.device
         precision = _precision(name, experiment, setting)
         compiled = setting.compiled
@@ -113,6 +116,7 @@ def train_and_record(
             progress=setting.progress,
             on_step=Reporter(report, experiment.recipe, caller or os.getppid()) if report else None,
         )
+        environment["device"] = records.device_name(device)  # a run that went on has the threads it began with
         images = train_images, test_images
         further = _further_errors(network, test_images, history, device) if first else ()
         record = records.make_record(name, seed, images, network, environment, started, history, *further)
@@ -125,6 +129,16 @@ def train_and_record(
             with suppress(OSError):  # where it cannot be removed while it is held, or is gone
                 (folder / "lock").unlink()  # whoever waits for it finds the record
     return record
+
+
+@contextmanager
+def _threads_restored() -> Iterator[None]:
+    """Leave torch with as many threads as it came with: a run that goes on takes those it began with."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _precision(name: str, experiment: experiments.Experiment, setting: Setting) -> str:

@@ -62,7 +62,7 @@ def show_table(options: argparse.Namespace) -> int:
     else:
         print(text, end="")
     if others:
-        print(f"{others} more recorded runs, of other experiments: `table --records` shows them.", file=sys.stderr)
+        print(f"{others} more recorded run{'s' * (others != 1)}: `table --records` shows all.", file=sys.stderr)
     return 0
 
 

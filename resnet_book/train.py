@@ -4,7 +4,6 @@ Follows He et al. 2015 (arXiv:1512.03385), section 4.2. An iteration is one step
 over the training images.
 """
 
-import logging
 import signal
 import sys
 import threading
@@ -148,9 +147,6 @@ def fit(
     together = distributed.parallel(network, device)
     if compiled:
         torch.compiler.reset()  # else torch stops to compile, and says nothing, after some networks in one process
-        logging.getLogger("torch.utils.cpp_extension").setLevel(
-            logging.ERROR
-        )  # it warns of a GPU that nobody asked for
     forward = torch.compile(together) if compiled else together
     normalisation = run.history.mean, run.history.std
     in_training = {"device": device, "precision": precision, "batch_size": TEST_BATCH[device.type]}

@@ -1,6 +1,6 @@
 """Tables of the wide networks: records enter, data frames leave, with the published numbers to set beside them.
 
-The published numbers are those of mbsariyildiz/resnet-pytorch (2018): one of each network, on CIFAR-10 and
+The published numbers are those of mbsariyildiz/resnet-pytorch (2018): one number for each network, on CIFAR-10 and
 CIFAR-100, with and without shortcuts. They are accuracies there and errors here.
 """
 

@@ -284,13 +284,6 @@ def test_curves_that_cannot_be_written_leave_what_is_there(
     assert files(tmp_path) == before
 
 
-def test_a_pattern_wants_the_queue(run: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["run", "*-short"])
-    assert stop.value.code == 2
-    assert "'*-short' is a pattern" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("command", ["list", "table", "curves"])
 @pytest.mark.parametrize("folder", ["missing", "file"])
 def test_records_read_from_a_folder_that_is_not_there_are_refused(

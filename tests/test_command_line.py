@@ -25,6 +25,7 @@ from resnet_book import data, download, experiments, models, queue, records, run
 from resnet_book.__main__ import main
 from resnet_book.arguments import parser
 from resnet_book.child import Run
+from resnet_book.run_state import RunState
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -494,7 +495,7 @@ def test_a_budget_is_hours_minutes_and_seconds(text: str, seconds: float, told: 
         (["run", "--jobs", "2"], "NAME"),
         (["run", "--missing", "resnet*", "*-shrot"], "'*-shrot' matches no experiment"),
         (["run", "--missing", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
-        (["run", "resnet20-*"], "--missing"),
+        (["run", "resnet20-*"], "'resnet20-*' is a pattern: add --missing"),
         (["run", "--missing", "--jobs", "0"], "1 or above"),
         (["run", "--missing", "--seeds", "all"], "1 or above"),
         (["run", "--missing", "--seeds", "2", "--seed", "1"], "not allowed with"),
@@ -531,6 +532,25 @@ def test_help_answers_in_under_a_second_without_importing_torch() -> None:
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
         seconds.append(time.monotonic() - begin)
     assert min(seconds) < 1
+
+
+def test_the_record_of_a_run_that_went_on_names_the_threads_it_began_with(
+    run: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = RunState.measure
+
+    def interrupted(state: RunState, *measured: torch.Tensor) -> None:
+        measure(state, *measured)
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunState, "measure", interrupted)
+        assert main(run) == 130
+    torch.set_num_threads(2)
+    assert main(run) == 0
+    (record,) = records.load_all(Path("results"))
+    assert record.environment["device"].endswith(", 1 thread")
+    assert torch.get_num_threads() == 2
 
 
 SCRIPT = Path(sys.executable).with_name("resnet-book")
@@ -630,7 +650,7 @@ def test_the_table_says_what_it_does_not_show(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / recorded.name).mkdir()
     shutil.copy(recorded / "seed0.json", tmp_path / recorded.name)
     assert status(["table", "--results", str(tmp_path)]) == 0
-    assert "1 more recorded runs, of other experiments: `table --records`" in capsys.readouterr().err
+    assert "1 more recorded run: `table --records`" in capsys.readouterr().err
 
 
 def test_table_into_a_file_that_is_not_there_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -681,6 +701,7 @@ def test_curves_are_a_file_that_pandas_reads_in_one_line(recorded: list[records.
     pd.testing.assert_frame_equal(frame, tables.curves(recorded), check_exact=True, check_dtype=False)
     for record in recorded:
         rows = frame[frame.experiment == record.experiment]
+        assert rows.epoch.tolist() == list(range(1, len(record.epochs) + 1))
         for column in ("iteration", "learning_rate", "train_error", "test_loss", "test_error"):
             assert rows[column].tolist() == [getattr(epoch, column) for epoch in record.epochs]
         validation = [epoch.validation_error for epoch in record.epochs]

@@ -316,7 +316,7 @@ def test_the_environment_names_machine_versions_and_commit() -> None:
     environment = records.environment(torch.device("cpu"), "bfloat16", True)
     assert (environment["precision"], environment["compiled"], environment["cuda"]) == ("bfloat16", True, None)
     assert environment["torch"] == torch.__version__
-    assert environment["device"].endswith("1 threads")
+    assert environment["device"].endswith(", 1 thread")
     assert json.loads(json.dumps(environment)) == environment
     command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
     git = subprocess.run(command, capture_output=True, text=True) if (ROOT / ".git").exists() else None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from resnet_book import data, records, tables, train, weights
+from resnet_book import data, features, grounding, models, records, tables, train, weights
 
 RESULTS = Path(__file__).parent.parent / "results"
 RECORDS = records.load_all(RESULTS)
@@ -79,3 +79,30 @@ def test_a_run_of_changed_code_is_marked() -> None:
 def test_a_run_of_an_unknown_commit_is_marked() -> None:
     unknown = replace(RECORDS[0], environment={**RECORDS[0].environment, "commit": None, "dirty": None})
     assert tables.record_table([unknown])["commit"].item() == "unknown"
+
+
+def test_the_numbers_in_the_solutions_of_chapter_4_are_those_of_the_recorded_networks() -> None:
+    def extracted(name: str) -> tuple[models.Network, torch.Tensor]:
+        network, record = weights.load_trained(name, results=RESULTS)
+        return network, features.extract(network, test, record.mean, record.std)
+
+    def mean_purity(rows: torch.Tensor) -> float:
+        return grounding.purity(rows, test.labels, test.num_classes).mean().item()
+
+    test = data.load("builtin", "test")
+    text = (RESULTS.parent / "notebooks" / "04_features.py").read_text().replace("\n# ", " ")
+    network, values = extracted("resnet20-builtin-smoke")
+    mine = [f"{mean_purity(features.rank(values, k)[1]):.2f}" for k in (2, 10, 50)]
+    chance = [f"{grounding.chance_purity(test.labels, k):.2f}" for k in (2, 10, 50)]
+    assert f"{mine[0]}, {mine[1]} and {mine[2]}, against {chance[0]}, {chance[1]} and {chance[2]} by chance" in text
+    assert f"higher than behind the ReLU ({mean_purity(features.rank(values, 10)[0]):.2f})" in text
+    plain = mean_purity(features.rank(extracted("plain20-builtin-smoke")[1], 10)[1])
+    errors = {record.model["name"]: record.test_error for record in BUILTIN if record.seed == 0}
+    assert f"({plain:.2f} against {mine[1]})" in text
+    by_score = grounding.purity(
+        features.rank(features.class_scores(network, values), 10)[1], test.labels, test.num_classes
+    )
+    impure = {name: share for name, share in zip(test.class_names, by_score.tolist(), strict=True) if share < 1}
+    assert impure == pytest.approx({"square": 0.7, "bow tie": 0.7})
+    assert "all but *square* and *bow tie*, with 0.7" in text
+    assert f"({errors['plain20']:.1f} % against {errors['resnet20']:.1f} %)" in text
