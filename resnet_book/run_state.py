@@ -24,8 +24,6 @@ from resnet_book.history import Epoch, History, peak_memory
 from resnet_book.recipe import Recipe
 
 CHECKPOINT_SECONDS = 45.0  # between two checkpoints: under a minute, with the step under way
-
-
 OTHERS = {  # what differs between two runs, where the values say nothing to people
     "network": "another network",
     "train": "other training images",
@@ -102,9 +100,7 @@ class RunState:
     def batches(self) -> Iterator[Tensor]:
         """The rest of the epoch under way, a (4, B) int64 tensor a step for ``batch``: this process's share.
 
-        None, if the epoch only lacks its test.
-
-        Its rows: which images, and the three of ``augment.draw``.
+        Its rows: which images, and the three of ``augment.draw``. An epoch that only lacks its test has no step left.
         """
         epoch, done = len(self.history.epochs), self.steps_of_epoch
         self.generator.manual_seed(epoch_seed(self.seed, epoch))

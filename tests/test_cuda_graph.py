@@ -1,12 +1,13 @@
 """Recording the step changes nothing; replaying it does what the step does (that part needs a GPU)."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from small_runs import RECIPE, TEST, TRAIN, fit, same_weights, tiny
-from torch import nn
+from torch import Tensor, nn
 
 from resnet_book import cuda_graph, train
 from resnet_book.history import History
@@ -73,13 +74,18 @@ def test_a_replayed_step_does_what_the_step_does() -> None:
     assert float(run.loss_sum) == pytest.approx(float(other.loss_sum), rel=1e-3)
 
 
-@on_gpu
-def test_an_epoch_waits_for_no_number_from_the_gpu() -> None:
+def under_way() -> tuple[RunState, Callable[[Tensor], None], Iterator[Tensor]]:
+    """A run on the GPU after its first step, which draws the epoch's order and records the graph; the other plans."""
     network = tiny().cuda()
     run = make_run(network, "cuda")
-    step = train.make_step(run, network, "float32")
-    plans = run.batches()
-    step(next(plans))  # draws the epoch's order and starts the plan
+    step, plans = train.make_step(run, network, "float32"), run.batches()
+    step(next(plans))
+    return run, step, plans
+
+
+@on_gpu
+def test_an_epoch_waits_for_no_number_from_the_gpu() -> None:
+    run, step, plans = under_way()
     torch.cuda.set_sync_debug_mode("error")
     try:
         for plan in plans:
@@ -91,15 +97,11 @@ def test_an_epoch_waits_for_no_number_from_the_gpu() -> None:
 
 @on_gpu
 def test_a_replayed_step_uses_the_new_learning_rate() -> None:
-    network = tiny().cuda()
-    run = make_run(network, "cuda")
-    step = train.make_step(run, network, "float32")
-    plans = run.batches()
-    step(next(plans))
+    run, step, plans = under_way()
     run.set_learning_rate(0.0)
-    before = [parameter.clone() for parameter in network.parameters()]
+    before = [parameter.clone() for parameter in run.network.parameters()]
     step(next(plans))
-    assert all(torch.equal(one, two) for one, two in zip(before, network.parameters(), strict=True))
+    assert all(torch.equal(one, two) for one, two in zip(before, run.network.parameters(), strict=True))
 
 
 @on_gpu
