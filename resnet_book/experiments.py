@@ -28,6 +28,11 @@ def wide(batch_size: int = 128, epochs: int = 300, validation_images: int = 0) -
 PAPER = Recipe()  # He et al. 2015, section 4.2
 # The same schedule, thirty-two times shorter, for machines without a GPU.
 SHORT = replace(PAPER, iterations=2_000, drops=(1_000, 1_500))
+# The same schedule at a sixteenth, an eighth and a quarter of the length: how long must one train until depth pays?
+LADDER = {
+    f"{thousands}k": replace(PAPER, iterations=1_000 * thousands, drops=(500 * thousands, 750 * thousands))
+    for thousands in (4, 8, 16)
+}
 # techxzen/pytorch-residual-networks: as the paper, but for batch, padding, and a mean that alone is subtracted.
 EDGE = replace(PAPER, batch_size=100, padding_mode="edge", mean=(125.0, 123.0, 114.0), std=(1.0, 1.0, 1.0))
 WIDE = wide()
@@ -48,6 +53,7 @@ ABLATIONS = {
 RECIPES = {
     "paper": PAPER,
     "short": SHORT,
+    **LADDER,
     "edge": EDGE,
     "wide": WIDE,
     "validation": VALIDATION,
@@ -86,6 +92,11 @@ EXPERIMENTS: dict[str, Experiment] = {
     **{f"{model}-cifar10": Experiment(model, "cifar10", "paper", warmed_up(PAPER)) for model in WARMED_UP},
     **{f"{model}-cifar10-short": Experiment(model, "cifar10", "short", SHORT) for model in SIX_N_PLUS_TWO},
     **{f"{model}-cifar10-short": Experiment(model, "cifar10", "short", warmed_up(SHORT)) for model in WARMED_UP[:2]},
+    **{
+        f"{model}-cifar10-{name}": Experiment(model, "cifar10", name, recipe)
+        for name, recipe in LADDER.items()
+        for model in SIX_N_PLUS_TWO
+    },
     **{
         f"resnet20-cifar10-{name}": Experiment("resnet20", "cifar10", name, recipe)
         for name, recipe in ABLATIONS.items()

@@ -41,14 +41,19 @@ PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
     (("*-validation",), FIRST),
     (("*-edge",), EVERY),
     (("*-float32",), EVERY),
+    (tuple(f"{kind}{depth}-cifar10-16k" for depth in (56, 20) for kind in ("plain", "resnet")), EVERY),
+    (("*20-cifar10-8k", "*56-cifar10-8k"), EVERY),
+    (("*20-cifar10-4k", "*56-cifar10-4k"), EVERY),
     (("*-short", "*-short-*"), EVERY),
+    (tuple(f"*{depth}-cifar10-{name}" for name in ("8k", "4k", "16k") for depth in (32, 44)), EVERY),
     (("resnet20-cifar10-no-*", "resnet110-cifar10-no-warmup"), EVERY),
     (("*-smoke",), EVERY),
     (WIDE_RUNS, FURTHER),
     (("*-validation",), FURTHER),
     (("resnet1202-cifar10",), EVERY),
 )
-WITHOUT_GPU = ("short", "short-bfloat16", "smoke", *experiments.ABLATIONS)  # recipes made for machines without a GPU
+# Recipes made for machines without a GPU.
+WITHOUT_GPU = ("short", "short-bfloat16", *experiments.LADDER, "smoke", *experiments.ABLATIONS)
 
 TICK_SECONDS = 0.2  # between two looks at the processes
 START_SECONDS = 5.0  # from the start of a process to its first step, until one was measured

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from resnet_book import data, experiments, models
-from resnet_book.experiments import EXPERIMENTS, RECIPES, Experiment
+from resnet_book.experiments import EXPERIMENTS, PAPER, RECIPES, Experiment
 
 EACH = pytest.mark.parametrize(("name", "experiment"), EXPERIMENTS.items(), ids=list(EXPERIMENTS))
 
@@ -69,15 +69,23 @@ def test_networks_of_110_layers_and_more_warm_up_and_no_others(name: str) -> Non
 
 
 def test_the_paper_recipe_is_the_papers() -> None:
-    recipe = experiments.PAPER
+    recipe = PAPER
     assert (recipe.iterations, recipe.drops, recipe.drop_divisor) == (64_000, (32_000, 48_000), 10)
     assert (recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.batch_size) == (0.1, 0.9, 1e-4, 128)
     assert (recipe.padding, recipe.padding_mode, recipe.flip_probability) == (4, "zeros", 0.5)
     assert (recipe.mean, recipe.std) == (None, None)
 
 
+@pytest.mark.parametrize(("name", "times"), [("4k", 16), ("8k", 8), ("16k", 4)])
+def test_the_ladder_is_the_papers_recipe_made_shorter(name: str, times: int) -> None:
+    recipe = experiments.RECIPES[name]
+    assert recipe.iterations * times == PAPER.iterations
+    assert tuple(drop * times for drop in recipe.drops) == PAPER.drops
+    assert replace(recipe, iterations=PAPER.iterations, drops=PAPER.drops) == PAPER
+
+
 def test_the_short_recipe_is_the_papers_thirty_two_times_shorter() -> None:
-    assert replace(experiments.SHORT, iterations=64_000, drops=(32_000, 48_000)) == experiments.PAPER
+    assert replace(experiments.SHORT, iterations=64_000, drops=(32_000, 48_000)) == PAPER
     assert [32 * number for number in (experiments.SHORT.iterations, *experiments.SHORT.drops)] == [
         64_000,
         32_000,
@@ -103,7 +111,7 @@ def test_without_augmentation_a_crop_cuts_nothing_off_and_nothing_is_mirrored() 
 def test_the_edge_recipe_differs_from_the_papers_in_batch_padding_and_normalisation_alone() -> None:
     edge = experiments.EDGE
     assert (edge.batch_size, edge.padding_mode, edge.mean, edge.std) == (100, "edge", (125, 123, 114), (1, 1, 1))
-    assert replace(edge, batch_size=128, padding_mode="zeros", mean=None, std=None) == experiments.PAPER
+    assert replace(edge, batch_size=128, padding_mode="zeros", mean=None, std=None) == PAPER
 
 
 @pytest.mark.parametrize("name", [name for name, each in EXPERIMENTS.items() if each.precision])
