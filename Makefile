@@ -19,7 +19,7 @@ INSTALLED := $(VENV)/.installed
 SOURCES := $(sort $(wildcard notebooks/[0-9]*.py))
 EXECUTED := $(SOURCES:notebooks/%.py=build/$(TIER)/%.ipynb)
 # What every chapter depends on besides its own source: the package and the recorded runs.
-INPUTS := $(sort $(wildcard resnet_book/*.py results/*/*.json results/*/*.safetensors))
+INPUTS := $(sort $(wildcard resnet_book/*.py resnet_book/*/*.py results/*/*.json results/*/*.safetensors))
 PAGES := $(sort $(wildcard book/*.md book/*.yml book/*.bib book/_static/*)) book/build.py
 BOOK := book/_build/html/index.html
 # Which data there is: a chapter falls back on the built-in images without it.

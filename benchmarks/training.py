@@ -26,8 +26,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision import transforms
 
-from resnet_book import augment, data, models, records, train
-from resnet_book.precision import PRECISIONS
+from resnet_book import augment, data, models, train
+from resnet_book.engine.precision import PRECISIONS
+from resnet_book.experiments import records
 from resnet_book.recipe import Recipe
 from resnet_book.run_state import RunState
 

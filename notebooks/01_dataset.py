@@ -51,7 +51,9 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from resnet_book import augment, data, experiments, figures
+from resnet_book import augment, data
+from resnet_book.experiments import catalogue
+from resnet_book.report import figures
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -303,7 +305,7 @@ published = {  # as constants in public training code for CIFAR-10, there divide
     "deviation": (63.0, 62.1, 66.7),
 }
 table = {"this page": [*mean.tolist(), *std.tolist()], "public code": [*published["mean"], *published["deviation"]]}
-table["edge recipe"] = [*experiments.EDGE.mean, *experiments.EDGE.std]
+table["edge recipe"] = [*catalogue.EDGE.mean, *catalogue.EDGE.std]
 header = pd.MultiIndex.from_product([["mean", "deviation"], ["red", "green", "blue"]])
 pd.DataFrame(table, index=header).T.round(1)
 

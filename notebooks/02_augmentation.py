@@ -45,7 +45,9 @@ import torch.nn.functional as F
 from IPython.display import Markdown, display
 from torch import Tensor, nn
 
-from resnet_book import augment, data, experiments, figures, models
+from resnet_book import augment, data, models
+from resnet_book.experiments import catalogue
+from resnet_book.report import figures
 from resnet_book.train import evaluate, fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
@@ -460,7 +462,7 @@ print(f"{len(few):,} images to train on, {len(many):,} to test on, each {tuple(f
 
 # %%
 recipe = replace(
-    experiments.PAPER,
+    catalogue.PAPER,
     iterations=iterations,
     drops=(iterations * 6 // 10, iterations * 8 // 10),
     batch_size=40,

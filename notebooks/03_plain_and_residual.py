@@ -48,8 +48,11 @@ import torch.nn.functional as F
 from IPython.display import Markdown, display
 from torch import nn
 
-from resnet_book import augment, data, diagnostics, figures, models, records, tables, weights
-from resnet_book.experiments import EXPERIMENTS, PAPER
+from resnet_book import augment, data, models
+from resnet_book.analysis import diagnostics
+from resnet_book.experiments import records, weights
+from resnet_book.experiments.catalogue import EXPERIMENTS, PAPER
+from resnet_book.report import figures, tables
 from resnet_book.train import default_precision, fit, worth_compiling
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"

@@ -48,21 +48,10 @@ from IPython.display import Image, Markdown, display
 from torch import nn
 
 # %%
-from resnet_book import (
-    augment,
-    data,
-    feature_picture,
-    features,
-    figures,
-    grounding,
-    models,
-    records,
-    study,
-    study_figures,
-    tables,
-    train,
-    weights,
-)
+from resnet_book import augment, data, features, models, train
+from resnet_book.analysis import purity, study
+from resnet_book.experiments import records, weights
+from resnet_book.report import feature_picture, figures, study_figures, tables
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -265,7 +254,7 @@ print(dict(counts))
 print(f"purity of feature 0: {max(counts.values()) / K}")
 
 # %%
-purity = grounding.purity(most, test.labels, test.num_classes)
+purity = purity.purity(most, test.labels, test.num_classes)
 assert purity[0] == max(counts.values()) / K
 tuple(purity.shape), purity.dtype
 
@@ -300,7 +289,7 @@ def show_rows(rows: torch.Tensor) -> None:
 
 # %%
 by_purity = this.purest_first
-counts = grounding.class_counts(most, test.labels, test.num_classes)
+counts = purity.class_counts(most, test.labels, test.num_classes)
 leading = counts.argmax(dim=1)  # the most frequent class of each row
 purest = {}
 for row in by_purity:
@@ -328,12 +317,12 @@ show_rows(by_purity[-4:])
 # draw to check it.
 
 # %%
-chance = grounding.chance_distribution(test.labels, K)
-chance_mean = grounding.chance_purity(test.labels, K)
+chance = purity.chance_distribution(test.labels, K)
+chance_mean = purity.chance_purity(test.labels, K)
 
 generator = torch.Generator().manual_seed(0)
 draws = torch.stack([torch.randperm(len(test), generator=generator)[:K] for _ in range(2_000)])
-drawn = grounding.purity(draws, test.labels, test.num_classes)
+drawn = purity.purity(draws, test.labels, test.num_classes)
 assert abs(drawn.mean() - chance_mean) < 0.01
 print(f"purity by chance: {chance_mean:.3f} computed, {drawn.mean():.3f} in {len(drawn):,} draws")
 
@@ -379,7 +368,7 @@ tuple(measured.shape)
 # %%
 networks = {"trained": trained, "untrained, as it is": untrained, "untrained, measured": measured}
 tops = {name: features.rank(values, K)[1] for name, values in networks.items()}
-purities = {name: grounding.purity(top, test.labels, test.num_classes) for name, top in tops.items()}
+purities = {name: purity.purity(top, test.labels, test.num_classes) for name, top in tops.items()}
 list(purities)
 
 # %% mystnb={"image": {"alt": "Histogram of purity. The trained network's features gather at the pure end; those of the untrained network stand to the left, between it and the dashed line of random draws, which peaks at three of ten images."}, "figure": {"caption": "How pure the rows are: share of features for which the most frequent class has so many of the 10 most relevant images, for the trained network and the untrained one (statistics measured), and the exact distribution for images drawn at random.", "name": "fig-ch4-purity"}}
@@ -480,12 +469,12 @@ display(Markdown(text))
 
 # %% tags=["nbval-ignore-output"]
 for row in (by_purity[0], by_purity[-1]):
-    shares = grounding.class_counts(most[row][None], test.labels, test.num_classes)[0] / K
+    shares = purity.class_counts(most[row][None], test.labels, test.num_classes)[0] / K
     shares = shares[shares > 0]
     print(f"feature {row}: {abs(-(shares * shares.log2()).sum()):.2f} bits")
 
 # %%
-entropy = grounding.entropy(most, test.labels, test.num_classes)
+entropy = purity.entropy(most, test.labels, test.num_classes)
 entropy_by_hand = abs(-(shares * shares.log2()).sum())  # of the least pure one
 torch.testing.assert_close(entropy[by_purity[-1]].float(), entropy_by_hand)
 tuple(entropy.shape)
@@ -534,14 +523,14 @@ display(Markdown(text))
 # and is still selective.
 
 # %%
-means = grounding.class_means(trained, test.labels, test.num_classes)  # (classes, C)
+means = purity.class_means(trained, test.labels, test.num_classes)  # (classes, C)
 largest = means.max(dim=0).values
 others = (means.sum(dim=0) - largest) / (test.num_classes - 1)
-torch.testing.assert_close(grounding.selectivity(means), (largest - others) / (largest + others).clamp(min=1e-12))
+torch.testing.assert_close(purity.selectivity(means), (largest - others) / (largest + others).clamp(min=1e-12))
 tuple(means.shape)
 
 # %% tags=["nbval-ignore-output"]
-selective = grounding.selectivity(means) >= study.SELECTIVE
+selective = purity.selectivity(means) >= study.SELECTIVE
 first_two = means[:, selective].topk(2, dim=0).values
 pd.Series(
     {
@@ -606,9 +595,9 @@ def described(each: records.Record, found: study.Study) -> dict:
     kind, depth = tables.kind_and_depth(each.model["name"])
     how = {"recipe": each.recipe_name, "iterations": each.recipe["iterations"]}
     about = {"kind": kind, "depth": depth, **how, "test_error": each.test_error}
-    selective = grounding.selectivity(found.class_means) >= study.SELECTIVE
+    selective = purity.selectivity(found.class_means) >= study.SELECTIVE
     names = ("selective_share", "selective_share_low", "selective_share_high")
-    share = dict(zip(names, grounding.mean_interval(selective.double()), strict=True))
+    share = dict(zip(names, purity.mean_interval(selective.double()), strict=True))
     return {**about, **study.summary(found), **share}
 
 
@@ -797,7 +786,7 @@ pd.Series(
 )
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-least_purity = grounding.purity(least, test.labels, test.num_classes)
+least_purity = purity.purity(least, test.labels, test.num_classes)
 largest = zeros.argmax().item()
 text = f"""Of {num_features} features, **{tied.sum()} have a left half that is decided by the order of the files**: the
 ten images shown are the first of up to {zeros.max():,} (feature {largest}) with the same value, zero. All in all,
@@ -1033,8 +1022,8 @@ display(Markdown(text))
 # ```python
 # for k in (2, 10, 50):
 #     top = features.rank(trained, k)[1]
-#     mean_purity = grounding.purity(top, test.labels, test.num_classes).mean()
-#     print(k, f"{mean_purity:.2f}", f"{grounding.chance_purity(test.labels, k):.2f}")
+#     mean_purity = purity.purity(top, test.labels, test.num_classes).mean()
+#     print(k, f"{mean_purity:.2f}", f"{purity.chance_purity(test.labels, k):.2f}")
 # ```
 #
 # In the smoke tier 0.88, 0.84 and 0.74, against 0.55, 0.27 and 0.17 by chance. Both fall, chance the faster: towards
@@ -1062,7 +1051,7 @@ display(Markdown(text))
 # low, high = features.rank(values, K)
 # print("tied:", ((values == values.amin(dim=0)).sum(dim=0) > 1).sum())
 # for half in (low, high):
-#     print(grounding.purity(half, test.labels, test.num_classes).mean())
+#     print(purity.purity(half, test.labels, test.num_classes).mean())
 # ```
 #
 # No tie is left, so the left half now shows what pushes the channel furthest down, whatever the order of the images. In
@@ -1081,7 +1070,7 @@ display(Markdown(text))
 # plain, plain_record = weights.load_trained(name.replace("resnet", "plain"))
 # values = features.extract(plain, test, plain_record.mean, plain_record.std)
 # top = features.rank(values, K)[1]
-# print(grounding.purity(top, test.labels, test.num_classes).mean(), plain_record.test_error, record.test_error)
+# print(purity.purity(top, test.labels, test.num_classes).mean(), plain_record.test_error, record.test_error)
 # ```
 #
 # It is not. In the smoke tier the rows of the plain twin are even purer (0.92 against 0.84), and it makes a third of
@@ -1101,7 +1090,7 @@ display(Markdown(text))
 # with torch.inference_mode():
 #     scores = classifier(trained)
 # top = features.rank(scores, K)[1]
-# print(grounding.purity(top, test.labels, test.num_classes))
+# print(purity.purity(top, test.labels, test.num_classes))
 # ```
 #
 # It is 1 for most classes (in the smoke tier for all but *square* and *bow tie*, with 0.7): the answers of which a

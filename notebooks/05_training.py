@@ -50,8 +50,10 @@ from IPython.display import Markdown, display
 from matplotlib.ticker import LogLocator
 from torch import nn
 
-from resnet_book import augment, data, figures, models, records, tables
-from resnet_book.experiments import ABLATIONS, EXPERIMENTS, PAPER, SHORT, warmed_up
+from resnet_book import augment, data, models
+from resnet_book.experiments import records
+from resnet_book.experiments.catalogue import ABLATIONS, EXPERIMENTS, PAPER, SHORT, warmed_up
+from resnet_book.report import figures, tables
 from resnet_book.train import DivergedError, Recipe, fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"

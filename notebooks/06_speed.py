@@ -63,8 +63,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
 # %%
-from resnet_book import augment, data, figures, models, records, tables, train
-from resnet_book.experiments import PAPER
+from resnet_book import augment, data, models, train
+from resnet_book.experiments import records
+from resnet_book.experiments.catalogue import PAPER
+from resnet_book.report import figures, tables
 from resnet_book.run_state import RunState
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"

@@ -58,21 +58,13 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 # %%
-from resnet_book import (
-    answers,
-    data,
-    features,
-    figures,
-    models,
-    records,
-    study,
-    tables,
-    wide_figures,
-    wide_tables,
-)
-from resnet_book.experiments import EXPERIMENTS, VALIDATION, WIDE, WIDE_SHORT
+from resnet_book import data, features, models
+from resnet_book.analysis import answers, study
+from resnet_book.experiments import records
+from resnet_book.experiments.catalogue import EXPERIMENTS, VALIDATION, WIDE, WIDE_SHORT
+from resnet_book.experiments.weights import load_trained
+from resnet_book.report import figures, tables, wide_figures, wide_tables
 from resnet_book.train import default_precision, fit, worth_compiling
-from resnet_book.weights import load_trained
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resnet_book import builtin
+from resnet_book import shapes
 
 Split = Literal["train", "test"]
 IMAGE_SHAPE = (3, 32, 32)
@@ -171,8 +171,8 @@ def load(name: str, split: Split, root: str | Path | None = None, *, verify: boo
     if split not in get_args(Split):
         raise ValueError(f"split={split!r}: choose 'train' or 'test'")
     if name == "builtin":
-        images, labels = builtin.draw(split)
-        return ImageSet(name, split, torch.tensor(images), torch.tensor(labels), builtin.CLASS_NAMES)
+        images, labels = shapes.draw(split)
+        return ImageSet(name, split, torch.tensor(images), torch.tensor(labels), shapes.CLASS_NAMES)
 
     layout = LAYOUTS[name]
     folder = find_root(root) / layout.folder

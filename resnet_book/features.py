@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from resnet_book import augment
 from resnet_book.data import ImageSet
+from resnet_book.engine.precision import evaluation_mode, kernels
 from resnet_book.models import Network
-from resnet_book.precision import evaluation_mode, kernels
 
 
 def extract(

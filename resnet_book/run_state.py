@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resnet_book import augment, checkpoints, distributed
+from resnet_book import augment
 from resnet_book.data import ImageSet
+from resnet_book.engine import checkpoints, processes
 from resnet_book.history import Epoch, History, peak_memory
 from resnet_book.recipe import Recipe
 
@@ -109,7 +110,7 @@ class RunState:
         plan = torch.cat([order[None], draws])  # (4, N)
         end = min(self.iterations_per_epoch, done + self.recipe.iterations - self.iteration)
         for step in range(done, end):
-            yield distributed.share(plan[:, step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size])
+            yield processes.share(plan[:, step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size])
 
     def batch(self, plan: Tensor) -> tuple[Tensor, Tensor]:
         """What ``batches`` yields -> cropped, flipped, normalised float32 (B, 3, 32, 32), and labels (B,) int64."""
@@ -147,7 +148,7 @@ class RunState:
     def check_finite(self) -> None:
         """Raise DivergedError if a loss was not finite, or if the weights are not. Waits for the device."""
         steps = self.steps_of_epoch
-        finite_steps = steps - int(distributed.most(steps - self.finite_steps))
+        finite_steps = steps - int(processes.most(steps - self.finite_steps))
         if finite_steps < steps:
             raise self.diverged("loss", self.iteration - steps + finite_steps)
         tensors = [tensor for tensor in self.network.state_dict().values() if tensor.is_floating_point()]
@@ -196,8 +197,8 @@ class RunState:
         epoch = Epoch(
             iteration=self.iteration,
             learning_rate=self.recipe.learning_rate_at(self.iteration - 1),
-            train_loss=distributed.total(self.loss_sum).item() / images,
-            train_error=100 * distributed.total(self.wrong).item() / images,
+            train_loss=processes.total(self.loss_sum).item() / images,
+            train_error=100 * processes.total(self.wrong).item() / images,
             test_loss=test[0],
             test_error=test[1],
             validation_loss=validation[0] if validation else None,
@@ -214,13 +215,13 @@ class RunState:
     def save_if_due(self) -> None:
         """Save in the midst of training, if the last time was long enough ago."""
         due = time.monotonic() - self.last_save > CHECKPOINT_SECONDS
-        if self.checkpoint and distributed.agree(due, self.iteration):
+        if self.checkpoint and processes.agree(due, self.iteration):
             self.save_under_way()
 
     def save_at_epoch_end(self, ahead: float = 0.0) -> None:
         """Save, if the last time will have been too long ago in ``ahead`` seconds; several GPUs wait for each other."""
         due = time.monotonic() + ahead - self.last_save > CHECKPOINT_SECONDS
-        if self.checkpoint and distributed.agree(due, 0):
+        if self.checkpoint and processes.agree(due, 0):
             self.save_under_way()
 
     def save_under_way(self) -> None:
@@ -239,18 +240,18 @@ class RunState:
             "iteration": self.iteration,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "loss_sum": distributed.total(self.loss_sum),
-            "wrong": distributed.total(self.wrong),
+            "loss_sum": processes.total(self.loss_sum),
+            "wrong": processes.total(self.wrong),
             "history": asdict(self.history),
             "threads": torch.get_num_threads(),
         }
-        if distributed.rank() == 0:
+        if processes.rank() == 0:
             checkpoints.save(state, self.checkpoint)
         self.last_save = time.monotonic()
 
     def _restore(self) -> None:
         checkpoint = self.checkpoint
-        state = distributed.from_first(lambda: checkpoints.load(checkpoint)) if checkpoint else None
+        state = processes.from_first(lambda: checkpoints.load(checkpoint)) if checkpoint else None
         if state is None:
             return
         found = state.get("identity")
@@ -273,7 +274,7 @@ class RunState:
         epochs = [Epoch(**row) for row in state["history"].pop("epochs")]
         self.history = History(epochs=epochs, **state["history"])
         self.finite_steps.fill_(self.steps_of_epoch)
-        if distributed.rank() == 0:
+        if processes.rank() == 0:
             self.loss_sum.copy_(state["loss_sum"])
             self.wrong.copy_(state["wrong"])
 

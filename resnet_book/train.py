@@ -18,10 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from resnet_book import augment, cuda_graph, distributed
+from resnet_book import augment
 from resnet_book.data import ImageSet, hold_out
+from resnet_book.engine import cuda_graph, processes
+from resnet_book.engine.precision import autocast, default_precision, evaluation_mode, kernels, worth_compiling
 from resnet_book.history import Epoch, History
-from resnet_book.precision import autocast, default_precision, evaluation_mode, kernels, worth_compiling
 from resnet_book.recipe import Recipe
 from resnet_book.run_state import DivergedError, RunState
 
@@ -68,13 +69,13 @@ def evaluate(
     mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
     starts = range(0, len(images), batch_size)
     with torch.inference_mode(), kernels(device, precision), casting, evaluation_mode(network):
-        for begin in starts[distributed.rank() :: distributed.size()]:
+        for begin in starts[processes.rank() :: processes.size()]:
             batch = images.images[begin : begin + batch_size].to(device)
             labels = images.labels[begin : begin + batch_size].to(device)
             scores = network(augment.normalise(batch, mean_tensor, std_tensor))
             loss_sum += F.cross_entropy(scores.float(), labels, reduction="sum")
             wrong += (scores.argmax(dim=1) != labels).sum()
-        loss_sum, wrong = distributed.total(loss_sum), distributed.total(wrong)
+        loss_sum, wrong = processes.total(loss_sum), processes.total(wrong)
     return loss_sum.item() / len(images), 100 * wrong.item() / len(images)
 
 
@@ -92,7 +93,7 @@ def make_step(run: RunState, forward: Callable[[Tensor], Tensor], precision: str
         run.measure(loss.detach(), scores.detach(), labels)
 
     casting = autocast(run.device, precision)
-    if run.device.type == "cuda" and distributed.size() == 1:
+    if run.device.type == "cuda" and processes.size() == 1:
         example = torch.zeros(4, run.recipe.batch_size, dtype=torch.int64, device=run.device)
         return cuda_graph.replayed(step, example, run.changing)
     return step
@@ -135,22 +136,22 @@ def fit(
     kept, held_out = hold_out(train, recipe.validation_images, recipe.validation_seed)
     if recipe.batch_size > len(kept):
         raise ValueError(f"batch_size={recipe.batch_size}: larger than the training set ({len(kept)} images)")
-    if recipe.batch_size % distributed.size():
-        raise ValueError(f"batch_size={recipe.batch_size}: cannot be shared evenly by {distributed.size()} processes")
-    if compiled and distributed.size() > 1:
+    if recipe.batch_size % processes.size():
+        raise ValueError(f"batch_size={recipe.batch_size}: cannot be shared evenly by {processes.size()} processes")
+    if compiled and processes.size() > 1:
         raise ValueError("compiled=True: several processes train together without torch.compile; leave it out")
     setting = {"test": test.sha256, "precision": precision, "compiled": compiled}
     run = RunState(network, kept, recipe, seed, device, checkpoint, setting)
     test, held_out = (
         replace(each, images=each.images.to(device), labels=each.labels.to(device)) for each in (test, held_out)
     )
-    together = distributed.parallel(network, device)
+    together = processes.parallel(network, device)
     if compiled:
         torch.compiler.reset()  # else torch stops to compile, and says nothing, after some networks in one process
     forward = torch.compile(together) if compiled else together
     normalisation = run.history.mean, run.history.std
     in_training = {"device": device, "precision": precision, "batch_size": TEST_BATCH[device.type]}
-    first = distributed.rank() == 0
+    first = processes.rank() == 0
     log = _open_log(log_dir, run.history.epochs) if log_dir and first else nullcontext()
     if progress and first and run.iteration:
         _say_where_it_goes_on(run)
@@ -164,7 +165,7 @@ def fit(
         while run.iteration < recipe.iterations or run.steps_of_epoch:
             bar.set_description(f"epoch {len(run.history.epochs) + 1} of {run.epochs}", refresh=False)
             for plan in run.batches():
-                if distributed.agree(bool(interrupted), run.iteration):
+                if processes.agree(bool(interrupted), run.iteration):
                     run.save_under_way()
                     raise KeyboardInterrupt
                 run.save_if_due()
@@ -190,7 +191,7 @@ def fit(
             if writer:
                 _log(writer, epoch)
         run.save()
-        if distributed.agree(bool(interrupted), 0):
+        if processes.agree(bool(interrupted), 0):
             raise KeyboardInterrupt
     return run.history
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import torch
 from small_runs import RECIPE, fit, tiny
 
-from resnet_book import distributed
+from resnet_book.engine import processes
 from resnet_book.history import History
 
 
 def main(folder: Path, stop_at: int) -> None:
     """Train, and write history and weights of each process to a file of its own."""
     torch.set_num_threads(1)
-    distributed.start("cpu")
-    rank = distributed.rank()
+    processes.start("cpu")
+    rank = processes.rank()
 
     def interrupt(iteration: int, _: History) -> None:
         if iteration == stop_at and rank == 1:
@@ -32,7 +32,7 @@ def main(folder: Path, stop_at: int) -> None:
     except KeyboardInterrupt:
         sys.exit(0)
     finally:
-        distributed.stop()
+        processes.stop()
     networks = {"after_one_step": after_one_step.state_dict(), "network": network.state_dict()}
     state = {"epochs": [asdict(epoch) for epoch in history.epochs], **networks}
     torch.save(state, folder / f"process{rank}.pt")

@@ -14,9 +14,10 @@ import pytest
 import torch
 from small_runs import LONGER, add_tiny_experiment
 
-from resnet_book import child, experiments, run_state, runs
-from resnet_book.__main__ import main
-from resnet_book.experiments import Experiment
+from resnet_book import run_state
+from resnet_book.cli.main import main
+from resnet_book.experiments import catalogue, child, runs
+from resnet_book.experiments.catalogue import Experiment
 from resnet_book.history import History
 from resnet_book.recipe import Recipe
 
@@ -29,7 +30,7 @@ def add_experiments(patch: pytest.MonkeyPatch) -> None:
     add_tiny_experiment(patch)
     others = {LONG: LONGER, DIVERGING: Recipe(iterations=20, batch_size=32, learning_rate=1e30)}
     for name, recipe in others.items():
-        patch.setitem(experiments.EXPERIMENTS, name, Experiment("tiny", "builtin", "smoke", recipe))
+        patch.setitem(catalogue.EXPERIMENTS, name, Experiment("tiny", "builtin", "smoke", recipe))
     patch.setattr(child, "COMMAND", COMMAND)
 
 

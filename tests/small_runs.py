@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import nn
 
-from resnet_book import data, experiments, models, run_state, train
-from resnet_book.__main__ import main
-from resnet_book.experiments import Experiment
+from resnet_book import data, models, run_state, train
+from resnet_book.cli.main import main
+from resnet_book.experiments import catalogue
+from resnet_book.experiments.catalogue import Experiment
 from resnet_book.history import History
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
@@ -54,7 +55,7 @@ def same_weights(one: nn.Module, other: nn.Module) -> bool:
 def add_tiny_experiment(patch: pytest.MonkeyPatch, recipe: Recipe = RECIPE) -> None:
     """Make ``NAME`` an experiment that the command line can run in a second."""
     patch.setitem(models.MODELS, "tiny", TINY)
-    patch.setitem(experiments.EXPERIMENTS, NAME, Experiment("tiny", "builtin", "smoke", recipe))
+    patch.setitem(catalogue.EXPERIMENTS, NAME, Experiment("tiny", "builtin", "smoke", recipe))
     patch.setattr(data, "load", lambda name, split, root=None: {"train": TRAIN, "test": TEST}[split])
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from resnet_book import answers, data
+from resnet_book import data
+from resnet_book.analysis import answers
 
 SCORES = torch.tensor(  # the best class first: 2 0 1 3, 0 1 2 3, 3 2 1 0, 1 3 0 2
     [[0.3, 0.2, 0.4, 0.1], [4.0, 3.0, 2.0, 1.0], [-4.0, -3.0, -2.0, -1.0], [0.0, 9.0, -1.0, 5.0]]

@@ -9,10 +9,11 @@ import pytest
 import torch
 from small_runs import NAME, RECIPE, TEST, TRAIN, add_tiny_experiment, fit, same_weights, tiny
 
-from resnet_book import data, experiments, models, records, train, weights
-from resnet_book.__main__ import main
-from resnet_book.experiments import Experiment
-from resnet_book.records import Record, RecordError
+from resnet_book import data, models, train
+from resnet_book.cli.main import main
+from resnet_book.experiments import catalogue, records, weights
+from resnet_book.experiments.catalogue import Experiment
+from resnet_book.experiments.records import Record, RecordError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -319,7 +320,7 @@ def test_without_the_usual_folder_nothing_is_recorded_and_that_is_said(
 def test_an_experiment_with_a_network_that_does_not_exist_fails_with_those_that_do(
     run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(experiments.EXPERIMENTS, NAME, Experiment("resnet21", "builtin", "smoke", RECIPE))
+    monkeypatch.setitem(catalogue.EXPERIMENTS, NAME, Experiment("resnet21", "builtin", "smoke", RECIPE))
     message = complaint(run, capsys)
     assert "network 'resnet21' is unknown: choose one of resnet20" in message
     assert files(tmp_path) == {}

@@ -13,8 +13,9 @@ import pytest
 import torch
 from small_runs import RECIPE, TEST, TRAIN, fit, same_weights, tiny
 
-from resnet_book import checkpoints, run_state, train
-from resnet_book.checkpoints import CheckpointError
+from resnet_book import run_state, train
+from resnet_book.engine import checkpoints
+from resnet_book.engine.checkpoints import CheckpointError
 from resnet_book.run_state import DivergedError, RunState
 
 pytestmark = pytest.mark.usefixtures("one_thread")

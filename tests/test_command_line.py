@@ -21,10 +21,14 @@ import torch
 from filelock import FileLock
 from small_runs import LONGER, NAME, RECIPE, TEST, TINY, add_tiny_experiment, fit, same_weights, tiny
 
-from resnet_book import data, download, experiments, models, queue, records, runs, study, tables, train, weights
-from resnet_book.__main__ import main
-from resnet_book.arguments import parser
-from resnet_book.child import Run
+from resnet_book import data, models, train
+from resnet_book.analysis import study
+from resnet_book.cli import download
+from resnet_book.cli.arguments import parser
+from resnet_book.cli.main import main
+from resnet_book.experiments import catalogue, queue, records, runs, weights
+from resnet_book.experiments.child import Run
+from resnet_book.report import tables
 from resnet_book.run_state import RunState
 
 ROOT = Path(__file__).parent.parent
@@ -112,7 +116,7 @@ def test_run_refuses_to_overwrite_a_record_and_trains_nothing(
 def test_run_does_several_experiments_in_turn_and_another_seed_beside(
     run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(experiments.EXPERIMENTS, "tiny-again", experiments.EXPERIMENTS[NAME])
+    monkeypatch.setitem(catalogue.EXPERIMENTS, "tiny-again", catalogue.EXPERIMENTS[NAME])
     for seed in ("0", "1"):
         assert status([*run[:2], "tiny-again", *run[2:], "--seed", seed]) == 0
     found = [(record.experiment, record.seed) for record in records.load_all(tmp_path / "results")]
@@ -161,8 +165,8 @@ def test_precision_and_compilation_are_those_that_suit_the_device(
 def test_an_experiment_with_a_precision_of_its_own_is_trained_in_it_alone(
     run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    experiment = replace(experiments.EXPERIMENTS[NAME], precision="bfloat16")
-    monkeypatch.setitem(experiments.EXPERIMENTS, NAME, experiment)
+    experiment = replace(catalogue.EXPERIMENTS[NAME], precision="bfloat16")
+    monkeypatch.setitem(catalogue.EXPERIMENTS, NAME, experiment)
     assert status([*run, "--precision", "float32"]) == 1
     assert f"{NAME} is trained in bfloat16. Leave --precision out." in capsys.readouterr().err
     assert status(run) == 0
@@ -211,7 +215,7 @@ def test_a_report_of_progress_is_kept_while_the_run_is_not_recorded(
 def test_a_run_that_diverges_is_a_failure_without_a_record(
     run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_tiny_experiment(monkeypatch, experiments.Recipe(iterations=20, batch_size=32, learning_rate=1e30))
+    add_tiny_experiment(monkeypatch, catalogue.Recipe(iterations=20, batch_size=32, learning_rate=1e30))
     assert status(run) == 1
     assert "not finite at iteration" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.json"))
@@ -275,7 +279,7 @@ def test_every_line_of_the_readme_works(line: str, tmp_path: Path, monkeypatch: 
     if options.command == "run":
         arguments += ["--device", "cpu", "--quiet"]
         for name in options.names:
-            monkeypatch.setitem(experiments.EXPERIMENTS, name, experiments.EXPERIMENTS[NAME])
+            monkeypatch.setitem(catalogue.EXPERIMENTS, name, catalogue.EXPERIMENTS[NAME])
     if options.command == "features":
         assert status(["run", NAME, "--device", "cpu", "--quiet"]) == 0
         arguments[arguments.index(options.name)] = NAME
@@ -297,9 +301,9 @@ def test_the_name_of_an_experiment_chooses_network_and_dataset(run: list[str], m
         return replace(TEST, name=name, class_names=tuple(map(str, range(100))))
 
     monkeypatch.setattr(data, "load", load)
-    recipe = experiments.Recipe(iterations=1, batch_size=32)
-    experiment = experiments.Experiment("resnet20", "cifar100", "short", recipe)
-    monkeypatch.setitem(experiments.EXPERIMENTS, "resnet20-cifar100-short", experiment)
+    recipe = catalogue.Recipe(iterations=1, batch_size=32)
+    experiment = catalogue.Experiment("resnet20", "cifar100", "short", recipe)
+    monkeypatch.setitem(catalogue.EXPERIMENTS, "resnet20-cifar100-short", experiment)
     assert status(["run", "resnet20-cifar100-short", "--data", "folder", *run[2:]]) == 0
     (record,) = records.load_all(Path("results"))
     assert (record.model["name"], record.model["num_classes"]) == ("resnet20", 100)
@@ -427,7 +431,7 @@ def test_a_star_is_every_experiment_and_so_is_nothing_on_a_gpu(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     names = ["*"] if device == "cpu" else []
     assert status(["run", "--missing", *names, "--device", device, "--seeds", "1"]) == 0
-    assert {run.name for run in told[0].waiting} == set(experiments.EXPERIMENTS)
+    assert {run.name for run in told[0].waiting} == set(catalogue.EXPERIMENTS)
     assert told[0].waiting[0] == Run("plain20-cifar10", 0)
     assert capsys.readouterr().err == ""
 
@@ -595,7 +599,7 @@ def test_list_shows_every_experiment_with_its_recorded_seeds(
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split() == ["experiment", "recipe", "recorded", "seeds"]
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines}
-    assert list(rows) == list(experiments.EXPERIMENTS)
+    assert list(rows) == list(catalogue.EXPERIMENTS)
     assert rows[NAME] == ["smoke", "9, 10"]
     assert rows["resnet20-cifar10"] == ["paper", "-"]
 
@@ -689,8 +693,8 @@ def recorded(run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for name, held_out in (("plain6", 0), ("resnet6", 64)):
         recipe = replace(RECIPE, validation_images=held_out)
         monkeypatch.setitem(models.MODELS, name, TINY)
-        experiment = experiments.Experiment(name, "builtin", "smoke", recipe)
-        monkeypatch.setitem(experiments.EXPERIMENTS, f"{name}-builtin-smoke", experiment)
+        experiment = catalogue.Experiment(name, "builtin", "smoke", recipe)
+        monkeypatch.setitem(catalogue.EXPERIMENTS, f"{name}-builtin-smoke", experiment)
     assert status(["run", "plain6-builtin-smoke", "resnet6-builtin-smoke", *run[2:]]) == 0
     return records.load_all(tmp_path / "results")
 

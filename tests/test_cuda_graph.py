@@ -9,7 +9,8 @@ import torch
 from small_runs import RECIPE, TEST, TRAIN, fit, same_weights, tiny
 from torch import Tensor, nn
 
-from resnet_book import cuda_graph, train
+from resnet_book import train
+from resnet_book.engine import cuda_graph
 from resnet_book.history import History
 from resnet_book.run_state import RunState
 

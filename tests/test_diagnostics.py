@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet_book import diagnostics
+from resnet_book.analysis import diagnostics
 from resnet_book.models import MODELS, Network, narrow
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from resnet_book import data, download
-from resnet_book.__main__ import main
+from resnet_book import data
+from resnet_book.cli import download
+from resnet_book.cli.main import main
 
 LAYOUT = data.LAYOUTS["cifar10"]
 HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>"

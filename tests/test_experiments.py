@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_book import data, experiments, models
-from resnet_book.experiments import EXPERIMENTS, PAPER, RECIPES, Experiment
+from resnet_book import data, models
+from resnet_book.experiments import catalogue
+from resnet_book.experiments.catalogue import EXPERIMENTS, PAPER, RECIPES, Experiment
 
 EACH = pytest.mark.parametrize(("name", "experiment"), EXPERIMENTS.items(), ids=list(EXPERIMENTS))
 
@@ -78,15 +79,15 @@ def test_the_paper_recipe_is_the_papers() -> None:
 
 @pytest.mark.parametrize(("name", "times"), [("4k", 16), ("8k", 8), ("16k", 4)])
 def test_the_ladder_is_the_papers_recipe_made_shorter(name: str, times: int) -> None:
-    recipe = experiments.RECIPES[name]
+    recipe = catalogue.RECIPES[name]
     assert recipe.iterations * times == PAPER.iterations
     assert tuple(drop * times for drop in recipe.drops) == PAPER.drops
     assert replace(recipe, iterations=PAPER.iterations, drops=PAPER.drops) == PAPER
 
 
 def test_the_short_recipe_is_the_papers_thirty_two_times_shorter() -> None:
-    assert replace(experiments.SHORT, iterations=64_000, drops=(32_000, 48_000)) == PAPER
-    assert [32 * number for number in (experiments.SHORT.iterations, *experiments.SHORT.drops)] == [
+    assert replace(catalogue.SHORT, iterations=64_000, drops=(32_000, 48_000)) == PAPER
+    assert [32 * number for number in (catalogue.SHORT.iterations, *catalogue.SHORT.drops)] == [
         64_000,
         32_000,
         48_000,
@@ -99,17 +100,17 @@ def test_the_short_recipe_is_the_papers_thirty_two_times_shorter() -> None:
 def test_an_ablation_differs_from_the_short_recipe_in_one_field(name: str, field: str) -> None:
     recipe = EXPERIMENTS[f"resnet20-cifar10-{name}"].recipe
     assert not getattr(recipe, field)
-    assert replace(recipe, **{field: getattr(experiments.SHORT, field)}) == experiments.SHORT
+    assert replace(recipe, **{field: getattr(catalogue.SHORT, field)}) == catalogue.SHORT
 
 
 def test_without_augmentation_a_crop_cuts_nothing_off_and_nothing_is_mirrored() -> None:
     recipe = EXPERIMENTS["resnet20-cifar10-no-augmentation"].recipe
-    assert replace(recipe, padding=4, flip_probability=0.5) == experiments.SHORT
+    assert replace(recipe, padding=4, flip_probability=0.5) == catalogue.SHORT
     assert (recipe.padding, recipe.flip_probability) == (0, 0)
 
 
 def test_the_edge_recipe_differs_from_the_papers_in_batch_padding_and_normalisation_alone() -> None:
-    edge = experiments.EDGE
+    edge = catalogue.EDGE
     assert (edge.batch_size, edge.padding_mode, edge.mean, edge.std) == (100, "edge", (125, 123, 114), (1, 1, 1))
     assert replace(edge, batch_size=128, padding_mode="zeros", mean=None, std=None) == PAPER
 
@@ -141,13 +142,13 @@ def test_the_wide_recipe_is_300_epochs_with_a_drop_every_100(model: str, batch_s
 )
 def test_an_unknown_name_is_refused_with_names_that_are_near(wrong: str, near: str) -> None:
     with pytest.raises(ValueError, match=rf"'{wrong}' is unknown: did you mean .*{near}"):
-        experiments.get(wrong)
+        catalogue.get(wrong)
 
 
 def test_a_name_that_is_near_nothing_is_sent_to_the_list() -> None:
     with pytest.raises(ValueError, match="resnet-book list"):
-        experiments.get("?")
+        catalogue.get("?")
 
 
 def test_a_known_name_gives_its_experiment() -> None:
-    assert experiments.get("resnet20-cifar10") == Experiment("resnet20", "cifar10", "paper", experiments.PAPER)
+    assert catalogue.get("resnet20-cifar10") == Experiment("resnet20", "cifar10", "paper", catalogue.PAPER)

@@ -12,8 +12,10 @@ import torch
 from PIL import Image
 from small_runs import NAME, add_tiny_experiment, tiny
 
-from resnet_book import data, study, weights
-from resnet_book.__main__ import main
+from resnet_book import data
+from resnet_book.analysis import study
+from resnet_book.cli.main import main
+from resnet_book.experiments import weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

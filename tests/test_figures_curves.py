@@ -10,7 +10,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
-from resnet_book import figures
+from resnet_book.report import figures
 
 
 @pytest.fixture

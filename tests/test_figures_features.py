@@ -9,7 +9,7 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 
-from resnet_book import figures
+from resnet_book.report import figures
 
 matplotlib.use("agg")
 

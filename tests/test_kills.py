@@ -15,8 +15,10 @@ import pytest
 import torch
 from small_runs import LONGER, NAME, add_tiny_experiment
 
-from resnet_book import checkpoints, records, run_state, weights
-from resnet_book.__main__ import main
+from resnet_book import run_state
+from resnet_book.cli.main import main
+from resnet_book.engine import checkpoints
+from resnet_book.experiments import records, weights
 
 PREPARED = multiprocessing.get_context("forkserver")  # its children have torch already, so twenty cost little
 

@@ -17,11 +17,12 @@ from filelock import FileLock
 from queued_runs import COMMAND, DIVERGING, LONG, add_experiments
 from small_runs import LONGER, NAME, fit, tiny
 
-from resnet_book import child, data, experiments, queue, queue_view, records, runs
-from resnet_book.child import Run
+from resnet_book import data
+from resnet_book.experiments import catalogue, child, queue, queue_view, records, runs
+from resnet_book.experiments.child import Run
+from resnet_book.experiments.queue import Queue
+from resnet_book.experiments.runs import Progress
 from resnet_book.history import Epoch, History
-from resnet_book.queue import Queue
-from resnet_book.runs import Progress
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
@@ -81,11 +82,11 @@ def test_every_experiment_has_one_place_for_each_of_its_seeds() -> None:
         for name in queue.matching(patterns)
         for seed in range(3)[which]
     )
-    assert places == Counter({(name, seed): 1 for name in experiments.EXPERIMENTS for seed in range(3)})
+    assert places == Counter({(name, seed): 1 for name in catalogue.EXPERIMENTS for seed in range(3)})
 
 
 def test_the_papers_networks_come_first_and_the_deepest_last() -> None:
-    order = queue.in_order(experiments.EXPERIMENTS, range(3))
+    order = queue.in_order(catalogue.EXPERIMENTS, range(3))
     first = ["plain20", "resnet20", "plain56", "resnet56", "plain32", "resnet32", "plain44", "resnet44"]
     first += ["plain110", "resnet110"]
     assert order[:10] == [Run(f"{model}-cifar10", 0) for model in first]
@@ -104,23 +105,23 @@ def test_the_papers_networks_come_first_and_the_deepest_last() -> None:
     }
     assert {run.name for run in order[38:46]} == others
     assert order[-3:] == [Run("resnet1202-cifar10", seed) for seed in range(3)]
-    assert len(order) == len(set(order)) == 3 * len(experiments.EXPERIMENTS)
+    assert len(order) == len(set(order)) == 3 * len(catalogue.EXPERIMENTS)
 
 
 def test_a_single_seed_keeps_the_order_whichever_it_is() -> None:
-    zero, seven = (queue.in_order(experiments.EXPERIMENTS, [seed]) for seed in (0, 7))
+    zero, seven = (queue.in_order(catalogue.EXPERIMENTS, [seed]) for seed in (0, 7))
     assert [run.name for run in zero] == [run.name for run in seven]
 
 
 def test_an_experiment_without_a_place_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(experiments.EXPERIMENTS, "new", experiments.get("resnet20-cifar10"))
+    monkeypatch.setitem(catalogue.EXPERIMENTS, "new", catalogue.get("resnet20-cifar10"))
     assert queue.in_order(["new", "resnet1202-cifar10"], [0]) == [Run("resnet1202-cifar10", 0), Run("new", 0)]
 
 
 def test_without_a_gpu_only_short_recipes_are_taken() -> None:
-    names = queue.without_gpu(experiments.EXPERIMENTS)
+    names = queue.without_gpu(catalogue.EXPERIMENTS)
     assert {"resnet20-cifar10-short", "resnet20-cifar10-no-drops", "plain20-builtin-smoke"} <= set(names)
-    assert max(experiments.get(name).recipe.iterations for name in names) == experiments.LADDER["16k"].iterations
+    assert max(catalogue.get(name).recipe.iterations for name in names) == catalogue.LADDER["16k"].iterations
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from small_runs import RECIPE, TEST, TRAIN, same_weights
 
-from resnet_book import experiments, models, train
+from resnet_book import models, train
+from resnet_book.experiments import catalogue
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_results_are_what_the_table_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    from resnet_book.__main__ import main
+    from resnet_book.cli.main import main
 
     assert main(["table", "--markdown", "--results", str(ROOT / "results")]) == 0
     between = re.search(r"<!-- results: begin -->\n(.*)<!-- results: end -->", README, re.DOTALL)
@@ -66,4 +67,4 @@ def test_every_link_leads_to_a_file(path: str) -> None:
 
 @pytest.mark.parametrize("name", re.findall(r"resnet-book run (\S+)", README))
 def test_every_experiment_named_exists(name: str) -> None:
-    assert name in experiments.EXPERIMENTS
+    assert name in catalogue.EXPERIMENTS

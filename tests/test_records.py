@@ -13,10 +13,11 @@ import pytest
 import torch
 from small_runs import NAME, TEST, TRAIN, add_tiny_experiment, fit, same_weights, tiny
 
-from resnet_book import data, experiments, records, train, weights
+from resnet_book import data, train
+from resnet_book.experiments import catalogue, records, weights
+from resnet_book.experiments.records import Record, RecordError
 from resnet_book.history import Epoch, History
 from resnet_book.models import MODELS, count_parameters
-from resnet_book.records import Record, RecordError
 
 ROOT = Path(__file__).parent.parent
 COMMITTED = sorted((ROOT / "results").glob("*/*.json"))
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def a_record(seed: int = 0, experiment: str = EXPERIMENT) -> Record:
     """A record as a run leaves it, with invented measurements."""
-    setting = experiments.get(experiment)
+    setting = catalogue.get(experiment)
     rows = [Epoch(iteration, 0.1, 2.0, 60.0, 1.5, 50.0) for iteration in (39, 78, setting.recipe.iterations)]
     history = History(rows, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), 20.0, 15.0, 1280.0, 7)
     environment = records.environment(torch.device("cpu"), "float32", False)
@@ -57,7 +58,7 @@ def test_a_record_holds_what_is_needed_to_run_it_again() -> None:
     }
     assert record.model == {"name": "resnet20", "num_classes": 10, "shortcut": None, "parameters": 269_722}
     assert record.recipe_name == "smoke"
-    assert record.recipe == asdict(experiments.SMOKE) | {"drops": list(experiments.SMOKE.drops)}
+    assert record.recipe == asdict(catalogue.SMOKE) | {"drops": list(catalogue.SMOKE.drops)}
     assert (record.mean, record.std, record.peak_memory) == ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], 7)
     assert (record.seconds, record.train_seconds, record.images_per_second) == (20.0, 15.0, 1280.0)
 

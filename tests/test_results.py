@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from resnet_book import data, features, grounding, models, records, tables, train, weights
+from resnet_book import data, features, models, train
+from resnet_book.analysis import purity
+from resnet_book.experiments import records, weights
+from resnet_book.report import tables
 
 RESULTS = Path(__file__).parent.parent / "results"
 RECORDS = records.load_all(RESULTS)
@@ -87,19 +90,19 @@ def test_the_numbers_in_the_solutions_of_chapter_4_are_those_of_the_recorded_net
         return network, features.extract(network, test, record.mean, record.std)
 
     def mean_purity(rows: torch.Tensor) -> float:
-        return grounding.purity(rows, test.labels, test.num_classes).mean().item()
+        return purity.purity(rows, test.labels, test.num_classes).mean().item()
 
     test = data.load("builtin", "test")
     text = (RESULTS.parent / "notebooks" / "04_features.py").read_text().replace("\n# ", " ")
     network, values = extracted("resnet20-builtin-smoke")
     mine = [f"{mean_purity(features.rank(values, k)[1]):.2f}" for k in (2, 10, 50)]
-    chance = [f"{grounding.chance_purity(test.labels, k):.2f}" for k in (2, 10, 50)]
+    chance = [f"{purity.chance_purity(test.labels, k):.2f}" for k in (2, 10, 50)]
     assert f"{mine[0]}, {mine[1]} and {mine[2]}, against {chance[0]}, {chance[1]} and {chance[2]} by chance" in text
     assert f"higher than behind the ReLU ({mean_purity(features.rank(values, 10)[0]):.2f})" in text
     plain = mean_purity(features.rank(extracted("plain20-builtin-smoke")[1], 10)[1])
     errors = {record.model["name"]: record.test_error for record in BUILTIN if record.seed == 0}
     assert f"({plain:.2f} against {mine[1]})" in text
-    by_score = grounding.purity(
+    by_score = purity.purity(
         features.rank(features.class_scores(network, values), 10)[1], test.labels, test.num_classes
     )
     impure = {name: share for name, share in zip(test.class_names, by_score.tolist(), strict=True) if share < 1}

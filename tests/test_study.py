@@ -12,9 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from resnet_book import augment, data, feature_picture, features, recorded_study, records, study, study_figures, weights
+from resnet_book import augment, data, features
+from resnet_book.analysis import study
+from resnet_book.analysis.study import Study, StudyError
+from resnet_book.experiments import recorded_study, records, weights
 from resnet_book.models import Network
-from resnet_book.study import Study, StudyError
+from resnet_book.report import feature_picture, study_figures
 
 matplotlib.use("agg")
 RESULTS = Path(__file__).parent.parent / "results"

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_book import experiments, tables
+from resnet_book.experiments import catalogue
+from resnet_book.experiments.records import SCHEMA_VERSION, Record
 from resnet_book.history import Epoch
-from resnet_book.records import SCHEMA_VERSION, Record
+from resnet_book.report import tables
 
 
 def record(experiment: str, seed: int, *test_errors: float) -> Record:
-    setting = experiments.get(experiment)
+    setting = catalogue.get(experiment)
     epochs = [Epoch(10 * (i + 1), 0.1, 1.0, error / 2, 1.0, error) for i, error in enumerate(test_errors)]
     return Record(
         schema_version=SCHEMA_VERSION,

@@ -17,8 +17,9 @@ from small_runs import RECIPE, TEST, TRAIN, fit, same_weights, tiny
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from resnet_book import augment, data, experiments, models, train
+from resnet_book import augment, data, models, train
 from resnet_book.data import ImageSet
+from resnet_book.experiments import catalogue
 from resnet_book.recipe import Recipe
 from resnet_book.run_state import RunState, epoch_seed
 
@@ -38,7 +39,7 @@ SCHEDULES = {
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_the_learning_rate_steps_at_exactly_the_iterations_of_the_recipe(name: str) -> None:
-    recipe = experiments.get(name).recipe
+    recipe = catalogue.get(name).recipe
     assert [(i, recipe.learning_rate_at(i)) for i, _ in SCHEDULES[name]] == [
         (i, pytest.approx(rate)) for i, rate in SCHEDULES[name]
     ]
@@ -113,7 +114,7 @@ def test_the_loss_falls() -> None:
 def test_resnet20_learns_the_builtin_images(record_property: Callable[[str, object], None]) -> None:
     network = models.MODELS["resnet20"](generator=torch.Generator().manual_seed(0))
     history = train.fit(
-        network, data.load("builtin", "train"), data.load("builtin", "test"), experiments.SMOKE, progress=False
+        network, data.load("builtin", "train"), data.load("builtin", "test"), catalogue.SMOKE, progress=False
     )
     record_property("seconds", history.seconds)
     assert history.epochs[-1].test_error < 40
@@ -162,7 +163,7 @@ def test_images_are_normalised_by_the_training_sets_own_mean_unless_the_recipe_s
     mean, std = augment.channel_mean_std(TRAIN.images)
     own = fit(tiny(), recipe=replace(RECIPE, iterations=1))
     assert (own.mean, own.std) == (tuple(mean.tolist()), tuple(std.tolist()))
-    given = fit(tiny(), recipe=replace(experiments.EDGE, iterations=1))
+    given = fit(tiny(), recipe=replace(catalogue.EDGE, iterations=1))
     assert (given.mean, given.std) == ((125, 123, 114), (1, 1, 1))
 
 
@@ -272,15 +273,15 @@ def test_a_short_run_is_not_compiled_nor_any_without_a_compiler(monkeypatch: pyt
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr("pathlib.Path.exists", lambda _: True)  # Python's headers
     cpu = torch.device("cpu")
-    assert train.worth_compiling(experiments.SHORT, cpu)
-    assert not train.worth_compiling(experiments.SMOKE, cpu)
+    assert train.worth_compiling(catalogue.SHORT, cpu)
+    assert not train.worth_compiling(catalogue.SMOKE, cpu)
     gpu = torch.device("cuda")
-    assert not train.worth_compiling(experiments.PAPER, gpu)  # which needs a C compiler
+    assert not train.worth_compiling(catalogue.PAPER, gpu)  # which needs a C compiler
     found["gcc"] = "/usr/bin/gcc"
-    assert train.worth_compiling(experiments.PAPER, gpu)
-    assert not train.worth_compiling(experiments.SHORT, gpu)
+    assert train.worth_compiling(catalogue.PAPER, gpu)
+    assert not train.worth_compiling(catalogue.SHORT, gpu)
     found.clear()
-    assert not train.worth_compiling(experiments.SHORT, cpu)
+    assert not train.worth_compiling(catalogue.SHORT, cpu)
 
 
 @pytest.mark.parametrize("precision", ["float16", "", "double"])

@@ -10,7 +10,9 @@ import pytest
 import torch
 from small_runs import NAME, RECIPE, TEST, TRAIN, add_tiny_experiment, same_weights, tiny
 
-from resnet_book import augment, checkpoints, data, records, train
+from resnet_book import augment, data, train
+from resnet_book.engine import checkpoints
+from resnet_book.experiments import records
 from resnet_book.history import History
 from resnet_book.models import Network
 

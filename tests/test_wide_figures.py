@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
-from resnet_book import figures, wide_figures, wide_tables
+from resnet_book.report import figures, wide_figures, wide_tables
 
 NAMES = ["b", "a", "d", "c"]
 GROUPS = ["y", "x", "x", "y"]

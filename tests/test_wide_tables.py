@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 import torch
 
-from resnet_book import experiments, tables, wide_tables
+from resnet_book.experiments import catalogue
+from resnet_book.experiments.records import SCHEMA_VERSION, Record
 from resnet_book.history import Epoch
-from resnet_book.records import SCHEMA_VERSION, Record
+from resnet_book.report import tables, wide_tables
 
 
 def record(experiment: str, seed: int, *errors: float) -> Record:
     """A run whose validation error is one point above its test error, with as many epochs as there are ``errors``."""
-    setting = experiments.get(experiment)
+    setting = catalogue.get(experiment)
     epochs = [Epoch(10 * (i + 1), 0.1, 1.0, 1.0, 1.0, error, 1.0, error + 1) for i, error in enumerate(errors)]
     return Record(
         schema_version=SCHEMA_VERSION,
@@ -110,7 +111,7 @@ def test_projections_and_validation_runs_do_not_enter_the_column_of_the_recipe(n
 @pytest.mark.parametrize("depth", wide_tables.DEPTHS)
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
 def test_every_row_of_the_table_is_an_experiment(depth: int, dataset: str) -> None:
-    assert {f"{kind}{depth}-{dataset}" for kind in ("plain", "resnet")} <= experiments.EXPERIMENTS.keys()
+    assert {f"{kind}{depth}-{dataset}" for kind in ("plain", "resnet")} <= catalogue.EXPERIMENTS.keys()
 
 
 # --- Stability ------------------------------------------------------------------------------------------------------

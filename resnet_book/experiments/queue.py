@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from types import FrameType
 
-from resnet_book import data, experiments, records, runs
-from resnet_book.child import INTERRUPTED, Child, Run
-from resnet_book.queue_view import View, clock, run_line, steps
+from resnet_book import data
+from resnet_book.experiments import catalogue, records, runs
+from resnet_book.experiments.child import INTERRUPTED, Child, Run
+from resnet_book.experiments.queue_view import View, clock, run_line, steps
 
 DEPTH_TABLE_RUNS = tuple(f"{kind}{depth}-cifar10" for depth in (20, 56, 32, 44, 110) for kind in ("plain", "resnet"))
 WIDE_RUNS = (
@@ -53,7 +54,7 @@ PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
     (("resnet1202-cifar10",), EVERY),
 )
 # Recipes made for machines without a GPU.
-WITHOUT_GPU = ("short", "short-bfloat16", *experiments.LADDER, "smoke", *experiments.ABLATIONS)
+WITHOUT_GPU = ("short", "short-bfloat16", *catalogue.LADDER, "smoke", *catalogue.ABLATIONS)
 
 TICK_SECONDS = 0.2  # between two looks at the processes
 START_SECONDS = 5.0  # from the start of a process to its first step, until one was measured
@@ -69,9 +70,9 @@ def matching(patterns: Iterable[str]) -> list[str]:
     """
     found = dict[str, None]()
     for pattern in patterns:
-        names = [name for name in experiments.EXPERIMENTS if fnmatchcase(name, pattern)]
+        names = [name for name in catalogue.EXPERIMENTS if fnmatchcase(name, pattern)]
         if not names and not re.search(r"[*?[]", pattern):
-            experiments.get(pattern)  # its message names what is near
+            catalogue.get(pattern)  # its message names what is near
         if not names:
             raise ValueError(f"pattern {pattern!r} matches no experiment: `resnet-book list` shows all.")
         found |= dict.fromkeys(names)
@@ -80,7 +81,7 @@ def matching(patterns: Iterable[str]) -> list[str]:
 
 def without_gpu(names: Iterable[str]) -> list[str]:
     """Those of ``names`` whose recipe is made for machines without a GPU."""
-    return [name for name in names if experiments.get(name).recipe_name in WITHOUT_GPU]
+    return [name for name in names if catalogue.get(name).recipe_name in WITHOUT_GPU]
 
 
 def in_order(names: Iterable[str], seeds: Sequence[int]) -> list[Run]:
@@ -150,11 +151,11 @@ class Queue:
 
     def _drop_without_data(self) -> None:
         """Let the runs whose data is not there fail at once, and not each in a process."""
-        for dataset in {experiments.get(run.name).dataset for run in self.waiting}:
+        for dataset in {catalogue.get(run.name).dataset for run in self.waiting}:
             try:
                 data.load(dataset, "test", self.setting.data_root)
             except (OSError, RuntimeError, ValueError) as error:
-                without = [run for run in self.waiting if experiments.get(run.name).dataset == dataset]
+                without = [run for run in self.waiting if catalogue.get(run.name).dataset == dataset]
                 self.waiting = [run for run in self.waiting if run not in without]
                 self.failed |= dict.fromkeys(without, str(error))
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from resnet_book import tables
-from resnet_book.records import Record
+from resnet_book.experiments.records import Record
+from resnet_book.report import tables
 
 SOURCE = "mbsariyildiz 2018"
 DEPTHS = (10, 18, 34, 50)

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from torch import Tensor
 
-from resnet_book import feature_picture
-from resnet_book.figures import COLOURS
-from resnet_book.study import Study
+from resnet_book.analysis.study import Study
+from resnet_book.report import feature_picture
+from resnet_book.report.figures import COLOURS
 
 
 def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from resnet_book.records import Record
+from resnet_book.experiments.records import Record
 
 
 @dataclass(frozen=True)

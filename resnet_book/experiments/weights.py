@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from resnet_book.checkpoints import write_atomically
+from resnet_book.engine.checkpoints import write_atomically
+from resnet_book.experiments.records import Record, RecordError, find_results, load_record, path_of
 from resnet_book.models import Network, build
-from resnet_book.records import Record, RecordError, find_results, load_record, path_of
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

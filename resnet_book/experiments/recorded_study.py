@@ -4,10 +4,12 @@ from pathlib import Path
 
 import torch
 
-from resnet_book import data, records, study, weights
+from resnet_book import data
+from resnet_book.analysis import study
+from resnet_book.analysis.study import Study, StudyError
 from resnet_book.data import ImageSet
+from resnet_book.experiments import records, weights
 from resnet_book.models import Network
-from resnet_book.study import Study, StudyError
 
 IMAGES_AT_EACH_END = 10  # of a row, in the studies that runs keep
 

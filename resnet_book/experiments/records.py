@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from resnet_book import distributed, experiments
-from resnet_book.checkpoints import write_atomically
 from resnet_book.data import ImageSet
+from resnet_book.engine import processes
+from resnet_book.engine.checkpoints import write_atomically
+from resnet_book.experiments import catalogue
 from resnet_book.history import Epoch, History
 from resnet_book.models import count_parameters
 from resnet_book.recipe import Recipe
@@ -74,7 +75,7 @@ def make_record(
 
     Raises ValueError for an experiment that does not exist.
     """
-    setting = experiments.get(experiment)
+    setting = catalogue.get(experiment)
     splits = {each.split: {"images": len(each), "sha256": each.sha256} for each in images}
     model = {"name": setting.model, "num_classes": images[0].num_classes, "shortcut": setting.shortcut}
     return Record(
@@ -169,7 +170,7 @@ def load_all(results: Path) -> list[Record]:
 def check(record: Record) -> list[str]:
     """What is wrong with a record, in words; an empty list if nothing is."""
     problems = []
-    setting = experiments.EXPERIMENTS.get(record.experiment)
+    setting = catalogue.EXPERIMENTS.get(record.experiment)
     if setting is None:
         problems.append(f"its experiment {record.experiment!r} does not exist")
     else:
@@ -213,7 +214,7 @@ def environment(device: torch.device, precision: str, compiled: bool) -> dict[st
         "device": device_name(device),
         "precision": precision,
         "compiled": compiled,
-        "processes": distributed.size(),
+        "processes": processes.size(),
         "torch": torch.__version__,
         "cuda": torch.version.cuda if on_gpu else None,
         "python": platform.python_version(),
@@ -246,7 +247,7 @@ def _as_read(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _git(*arguments: str) -> str | None:
     """Output of a git command in this package's folder; None where it fails, or where there is no git."""
-    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    command = ["git", "-C", str(Path(__file__).parents[1]), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

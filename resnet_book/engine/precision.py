@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from resnet_book import distributed
+from resnet_book.engine import processes
 from resnet_book.recipe import Recipe
 
 PRECISIONS = ("float32", "bfloat16")
@@ -35,7 +35,7 @@ def worth_compiling(recipe: Recipe, device: torch.device) -> bool:
     compilers = (os.environ.get("CC", "gcc"), "clang") if device.type == "cuda" else (os.environ.get("CXX", "g++"),)
     headers = Path(sysconfig.get_path("include")) / "Python.h"
     can = headers.exists() and any(map(shutil.which, compilers))
-    return can and recipe.iterations >= WORTH_COMPILING[device.type] and distributed.size() == 1
+    return can and recipe.iterations >= WORTH_COMPILING[device.type] and processes.size() == 1
 
 
 def kernels(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -8,26 +8,26 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resnet_book import arguments
+from resnet_book.cli import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-    from resnet_book.records import Record
+    from resnet_book.experiments.records import Record
 
 
 def list_experiments(options: argparse.Namespace) -> int:
     """Print a line an experiment: name, recipe, recorded seeds."""
-    from resnet_book import experiments
+    from resnet_book.experiments import catalogue
 
     seeds: dict[str, list[int]] = {}
     for record in _recorded(options.results):
         seeds.setdefault(record.experiment, []).append(record.seed)
-    width = max(map(len, experiments.EXPERIMENTS))
-    recipe_width = max(len(experiment.recipe_name) for experiment in experiments.EXPERIMENTS.values())
+    width = max(map(len, catalogue.EXPERIMENTS))
+    recipe_width = max(len(experiment.recipe_name) for experiment in catalogue.EXPERIMENTS.values())
     print(f"{'experiment':{width}}  {'recipe':{recipe_width}}  recorded seeds")
-    for name, experiment in experiments.EXPERIMENTS.items():
+    for name, experiment in catalogue.EXPERIMENTS.items():
         recorded = ", ".join(map(str, seeds.get(name, []))) or "-"
         print(f"{name:{width}}  {experiment.recipe_name:{recipe_width}}  {recorded}")
     return 0
@@ -35,7 +35,7 @@ def list_experiments(options: argparse.Namespace) -> int:
 
 def show_table(options: argparse.Namespace) -> int:
     """Print recorded results beside the published ones, or every record, or put that into a file."""
-    from resnet_book import tables, wide_tables
+    from resnet_book.report import tables, wide_tables
 
     recorded = _recorded(options.results)
     others = 0
@@ -68,13 +68,14 @@ def show_table(options: argparse.Namespace) -> int:
 
 def write_curves(options: argparse.Namespace) -> int:
     """Write a row an epoch of the named experiments' records, or of all, as CSV: to a file or to standard output."""
-    from resnet_book import experiments, tables
+    from resnet_book.experiments import catalogue
+    from resnet_book.report import tables
 
     recorded = _recorded(options.results)
     names = {record.experiment for record in recorded}
     for name in (name for name in options.names if name not in names):
         try:
-            experiments.get(name)
+            catalogue.get(name)
         except ValueError as error:
             options.usage_error(str(error))
         raise ValueError(f"{name} has no record in {options.results}: `resnet-book run {name}` makes one.")
@@ -91,10 +92,13 @@ def write_curves(options: argparse.Namespace) -> int:
 
 def show_features(options: argparse.Namespace) -> int:
     """Say how pure the rows of a recorded network's features are; with ``--out``, draw them all."""
-    from resnet_book import data, experiments, feature_picture, recorded_study, records, study
+    from resnet_book import data
+    from resnet_book.analysis import study
+    from resnet_book.experiments import catalogue, recorded_study, records
+    from resnet_book.report import feature_picture
 
     try:
-        experiments.get(options.name)
+        catalogue.get(options.name)
     except ValueError as error:
         options.usage_error(str(error))
     path = records.path_of(options.results, options.name, options.seed)
@@ -119,7 +123,7 @@ def show_features(options: argparse.Namespace) -> int:
 
 def _recorded(results: Path) -> "list[Record]":
     """Every record; says so where there is not even the folder, as when the program is started elsewhere."""
-    from resnet_book import records
+    from resnet_book.experiments import records
 
     if not results.is_dir():
         print(f"There is no folder {results} here, so nothing is recorded (--results names another).", file=sys.stderr)
@@ -128,7 +132,7 @@ def _recorded(results: Path) -> "list[Record]":
 
 def _write_out(path: Path, write: "Callable[[BinaryIO], object]") -> None:
     """Put what ``write`` writes at ``path``, whole or not at all. Raises ValueError, with advice, if it cannot be."""
-    from resnet_book import checkpoints
+    from resnet_book.engine import checkpoints
 
     try:
         checkpoints.write_atomically(path, write)

@@ -17,8 +17,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from resnet_book import data
+from resnet_book.cli.unpack import unpack, writing
 from resnet_book.data import DataError
-from resnet_book.unpack import unpack, writing
 
 ATTEMPTS = 3  # at each mirror, after broken connections
 PAUSE_SECONDS = 2.0  # between two attempts at one mirror

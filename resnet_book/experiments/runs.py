@@ -19,19 +19,10 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from resnet_book import (
-    answers,
-    data,
-    distributed,
-    experiments,
-    features,
-    models,
-    recorded_study,
-    records,
-    study,
-    train,
-    weights,
-)
+from resnet_book import data, features, models, train
+from resnet_book.analysis import answers, study
+from resnet_book.engine import processes
+from resnet_book.experiments import catalogue, recorded_study, records, weights
 from resnet_book.history import History
 from resnet_book.recipe import Recipe
 
@@ -87,11 +78,11 @@ def train_and_record(
     Raises LockedError if another process trains this run, RecordError if it is recorded, and what ``train.fit`` raises.
     """
     folder, path = folder_of(setting.runs, name, seed), records.path_of(setting.results, name, seed)
-    first = distributed.rank() == 0
+    first = processes.rank() == 0
     with _ready(folder, path) if first else nullcontext(), _threads_restored():
         # It warns of compilers for a GPU whenever something is compiled for the CPU.
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-        experiment, device = experiments.get(name), setting.device
+        experiment, device = catalogue.get(name), setting.device
         precision = _precision(name, experiment, setting)
         compiled = setting.compiled
         if compiled is None:
@@ -141,7 +132,7 @@ def _threads_restored() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _precision(name: str, experiment: experiments.Experiment, setting: Setting) -> str:
+def _precision(name: str, experiment: catalogue.Experiment, setting: Setting) -> str:
     """The precision to train in. Raises ValueError where the experiment has one of its own and another is asked for."""
     if experiment.precision and setting.precision not in (None, experiment.precision):
         raise ValueError(

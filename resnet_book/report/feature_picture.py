@@ -14,8 +14,8 @@ from matplotlib.colors import to_hex
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from resnet_book.analysis.study import Study, StudyError
 from resnet_book.data import ImageSet
-from resnet_book.study import Study, StudyError
 
 FRAME, GAP = 3, 2  # pixels around an image, between two frames
 LABEL, MIDDLE, COLUMN_GAP, MARGIN = 92, 20, 28, 16  # pixels: a row's words, between its halves, between columns, around

@@ -11,7 +11,8 @@ import torch
 from small_runs import RECIPE, TEST, TRAIN, fit, tiny
 from torch import nn
 
-from resnet_book import checkpoints, distributed, train
+from resnet_book import train
+from resnet_book.engine import checkpoints, processes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -53,38 +54,38 @@ def test_two_processes_give_the_numbers_of_one_but_for_rounding(tmp_path: Path) 
 
 def test_alone_every_exchange_is_the_identity() -> None:
     tensor = torch.arange(8.0).reshape(2, 4)
-    assert torch.equal(distributed.share(tensor), tensor)
-    assert torch.equal(distributed.total(tensor), tensor)
-    assert torch.equal(distributed.most(tensor), tensor)
-    assert [distributed.agree(wanted, 7) for wanted in (True, False)] == [True, False]
-    assert distributed.from_first(lambda: 3) == 3
+    assert torch.equal(processes.share(tensor), tensor)
+    assert torch.equal(processes.total(tensor), tensor)
+    assert torch.equal(processes.most(tensor), tensor)
+    assert [processes.agree(wanted, 7) for wanted in (True, False)] == [True, False]
+    assert processes.from_first(lambda: 3) == 3
     network = tiny()
-    assert distributed.parallel(network, torch.device("cpu")) is network
-    assert distributed.local_device(torch.device("cuda", 1)) == torch.device("cuda", 1)
+    assert processes.parallel(network, torch.device("cpu")) is network
+    assert processes.local_device(torch.device("cuda", 1)) == torch.device("cuda", 1)
 
 
 def test_of_several_processes_each_takes_the_gpu_that_torchrun_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "8")
     monkeypatch.setenv("LOCAL_RANK", "3")
-    assert distributed.local_device(torch.device("cuda")) == torch.device("cuda", 3)
-    assert distributed.local_device(torch.device("cpu")) == torch.device("cpu")
+    assert processes.local_device(torch.device("cuda")) == torch.device("cuda", 3)
+    assert processes.local_device(torch.device("cpu")) == torch.device("cpu")
 
 
 def test_a_batch_that_the_processes_cannot_share_evenly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "size", lambda: 3)
+    monkeypatch.setattr(processes, "size", lambda: 3)
     with pytest.raises(ValueError, match=r"batch_size=32.*3 processes"):
         train.fit(tiny(), TRAIN, TEST, replace(RECIPE, iterations=1), progress=False)
 
 
 def test_compiling_in_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "size", lambda: 2)
+    monkeypatch.setattr(processes, "size", lambda: 2)
     with pytest.raises(ValueError, match="compiled=True"):
         train.fit(tiny(), TRAIN, TEST, RECIPE, compiled=True, progress=False)
 
 
 def test_synchronised_batch_norm_is_batch_norm_where_there_is_one_process() -> None:
     generator = torch.Generator().manual_seed(0)
-    ours, theirs = distributed.SynchronisedBatchNorm(5), nn.BatchNorm2d(5)
+    ours, theirs = processes.SynchronisedBatchNorm(5), nn.BatchNorm2d(5)
     for module in (ours, theirs):
         with torch.no_grad():
             module.weight.copy_(torch.linspace(0.5, 2, 5))

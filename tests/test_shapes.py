@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from resnet_book import builtin, data
+from resnet_book import data, shapes
 
 SHA256 = {
     "train": "581859e21d6b345768c01ef2ea52f3f19a72f896db39e960658ce35f680aa74d",
@@ -32,7 +32,7 @@ def test_a_fresh_process_with_another_global_seed_draws_the_same_bytes():
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_built_in_images_have_the_shapes_and_types_of_cifar(split: data.Split):
     images = data.load("builtin", split)
-    count = builtin.SIZES[split]
+    count = shapes.SIZES[split]
     assert (images.images.shape, images.images.dtype) == ((count, 3, 32, 32), torch.uint8)
     assert (images.labels.shape, images.labels.dtype) == ((count,), torch.int64)
 
@@ -50,7 +50,7 @@ def test_the_classes_come_in_mixed_order():
 
 def test_no_test_image_is_a_training_image():
     train, test = (set(map(bytes, data.load("builtin", split).images.flatten(1).numpy())) for split in SPLITS)
-    assert len(train) == builtin.SIZES["train"]
+    assert len(train) == shapes.SIZES["train"]
     assert not train & test
 
 
@@ -63,10 +63,10 @@ def test_changing_a_loaded_set_leaves_the_next_one_as_it_was():
 
 def test_the_built_in_images_need_no_folder(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RESNET_BOOK_DATA", "/nowhere")
-    assert len(data.load("builtin", "test")) == builtin.SIZES["test"]
+    assert len(data.load("builtin", "test")) == shapes.SIZES["test"]
 
 
 def test_an_unknown_shape_is_answered_with_the_known_ones():
     point = torch.zeros(1).numpy()
     with pytest.raises(ValueError, match="'blob': choose one of disc, ring"):
-        builtin.signed_distance("blob", point, point)
+        shapes.signed_distance("blob", point, point)

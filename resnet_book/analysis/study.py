@@ -15,9 +15,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from resnet_book import answers, features, grounding
-from resnet_book.checkpoints import write_atomically
+from resnet_book import features
+from resnet_book.analysis import answers, purity
 from resnet_book.data import ImageSet
+from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.models import Network
 
 MEASURING_IMAGES = 1_000  # training images that the untrained network's batch norm is measured on
@@ -65,12 +66,12 @@ class Study:
     @property
     def purity(self) -> Tensor:
         """Purity of the most relevant images of each feature: (C,) float64."""
-        return grounding.purity(self.most, self.labels, len(self.class_names))
+        return purity.purity(self.most, self.labels, len(self.class_names))
 
     @property
     def purest_first(self) -> Tensor:
         """All features, the purest rows first; of equally pure ones, the more selective: (C,) int64."""
-        by_selectivity = grounding.selectivity(self.class_means).argsort(descending=True, stable=True)
+        by_selectivity = purity.selectivity(self.class_means).argsort(descending=True, stable=True)
         return by_selectivity[self.purity[by_selectivity].argsort(descending=True, stable=True)]
 
     @property
@@ -118,8 +119,8 @@ def make(
         most=most,
         untrained_most=features.rank(before, k)[1],
         zeros=(values == 0).sum(dim=0),
-        class_means=grounding.class_means(values, test.labels, test.num_classes),
-        untrained_class_means=grounding.class_means(before, test.labels, test.num_classes),
+        class_means=purity.class_means(values, test.labels, test.num_classes),
+        untrained_class_means=purity.class_means(before, test.labels, test.num_classes),
         class_weights=network.classifier.weight.detach().cpu().clone(),
     )
 
@@ -137,19 +138,19 @@ def summary(study: Study) -> dict[str, float]:
     alive_before = study.untrained_class_means.amax(dim=0) > 0
     classes, numbers = len(study.class_names), dict[str, float]()
     rows = {"": study.most[alive], "untrained_": study.untrained_most[alive_before], "least_": study.least[alive]}
-    for measure in (grounding.purity, grounding.entropy):
+    for measure in (purity.purity, purity.entropy):
         for prefix, indices in rows.items():
             name = prefix + measure.__name__
             values = measure(indices, study.labels, classes)
-            numbers[name], numbers[f"{name}_low"], numbers[f"{name}_high"] = grounding.mean_interval(values)
+            numbers[name], numbers[f"{name}_low"], numbers[f"{name}_high"] = purity.mean_interval(values)
     return {
         "features": len(study.most),
         **numbers,
-        "chance_purity": grounding.chance_purity(study.labels, study.k),
-        "chance_entropy": grounding.chance_entropy(study.labels, study.k),
+        "chance_purity": purity.chance_purity(study.labels, study.k),
+        "chance_entropy": purity.chance_entropy(study.labels, study.k),
         "dead": int((study.zeros == len(study.labels)).sum()),
-        "selective": int((grounding.selectivity(study.class_means) >= SELECTIVE).sum()),
-        "untrained_selective": int((grounding.selectivity(study.untrained_class_means) >= SELECTIVE).sum()),
+        "selective": int((purity.selectivity(study.class_means) >= SELECTIVE).sum()),
+        "untrained_selective": int((purity.selectivity(study.untrained_class_means) >= SELECTIVE).sum()),
         "tied_at_zero": int((study.zeros > study.k).sum()),
         "different": study.most.unique().numel() / study.most.numel(),
         "untrained_different": study.untrained_most.unique().numel() / study.untrained_most.numel(),

@@ -5,27 +5,27 @@ import math
 import pytest
 import torch
 
-from resnet_book import grounding
+from resnet_book.analysis import purity
 
 
 def test_classes_are_counted_row_by_row():
-    counts = grounding.class_counts(torch.tensor([[0, 1, 2], [3, 3, 0]]), torch.tensor([0, 0, 2, 1]), 4)
+    counts = purity.class_counts(torch.tensor([[0, 1, 2], [3, 3, 0]]), torch.tensor([0, 0, 2, 1]), 4)
     assert counts.tolist() == [[2, 0, 1, 0], [1, 2, 0, 0]]
 
 
 def test_purity_is_the_share_of_the_most_frequent_class():
     labels = torch.tensor([0, 0, 0, 0, 1, 1, 2, 3])
-    purity = grounding.purity(torch.tensor([[0, 1, 2, 3], [0, 4, 5, 6], [0, 4, 6, 7]]), labels, 4)
-    assert purity.tolist() == [1.0, 0.5, 0.25]
+    found = purity.purity(torch.tensor([[0, 1, 2, 3], [0, 4, 5, 6], [0, 4, 6, 7]]), labels, 4)
+    assert found.tolist() == [1.0, 0.5, 0.25]
 
 
 def test_a_label_beyond_the_classes_is_refused():
     with pytest.raises(ValueError, match="num_classes=2, found 0 to 2"):
-        grounding.purity(torch.tensor([[0]]), torch.tensor([0, 1, 2]), 2)
+        purity.purity(torch.tensor([[0]]), torch.tensor([0, 1, 2]), 2)
 
 
 def test_chance_is_exact_for_two_images_of_two_pairs():
-    distribution = grounding.chance_distribution(torch.tensor([0, 0, 1, 1]), 2)
+    distribution = purity.chance_distribution(torch.tensor([0, 0, 1, 1]), 2)
     torch.testing.assert_close(distribution, torch.tensor([0, 2 / 3, 1 / 3], dtype=torch.float64))
 
 
@@ -33,71 +33,69 @@ def test_chance_agrees_with_random_draws():
     labels = torch.arange(200) % 10
     generator = torch.Generator().manual_seed(0)
     draws = torch.stack([torch.randperm(200, generator=generator)[:10] for _ in range(4_000)])
-    simulated = grounding.purity(draws, labels, 10)
+    simulated = purity.purity(draws, labels, 10)
     standard_error = simulated.std() / len(draws) ** 0.5
-    assert abs(simulated.mean() - grounding.chance_purity(labels, 10)) < 4 * standard_error
+    assert abs(simulated.mean() - purity.chance_purity(labels, 10)) < 4 * standard_error
 
 
 def test_chance_is_certain_with_a_single_class():
-    assert grounding.chance_purity(torch.zeros(50, dtype=torch.int64), 10) == 1
+    assert purity.chance_purity(torch.zeros(50, dtype=torch.int64), 10) == 1
 
 
 def test_chance_probabilities_sum_to_one_at_the_size_of_cifar10():
-    distribution = grounding.chance_distribution(torch.arange(10_000) % 10, 10)
+    distribution = purity.chance_distribution(torch.arange(10_000) % 10, 10)
     torch.testing.assert_close(distribution.sum().item(), 1.0)
 
 
 def test_chance_needs_enough_images():
     with pytest.raises(ValueError, match="k=5: there are 4 images"):
-        grounding.chance_purity(torch.zeros(4, dtype=torch.int64), 5)
+        purity.chance_purity(torch.zeros(4, dtype=torch.int64), 5)
 
 
 def test_the_mean_of_no_values_is_open():
-    assert all(map(math.isnan, grounding.mean_interval(torch.empty(0))))
+    assert all(map(math.isnan, purity.mean_interval(torch.empty(0))))
 
 
 def test_entropy_is_zero_for_one_class_and_a_bit_for_two_equal_ones():
     labels = torch.tensor([0, 0, 1, 1, 2, 3])
     rows = torch.tensor([[0, 1, 0, 1], [0, 1, 2, 3], [0, 2, 4, 5], [0, 1, 2, 4]])
-    torch.testing.assert_close(
-        grounding.entropy(rows, labels, 4), torch.tensor([0.0, 1.0, 2.0, 1.5], dtype=torch.float64)
-    )
+    torch.testing.assert_close(purity.entropy(rows, labels, 4), torch.tensor([0.0, 1.0, 2.0, 1.5], dtype=torch.float64))
 
 
 def test_entropy_by_chance_agrees_with_random_draws():
     labels = torch.arange(200) % 10
     generator = torch.Generator().manual_seed(0)
     draws = torch.stack([torch.randperm(200, generator=generator)[:10] for _ in range(4_000)])
-    simulated = grounding.entropy(draws, labels, 10)
+    simulated = purity.entropy(draws, labels, 10)
     standard_error = simulated.std() / len(draws) ** 0.5
-    assert abs(simulated.mean() - grounding.chance_entropy(labels, 10)) < 4 * standard_error
+    assert abs(simulated.mean() - purity.chance_entropy(labels, 10)) < 4 * standard_error
 
 
 def test_entropy_by_chance_is_exact_for_two_images_of_two_pairs():
-    assert grounding.chance_entropy(torch.tensor([0, 0, 1, 1]), 2) == pytest.approx(2 / 3)
+    assert purity.chance_entropy(torch.tensor([0, 0, 1, 1]), 2) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("k", [0, 5])
 def test_entropy_by_chance_needs_enough_images(k):
     with pytest.raises(ValueError, match=f"k={k}: there are 4 images"):
-        grounding.chance_entropy(torch.zeros(4, dtype=torch.int64), k)
+        purity.chance_entropy(torch.zeros(4, dtype=torch.int64), k)
 
 
 def test_class_means_are_means_over_each_classs_images():
     values = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 8.0]])
-    means = grounding.class_means(values, torch.tensor([0, 0, 2]), 3)
+    means = purity.class_means(values, torch.tensor([0, 0, 2]), 3)
     assert means.tolist() == [[2.0, 0.0], [0.0, 0.0], [5.0, 8.0]]
 
 
 def test_selectivity_is_one_for_one_class_zero_for_all_alike_and_half_at_threefold():
     means = torch.tensor([[1.0, 2.0, 3.0, 0.0], [0.0, 2.0, 1.0, 0.0], [0.0, 2.0, 1.0, 0.0]])
-    assert grounding.selectivity(means).tolist() == [1.0, 0.0, 0.5, 0.0]
+    assert purity.selectivity(means).tolist() == [1.0, 0.0, 0.5, 0.0]
 
 
 def test_the_interval_of_the_mean_holds_it_and_narrows_with_more_values():
     generator = torch.Generator().manual_seed(3)
     few, many = torch.randn(20, generator=generator), torch.randn(2_000, generator=generator)
-    (mean, low, high), (_, many_low, many_high) = map(grounding.mean_interval, (few, many))
+    (mean, low, high), (_, many_low, many_high) = map(purity.mean_interval, (few, many))
     assert low < mean < high
     assert mean == pytest.approx(few.mean().item())
     assert many_high - many_low < (high - low) / 5
@@ -107,9 +105,9 @@ def test_the_interval_of_the_mean_holds_it_and_narrows_with_more_values():
 def test_the_interval_is_the_same_every_time_and_leaves_the_global_generator_alone():
     state = torch.get_rng_state()
     values = torch.arange(9.0)
-    assert grounding.mean_interval(values) == grounding.mean_interval(values)
+    assert purity.mean_interval(values) == purity.mean_interval(values)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_the_interval_of_equal_values_is_a_point():
-    assert grounding.mean_interval(torch.full((4,), 0.5)) == (0.5, 0.5, 0.5)
+    assert purity.mean_interval(torch.full((4,), 0.5)) == (0.5, 0.5, 0.5)

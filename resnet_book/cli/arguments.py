@@ -164,10 +164,10 @@ def device(options: argparse.Namespace) -> "torch.device":
     """The device that ``--device`` means for this process. Raises ValueError for a GPU that is not there."""
     import torch
 
-    from resnet_book import distributed
+    from resnet_book.engine import processes
 
     auto = "cuda" if torch.cuda.is_available() else "cpu"
-    device = distributed.local_device(torch.device(auto if options.device == "auto" else options.device))
+    device = processes.local_device(torch.device(auto if options.device == "auto" else options.device))
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
         found = "no GPU" if count == 0 else "cuda:0 alone" if count == 1 else f"cuda:0 to cuda:{count - 1}"
@@ -180,7 +180,7 @@ def device(options: argparse.Namespace) -> "torch.device":
 
 def require_writable(folder: Path, option: str) -> None:
     """Raise ValueError, before anything is trained, for a folder that cannot be made or written to."""
-    from resnet_book import runs
+    from resnet_book.experiments import runs
 
     try:
         runs.require_writable(folder)

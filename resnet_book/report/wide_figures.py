@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator
 from torch import Tensor
 
-from resnet_book.figures import COLOURS
+from resnet_book.report.figures import COLOURS
 
 MEASURES = {"validation_error": "-", "test_error": "--"}  # and the lines they are drawn with
 BESIDE = {"plain": -0.12, "residual": 0.12}  # where a kind's dots lie, from the middle of their phase

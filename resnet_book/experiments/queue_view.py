@@ -10,8 +10,8 @@ import time
 from collections.abc import Mapping, Sequence, Sized
 from datetime import timedelta
 
-from resnet_book.child import Child, Run
-from resnet_book.runs import Progress
+from resnet_book.experiments.child import Child, Run
+from resnet_book.experiments.runs import Progress
 
 MINUTE = 60.0  # seconds between two lines where lines stay
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from resnet_book import experiments, runs
+from resnet_book.experiments import catalogue, runs
 
 COMMAND = (sys.executable, "-m", "resnet_book")
 INTERRUPTED = (130, -signal.SIGINT)  # exit statuses of a process that Ctrl-C stopped
@@ -34,12 +34,12 @@ class Run:
     @property
     def effort_an_image(self) -> float:
         """Roughly how long an image takes, beside those of other networks: layers, times the width of their family."""
-        layers = re.search(r"\d+", experiments.get(self.name).model)
-        return (int(layers[0]) if layers else 1) * (4 if experiments.get(self.name).recipe_name == "wide" else 1)
+        layers = re.search(r"\d+", catalogue.get(self.name).model)
+        return (int(layers[0]) if layers else 1) * (4 if catalogue.get(self.name).recipe_name == "wide" else 1)
 
     def images_left(self, progress: runs.Progress | None) -> int:
         """Images that the run has yet to train on."""
-        recipe = experiments.get(self.name).recipe
+        recipe = catalogue.get(self.name).recipe
         return (recipe.iterations - (progress.iteration if progress else 0)) * recipe.batch_size
 
     def progress(self, folder: Path) -> runs.Progress | None:

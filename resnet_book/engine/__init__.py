@@ -1,0 +1,1 @@
+"""How a training step is fast and safe: devices, CUDA graphs, several processes, checkpoint files."""

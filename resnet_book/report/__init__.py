@@ -1,0 +1,1 @@
+"""What readers see: published numbers, tables, figures, the picture of all features."""
