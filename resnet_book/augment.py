@@ -1,40 +1,46 @@
-"""Augmentation of whole batches: uint8 images (N, 3, H, W) enter, float images ready for the network leave.
+"""Augment whole batches of images, as the paper's recipe does, and normalise them for the network.
 
-Every function works on the batch's own device, without a loop over images. Flip and crop are each split in two: one
-function draws (from an explicit generator, a draw for each image), the other applies given draws and is
-deterministic. Source of the recipe: He et al. 2015, section 4.2 ("4 pixels are padded on each side, and a 32x32 crop
-is randomly sampled from the padded image or its horizontal flip").
+Images are uint8 (N, 3, H, W). Every function works on the batch's own device, without a loop over images. ``sample``
+alone is random, and takes an explicit generator; ``apply`` crops and mirrors as sampled, and is deterministic. Source
+of the recipe: He et al. 2015, section 4.2 ("4 pixels are padded on each side, and a 32x32 crop is randomly sampled from
+the padded image or its horizontal flip").
 """
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from resnet_book.engine.checks import real, whole
+
 PaddingMode = Literal["zeros", "edge", "reflect"]
 
 
-def draw(count: int, generator: torch.Generator, padding: int = 4, flip_probability: float = 0.5) -> Tensor:
-    """What is random about the augmentation of ``count`` images: (3, count) int64 on the generator's device.
+def sample(count: int, generator: torch.Generator, padding: int = 4, flip_probability: float = 0.5) -> Tensor:
+    """Random crops and flips for ``count`` images: (3, count) int64 on the generator's device, for ``apply``.
 
-    Row and column of the crop's corner, 0 to 2 ``padding``, and 1 where the image is mirrored; for ``apply``.
+    Its rows: row and column of the crop's corner in the padded image, 0 to 2 ``padding``, and 1 where the image is
+    mirrored, else 0. Raises ValueError for a negative padding or count, or a probability outside 0 to 1.
     """
+    count, padding = whole("count", count, 0), whole("padding", padding, 0)
+    flip_probability = real("flip_probability", flip_probability, 0, 1)
     corners = torch.randint(0, 2 * padding + 1, (2, count), generator=generator, device=generator.device)
     mirrored = torch.rand(count, generator=generator, device=generator.device) < flip_probability
     return torch.cat([corners, mirrored[None].long()])
 
 
-def apply(images: Tensor, draws: Tensor, padding: int = 4, mode: PaddingMode = "zeros") -> Tensor:
-    """Crop and mirror each image as ``draws`` (3, N) says: (N, C, S, S) of any dtype -> the same shape and dtype."""
-    top, left, mirrored = draws
-    return flip_where(crop_at(pad(images, padding, mode), top, left, images.shape[-1]), mirrored)
+def apply(images: Tensor, sampled: Tensor, padding: int = 4, mode: PaddingMode = "zeros") -> Tensor:
+    """Crop and mirror each image as ``sampled`` (3, N) says: (N, C, S, S) of any dtype -> the same shape and dtype.
 
-
-def flip(images: Tensor, generator: torch.Generator, probability: float = 0.5) -> Tensor:
-    """Mirror each image left to right with ``probability``. Shape and dtype stay."""
-    draws = torch.rand(len(images), generator=generator, device=images.device)
-    return flip_where(images, draws < probability)
+    Raises ValueError for images that are not square, and as ``pad`` does.
+    """
+    height, width = images.shape[-2:]
+    if height != width:
+        raise ValueError(f"images of {height} x {width} pixels: apply takes square ones; use pad and crop_at")
+    top, left, mirrored = sampled
+    return flip_where(crop_at(pad(images, padding, mode), top, left, width), mirrored)
 
 
 def flip_where(images: Tensor, mirrored: Tensor) -> Tensor:
@@ -42,20 +48,6 @@ def flip_where(images: Tensor, mirrored: Tensor) -> Tensor:
     both = torch.cat([images, images.flip(-1)])  # (2 N, C, H, W)
     each = torch.arange(len(images), device=images.device)
     return both.index_select(0, each + len(images) * mirrored)  # moves whole images, not pixel by pixel
-
-
-def crop(images: Tensor, generator: torch.Generator, padding: int = 4, mode: PaddingMode = "zeros") -> Tensor:
-    """Pad each side by ``padding`` pixels, then cut a window of the old size at a random place of each image.
-
-    Images are square, (N, C, S, S). Raises ValueError if they are not, and as ``pad`` does.
-    """
-    height, width = images.shape[-2:]
-    if height != width:
-        raise ValueError(f"images of {height} x {width} pixels: crop takes square ones; use pad and crop_at")
-    padded = pad(images, padding, mode)
-    places = (2, len(images))
-    top, left = torch.randint(0, 2 * padding + 1, places, generator=generator, device=images.device)
-    return crop_at(padded, top, left, width)
 
 
 def crop_at(images: Tensor, top: Tensor, left: Tensor, size: int = 32) -> Tensor:
@@ -85,8 +77,9 @@ def pad(images: Tensor, padding: int, mode: PaddingMode = "zeros") -> Tensor:
     if mode not in get_args(PaddingMode):
         raise ValueError(f"mode={mode!r}: choose one of {', '.join(get_args(PaddingMode))}")
     height, width = images.shape[-2:]
-    if padding < 0 or (mode == "reflect" and padding >= min(height, width)):
-        raise ValueError(f"padding={padding}: must be at least 0, and below {min(height, width)} to reflect")
+    padding = whole("padding", padding, 0)
+    if mode == "reflect" and padding >= min(height, width):
+        raise ValueError(f"padding={padding}: must be below {min(height, width)} to reflect")
     if mode == "zeros":
         return F.pad(images, (padding, padding, padding, padding))
     left, right = _border_sources(width, padding, mode, images.device)
@@ -110,6 +103,22 @@ def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     scale = (1 / std)[:, None, None]
     shift = (-mean / std)[:, None, None]
     return images.float().mul_(scale).add_(shift)
+
+
+def channel_values(name: str, values: Sequence[float]) -> tuple[float, ...]:
+    """``values`` as three floats for red, green and blue, checked: means or standard deviations ("std"), 0 to 255.
+
+    Raises ValueError, with ``name``, for another number of them, values out of range, and values in units of 0 to 1, as
+    torchvision and most published networks give them.
+    """
+    expected = "give three numbers for red, green and blue, in units of pixel values, 0 to 255"
+    if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != 3:
+        raise ValueError(f"{name}={values!r}: {expected}")
+    above = 0 if name == "std" else None
+    checked = tuple(real(name, value, 0, 255, above=above) for value in values)
+    if max(checked) < 1 and any(checked):
+        raise ValueError(f"{name}={checked}: these look like units of 0 to 1; {expected} (255 times these)")
+    return checked
 
 
 def channel_mean_std(images: Tensor) -> tuple[Tensor, Tensor]:

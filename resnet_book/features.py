@@ -1,8 +1,8 @@
-"""Features: a network and images enter; features, and the images they rank, bring together or map, leave.
+"""Read a network's features off images, and rank, compare and map the images by them.
 
 A feature is one of the C numbers that the last linear layer reads: the average of one channel over the image, after
 the last ReLU, so never negative. Follows the feature study of mbsariyildiz/resnet-pytorch (2018), which draws the ten
-least and the ten most relevant images of each feature in a row. What such rows are worth: ``resnet_book.grounding``.
+least and the ten most relevant images of each feature in a row. What such rows are worth: ``analysis.purity``.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from resnet_book import augment
 from resnet_book.data import ImageSet
-from resnet_book.engine.precision import evaluation_mode, kernels
+from resnet_book.engine.checks import whole
+from resnet_book.engine.device import evaluation_mode, kernels
 from resnet_book.models import Network
 
 
@@ -36,11 +37,10 @@ def extract(
     pixels = images.images if isinstance(images, ImageSet) else images
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:
         raise ValueError(f"images: expected uint8 (N, 3, H, W), found {pixels.dtype} {tuple(pixels.shape)}")
-    if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size}: must be at least 1")
-    device = torch.device(device)
+    batch_size, device = whole("batch_size", batch_size, 1), torch.device(device)
     network.to(device)
-    mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
+    mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
+    std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
     features = torch.empty(len(pixels), network.classifier.in_features)
     with torch.inference_mode(), kernels(device, "float32"), evaluation_mode(network):
         for begin in range(0, len(pixels), batch_size):
@@ -66,7 +66,8 @@ def measure_batch_norm(
     device = torch.device(device)
     norms = [module for module in network.to(device).modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [module.momentum for module in norms]
-    mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
+    mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
+    std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
     with torch.no_grad(), kernels(device, "float32"), evaluation_mode(network):
         for module in norms:
             module.reset_running_stats()
@@ -84,6 +85,13 @@ def class_scores(network: Network, features: Tensor) -> Tensor:
     """What the network's last layer makes of features (N, C): scores before softmax (N, classes), on the CPU."""
     with torch.inference_mode():
         return network.classifier(features.to(network.classifier.weight.device)).cpu()
+
+
+def loss_and_error(scores: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Mean cross-entropy (nats) and error (%) of scores (N, classes) for labels (N,)."""
+    labels = labels.to(scores.device)
+    loss = F.cross_entropy(scores.double(), labels).item()
+    return loss, 100 * (scores.argmax(dim=1) != labels).sum().item() / len(labels)
 
 
 def rank(features: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Plain and residual networks for 32x32 images: pixels (N, 3, 32, 32) enter, class scores (N, classes) leave.
+"""Build plain and residual networks for 32x32 images: pixels (N, 3, 32, 32) to class scores (N, classes).
 
 Two families, both from a 3x3 stem, stages of equal blocks, global average pooling and one linear layer:
 
@@ -10,7 +10,7 @@ Two families, both from a 3x3 stem, stages of equal blocks, global average pooli
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -267,3 +267,19 @@ def build(
     if name.startswith("plain"):
         raise ValueError(f"shortcut={shortcut!r}: {name} has no shortcuts; take {name.replace('plain', 'resnet')}")
     return MODELS[name](num_classes=num_classes, shortcut=shortcut, generator=generator)
+
+
+def untrained(name: str, num_classes: int = 10, shortcut: str | None = None, seed: int = 0) -> Network:
+    """The network that a run with ``seed`` begins with, in training mode, on the CPU. Raises as ``build`` does."""
+    with torch.random.fork_rng(devices=[]):  # torch's layers draw before we do
+        return build(name, num_classes, shortcut, torch.Generator().manual_seed(seed))
+
+
+@cache
+def count_operations(name: str, num_classes: int = 10, shortcut: str | None = None) -> int:
+    """Multiply-adds of one 32x32 image's way through the network, counted once. Raises as ``build`` does."""
+    from torch.utils.flop_counter import FlopCounterMode  # slow to import, and rarely wanted
+
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:  # shapes alone, no numbers
+        build(name, num_classes, shortcut)(torch.empty(1, 3, 32, 32))
+    return counter.get_total_flops() // 2

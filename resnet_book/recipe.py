@@ -1,16 +1,27 @@
-"""The recipe: every hyper-parameter of a training run, each once, with its unit and source.
+"""The recipe of a training run, every hyper-parameter once with its unit and source, and what a run measures.
 
 Source of the defaults: He et al. 2015 (arXiv:1512.03385), section 4.2.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, get_args
 
-from resnet_book.augment import PaddingMode
+from torch import Tensor
+
+from resnet_book.augment import PaddingMode, channel_values
+from resnet_book.engine.checks import real, whole
+
+LARGEST_SEED = 2**63 - 1  # more than torch's generators take
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every hyper-parameter of a training run. Defaults: He et al. 2015, section 4.2."""
+    """Every hyper-parameter of a training run. Defaults: He et al. 2015, section 4.2.
+
+    Raises ValueError when it is made with a value that cannot be, and names the field, the value and what is allowed.
+    Numbers of numpy become Python's.
+    """
 
     iterations: int = 64_000  # steps in all
     batch_size: int = 128  # images a step
@@ -29,8 +40,112 @@ class Recipe:
     validation_images: int = 0  # training images held out: not trained on, tested after every epoch
     validation_seed: int = 0  # which ones: the same for every seed of the run
 
+    def __post_init__(self) -> None:
+        checked = {
+            "iterations": whole("iterations", self.iterations, 1),
+            "batch_size": whole("batch_size", self.batch_size, 1),
+            "learning_rate": real("learning_rate", self.learning_rate, above=0),
+            "drops": _drops(self.drops),
+            "drop_divisor": real("drop_divisor", self.drop_divisor, above=0),
+            "warmup_iterations": whole("warmup_iterations", self.warmup_iterations, 0),
+            "warmup_learning_rate": real("warmup_learning_rate", self.warmup_learning_rate, above=0),
+            "momentum": real("momentum", self.momentum, 0, 1),
+            "weight_decay": real("weight_decay", self.weight_decay, 0),
+            "padding": whole("padding", self.padding, 0),
+            "flip_probability": real("flip_probability", self.flip_probability, 0, 1),
+            "mean": None if self.mean is None else channel_values("mean", self.mean),
+            "std": None if self.std is None else channel_values("std", self.std),
+            "validation_images": whole("validation_images", self.validation_images, 0),
+            "validation_seed": checked_seed(self.validation_seed, "validation_seed"),
+        }
+        if self.padding_mode not in get_args(PaddingMode):
+            allowed = ", ".join(map(repr, get_args(PaddingMode)))
+            raise ValueError(f"padding_mode={self.padding_mode!r}: choose one of {allowed}")
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)  # the dataclass is frozen
+
     def learning_rate_at(self, iteration: int) -> float:
         """Learning rate of the step that follows ``iteration`` finished ones."""
         if iteration < self.warmup_iterations:
             return self.warmup_learning_rate
         return self.learning_rate / self.drop_divisor ** sum(iteration >= drop for drop in self.drops)
+
+
+def checked_seed(seed: int, name: str = "seed") -> int:
+    """``seed`` as an int. Raises ValueError for one that torch's generators do not take."""
+    return whole(name, seed, 0, LARGEST_SEED)
+
+
+def _drops(drops: Sequence[int]) -> tuple[int, ...]:
+    if not isinstance(drops, Sequence) and not hasattr(drops, "__iter__"):
+        raise ValueError(f"drops={drops!r}: give a tuple of iterations, as ({drops!r},)")
+    checked = tuple(whole("drops", drop, 1) for drop in drops)
+    if list(checked) != sorted(set(checked)):
+        raise ValueError(f"drops={checked}: give the iterations in rising order, each once")
+    return checked
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What was measured in one epoch. Losses are means of the cross-entropy in nats, errors are % of wrong answers."""
+
+    iteration: int  # steps finished at its end
+    learning_rate: float  # of its last step
+    train_loss: float  # over the epoch's augmented batches, each before its step
+    train_error: float
+    test_loss: float  # at the epoch's end, on all test images as they are
+    test_error: float
+    validation_loss: float | None = None  # as the test's, on the training images held out; None: there are none
+    validation_error: float | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some iterations of a run that one process, or several together, trained without a stop."""
+
+    first_iteration: int  # finished ones when it began
+    last_iteration: int  # finished ones when it ended
+    seconds: float  # of training and testing
+    device: str  # the processor's or the GPU's name
+    threads: int | None  # of a CPU; None on a GPU
+    processes: int  # that trained together, each on a device of its own
+    precision: str
+    compiled: bool
+    torch: str  # version
+    cuda: str | None  # version; None on a CPU
+    python: str  # version
+    commit: str | None  # of the package; None where it lies in no checkout
+    dirty: bool | None  # whether the package differed from the commit
+    started: str  # UTC, ISO 8601
+
+
+@dataclass
+class History:
+    """What a run leaves besides its weights."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    mean: tuple[float, ...] = ()  # what was subtracted from each channel, 0 to 255
+    std: tuple[float, ...] = ()  # what each channel was divided by, 0 to 255
+    train_seconds: float = 0.0  # of training alone
+    images_per_second: float = 0.0  # training images over seconds of training
+    peak_memory: int = 0  # bytes: allocated on the GPU; on the CPU, resident for the whole process; 0: not measured
+    test_features: Tensor | None = (
+        None  # (N, C): of the test images, by the trained network; neither saved nor recorded
+    )
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training and testing, over all parts."""
+        return sum(part.seconds for part in self.parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in plain values, but for ``test_features``."""
+        return asdict(replace(self, test_features=None))
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "History":
+        """The history that ``to_dict`` wrote."""
+        epochs, parts = [Epoch(**row) for row in fields["epochs"]], [Part(**row) for row in fields["parts"]]
+        mean, std = tuple(fields["mean"]), tuple(fields["std"])
+        return cls(**{**fields, "epochs": epochs, "parts": parts, "mean": mean, "std": std})

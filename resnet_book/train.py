@@ -1,56 +1,35 @@
-"""The trainer: a network, images and a recipe enter; trained weights and a ``History`` leave.
+"""Train a network by a recipe, and test it.
 
-Follows He et al. 2015 (arXiv:1512.03385), section 4.2. An iteration is one step on one batch; an epoch is one pass
-over the training images.
+Follows He et al. 2015 (arXiv:1512.03385), section 4.2. An iteration is one step on one batch; an epoch is one pass over
+the shuffled training images, whose last ones, too few for a batch, sit out until the next shuffle.
 """
 
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from resnet_book import augment
+from resnet_book import augment, features
 from resnet_book.data import ImageSet, hold_out
-from resnet_book.engine import cuda_graph, processes
-from resnet_book.engine.precision import autocast, default_precision, evaluation_mode, kernels, worth_compiling
-from resnet_book.history import Epoch, History
-from resnet_book.recipe import Recipe
-from resnet_book.run_state import DivergedError, RunState
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from resnet_book.engine import processes
+from resnet_book.engine.callbacks import Callback
+from resnet_book.engine.checks import whole
+from resnet_book.engine.device import CPU, Engine, autocast, evaluation_mode, kernels
+from resnet_book.models import Network
+from resnet_book.recipe import History, Recipe, checked_seed
+from resnet_book.state import Training
 
 # Images at a time in the tests between epochs: a GPU is busy with many, a CPU's caches hold few.
 TEST_BATCH = {"cuda": 2_500, "cpu": 500}
-
-__all__ = [
-    "DivergedError",
-    "Epoch",
-    "History",
-    "Recipe",
-    "default_precision",
-    "evaluate",
-    "fit",
-    "kernels",
-    "make_step",
-    "worth_compiling",
-]
 
 
 def evaluate(
     network: Callable[[Tensor], Tensor],
     images: ImageSet,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
+    mean: Sequence[float],
+    std: Sequence[float],
     *,
     device: str | torch.device = "cpu",
     precision: str = "float32",
@@ -60,14 +39,18 @@ def evaluate(
 
     ``mean`` and ``std`` normalise the images, 0 to 255 for each channel, as in ``History``. The network is left in the
     mode (training or evaluation) in which it came. Under ``torchrun`` every process must call this, and tests its
-    share. Raises ValueError for a precision that is not one of the two.
+    share. Raises ValueError for an empty set, a mean or a standard deviation in other units, an unknown precision.
     """
     device = torch.device(device)
-    casting = autocast(device, precision)
+    batch_size = whole("batch_size", batch_size, 1)
+    if len(images) == 0:
+        raise ValueError(f"images: the set {images.name} ({images.split}) is empty; give at least one image")
+    mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
+    std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
     loss_sum = torch.zeros((), device=device, dtype=torch.float64)
     wrong = torch.zeros((), device=device, dtype=torch.int64)
-    mean_tensor, std_tensor = torch.tensor(mean, device=device), torch.tensor(std, device=device)
     starts = range(0, len(images), batch_size)
+    casting = autocast(device, precision)
     with torch.inference_mode(), kernels(device, precision), casting, evaluation_mode(network):
         for begin in starts[processes.rank() :: processes.size()]:
             batch = images.images[begin : begin + batch_size].to(device)
@@ -79,26 +62,6 @@ def evaluate(
     return loss_sum.item() / len(images), 100 * wrong.item() / len(images)
 
 
-def make_step(run: RunState, forward: Callable[[Tensor], Tensor], precision: str) -> Callable[[Tensor], None]:
-    """The training step: takes what ``run.batches`` yields, and changes the network, the optimizer and the sums."""
-
-    def step(plan: Tensor) -> None:
-        images, labels = run.batch(plan)
-        with casting:
-            scores = forward(images)
-            loss = F.cross_entropy(scores, labels)
-        loss.backward()
-        run.optimizer.step()
-        run.optimizer.zero_grad()
-        run.measure(loss.detach(), scores.detach(), labels)
-
-    casting = autocast(run.device, precision)
-    if run.device.type == "cuda" and processes.size() == 1:
-        example = torch.zeros(4, run.recipe.batch_size, dtype=torch.int64, device=run.device)
-        return cuda_graph.replayed(step, example, run.changing)
-    return step
-
-
 def fit(
     network: nn.Module,
     train: ImageSet,
@@ -106,144 +69,89 @@ def fit(
     recipe: Recipe,
     *,
     seed: int = 0,
-    device: str | torch.device = "cpu",
-    precision: str = "float32",
-    compiled: bool = False,
-    checkpoint: Path | None = None,
-    log_dir: Path | None = None,
-    progress: bool = True,
-    on_step: Callable[[int, History], None] | None = None,
+    engine: Engine = CPU,
+    callbacks: Sequence[Callback] = (),
 ) -> History:
     """Train ``network`` in place by ``recipe``, test it after every epoch, and return what was measured.
 
     The images that the recipe holds out of ``train`` for validation are not trained on; the network is tested on them
-    too.
-    ``precision``: "float32" or "bfloat16" (autocast); the last test is in float32 always. ``compiled``: through
-    ``torch.compile``. ``checkpoint``: a file written at least once a minute of training, on Ctrl-C and at the end; if
-    it is there already, the run goes on from it, on the CPU to exactly the numbers of a run never stopped: with as many
-    threads as it began with, which it sets for the whole process.
-    ``log_dir``: TensorBoard logs. ``progress``: show a bar. ``on_step``: called after each iteration with the number of
-    finished ones and the history so far.
+    too. ``engine``: device, precision, compiled or not; the last test is in float32 always. ``callbacks``: what else
+    happens between steps: a progress bar, checkpoints, logs (see ``engine.callbacks``).
 
-    In each of several processes that ``torchrun`` started (see ``distributed``), trains one network together.
+    In each of several processes that ``torchrun`` started (see ``engine.processes``), trains one network together.
 
-    Raises ValueError for a precision that is not one of the two, a batch larger than the training set or not divisible
-    among the processes, or ``compiled`` in several processes; DivergedError when the loss is not finite;
-    CheckpointError for a checkpoint that is damaged or of another run.
+    Raises ValueError for a seed, or a batch that is larger than the training set or cannot be shared by the processes;
+    DivergedError when the loss is not finite; CheckpointError for a checkpoint that is damaged or of another run.
     """
-    device = torch.device(device)
-    autocast(device, precision)  # refuses an unknown precision before anything is done
+    # Before the first step: which images are trained on, and where the run stands.
     kept, held_out = hold_out(train, recipe.validation_images, recipe.validation_seed)
     if recipe.batch_size > len(kept):
         raise ValueError(f"batch_size={recipe.batch_size}: larger than the training set ({len(kept)} images)")
     if recipe.batch_size % processes.size():
         raise ValueError(f"batch_size={recipe.batch_size}: cannot be shared evenly by {processes.size()} processes")
-    if compiled and processes.size() > 1:
-        raise ValueError("compiled=True: several processes train together without torch.compile; leave it out")
-    setting = {"test": test.sha256, "precision": precision, "compiled": compiled}
-    run = RunState(network, kept, recipe, seed, device, checkpoint, setting)
-    test, held_out = (
-        replace(each, images=each.images.to(device), labels=each.labels.to(device)) for each in (test, held_out)
-    )
-    together = processes.parallel(network, device)
-    if compiled:
-        torch.compiler.reset()  # else torch stops to compile, and says nothing, after some networks in one process
-    forward = torch.compile(together) if compiled else together
-    normalisation = run.history.mean, run.history.std
-    in_training = {"device": device, "precision": precision, "batch_size": TEST_BATCH[device.type]}
-    first = processes.rank() == 0
-    log = _open_log(log_dir, run.history.epochs) if log_dir and first else nullcontext()
-    if progress and first and run.iteration:
-        _say_where_it_goes_on(run)
-    bar = _make_bar(run, show=progress and first)
+    sets = {"train": kept, "test": test, "validation": held_out}
+    training = Training(network, sets, recipe, checked_seed(seed), engine)
 
-    with log as writer, bar, kernels(device, precision), _interrupts() as interrupted:
-        network.train()
-        together.train()
-        run.start_clock()
-        train_step = make_step(run, forward, precision)
-        while run.iteration < recipe.iterations or run.steps_of_epoch:
-            bar.set_description(f"epoch {len(run.history.epochs) + 1} of {run.epochs}", refresh=False)
-            for plan in run.batches():
-                if processes.agree(bool(interrupted), run.iteration):
-                    run.save_under_way()
-                    raise KeyboardInterrupt
-                run.save_if_due()
-                run.set_learning_rate(recipe.learning_rate_at(run.iteration))
-                train_step(plan)
-                run.iteration += 1
-                bar.update(recipe.batch_size)
-                if on_step:
-                    on_step(run.iteration, run.history)
-            run.check_finite()
-            run.save_at_epoch_end(ahead=run.test_seconds)
-            run.stop_clock()
-            # The last test, which is the reported one, is as anyone would repeat it with the weights alone.
-            last = run.iteration == recipe.iterations
-            on = {"device": device, "precision": "float32"} if last else in_training
-            on_test = evaluate(network, test, *normalisation, **on)
-            on_held_out = evaluate(network, held_out, *normalisation, **on) if len(held_out) else None
-            epoch = run.finish_epoch(on_test, on_held_out)
-            run.save_at_epoch_end()
-            run.start_clock()
-            errors = f"train error {epoch.train_error:.1f} %, test error {epoch.test_error:.1f} %"
-            bar.set_postfix_str(f"loss {epoch.train_loss:.3f}, {errors}")
-            if writer:
-                _log(writer, epoch)
-        run.save()
-        if processes.agree(bool(interrupted), 0):
-            raise KeyboardInterrupt
-    return run.history
+    def one_step(plan: Tensor) -> None:
+        images, labels = training.batches.load(plan)
+        with engine.autocast():
+            scores = forward(images)
+            loss = F.cross_entropy(scores, labels)
+        loss.backward()
+        training.optimizer.step()
+        training.optimizer.zero_grad()
+        training.meter.add(loss.detach(), scores.detach(), labels)
+
+    with ExitStack() as ending, engine.computing():
+        for callback in callbacks:
+            ending.callback(callback.end, training)
+            callback.begin(training)
+        forward = engine.prepare(network)
+        example = torch.zeros(4, recipe.batch_size, dtype=torch.int64, device=training.device)
+        step = engine.repeated(one_step, example, training.changing)
+        training.begin_part()
+        while not training.finished:
+            # Train for the rest of an epoch.
+            network.train()
+            for plan in training.plans():
+                for callback in callbacks:
+                    callback.before_step(training)
+                training.set_learning_rate()
+                step(plan)
+                training.iteration += 1
+                for callback in callbacks:
+                    callback.after_step(training)
+            training.check_finite()
+            training.count_seconds()
+
+            # Test what came of it.
+            for callback in callbacks:
+                callback.before_test(training)
+            training.finish_epoch(_test(training))
+            training.count_seconds(testing=True)
+            for callback in callbacks:
+                callback.after_epoch(training)
+    return training.history
 
 
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect the first Ctrl-C in the list, so that a step is never cut in two; a second one interrupts at once."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received  # only the main thread may handle signals
-        return
-    previous = signal.getsignal(signal.SIGINT)
+def _test(training: Training) -> dict[str, float]:
+    """Losses (nats) and errors (%) on the test images, and on those held out: test_loss, test_error, ...
 
-    def remember(number: int, frame: object) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    signal.signal(signal.SIGINT, remember)
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _make_bar(run: RunState, show: bool) -> "tqdm[NoReturn]":
-    return tqdm(
-        total=run.recipe.iterations * run.recipe.batch_size,
-        initial=run.iteration * run.recipe.batch_size,
-        unit=" images",
-        unit_scale=True,
-        mininterval=0.5,
-        disable=not show,
-    )
-
-
-def _say_where_it_goes_on(run: RunState) -> None:
-    trained = f"{run.iteration:,} of {run.recipe.iterations:,} iterations"
-    print(f"Goes on from {run.checkpoint}, after {trained}.", file=sys.stderr)
-
-
-def _open_log(log_dir: Path, epochs: list[Epoch]) -> "SummaryWriter":
-    """Logs that hold ``epochs``, whatever an earlier part of the run, perhaps killed, left in the folder."""
-    from torch.utils.tensorboard import SummaryWriter  # slow to import, and rarely wanted
-
-    writer = SummaryWriter(log_dir, purge_step=0)
-    for epoch in epochs:
-        _log(writer, epoch)
-    return writer
-
-
-def _log(writer: "SummaryWriter", epoch: Epoch) -> None:
-    for name, value in asdict(epoch).items():
-        if name != "iteration" and value is not None:
-            writer.add_scalar(name, value, epoch.iteration)
+    The last test, which is the reported one, is as anyone would repeat it with the weights alone: in float32. Its
+    features are kept.
+    """
+    network, history, device = training.network, training.history, training.device
+    last = training.iteration == training.recipe.iterations
+    precision = "float32" if last else training.engine.precision
+    measured = dict[str, float]()
+    for name, images in training.test_sets.items():
+        if last and name == "test" and isinstance(network, Network):
+            history.test_features = features.extract(network, images, history.mean, history.std, device=device)
+            scores = features.class_scores(network, history.test_features)
+            loss, error = features.loss_and_error(scores, images.labels)
+        else:
+            batch_size = TEST_BATCH.get(device.type, 500)
+            how = {"device": device, "precision": precision, "batch_size": batch_size}
+            loss, error = evaluate(network, images, history.mean, history.std, **how)
+        measured |= {f"{name}_loss": loss, f"{name}_error": error}
+    return measured

@@ -1,11 +1,10 @@
-"""A process of its own for one run: an experiment, a seed and a setting enter; a process that trains leaves.
+"""A process of its own for one run: an experiment, a seed and a options enter; a process that trains leaves.
 
 It is the command line, ``run NAME --seed K``, in a session of its own, so that Ctrl-C on the terminal reaches only
 the queue, which passes it on. What it writes to standard error goes to ``log.txt`` in the run's folder.
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,7 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from resnet_book.experiments import catalogue, runs
+from resnet_book import models
+from resnet_book.experiments import catalogue
+from resnet_book.experiments.progress import Progress, read_progress
+from resnet_book.experiments.run import Options, folder_of
 
 COMMAND = (sys.executable, "-m", "resnet_book")
 INTERRUPTED = (130, -signal.SIGINT)  # exit statuses of a process that Ctrl-C stopped
@@ -33,41 +35,41 @@ class Run:
 
     @property
     def effort_an_image(self) -> float:
-        """Roughly how long an image takes, beside those of other networks: layers, times the width of their family."""
-        layers = re.search(r"\d+", catalogue.get(self.name).model)
-        return (int(layers[0]) if layers else 1) * (4 if catalogue.get(self.name).recipe_name == "wide" else 1)
+        """How long an image takes, beside those of other networks: their multiply-adds."""
+        experiment = catalogue.get(self.name)
+        return models.count_operations(experiment.model, shortcut=experiment.shortcut)
 
-    def images_left(self, progress: runs.Progress | None) -> int:
+    def images_left(self, progress: Progress | None) -> int:
         """Images that the run has yet to train on."""
         recipe = catalogue.get(self.name).recipe
         return (recipe.iterations - (progress.iteration if progress else 0)) * recipe.batch_size
 
-    def progress(self, folder: Path) -> runs.Progress | None:
+    def progress(self, folder: Path) -> Progress | None:
         """How far the run was when last seen; None if there is no checkpoint to go on from. ``folder``: of all runs."""
-        own = runs.folder_of(folder, self.name, self.seed)
-        return runs.read_progress(own / "progress.json") if (own / "checkpoint.pt").exists() else None
+        own = folder_of(folder, self.name, self.seed)
+        return read_progress(own / "progress.json") if (own / "checkpoint.pt").exists() else None
 
 
 class Child:
     """A process that trains ``run``; ``threads`` on the CPU, unless the environment says how many."""
 
-    def __init__(self, run: Run, setting: runs.Setting, threads: int) -> None:
+    def __init__(self, run: Run, options: Options, threads: int) -> None:
         self.run, self.started = run, time.monotonic()
-        folder = runs.folder_of(setting.runs, run.name, run.seed)
+        folder = folder_of(options.runs, run.name, run.seed)
         folder.mkdir(parents=True, exist_ok=True)
         self.log, self.report = folder / "log.txt", folder / "progress.json"
-        self.before = run.progress(setting.runs)  # what an earlier process left
+        self.before = run.progress(options.runs)  # what an earlier process left
         if self.before is None:
             self.report.unlink(missing_ok=True)
         self.stopped = False  # asked to stop: whatever it says then is no failure
-        self.progress: runs.Progress | None = None  # what this process reported
+        self.progress: Progress | None = None  # what this process reported
         self.seconds_to_start: float | None = None  # until its first step
-        environment = {"OMP_NUM_THREADS": str(threads), **os.environ} if setting.device.type == "cpu" else None
+        environment = {"OMP_NUM_THREADS": str(threads), **os.environ} if options.device.type == "cpu" else None
         arguments = ["run", run.name, "--seed", str(run.seed), "--quiet", "--report", str(self.report)]
         with self.log.open("ab") as log:
             self.log_begin = log.tell()  # another queue's process may write to the same log
             self.process = subprocess.Popen(
-                [*COMMAND, *arguments, *_arguments(setting)],
+                [*COMMAND, *arguments, *_arguments(options)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -77,7 +79,7 @@ class Child:
 
     def look(self) -> bool:
         """See how far the run is; False once the process has ended."""
-        progress = runs.read_progress(self.report)
+        progress = read_progress(self.report)
         if progress not in (None, self.before):
             self.progress = progress
             self.seconds_to_start = self.seconds_to_start or time.monotonic() - self.started
@@ -111,15 +113,15 @@ class Child:
         return reasons[-1].removeprefix("resnet-book: ") if lines else f"exit status {status}"
 
 
-def _arguments(setting: runs.Setting) -> Sequence[str]:
-    """``setting`` in the words of the command line."""
-    arguments = ["--device", str(setting.device), "--results", str(setting.results), "--runs", str(setting.runs)]
-    if setting.precision is not None:
-        arguments += ["--precision", setting.precision]
-    if setting.compiled is not None:
-        arguments.append("--compile" if setting.compiled else "--no-compile")
-    if setting.data_root is not None:
-        arguments += ["--data", setting.data_root]
-    if setting.tensorboard:
+def _arguments(options: Options) -> Sequence[str]:
+    """``options`` in the words of the command line."""
+    arguments = ["--device", str(options.device), "--results", str(options.results), "--runs", str(options.runs)]
+    if options.precision is not None:
+        arguments += ["--precision", options.precision]
+    if options.compiled is not None:
+        arguments.append("--compile" if options.compiled else "--no-compile")
+    if options.data_root is not None:
+        arguments += ["--data", options.data_root]
+    if options.tensorboard:
         arguments.append("--tensorboard")
     return arguments

@@ -1,4 +1,4 @@
-"""The queue: runs that have no record enter; each is trained by a process of its own, several at a time.
+"""Train the runs that have no record, each in a process of its own, several at a time.
 
 A run that fails, or is killed, stops no other. Stopped by its budget or by Ctrl-C, the queue lets its runs save, and
 the next queue goes on from there. Two queues on the same folders share the work: a lock tells what is under way.
@@ -16,9 +16,10 @@ from fnmatch import fnmatchcase
 from types import FrameType
 
 from resnet_book import data
-from resnet_book.experiments import catalogue, records, runs
+from resnet_book.experiments import catalogue, records
 from resnet_book.experiments.child import INTERRUPTED, Child, Run
 from resnet_book.experiments.queue_view import View, clock, run_line, steps
+from resnet_book.experiments.run import EXIT_LOCKED, Options, folder_of, is_locked
 
 DEPTH_TABLE_RUNS = tuple(f"{kind}{depth}-cifar10" for depth in (20, 56, 32, 44, 110) for kind in ("plain", "resnet"))
 WIDE_RUNS = (
@@ -103,14 +104,14 @@ class Queue:
     def __init__(
         self,
         waiting: Sequence[Run],
-        setting: runs.Setting,
+        options: Options,
         *,
         jobs: int = 1,
         budget: float = math.inf,
         began: float | None = None,
         quiet: bool = False,
     ) -> None:
-        self.waiting, self.setting, self.jobs, self.view = list(waiting), setting, jobs, View(quiet)
+        self.waiting, self.options, self.jobs, self.view = list(waiting), options, jobs, View(quiet)
         self.children, self.stopped = list[Child](), list[Run]()
         self.recorded, self.failed = dict[Run, float](), dict[Run, str]()
         self.end = budget + (time.monotonic() if began is None else began)
@@ -119,7 +120,7 @@ class Queue:
         self.start_seconds = START_SECONDS
         self.signals = 0  # received: SIGINT and SIGTERM
         self.stopping = False
-        self.begun = {run: run.progress(setting.runs) for run in waiting}
+        self.begun = {run: run.progress(options.runs) for run in waiting}
 
     def work(self) -> int:
         """Work through the runs; returns the exit status: 0, 1 if a run failed, 130 if interrupted."""
@@ -141,10 +142,10 @@ class Queue:
         """The runs that are neither recorded nor failed, with how far they are: "" for one that is not begun."""
         states = []
         for run in [*self.stopped, *(child.run for child in self.children), *self.waiting]:
-            if records.path_of(self.setting.results, run.name, run.seed).exists():  # by another queue
+            if records.path_of(self.options.results, run.name, run.seed).exists():  # by another queue
                 continue
-            progress = run.progress(self.setting.runs)
-            elsewhere = runs.is_locked(runs.folder_of(self.setting.runs, run.name, run.seed))
+            progress = run.progress(self.options.runs)
+            elsewhere = is_locked(folder_of(self.options.runs, run.name, run.seed))
             parts = [*([steps(progress)] if progress else []), *(["under way elsewhere"] if elsewhere else [])]
             states.append((run, ", ".join(parts)))
         return states
@@ -153,7 +154,7 @@ class Queue:
         """Let the runs whose data is not there fail at once, and not each in a process."""
         for dataset in {catalogue.get(run.name).dataset for run in self.waiting}:
             try:
-                data.load(dataset, "test", self.setting.data_root)
+                data.load(dataset, "test", self.options.data_root)
             except (OSError, RuntimeError, ValueError) as error:
                 without = [run for run in self.waiting if catalogue.get(run.name).dataset == dataset]
                 self.waiting = [run for run in self.waiting if run not in without]
@@ -184,12 +185,12 @@ class Queue:
         for run in list(self.waiting):
             if len(self.children) >= self.jobs:
                 return
-            if records.path_of(self.setting.results, run.name, run.seed).exists():  # another queue was faster
+            if records.path_of(self.options.results, run.name, run.seed).exists():  # another queue was faster
                 self.waiting.remove(run)
-            elif not runs.is_locked(runs.folder_of(self.setting.runs, run.name, run.seed)):
+            elif not is_locked(folder_of(self.options.runs, run.name, run.seed)):
                 self.waiting.remove(run)
                 try:
-                    self.children.append(Child(run, self.setting, max(1, _cores() // self.jobs)))
+                    self.children.append(Child(run, self.options, max(1, _cores() // self.jobs)))
                 except OSError as error:
                     self.failed[run] = str(error)
                 else:
@@ -198,15 +199,15 @@ class Queue:
     def _finish(self, child: Child) -> None:
         """Note what became of the run of a process that has ended."""
         run, status = child.run, child.process.returncode
-        path = records.path_of(self.setting.results, run.name, run.seed)
-        if path.exists() and status != runs.EXIT_LOCKED:
+        path = records.path_of(self.options.results, run.name, run.seed)
+        if path.exists() and status != EXIT_LOCKED:
             self.recorded[run] = records.load_record(path).test_error
             self.view.say(f"{run}: recorded, test error {self.recorded[run]:.2f} %")
-        elif status == runs.EXIT_LOCKED:  # another queue was faster
+        elif status == EXIT_LOCKED:  # another queue was faster
             self.waiting.insert(0, run)
         elif child.stopped or status in INTERRUPTED:
             self.stopped.append(run)
-            progress = run.progress(self.setting.runs)
+            progress = run.progress(self.options.runs)
             self.view.say(f"{run}: stopped at {steps(progress) if progress else 'its start'}")
         else:
             self.failed[run] = f"{child.last_words()} ({child.log})"

@@ -1,4 +1,4 @@
-"""What the queue shows while it works: what happened and how far each run is enter; lines on standard error leave.
+"""Show on standard error what the queue does, and how far each run is.
 
 On a terminal the runs have a line each, drawn again in place. Elsewhere, as in a file, there is a line at the start and
 the end of each run, and one a minute in between.
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence, Sized
 from datetime import timedelta
 
 from resnet_book.experiments.child import Child, Run
-from resnet_book.experiments.runs import Progress
+from resnet_book.experiments.progress import Progress
 
 MINUTE = 60.0  # seconds between two lines where lines stay
 

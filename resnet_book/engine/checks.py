@@ -1,0 +1,52 @@
+"""Check the numbers that readers hand in, and turn numpy's into Python's."""
+
+import math
+from typing import SupportsFloat, SupportsIndex
+
+
+def whole(name: str, value: SupportsIndex, low: int | None = None, high: int | None = None) -> int:
+    """``value`` as an int, between ``low`` and ``high`` where they are given.
+
+    Takes ints, numpy's integers and integer tensors of one element. Raises ValueError, with ``name``, for others.
+    """
+    try:
+        number = None if _is_bool(value) else value.__index__()
+    except (AttributeError, TypeError, RuntimeError):
+        number = None
+    if number is None or not (low is None or number >= low) or not (high is None or number <= high):
+        raise ValueError(f"{name}={value!r}: choose a whole number{_limits(low, high)}")
+    return number
+
+
+def real(
+    name: str, value: SupportsFloat, low: float = -math.inf, high: float = math.inf, *, above: float | None = None
+) -> float:
+    """``value`` as a finite float between ``low`` and ``high``, or larger than ``above`` where that is given.
+
+    Takes ints, floats, numpy's numbers and tensors of one element. Raises ValueError, with ``name``, for others.
+    """
+    try:
+        number = math.nan if _is_bool(value) or isinstance(value, str | bytes) else float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        number = math.nan
+    if not (math.isfinite(number) and low <= number <= high) or (above is not None and number <= above):
+        limits = (
+            _limits(low, high)
+            if above is None
+            else f" above {above:g}" + (f" and at most {high:g}" if high < math.inf else "")
+        )
+        raise ValueError(f"{name}={value!r}: choose a number{limits}")
+    return number
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
+
+
+def _limits(low: float | None, high: float | None) -> str:
+    """ " from 0 to 1", " of at least 0" or "", with infinite limits left out."""
+    low = None if low is None or low == -math.inf else low
+    high = None if high is None or high == math.inf else high
+    if low is not None and high is not None:
+        return f" from {low:,} to {high:,}"
+    return f" of at least {low:,}" if low is not None else f" of at most {high:,}" if high is not None else ""

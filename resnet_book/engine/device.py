@@ -1,0 +1,129 @@
+"""Choose how steps are computed: on which device, in which precision, compiled or not, recorded or not."""
+
+import os
+import shutil
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from resnet_book.engine import cuda_graph, processes
+
+PRECISIONS = ("float32", "bfloat16")
+# Iterations from which on compiling saves more than it costs: of a CPU measured on two cores (benchmarks/README.md), of
+# a GPU a guess.
+WORTH_COMPILING = {"cpu": 1_000, "cuda": 20_000}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How training steps are computed. The same numbers, but for rounding, whichever is chosen.
+
+    ``device``: "cpu", "cuda", "cuda:1", ...; ``precision``: "float32" or "bfloat16" (autocast); ``compiled``: through
+    ``torch.compile``. Raises ValueError for another precision, or ``compiled`` in several processes.
+    """
+
+    device: torch.device | str = "cpu"
+    precision: str = "float32"
+    compiled: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "device", torch.device(self.device))  # the dataclass is frozen
+        autocast(self.device, self.precision)
+        if self.compiled and processes.size() > 1:
+            raise ValueError("compiled=True: several processes train together without torch.compile; leave it out")
+
+    def computing(self) -> AbstractContextManager[object]:
+        """The context of a whole training: the GPU's kernels."""
+        return kernels(self.device, self.precision)
+
+    def autocast(self) -> torch.autocast:
+        """The context of forward passes."""
+        return autocast(self.device, self.precision)
+
+    def prepare(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
+        """What computes ``network``'s scores in training steps: shared among processes, or compiled, where wanted."""
+        together = processes.parallel(network, torch.device(self.device)).train()
+        if not self.compiled:
+            return together
+        torch.compiler.reset()  # else torch stops compiling, and says nothing, after some networks in one process
+        return torch.compile(together)
+
+    def repeated(
+        self, step: Callable[[Tensor], None], example: Tensor, state: Callable[[], list[Tensor]]
+    ) -> Callable[[Tensor], None]:
+        """``step``, on a GPU recorded with ``example`` as a CUDA graph; ``state``: the tensors that it changes."""
+        if torch.device(self.device).type == "cuda" and processes.size() == 1:
+            return cuda_graph.replayed(step, example, state)
+        return step
+
+
+def default_precision(device: torch.device | str) -> str:
+    """ "bfloat16" on a GPU that has instructions for it, else "float32"."""
+    device = torch.device(device)
+    if device.type != "cuda":
+        return "float32"
+    with torch.cuda.device(device):
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+
+
+def worth_compiling(iterations: int, device: torch.device | str) -> bool:
+    """Whether a run of ``iterations`` on ``device`` is long enough to repay ``torch.compile``, and can be compiled.
+
+    That takes a C++ compiler for a CPU, a C compiler for a GPU, and Python's headers.
+    """
+    kind = torch.device(device).type
+    compilers = (os.environ.get("CC", "gcc"), "clang") if kind == "cuda" else (os.environ.get("CXX", "g++"),)
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    can = headers.exists() and any(map(shutil.which, compilers))
+    return can and iterations >= WORTH_COMPILING.get(kind, 0) and processes.size() == 1
+
+
+def kernels(device: torch.device | str, precision: str) -> AbstractContextManager[object]:
+    """How a GPU computes: with the kernels it finds fastest, and in float32 without TensorFloat-32."""
+    if torch.device(device).type != "cuda":
+        return nullcontext()
+    tf32 = precision != "float32"
+    return torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=tf32)
+
+
+def autocast(device: torch.device | str, precision: str) -> torch.autocast:
+    """The context of forward passes in ``precision``. Raises ValueError if it is not one of ``PRECISIONS``."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r}: choose one of {', '.join(PRECISIONS)}")
+    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+@contextmanager
+def evaluation_mode(network: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Put ``network`` into evaluation mode, and back into the mode in which it came."""
+    was_training = isinstance(network, nn.Module) and network.training
+    if isinstance(network, nn.Module):
+        network.eval()
+    try:
+        yield
+    finally:
+        if isinstance(network, nn.Module):
+            network.train(was_training)
+
+
+def peak_memory(device: torch.device | str) -> int:
+    """Most bytes so far: that torch allocated on a GPU; else resident for the process, for all that it did (Linux).
+
+    0 where no one says.
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    found = [line.split() for line in lines if line.startswith("VmHWM:")]  # VmHWM: 123456 kB
+    return 1024 * int(found[0][1]) if found else 0
+
+
+CPU = Engine()

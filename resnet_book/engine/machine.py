@@ -1,0 +1,54 @@
+"""Describe the machine, the versions and the commit that a training is computed with."""
+
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from resnet_book.engine import processes
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def describe(device: torch.device | str, precision: str, compiled: bool) -> dict[str, Any]:
+    """What computes now: device, threads, processes, precision, compiled, torch, cuda, python, commit, dirty.
+
+    ``threads`` is None on a GPU, ``cuda`` on a CPU. ``dirty`` says whether the package differs from the commit; both
+    are None where the package lies in no checkout.
+    """
+    device = torch.device(device)
+    on_gpu = device.type == "cuda"
+    tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
+    return {
+        "device": torch.cuda.get_device_name(device) if on_gpu else cpu_name(),
+        "threads": None if on_gpu else torch.get_num_threads(),
+        "processes": processes.size(),
+        "precision": precision,
+        "compiled": compiled,
+        "torch": str(torch.__version__),
+        "cuda": torch.version.cuda if on_gpu else None,
+        "python": platform.python_version(),
+        "commit": _git("rev-parse", "HEAD") if tracked else None,
+        "dirty": bool(_git("status", "--porcelain", ".")) if tracked else None,
+    }
+
+
+def cpu_name() -> str:
+    """The processor's name, as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _git(*arguments: str) -> str | None:
+    """Output of a git command in the package's folder; None where it fails, or where there is no git."""
+    command = ["git", "-C", str(PACKAGE), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,191 @@
+"""Train one run, an experiment with a seed, and record it.
+
+A run has a folder, ``<runs>/<experiment>/seed<k>``, for its checkpoint, log and progress. Whoever trains it holds the
+file ``lock`` there, so that two processes never train the same run; the system lets go of it however a process ends.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from resnet_book import data, features, models, train
+from resnet_book.analysis import answers, study
+from resnet_book.data import ImageSet
+from resnet_book.engine import callbacks, device, processes
+from resnet_book.experiments import catalogue, records, weights
+from resnet_book.experiments.catalogue import Experiment
+from resnet_book.experiments.progress import Reporter
+from resnet_book.recipe import History, checked_seed
+
+EXIT_LOCKED = 75  # exit status of the command line after LockedError: EX_TEMPFAIL of sysexits.h
+LOCK_SECONDS = 1.0  # how long to wait for a lock: longer than ``is_locked`` takes to look
+IMAGES_AT_EACH_END = 10  # of a feature's row, in the studies that runs keep
+
+
+class LockedError(RuntimeError):
+    """Another process trains this run at this moment."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """All that an experiment leaves open: where and how its runs are computed, and where their files go."""
+
+    device: torch.device
+    precision: str | None = None  # None: device.default_precision
+    compiled: bool | None = None  # None: device.worth_compiling
+    results: Path = Path("results")
+    runs: Path = Path("runs")
+    data_root: str | None = None  # None: where data.load looks
+    tensorboard: bool = False
+    progress: bool = True  # show a bar
+
+
+def folder_of(runs: Path, name: str, seed: int) -> Path:
+    """The folder of checkpoint, log, lock and progress of experiment ``name`` with ``seed``."""
+    return runs / name / f"seed{seed}"
+
+
+def train_and_record(
+    name: str, seed: int, options: Options, report: Path | None = None, caller: int | None = None
+) -> records.Record:
+    """Train experiment ``name`` from ``seed``, or go on from its checkpoint; save and return its record.
+
+    Weights and feature study are saved too, beside the record. ``report``: a file to keep this run's ``Progress`` in;
+    the run then saves and stops, as on Ctrl-C, once the process ``caller`` that started this one (default: the parent
+    of now) has ended. Of several processes under ``torchrun``, each calls this; the first one alone has the lock and
+    writes.
+
+    Raises LockedError if another process trains this run, RecordError if it is recorded, and what ``train.fit`` raises.
+    """
+    seed = checked_seed(seed)
+    folder, path = folder_of(options.runs, name, seed), records.path_of(options.results, name, seed)
+    first = processes.rank() == 0
+    with _ready(folder, path) if first else nullcontext():
+        # It warns of compilers for a GPU whenever something is compiled for the CPU.
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+        experiment = catalogue.get(name)
+        engine = _engine(name, experiment, options)
+        images, test = (data.load(experiment.dataset, split, options.data_root) for split in ("train", "test"))
+        network = models.untrained(experiment.model, images.num_classes, experiment.shortcut, seed)
+        calls: list[callbacks.Callback] = [callbacks.Checkpoint(folder / "checkpoint.pt")]
+        if options.progress:
+            calls.append(callbacks.ProgressBar())
+        if options.tensorboard:
+            calls.append(callbacks.TensorBoard(folder / "tensorboard"))
+        if report:
+            calls.append(Reporter(report, caller or os.getppid()))
+        history = train.fit(network, images, test, experiment.recipe, seed=seed, engine=engine, callbacks=calls)
+        record = processes.from_first(lambda: _record(name, seed, network, images, test, history, path))
+        if first:
+            (folder / "checkpoint.pt").unlink(missing_ok=True)  # it would pass for a run of the same seed again
+            if report:
+                report.unlink(missing_ok=True)
+            with suppress(OSError):  # where it cannot be removed while it is held, or is gone
+                (folder / "lock").unlink()  # whoever waits for it finds the record
+    return record
+
+
+def _engine(name: str, experiment: Experiment, options: Options) -> device.Engine:
+    """How to compute. Raises ValueError where the experiment has a precision of its own and another is asked for."""
+    if experiment.precision and options.precision not in (None, experiment.precision):
+        raise ValueError(
+            f"precision={options.precision!r}: {name} is trained in {experiment.precision}. Leave --precision out."
+        )
+    precision = experiment.precision or options.precision or device.default_precision(options.device)
+    compiled = options.compiled
+    if compiled is None:
+        compiled = device.worth_compiling(experiment.recipe.iterations, options.device)
+    return device.Engine(options.device, precision, compiled)
+
+
+def _record(
+    name: str,
+    seed: int,
+    network: models.Network,
+    images: ImageSet,
+    test: ImageSet,
+    history: History,
+    path: Path,
+) -> records.Record:
+    """Save weights and study of the trained network, and the record, which says that the run is done, last."""
+    records.refuse_to_overwrite(path)
+    mean, std = history.mean, history.std
+    values = history.test_features  # (N, C)
+    if values is None:  # the run had been tested, but not recorded, when it was stopped
+        values = features.extract(network, test, mean, std, device=network.classifier.weight.device)
+    scores = features.class_scores(network, values)
+    superclasses = bool(test.coarse_class_names)
+    experiment = catalogue.get(name)
+    before = models.untrained(experiment.model, images.num_classes, experiment.shortcut, seed)
+    k = min(IMAGES_AT_EACH_END, len(test))
+    made = study.make(network, values, before, images, test, mean, std, k=k)
+    record = records.make_record(
+        name,
+        seed,
+        (images, test),
+        network,
+        history,
+        top5_error=answers.top_error(scores, test.labels, 5),
+        superclass_error=answers.superclass_error(scores.argmax(dim=1), test) if superclasses else None,
+        weights_sha256=weights.save_weights(network, path.with_suffix(".safetensors")),
+        study_sha256=study.save(made, study.path_of(path)),
+    )
+    records.save_record(record, path.parent.parent)
+    return record
+
+
+def require_writable(folder: Path) -> None:
+    """Make ``folder`` and try to write there, so that it fails before the training and not after it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process trains the run of this folder."""
+    if not (folder / "lock").exists():
+        return False
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+@contextmanager
+def _ready(folder: Path, record: Path) -> Iterator[None]:
+    """Hold the run's lock, with no record there, and nothing half-written."""
+    with _locked(folder):
+        records.refuse_to_overwrite(record)
+        _remove_leftovers(folder, record)
+        yield
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock", timeout=LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        message = f"another process trains this run now (it holds {folder / 'lock'}). Wait for it, or stop it."
+        raise LockedError(message) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _remove_leftovers(folder: Path, record: Path) -> None:
+    """Remove what killed processes had half-written. Only for the one that holds the lock."""
+    patterns = ((folder, ".*.part"), (record.parent, f".{record.stem}.*.part"), (record.parent, f"{record.stem}.*.tmp"))
+    for place, pattern in patterns:
+        for leftover in place.glob(pattern):
+            leftover.unlink(missing_ok=True)

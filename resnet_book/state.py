@@ -1,0 +1,246 @@
+"""The state of a training between two steps: where batches come from, what is measured, what a checkpoint keeps.
+
+What changes from step to step is a tensor that keeps its place in memory, as a CUDA graph needs it (see
+``engine.cuda_graph``).
+"""
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from resnet_book import augment
+from resnet_book.data import ImageSet
+from resnet_book.engine import machine, processes
+from resnet_book.engine.device import Engine, peak_memory
+from resnet_book.recipe import Epoch, History, Part, Recipe
+
+
+class DivergedError(RuntimeError):
+    """The loss or the weights stopped being finite; the message says at which iteration."""
+
+
+class Batches:
+    """Where training batches come from: the images on the device, in an order that follows from seed and epoch.
+
+    All that is random about an epoch is drawn at its start, on the CPU: a run that was stopped goes on exactly where it
+    was, on any device.
+    """
+
+    def __init__(self, images: ImageSet, recipe: Recipe, seed: int, device: torch.device, history: History) -> None:
+        self.images, self.labels = images.images.to(device), images.labels.to(device)
+        self.recipe, self.seed, self.device = recipe, seed, device
+        self.mean, self.std = torch.tensor(history.mean, device=device), torch.tensor(history.std, device=device)
+        self.per_epoch = len(images) // recipe.batch_size
+
+    def plans(self, epoch: int, steps: range) -> Iterator[Tensor]:
+        """For each of ``steps`` of ``epoch``, a (4, B) int64 tensor: which images, and how ``augment.sample`` has them.
+
+        Of several processes, each gets its share of the batch.
+        """
+        generator = torch.Generator().manual_seed(epoch_seed(self.seed, epoch))
+        order = torch.randperm(len(self.images), generator=generator)
+        sampled = augment.sample(len(order), generator, self.recipe.padding, self.recipe.flip_probability)
+        plan = torch.cat([order[None], sampled]).to(self.device)  # (4, N)
+        for step in steps:
+            yield processes.share(plan[:, step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size])
+
+    def load(self, plan: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch of a plan: cropped, mirrored, normalised images (B, 3, 32, 32) float32, and labels (B,) int64."""
+        chosen, sampled = plan[0], plan[1:]
+        images = self.images.index_select(0, chosen)
+        images = augment.apply(images, sampled, self.recipe.padding, self.recipe.padding_mode)
+        images = augment.normalise(images, self.mean, self.std)
+        return images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
+
+
+class Meter:
+    """What is measured in an epoch, summed up on the device without waiting for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.loss_sum = torch.zeros((), device=device, dtype=torch.float64)  # over the images so far
+        self.wrong = torch.zeros((), device=device, dtype=torch.int64)  # answers
+        self.finite = torch.ones((), device=device, dtype=torch.int64)  # 1 while every loss was finite
+        self.finite_steps = torch.zeros((), device=device, dtype=torch.int64)  # before the first loss that was not
+
+    def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
+        """Count a step: its mean loss (), scores (B, classes), labels (B,)."""
+        self.loss_sum += loss.double() * len(labels)
+        self.wrong += (scores.argmax(dim=1) != labels).sum()
+        self.finite *= loss.isfinite()
+        self.finite_steps += self.finite
+
+    def tensors(self) -> list[Tensor]:
+        """Every tensor that ``add`` changes."""
+        return [self.loss_sum, self.wrong, self.finite, self.finite_steps]
+
+    def reset(self) -> None:
+        """Begin a new epoch."""
+        for tensor in (self.loss_sum, self.wrong, self.finite_steps):
+            tensor.zero_()
+
+
+class Training:
+    """A run between two steps: everything that a step changes, and what a checkpoint keeps of it."""
+
+    def __init__(
+        self, network: nn.Module, sets: dict[str, ImageSet], recipe: Recipe, seed: int, engine: Engine
+    ) -> None:
+        device = torch.device(engine.device)
+        self.recipe, self.seed, self.engine, self.device = recipe, seed, engine, device
+        self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        means, stds = augment.channel_mean_std(sets["train"].images)
+        self.history = History(mean=recipe.mean or tuple(means.tolist()), std=recipe.std or tuple(stds.tolist()))
+        self.batches = Batches(sets["train"], recipe, seed, device, self.history)
+        self.test_sets = {
+            name: replace(images, images=images.images.to(device), labels=images.labels.to(device))
+            for name, images in sets.items()
+            if name != "train" and len(images)
+        }
+        self.learning_rate = torch.tensor(recipe.learning_rate, device=device)  # a tensor: it keeps its place in memory
+        self.optimizer = torch.optim.SGD(
+            network.parameters(),
+            lr=self.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            fused=device.type == "cuda",
+        )
+        self.meter = Meter(device)
+        self.iteration = 0  # finished ones
+        self.test_seconds = 0.0  # of the last test
+        self.clock = time.monotonic()
+        self.identity = {  # a checkpoint is taken up by the same run alone
+            "network": hashlib.sha256(repr(network).encode()).hexdigest(),  # twins have the same names of parameters
+            **{name: images.sha256 for name, images in sets.items()},
+            "recipe": repr(recipe),
+            "seed": seed,
+            "precision": engine.precision,
+        }
+
+    @property
+    def steps_of_epoch(self) -> int:
+        """Steps taken in the epoch under way, or in the one that has just ended and is not yet in the history."""
+        return self.iteration - (self.history.epochs[-1].iteration if self.history.epochs else 0)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last step was taken, and tested."""
+        return self.iteration >= self.recipe.iterations and self.steps_of_epoch == 0
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs of the whole run, of which the last may be cut short."""
+        return math.ceil(self.recipe.iterations / self.batches.per_epoch)
+
+    def plans(self) -> Iterator[Tensor]:
+        """What ``batches`` has for the rest of the epoch under way. An epoch that only lacks its test has none left."""
+        done = self.steps_of_epoch
+        end = min(self.batches.per_epoch, done + self.recipe.iterations - self.iteration)
+        return self.batches.plans(len(self.history.epochs), range(done, end))
+
+    def set_learning_rate(self) -> None:
+        """Let the next step have the recipe's learning rate."""
+        rate = self.recipe.learning_rate_at(self.iteration)
+        if self.iteration == 0 or rate != self.recipe.learning_rate_at(self.iteration - 1):
+            self.learning_rate.fill_(rate)
+
+    def changing(self) -> list[Tensor]:
+        """Every tensor that a step changes, among those that exist so far."""
+        moving = [buffer for state in self.optimizer.state.values() for buffer in state.values() if buffer is not None]
+        return [*self.network.parameters(), *self.network.buffers(), *moving, *self.meter.tensors()]
+
+    def check_finite(self) -> None:
+        """Raise DivergedError if a loss was not finite, or if the weights are not. Waits for the device."""
+        steps = self.steps_of_epoch
+        finite_steps = steps - int(processes.most(steps - self.meter.finite_steps))
+        if finite_steps < steps:
+            raise self.diverged("loss", self.iteration - steps + finite_steps)
+        tensors = [tensor for tensor in self.network.state_dict().values() if tensor.is_floating_point()]
+        if not nn.utils.get_total_norm(tensors).isfinite():  # one number for all of them, in few kernels
+            raise self.diverged("network", self.iteration - 1)
+
+    def diverged(self, what: str, iteration: int) -> DivergedError:
+        """The error that says of ``what`` that it was not finite, and where."""
+        rate, epoch = self.recipe.learning_rate_at(iteration), iteration // self.batches.per_epoch + 1
+        return DivergedError(
+            f"the {what} was not finite at iteration {iteration:,} (epoch {epoch}, learning rate {rate:g}, "
+            f"seed {self.seed}). Lower the learning rate, warm up longer, or use another precision."
+        )
+
+    def begin_part(self) -> None:
+        """Note where, when and with what the run begins, or goes on, and start the clock."""
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        described = machine.describe(self.device, self.engine.precision, self.engine.compiled)
+        self.history.parts.append(Part(self.iteration, self.iteration, 0.0, started=started, **described))
+        self.clock = time.monotonic()
+
+    def count_seconds(self, *, testing: bool = False) -> None:
+        """Add the time since the last count to the part's seconds, and to those of training or of the last test."""
+        now = time.monotonic()
+        seconds, self.clock = now - self.clock, now
+        if testing:
+            self.test_seconds = seconds
+        else:
+            self.history.train_seconds += seconds
+        part = self.history.parts[-1]
+        self.history.parts[-1] = replace(part, last_iteration=self.iteration, seconds=part.seconds + seconds)
+
+    def finish_epoch(self, measured: dict[str, float]) -> None:
+        """Add a row to the history: what the meter has, and losses (nats) and errors (%) ``measured`` in the test.
+
+        Raises DivergedError if one of these is not finite.
+        """
+        for name, value in measured.items():
+            if not math.isfinite(value):
+                raise self.diverged(name.replace("_", " "), self.iteration - 1)
+        trained = self.steps_of_epoch * self.recipe.batch_size  # images
+        epoch = Epoch(
+            iteration=self.iteration,
+            learning_rate=self.recipe.learning_rate_at(self.iteration - 1),
+            train_loss=processes.total(self.meter.loss_sum).item() / trained,
+            train_error=100 * processes.total(self.meter.wrong).item() / trained,
+            **measured,
+        )
+        self.history.epochs.append(epoch)
+        self.history.images_per_second = self.iteration * self.recipe.batch_size / max(self.history.train_seconds, 1e-9)
+        self.history.peak_memory = max(self.history.peak_memory, peak_memory(self.device))
+        self.meter.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps. Raises DivergedError for what is not finite: it is never saved."""
+        self.check_finite()
+        self.count_seconds()
+        return {
+            "identity": self.identity,
+            "iteration": self.iteration,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "loss_sum": processes.total(self.meter.loss_sum),
+            "wrong": processes.total(self.meter.wrong),
+            "history": self.history.to_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate.fill_(float(group["lr"]))
+        self.iteration = state["iteration"]
+        self.history = History.from_dict(state["history"])
+        self.meter.finite_steps.fill_(self.steps_of_epoch)
+        if processes.rank() == 0:
+            self.meter.loss_sum.copy_(state["loss_sum"])
+            self.meter.wrong.copy_(state["wrong"])
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A 32-bit seed for one epoch of one run (torch's CPU generator uses no more bits than that)."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
