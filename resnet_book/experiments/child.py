@@ -1,4 +1,4 @@
-"""A process of its own for one run: an experiment, a seed and a options enter; a process that trains leaves.
+"""Train one run in a process of its own.
 
 It is the command line, ``run NAME --seed K``, in a session of its own, so that Ctrl-C on the terminal reaches only
 the queue, which passes it on. What it writes to standard error goes to ``log.txt`` in the run's folder.
