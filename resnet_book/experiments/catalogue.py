@@ -1,7 +1,8 @@
 """The experiments by name: which network is trained on which dataset by which recipe.
 
 ``<model>-<dataset>`` runs the default recipe of its family, ``<model>-<dataset>-<recipe>`` another one. Whatever
-is to be varied gets a new name here, never a command-line flag. Sources of the recipes: ``resnet_book.recipe`` and the comments below.
+is to be varied gets a new name here, never a command-line flag. Sources of the recipes: ``resnet_book.recipe`` and the
+comments below.
 """
 
 from dataclasses import dataclass, replace

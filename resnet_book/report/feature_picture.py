@@ -93,7 +93,7 @@ class Grid:
         return first, first + (self.row_width - LABEL - MIDDLE) // 2 + MIDDLE
 
 
-def place(num_rows: int, k: int, names: tuple[str, ...], side: int, columns: int | None = None) -> Grid:
+def arrange(num_rows: int, k: int, names: tuple[str, ...], side: int, columns: int | None = None) -> Grid:
     """Where everything lies in a picture of ``num_rows`` rows of ``k`` and ``k`` images, with a legend of ``names``.
 
     Images are ``side`` pixels apart. Raises ValueError for a picture beyond ``MAX_PIXELS``.
@@ -122,7 +122,7 @@ def draw(
     rows = study.purest_first if rows is None else rows
     names, group = groups(study)
     palette = colours(len(names))
-    grid = place(len(rows), study.k, names, test.images.shape[-1] + 2 * FRAME + GAP, columns)
+    grid = arrange(len(rows), study.k, names, test.images.shape[-1] + 2 * FRAME + GAP, columns)
     picture = Image.new("RGB", grid.size, WHITE)
     pen = ImageDraw.Draw(picture)
     _draw_words(pen, grid, title, names, palette)
