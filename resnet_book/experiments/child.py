@@ -46,7 +46,7 @@ class Run:
         recipe = catalogue.get(self.name).recipe
         return (recipe.iterations - (progress.iteration if progress else 0)) * recipe.batch_size
 
-    def progress(self, folder: Path) -> Progress | None:
+    def progress(self, folder: str | Path) -> Progress | None:
         """How far the run was when last seen; None if there is no checkpoint to go on from. ``folder``: of all runs."""
         own = folder_of(folder, self.name, self.seed)
         return read_progress(own / "progress.json") if (own / "checkpoint.pt").exists() else None
