@@ -1,7 +1,7 @@
 """Records: what a finished run measured, and all that is needed to run it again and to trust its numbers.
 
-``<results>/<experiment>/seed<k>.json`` is written once, never overwritten, never half-written, and checked whenever it is
-read. Weights and feature study, where they are kept, lie beside it; the record holds their checksums.
+``<results>/<experiment>/seed<k>.json`` is written once, never overwritten, never half-written, and checked whenever it
+is read. Weights and feature study, where they are kept, lie beside it; the record holds their checksums.
 """
 
 import json
@@ -156,11 +156,14 @@ class Record(BaseModel):
             _require(value == wanted[name], f"recipe.{name} is {value}, and {wanted[name]} in {self.experiment}")
         size = _count_parameters(self.model["name"], self.model["num_classes"], self.model["shortcut"])
         _require(
-            self.model["parameters"] == size, f"model.parameters is {self.model['parameters']:,}, of the network {size:,}"
+            self.model["parameters"] == size,
+            f"model.parameters is {self.model['parameters']:,}, of the network {size:,}",
         )
         for name in ("mean", "std"):
             given = self.recipe[name]
-            _require(given in (None, getattr(self, name)), f"{name} is {getattr(self, name)}, and {given} in its recipe")
+            _require(
+                given in (None, getattr(self, name)), f"{name} is {getattr(self, name)}, and {given} in its recipe"
+            )
         return self
 
     @model_validator(mode="after")
@@ -184,7 +187,9 @@ class Record(BaseModel):
             _require(offset is not None and not offset, f"{at}started is {part.started!r}, not a time of UTC")
         _require(iteration == self.recipe["iterations"], f"parts: they end at iteration {iteration:,}")
         seconds = math.fsum(part.seconds for part in self.parts)
-        _require(math.isclose(seconds, self.seconds, rel_tol=1e-6), f"seconds is {self.seconds}, of its parts {seconds}")
+        _require(
+            math.isclose(seconds, self.seconds, rel_tol=1e-6), f"seconds is {self.seconds}, of its parts {seconds}"
+        )
         _require(self.train_seconds <= self.seconds, f"train_seconds is {self.train_seconds}, more than all seconds")
         trained = self.recipe["iterations"] * self.recipe["batch_size"]  # images
         slowest = trained / self.train_seconds  # the speed is that before the last checkpoint was written
@@ -359,7 +364,11 @@ def find_results(named: str | Path | None = None) -> Path:
             raise RecordError(f"{source} was named as {str(folder)!r}, and there is no such folder. Name another.")
         return Path(folder)
     clone = PACKAGE.parent
-    places = [Path("results"), Path("../results"), *([clone / "results"] if (clone / "pyproject.toml").exists() else [])]
+    places = [
+        Path("results"),
+        Path("../results"),
+        *([clone / "results"] if (clone / "pyproject.toml").exists() else []),
+    ]
     return next((place for place in places if place.is_dir()), PACKAGE / "recorded")
 
 
