@@ -60,7 +60,7 @@ class DataError(RuntimeError):
 class DataMissingError(DataError):
     """The data is not there at all. ``named``: the reader named the folder, so nothing may quietly stand in for it."""
 
-    def __init__(self, message: str, named: bool) -> None:
+    def __init__(self, message: str, named: bool = False) -> None:
         super().__init__(message)
         self.named = named
 
