@@ -69,6 +69,7 @@ class ProgressBar(Callback):
     def begin(self, training: "Training") -> None:
         batch_size = training.recipe.batch_size
         self.bar = tqdm(
+            desc=self._epoch(training),
             total=training.recipe.iterations * batch_size,
             initial=training.iteration * batch_size,
             unit=" images",
@@ -79,9 +80,7 @@ class ProgressBar(Callback):
 
     def before_step(self, training: "Training") -> None:
         if self.bar is not None and training.steps_of_epoch == 0:
-            self.bar.set_description(
-                f"epoch {len(training.history.epochs) + 1} of {training.num_epochs}", refresh=False
-            )
+            self.bar.set_description(self._epoch(training), refresh=False)
 
     def after_step(self, training: "Training") -> None:
         if self.bar is not None:
@@ -96,6 +95,11 @@ class ProgressBar(Callback):
     def end(self, training: "Training") -> None:
         if self.bar is not None:
             self.bar.close()
+
+    @staticmethod
+    def _epoch(training: "Training") -> str:
+        """Which epoch is under way; of a finished run, the last."""
+        return f"epoch {min(len(training.history.epochs) + 1, training.num_epochs)} of {training.num_epochs}"
 
 
 class Checkpoint(Callback):
