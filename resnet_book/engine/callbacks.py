@@ -112,11 +112,11 @@ class Checkpoint(Callback):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+
+    def begin(self, training: "Training") -> None:
         self.last_save = time.monotonic()
         self.received = 0  # signals
         self.handlers: dict[signal.Signals, Any] = {}  # those of before
-
-    def begin(self, training: "Training") -> None:
         self.identity = _identity(training)
         state = processes.from_first(lambda: checkpoints.load(self.path))
         if state is not None:
