@@ -137,8 +137,9 @@ data: $(INSTALLED)  ## fetch CIFAR-10 and CIFAR-100 into data/ or DATA, checked
 lab: $(INSTALLED)  ## open the notebooks in JupyterLab
 	$(if $(DATA),RESNET_BOOK_DATA="$$DATA") $(BIN)/jupyter lab --notebook-dir=notebooks
 
+# One after the other: some chapters measure times.
 sync: $(INSTALLED)  ## regenerate the .ipynb from the .py, executed (FORCE=1: all of them)
-	@$(BIN)/python book/build.py sync $(if $(FORCE),--force) $(SOURCES)
+	@$(ONE_THREAD) $(BIN)/python book/build.py sync $(if $(FORCE),--force) $(SOURCES)
 
 lock: $(INSTALLED)  ## compile requirements.lock from pyproject.toml, keeping what still fits; UPGRADE=1: the newest
 	@mkdir -p build && cp requirements.lock build/requirements.lock
