@@ -11,6 +11,7 @@ from torch import Tensor
 
 from resnet_book.augment import PaddingMode, channel_values
 from resnet_book.engine.checks import real, whole
+from resnet_book.engine.machine import Part
 
 LARGEST_SEED = 2**63 - 1  # more than torch's generators take
 
@@ -99,45 +100,21 @@ class Epoch:
     validation_error: float | None = None
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some iterations of a run that one process, or several together, trained without a stop."""
-
-    first_iteration: int  # finished ones when it began
-    last_iteration: int  # finished ones when it ended
-    seconds: float  # of training and testing
-    device: str  # the processor's or the GPU's name
-    threads: int | None  # of a CPU; None on a GPU
-    processes: int  # that trained together, each on a device of its own
-    precision: str
-    compiled: bool
-    torch: str  # version
-    cuda: str | None  # version; None on a CPU
-    python: str  # version
-    commit: str | None  # of the package; None where it lies in no checkout
-    dirty: bool | None  # whether the package differed from the commit
-    started: str  # UTC, ISO 8601
-
-
 @dataclass
 class History:
     """What a run leaves besides its weights."""
 
     epochs: list[Epoch] = field(default_factory=list)
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)  # of a run with checkpoints; else none
     mean: tuple[float, ...] = ()  # what was subtracted from each channel, 0 to 255
     std: tuple[float, ...] = ()  # what each channel was divided by, 0 to 255
+    seconds: float = 0.0  # of training and testing, over all parts
     train_seconds: float = 0.0  # of training alone
     images_per_second: float = 0.0  # training images over seconds of training
     peak_memory: int = 0  # bytes: allocated on the GPU; on the CPU, resident for the whole process; 0: not measured
     test_features: Tensor | None = (
         None  # (N, C): of the test images, by the trained network; neither saved nor recorded
     )
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of training and testing, over all parts."""
-        return sum(part.seconds for part in self.parts)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in plain values, but for ``test_features``."""

@@ -4,12 +4,10 @@ What changes from step to step is a tensor that keeps its place in memory, as a 
 ``engine.cuda_graph``).
 """
 
-import hashlib
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -18,9 +16,9 @@ from torch import Tensor, nn
 
 from resnet_book import augment
 from resnet_book.data import ImageSet
-from resnet_book.engine import machine, processes
+from resnet_book.engine import processes
 from resnet_book.engine.device import Engine, peak_memory
-from resnet_book.recipe import Epoch, History, Part, Recipe
+from resnet_book.recipe import Epoch, History, Recipe
 
 
 class DivergedError(RuntimeError):
@@ -67,24 +65,20 @@ class Meter:
     def __init__(self, device: torch.device) -> None:
         self.loss_sum = torch.zeros((), device=device, dtype=torch.float64)  # over the images so far
         self.wrong = torch.zeros((), device=device, dtype=torch.int64)  # answers
-        self.finite = torch.ones((), device=device, dtype=torch.int64)  # 1 while every loss was finite
-        self.finite_steps = torch.zeros((), device=device, dtype=torch.int64)  # before the first loss that was not
 
     def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
         """Count a step: its mean loss (), scores (B, classes), labels (B,)."""
         self.loss_sum += loss.double() * len(labels)
         self.wrong += (scores.argmax(dim=1) != labels).sum()
-        self.finite *= loss.isfinite()
-        self.finite_steps += self.finite
 
     def tensors(self) -> list[Tensor]:
         """Every tensor that ``add`` changes."""
-        return [self.loss_sum, self.wrong, self.finite, self.finite_steps]
+        return [self.loss_sum, self.wrong]
 
     def reset(self) -> None:
         """Begin a new epoch."""
-        for tensor in (self.loss_sum, self.wrong, self.finite_steps):
-            tensor.zero_()
+        self.loss_sum.zero_()
+        self.wrong.zero_()
 
 
 class Training:
@@ -94,7 +88,7 @@ class Training:
         self, network: nn.Module, sets: dict[str, ImageSet], recipe: Recipe, seed: int, engine: Engine
     ) -> None:
         device = torch.device(engine.device)
-        self.recipe, self.seed, self.engine, self.device = recipe, seed, engine, device
+        self.sets, self.recipe, self.seed, self.engine, self.device = sets, recipe, seed, engine, device
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         means, stds = augment.channel_mean_std(sets["train"].images)
         self.history = History(mean=recipe.mean or tuple(means.tolist()), std=recipe.std or tuple(stds.tolist()))
@@ -116,13 +110,6 @@ class Training:
         self.iteration = 0  # finished ones
         self.test_seconds = 0.0  # of the last test
         self.clock = time.monotonic()
-        self.identity = {  # a checkpoint is taken up by the same run alone
-            "network": hashlib.sha256(repr(network).encode()).hexdigest(),  # twins have the same names of parameters
-            **{name: images.sha256 for name, images in sets.items()},
-            "recipe": repr(recipe),
-            "seed": seed,
-            "precision": engine.precision,
-        }
 
     @property
     def steps_of_epoch(self) -> int:
@@ -145,52 +132,38 @@ class Training:
         end = min(self.batches.per_epoch, done + self.recipe.iterations - self.iteration)
         return self.batches.plans(len(self.history.epochs), range(done, end))
 
-    def set_learning_rate(self) -> None:
-        """Let the next step have the recipe's learning rate."""
-        rate = self.recipe.learning_rate_at(self.iteration)
-        if self.iteration == 0 or rate != self.recipe.learning_rate_at(self.iteration - 1):
-            self.learning_rate.fill_(rate)
-
     def changing(self) -> list[Tensor]:
         """Every tensor that a step changes, among those that exist so far."""
         moving = [buffer for state in self.optimizer.state.values() for buffer in state.values() if buffer is not None]
         return [*self.network.parameters(), *self.network.buffers(), *moving, *self.meter.tensors()]
 
     def check_finite(self) -> None:
-        """Raise DivergedError if a loss was not finite, or if the weights are not. Waits for the device."""
-        steps = self.steps_of_epoch
-        finite_steps = steps - int(processes.most(steps - self.meter.finite_steps))
-        if finite_steps < steps:
-            raise self.diverged("loss", self.iteration - steps + finite_steps)
+        """Raise DivergedError if a loss of the epoch or the weights were not finite. Waits for the device."""
+        if not processes.total(self.meter.loss_sum).isfinite():  # once it is not finite, it stays so
+            raise self.diverged("loss")
         tensors = [tensor for tensor in self.network.state_dict().values() if tensor.is_floating_point()]
         if not nn.utils.get_total_norm(tensors).isfinite():  # one number for all of them, in few kernels
-            raise self.diverged("network", self.iteration - 1)
+            raise self.diverged("network")
 
-    def diverged(self, what: str, iteration: int) -> DivergedError:
+    def diverged(self, what: str) -> DivergedError:
         """The error that says of ``what`` that it was not finite, and where."""
-        rate, epoch = self.recipe.learning_rate_at(iteration), iteration // self.batches.per_epoch + 1
+        begin = self.iteration - self.steps_of_epoch
+        rate = self.recipe.learning_rate_at(max(begin, self.iteration - 1))
         return DivergedError(
-            f"the {what} was not finite at iteration {iteration:,} (epoch {epoch}, learning rate {rate:g}, "
-            f"seed {self.seed}). Lower the learning rate, warm up longer, or use another precision."
+            f"the {what} was not finite in epoch {len(self.history.epochs) + 1} (iterations {begin:,} to "
+            f"{self.iteration:,}, learning rate {rate:g}, seed {self.seed}). Lower the learning rate, warm up longer, "
+            "or use another precision."
         )
 
-    def begin_part(self) -> None:
-        """Note where, when and with what the run begins, or goes on, and start the clock."""
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        described = machine.describe(self.device, self.engine.precision, self.engine.compiled)
-        self.history.parts.append(Part(self.iteration, self.iteration, 0.0, started=started, **described))
-        self.clock = time.monotonic()
-
     def count_seconds(self, *, testing: bool = False) -> None:
-        """Add the time since the last count to the part's seconds, and to those of training or of the last test."""
+        """Add the time since the last count to the seconds of the run, and to those of training or of the last test."""
         now = time.monotonic()
         seconds, self.clock = now - self.clock, now
+        self.history.seconds += seconds
         if testing:
             self.test_seconds = seconds
         else:
             self.history.train_seconds += seconds
-        part = self.history.parts[-1]
-        self.history.parts[-1] = replace(part, last_iteration=self.iteration, seconds=part.seconds + seconds)
 
     def finish_epoch(self, measured: dict[str, float]) -> None:
         """Add a row to the history: what the meter has, and losses (nats) and errors (%) ``measured`` in the test.
@@ -199,7 +172,7 @@ class Training:
         """
         for name, value in measured.items():
             if not math.isfinite(value):
-                raise self.diverged(name.replace("_", " "), self.iteration - 1)
+                raise self.diverged(name.replace("_", " "))
         trained = self.steps_of_epoch * self.recipe.batch_size  # images
         epoch = Epoch(
             iteration=self.iteration,
@@ -214,11 +187,8 @@ class Training:
         self.meter.reset()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps. Raises DivergedError for what is not finite: it is never saved."""
-        self.check_finite()
-        self.count_seconds()
+        """What a checkpoint keeps."""
         return {
-            "identity": self.identity,
             "iteration": self.iteration,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -235,7 +205,6 @@ class Training:
             group["lr"] = self.learning_rate.fill_(float(group["lr"]))
         self.iteration = state["iteration"]
         self.history = History.from_dict(state["history"])
-        self.meter.finite_steps.fill_(self.steps_of_epoch)
         if processes.rank() == 0:
             self.meter.loss_sum.copy_(state["loss_sum"])
             self.meter.wrong.copy_(state["wrong"])

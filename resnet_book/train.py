@@ -4,6 +4,7 @@ Follows He et al. 2015 (arXiv:1512.03385), section 4.2. An iteration is one step
 the shuffled training images, whose last ones, too few for a batch, sit out until the next shuffle.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
@@ -109,14 +110,14 @@ def fit(
         forward = engine.prepare(network)
         example = torch.zeros(4, recipe.batch_size, dtype=torch.int64, device=training.device)
         step = engine.repeated(one_step, example, training.changing)
-        training.begin_part()
+        training.clock = time.monotonic()
         while not training.finished:
             # Train for the rest of an epoch.
             network.train()
             for plan in training.plans():
                 for callback in callbacks:
                     callback.before_step(training)
-                training.set_learning_rate()
+                training.learning_rate.fill_(recipe.learning_rate_at(training.iteration))
                 step(plan)
                 training.iteration += 1
                 for callback in callbacks:

@@ -1,4 +1,4 @@
-"""What a network answers: class scores and the true classes enter; errors and confusions leave.
+"""Count a network's mistakes: errors among the best answers and among superclasses, and confusions.
 
 CIFAR-100 has two labels an image, one of 100 classes and one of 20 superclasses of five classes each (Krizhevsky,
 *Learning Multiple Layers of Features from Tiny Images*, University of Toronto, 2009).

@@ -1,4 +1,4 @@
-"""Diagnostics: a network and a batch of normalised images enter; data frames of what happens layer by layer leave.
+"""Measure what happens in a network layer by layer, on a batch of normalised images.
 
 Layer responses follow He et al. 2015 (arXiv:1512.03385), figure 7; the comparison of gradients at neighbouring images
 follows Balduzzi et al. 2017, *The Shattered Gradients Problem* (arXiv:1702.08591). Each function leaves the network as

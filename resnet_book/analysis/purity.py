@@ -1,4 +1,4 @@
-"""Grounding: the images that features rank first, and their classes, enter; numbers that a picture lacks leave.
+"""Say in numbers how well the images that a feature ranks first belong together, beside images drawn at random.
 
 Purity and entropy say how much the ``k`` images of a row are of one class, and what images drawn at random would give;
 the class selectivity of a feature is that of Morcos, Barrett, Rabinowitz, Botvinick, *On the importance of single

@@ -1,17 +1,18 @@
-"""The feature study of one recorded run: a trained network and test images enter; a small file without images leaves.
+"""Study the features of one trained network, and keep the study in a small file without images.
 
 ``results/<experiment>/seed<k>.study.safetensors`` holds which images each feature ranks first and last, what was
 answered, and what the figures need. With the images at hand, the picture of mbsariyildiz/resnet-pytorch (2018) is drawn
 again from it; without them, all the numbers are still there.
 """
 
+import hashlib
 import json
-import shlex
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
@@ -21,6 +22,7 @@ from resnet_book.data import ImageSet
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.models import Network
 
+IMAGES_AT_EACH_END = 10  # of a row, in the studies that runs keep
 MEASURING_IMAGES = 1_000  # training images that the untrained network's batch norm is measured on
 SELECTIVE = 0.5  # class selectivity of a feature whose class stands out threefold
 
@@ -85,21 +87,26 @@ class Study:
 
 def make(
     network: Network,
+    values: Tensor,
     untrained: Network,
     train: ImageSet,
     test: ImageSet,
     mean: tuple[float, ...],
     std: tuple[float, ...],
     *,
-    k: int = 10,
-    device: str | torch.device = "cpu",
+    k: int = IMAGES_AT_EACH_END,
 ) -> Study:
     """Study a trained network beside itself untrained (whose batch norm is measured here, in place).
 
-    ``mean`` and ``std`` normalise the images: those of the run. Raises ValueError as ``features.rank`` does.
+    ``values`` (N, C): the features of the images ``test`` by the trained network, which ``features.extract`` reads off.
+    ``mean`` and ``std`` normalise the images: those of the run. Computes on the device of the trained network. Raises
+    ValueError as ``features.rank`` does, and for features of other images or another network.
     """
+    device = network.classifier.weight.device
+    if values.shape != (len(test), network.classifier.in_features):
+        expected = (len(test), network.classifier.in_features)
+        raise ValueError(f"values: expected {expected}, features of the test images, found {tuple(values.shape)}")
     features.measure_batch_norm(untrained, train.subset(MEASURING_IMAGES), mean, std, device=device)
-    values = features.extract(network, test, mean, std, device=device)  # (N, C)
     least, most = features.rank(values, k)
     confidence, predicted = features.class_scores(network, values).softmax(dim=1).max(dim=1)
     positions, shares = features.principal_map(values)
@@ -188,39 +195,43 @@ DTYPES = {
 LOADED = {torch.uint8: torch.int64, torch.int32: torch.int64, torch.float16: torch.float32}
 
 
-def path_of(record: Path) -> Path:
+def path_of(record: str | Path) -> Path:
     """Where the study of the run lies whose record lies, or would lie, at ``record``."""
-    return record.with_suffix(".study.safetensors")
+    return Path(record).with_suffix(".study.safetensors")
 
 
-def save(study: Study, path: Path) -> None:
-    """Write ``study`` to ``path`` atomically, over an older one."""
+def save(study: Study, path: str | Path) -> str:
+    """Write ``study`` to ``path`` atomically, over an older one; return the file's SHA-256."""
     values = {field.name: getattr(study, field.name) for field in fields(Study)}
     tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
     stored = {name: value.to(DTYPES.get(name, value.dtype)).contiguous() for name, value in tensors.items()}
     words = {name: json.dumps(value) for name, value in values.items() if name not in tensors}
-    write_atomically(path, lambda file: file.write(to_bytes(stored, words)))
+    content = to_bytes(stored, words)
+    write_atomically(path, lambda file: file.write(content))
+    return hashlib.sha256(content).hexdigest()
 
 
-def load(path: Path) -> Study:
-    """Read a file of ``save``. Raises StudyError where there is none, or none that is whole."""
+def load(path: str | Path, sha256: str | None) -> Study:
+    """Read a file of ``save``, whose SHA-256 the run's record holds (``Record.study_sha256``).
+
+    Raises StudyError where there is no file, or not exactly that one.
+    """
+    mend = (
+        "Restore it, from git for example, or delete it: then it is made anew from the run's weights, if they are kept."
+    )
     try:
-        with safe_open(path, "pt") as file:
-            words = {name: json.loads(value) for name, value in file.metadata().items()}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
-        loaded = {name: value.to(LOADED.get(value.dtype, value.dtype)) for name, value in tensors.items()}
+        content = Path(path).read_bytes()
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise StudyError(f"{path} is not the feature study that its run left (another SHA-256). {mend}")
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        words = {name: json.loads(value) for name, value in header["__metadata__"].items()}
+        loaded = {name: value.to(LOADED.get(value.dtype, value.dtype)) for name, value in from_bytes(content).items()}
         names = {name: tuple(value) for name, value in words.items() if isinstance(value, list)}
         return Study(**{**words, **names, **loaded})
     except FileNotFoundError:
-        raise StudyError(f"{path} does not exist: this run's features were not studied. {_how_to_make(path)}") from None
-    except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
-        raise StudyError(f"{path} is not a feature study ({error}). {_how_to_make(path)}") from error
-
-
-def _how_to_make(path: Path) -> str:
-    experiment, results, seed = path.parent.name, path.parent.parent, path.name.split(".")[0].removeprefix("seed")
-    command = f"resnet-book features {experiment} --seed {seed} --results {shlex.quote(str(results))} --record"
-    return f"With the run's weights at hand, `{command}` makes it."
+        raise StudyError(f"{path} does not exist: this run's features were not studied.") from None
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError(f"{path} is not a feature study ({error}). {mend}") from error
 
 
 def _superclasses(images: ImageSet) -> Tensor:

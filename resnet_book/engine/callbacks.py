@@ -3,18 +3,21 @@
 ``train.fit`` calls each method of each callback with the ``state.Training`` under way.
 """
 
+import hashlib
 import signal
 import sys
 import threading
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
 
-from resnet_book.engine import checkpoints, processes
+from resnet_book.engine import checkpoints, machine, processes
+from resnet_book.engine.machine import Part
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -110,13 +113,18 @@ class Checkpoint(Callback):
         self.handlers: dict[signal.Signals, Any] = {}  # those of before
 
     def begin(self, training: "Training") -> None:
+        self.identity = _identity(training)
         state = processes.from_first(lambda: checkpoints.load(self.path))
         if state is not None:
-            _require_same_run(self.path, state, {"format": FORMAT, **training.identity})
+            _require_same_run(self.path, state, self.identity)
             training.load_state_dict(state)
             if processes.rank() == 0:
                 trained = f"{training.iteration:,} of {training.recipe.iterations:,} iterations"
                 print(f"Goes on from {self.path}, after {trained}.", file=sys.stderr)
+        self.earlier_parts = training.history.parts
+        self.first_iteration, self.earlier_seconds = training.iteration, training.history.seconds
+        self.machine = machine.describe(training.device, training.engine.precision, training.engine.compiled)
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
         if threading.current_thread() is threading.main_thread():  # only it may handle signals
             self.handlers = {number: signal.signal(number, self._remember) for number in SIGNALS}
 
@@ -154,11 +162,27 @@ class Checkpoint(Callback):
             self._save(training)
 
     def _save(self, training: "Training") -> None:
-        state = training.state_dict()
-        state["identity"] = {"format": FORMAT, **state["identity"]}
+        training.check_finite()  # what is not finite is never saved
+        training.count_seconds()
+        seconds = training.history.seconds - self.earlier_seconds
+        part = Part(self.first_iteration, training.iteration, seconds, started=self.started, **self.machine)
+        training.history.parts = [*self.earlier_parts, part]
+        state = {"identity": self.identity, **training.state_dict()}
         if processes.rank() == 0:
             checkpoints.save(state, self.path)
         self.last_save = time.monotonic()
+
+
+def _identity(training: "Training") -> dict[str, Any]:
+    """What makes a run the same run: a checkpoint of another one is not taken up."""
+    return {
+        "format": FORMAT,
+        "network": hashlib.sha256(repr(training.network).encode()).hexdigest(),  # twins have parameters of equal names
+        **{name: images.sha256 for name, images in training.sets.items()},
+        "recipe": repr(training.recipe),
+        "seed": training.seed,
+        "precision": training.engine.precision,
+    }
 
 
 def _require_same_run(path: Path, state: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -1,23 +1,35 @@
-"""Checkpoints: a dictionary of tensors and plain values enters, a file that is whole or absent leaves.
+"""Write files that are whole or absent, and checkpoints, which are dictionaries of tensors and plain values.
 
 A file is written beside its place, forced to the disk, and then renamed over the old one, so that a kill at any moment
-leaves either the old checkpoint or the new. Loading executes nothing that the file contains (``weights_only``).
+leaves either the old file or the new. A checkpoint begins with a line of text and its SHA-256, so that a single changed
+bit is seen; loading one executes nothing that it contains (``weights_only``).
 """
 
+import errno
+import hashlib
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from torch import Tensor
+
+HEAD = b"resnet-book checkpoint, SHA-256 of what follows: "
+PLAIN = (bool, int, float, str, bytes)
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be read, or belongs to another run; the message says which file and what to do."""
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Call ``write`` on a new file beside ``path``, then put it in place whole. Makes missing folders."""
+def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
+    """Call ``write`` on a new file beside ``path``, then put it in place whole. Makes missing folders.
+
+    Raises OSError, with ``path`` as its filename, where that is not possible, as on a full disk.
+    """
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -26,37 +38,77 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write ``state`` (tensors, numbers, strings, lists, dictionaries) to ``path`` atomically."""
-    write_atomically(path, lambda file: torch.save(state, file))
+def save(state: dict[str, Any], path: str | Path) -> None:
+    """Write ``state`` (tensors, numbers, strings, lists, dictionaries) to ``path`` atomically.
+
+    Numbers of numpy become Python's. Raises TypeError for other objects, which could not be read again, and OSError,
+    which says what is kept, where the file cannot be written.
+    """
+    path, buffer = Path(path), io.BytesIO()
+    torch.save(_plain(state, "state"), buffer)
+    content = buffer.getbuffer()
+    digest = hashlib.sha256(content).hexdigest().encode()
+
+    def write(file: BinaryIO) -> None:
+        file.write(HEAD + digest + b"\n")
+        file.write(content)
+
+    try:
+        write_atomically(path, write)
+    except OSError as error:
+        mend = "Make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Check what is amiss"
+        kept = "The checkpoint of before is kept" if path.exists() else "There is no older checkpoint"
+        raise OSError(
+            f"{path} cannot be written ({error.strerror}; it takes {len(content) / 1e6:,.1f} MB). {kept}. {mend} in "
+            f"{path.parent}, or save elsewhere (--runs), and start the run again."
+        ) from error
 
 
-def load(path: Path) -> dict[str, Any] | None:
+def load(path: str | Path) -> dict[str, Any] | None:
     """Read a checkpoint, or None where there is none. Tensors come back on the CPU.
 
     Raises CheckpointError for a file that cannot be read, is damaged, or holds anything but tensors and plain values.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        head, _, content = Path(path).read_bytes().partition(b"\n")
     except FileNotFoundError:
         return None
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be read ({error.strerror}). Delete it to train from the start."
         ) from error
-    except Exception as error:  # a damaged pickle raises whatever its bytes happen to mean
+    if head != HEAD + hashlib.sha256(content).hexdigest().encode():
+        raise CheckpointError(_distrust(path))
+    try:
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # a pickle raises whatever its bytes happen to mean
         raise CheckpointError(_distrust(path)) from error
     if not isinstance(state, dict):
         raise CheckpointError(_distrust(path))
     return state
 
 
-def _distrust(path: Path) -> str:
+def _plain(value: Any, name: str) -> Any:
+    """``value`` in types that ``load`` reads. Raises TypeError, with ``name``, for one that has no such form."""
+    if value is None or type(value) in PLAIN or isinstance(value, Tensor):
+        return value
+    if isinstance(value, dict):
+        return {_plain(key, f"a key of {name}"): _plain(each, f"{name}[{key!r}]") for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([_plain(each, f"{name}[{place}]") for place, each in enumerate(value)])
+    if getattr(value, "shape", None) == () and type(value.item()) in PLAIN:  # a number of numpy
+        return value.item()
+    raise TypeError(f"{name} is {type(value).__name__}: a checkpoint keeps tensors, numbers, text, lists, dictionaries")
+
+
+def _distrust(path: str | Path) -> str:
     return (
-        f"{path} is not a checkpoint that can be trusted (damaged, or holding more than tensors and plain values). "
-        f"Delete it to train from the start."
+        f"{path} is not a checkpoint that can be trusted (damaged, of an older version of this code, or no checkpoint at "
+        "all). Delete it to train from the start."
     )

@@ -1,4 +1,4 @@
-"""A training step that a GPU replays by itself: a function that only starts kernels enters, one launch leaves.
+"""Record a training step as a CUDA graph, so that a GPU replays it by itself.
 
 A small network's step is some hundred kernels of microseconds; started one by one from Python, the GPU waits for each.
 A CUDA graph remembers them all, with their places in memory, and starts them at once. So the step may not ask the GPU

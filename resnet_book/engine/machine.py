@@ -1,7 +1,8 @@
-"""Describe the machine, the versions and the commit that a training is computed with."""
+"""Describe the parts of a run: the machine, the versions and the commit that each is computed with."""
 
 import platform
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,28 @@ from resnet_book.engine import processes
 PACKAGE = Path(__file__).parents[1]
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some iterations of a run that one process, or several together, trained without a stop."""
+
+    first_iteration: int  # finished ones when it began
+    last_iteration: int  # finished ones when it ended
+    seconds: float  # of training and testing
+    device: str  # the processor's or the GPU's name
+    threads: int | None  # of a CPU; None on a GPU
+    processes: int  # that trained together, each on a device of its own
+    precision: str
+    compiled: bool
+    torch: str  # version
+    cuda: str | None  # version; None on a CPU
+    python: str  # version
+    commit: str | None  # of the package; None where it lies in no checkout
+    dirty: bool | None  # whether the package differed from the commit
+    started: str  # UTC, ISO 8601
+
+
 def describe(device: torch.device | str, precision: str, compiled: bool) -> dict[str, Any]:
-    """What computes now: device, threads, processes, precision, compiled, torch, cuda, python, commit, dirty.
+    """What computes now, as fields of ``Part``: from device to dirty.
 
     ``threads`` is None on a GPU, ``cuda`` on a CPU. ``dirty`` says whether the package differs from the commit; both
     are None where the package lies in no checkout.

@@ -1,7 +1,8 @@
-"""The experiments: a name enters; dataset, model and recipe leave.
+"""The experiments by name: which network is trained on which dataset by which recipe.
 
-``<model>-<dataset>`` runs the default recipe of its family, ``<model>-<dataset>-<recipe>`` another one. A new setting
-is a new name here, never a command-line flag. Sources of the recipes: ``resnet_book.recipe`` and the comments below.
+``<model>-<dataset>`` runs the default recipe of its family, ``<model>-<dataset>-<recipe>`` another one. Whatever
+is to be varied gets a new name here, never a command-line flag. Sources of the recipes: ``resnet_book.recipe`` and the
+comments below.
 """
 
 from dataclasses import dataclass, replace
@@ -67,7 +68,7 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class Experiment:
-    """One setting that can be run: everything but the seed and the device."""
+    """What a run needs to know but for its seed and where it is computed."""
 
     model: str  # a key of models.MODELS
     dataset: str  # a name that data.load knows

@@ -1,63 +1,266 @@
-"""Records: what a finished run measured enters; ``<results>/<experiment>/seed<k>.json`` leaves, written once.
+"""Records: what a finished run measured, and all that is needed to run it again and to trust its numbers.
 
-A record holds all that is needed to run the experiment again and to trust its numbers. It is never overwritten, and
-never half-written. Weights, where they are kept, lie beside it (see ``weights``).
+``<results>/<experiment>/seed<k>.json`` is written once, never overwritten, never half-written, and checked whenever it
+is read. Weights and feature study, where they are kept, lie beside it; the record holds their checksums.
 """
 
 import json
 import math
 import os
-import platform
-import subprocess
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import from_json
 from torch import nn
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
+from resnet_book import models
+from resnet_book.augment import channel_values
 from resnet_book.data import ImageSet
-from resnet_book.engine import processes
 from resnet_book.engine.checkpoints import write_atomically
+from resnet_book.engine.device import PRECISIONS
 from resnet_book.experiments import catalogue
-from resnet_book.history import Epoch, History
-from resnet_book.models import count_parameters
-from resnet_book.recipe import Recipe
+from resnet_book.recipe import LARGEST_SEED, Epoch, History, Part, Recipe
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+PACKAGE = Path(__file__).parents[1]
+NAMED_IN_ONE_MESSAGE = 5  # damaged records
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class RecordError(RuntimeError):
     """A record is damaged, of another schema, or in the way; the message says which file and what to do."""
 
 
-@dataclass(frozen=True)
-class Record:
+class Split(TypedDict):
+    """The images of one split."""
+
+    images: Annotated[int, Field(ge=1)]
+    sha256: Sha256  # as ImageSet.sha256
+
+
+class Dataset(TypedDict):
+    """What the network was trained and tested on."""
+
+    name: str
+    train: Split
+    test: Split
+
+
+class Model(TypedDict):
+    """What was trained."""
+
+    name: str  # a key of models.MODELS
+    num_classes: Annotated[int, Field(ge=2)]
+    shortcut: str | None  # a key of models.SHORTCUTS; None: the model's own
+    parameters: Annotated[int, Field(ge=1)]
+
+
+class Record(BaseModel):
     """One finished run of one experiment with one seed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
 
     schema_version: int
     experiment: str
-    seed: int
-    dataset: dict[str, Any]  # name, images and SHA-256 of each split
-    model: dict[str, Any]  # name, classes, shortcut, number of parameters
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+    dataset: Dataset
+    model: Model
     recipe_name: str
-    recipe: dict[str, Any]  # every field of recipe.Recipe; one that is not there is younger, and had its default
-    environment: dict[str, Any]  # device, precision, compiled, versions, commit, dirty or not
-    started: str  # UTC, ISO 8601; of the last part, as is the environment, if the run was stopped and went on
-    seconds: float  # of training and testing
-    train_seconds: float  # of training alone
-    images_per_second: float  # training images over train_seconds
-    peak_memory: int  # bytes: allocated on the GPU; on the CPU, resident for the process; 0: not measured
+    recipe: dict[str, Any]  # every field of recipe.Recipe; in a file, one that is not there had its default
+    seconds: Annotated[float, Field(gt=0)]  # of training and testing
+    train_seconds: Annotated[float, Field(gt=0)]  # of training alone
+    images_per_second: Annotated[float, Field(gt=0)]  # training images over train_seconds
+    peak_memory: Annotated[int, Field(ge=0)]  # bytes: on the GPU allocated; on the CPU resident; 0: not measured
     mean: list[float]  # subtracted from each channel, 0 to 255
     std: list[float]  # each channel was divided by it, 0 to 255
+    top5_error: Percent | None = None  # % of test images whose class is not among the five best; None: not measured
+    superclass_error: Percent | None = None  # % of test images whose answer is of another superclass; None: without any
+    weights_sha256: Sha256 | None = None  # of the weights file beside the record; None: there never was one
+    study_sha256: Sha256 | None = None  # of the feature study beside it
+    parts: list[Part]
     epochs: list[Epoch]
-    top5_error: float | None = None  # % of test images whose class is not among the five best; None: not measured
-    superclass_error: float | None = None  # % of test images whose answer is of another superclass; None: without any
 
     @property
     def test_error(self) -> float:
         """Test error (%) after the last epoch: the reported one, never the best."""
         return self.epochs[-1].test_error
+
+    @property
+    def device(self) -> str:
+        """Where the run was trained: "AMD EPYC, 2 threads"; parts that differ are joined by "; "."""
+        return _each_once(map(_where, self.parts))
+
+    @property
+    def precision(self) -> str:
+        """What it was trained in, the same in all parts."""
+        return self.parts[0].precision
+
+    @property
+    def compiled(self) -> bool:
+        """Whether any part of it was compiled."""
+        return any(part.compiled for part in self.parts)
+
+    @property
+    def torch_version(self) -> str:
+        """Version of torch; parts that differ are joined by "; "."""
+        return _each_once(part.torch for part in self.parts)
+
+    @property
+    def started(self) -> str:
+        """When the first part began: UTC, ISO 8601."""
+        return self.parts[0].started
+
+    @property
+    def commit(self) -> str:
+        """The first digits of the code's commit, "with changes" if it was not exactly that; or "unknown"."""
+        return _each_once((part.commit or "unknown")[:10] + " with changes" * bool(part.dirty) for part in self.parts)
+
+    # --- Checks: each raises ValueError, which pydantic turns into a ValidationError ---
+
+    @field_validator("mean", "std")
+    @classmethod
+    def _three_channels(cls, values: list[float], field: Any) -> list[float]:
+        return list(channel_values(field.field_name, values))
+
+    @field_validator("recipe")
+    @classmethod
+    def _possible_recipe(cls, values: dict[str, Any]) -> dict[str, Any]:
+        unknown = values.keys() - {field.name for field in fields(Recipe)}
+        if unknown:
+            raise ValueError(f"{min(unknown)!r} is no field of a recipe")
+        return _as_read(asdict(Recipe(**values)))
+
+    @model_validator(mode="after")
+    def _is_what_the_experiment_says(self) -> Self:
+        known = catalogue.EXPERIMENTS.get(self.experiment)
+        _require(
+            known is not None,
+            f"experiment {self.experiment!r} is unknown to this code: it is a younger or older one's, or your own. "
+            "Read it with that code, or add the experiment to catalogue.EXPERIMENTS",
+        )
+        assert known is not None
+        found = (self.model["name"], self.model["shortcut"], self.dataset["name"], self.recipe_name)
+        expected = (known.model, known.shortcut, known.dataset, known.recipe_name)
+        _require(found == expected, f"{self.experiment} is {expected}, and this is {found}")
+        wanted = _as_read(asdict(known.recipe))
+        for name, value in self.recipe.items():
+            _require(value == wanted[name], f"recipe.{name} is {value}, and {wanted[name]} in {self.experiment}")
+        size = _count_parameters(self.model["name"], self.model["num_classes"], self.model["shortcut"])
+        _require(
+            self.model["parameters"] == size,
+            f"model.parameters is {self.model['parameters']:,}, of the network {size:,}",
+        )
+        for name in ("mean", "std"):
+            given = self.recipe[name]
+            _require(
+                given in (None, getattr(self, name)), f"{name} is {getattr(self, name)}, and {given} in its recipe"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_make_up_the_run(self) -> Self:
+        _require(bool(self.parts), "it has no parts")
+        expected = catalogue.EXPERIMENTS[self.experiment].precision or self.precision
+        iteration = 0
+        for place, part in enumerate(self.parts):
+            at = f"parts.{place}."
+            follows = part.first_iteration == iteration <= part.last_iteration
+            _require(follows, f"{at}first_iteration: {part.first_iteration}, where {iteration:,} were finished")
+            iteration = part.last_iteration
+            _require(part.seconds >= 0, f"{at}seconds is {part.seconds}")
+            _require(part.precision == expected in PRECISIONS, f"{at}precision is {part.precision!r}")
+            _require(bool(part.device and part.torch and part.python), f"{at}device, torch or python is empty")
+            _require(part.processes >= 1, f"{at}processes is {part.processes}")
+            _require(part.threads is None or (part.threads >= 1 and not part.cuda), f"{at}threads is {part.threads}")
+            _require((part.commit is None) == (part.dirty is None), f"{at}commit and dirty: one of them alone is null")
+            _require(part.commit is None or _is_hexadecimal(part.commit, 40), f"{at}commit is {part.commit!r}")
+            offset = datetime.fromisoformat(part.started).utcoffset()  # ValueError for no time
+            _require(offset is not None and not offset, f"{at}started is {part.started!r}, not a time of UTC")
+        _require(iteration == self.recipe["iterations"], f"parts: they end at iteration {iteration:,}")
+        seconds = math.fsum(part.seconds for part in self.parts)
+        _require(
+            math.isclose(seconds, self.seconds, rel_tol=1e-6), f"seconds is {self.seconds}, of its parts {seconds}"
+        )
+        _require(self.train_seconds <= self.seconds, f"train_seconds is {self.train_seconds}, more than all seconds")
+        trained = self.recipe["iterations"] * self.recipe["batch_size"]  # images
+        slowest = trained / self.train_seconds  # the speed is that before the last checkpoint was written
+        _require(self.images_per_second > 0.999 * slowest, f"images_per_second is {self.images_per_second}, too low")
+        return self
+
+    @model_validator(mode="after")
+    def _epochs_are_those_of_the_recipe(self) -> Self:
+        recipe = Recipe(**self.recipe)
+        steps = (self.dataset["train"]["images"] - recipe.validation_images) // recipe.batch_size  # of an epoch
+        _require(steps > 0, f"dataset.train.images is {self.dataset['train']['images']}, too few for a batch")
+        ends = [*range(steps, recipe.iterations, steps), recipe.iterations]
+        _require(len(self.epochs) == len(ends), f"epochs: {len(self.epochs)}, where its recipe makes {len(ends)}")
+        images = {"test": self.dataset["test"]["images"], "validation": recipe.validation_images}
+        begin = 0
+        for place, (epoch, end) in enumerate(zip(self.epochs, ends, strict=True)):
+            at, images["train"] = f"epochs.{place}.", (end - begin) * recipe.batch_size
+            begin = end
+            _require(epoch.iteration == end, f"{at}iteration is {epoch.iteration}, not {end}")
+            rate = recipe.learning_rate_at(end - 1)
+            _require(math.isclose(epoch.learning_rate, rate), f"{at}learning_rate is {epoch.learning_rate}, not {rate}")
+            for name in ("train", "test", "validation"):
+                loss, error = getattr(epoch, f"{name}_loss"), getattr(epoch, f"{name}_error")
+                held = bool(images[name])
+                _require((loss is not None) == (error is not None) == held, f"{at}{name}_loss or {name}_error is amiss")
+                _require(loss is None or loss >= 0, f"{at}{name}_loss is {loss}, below 0")
+                _require_share(f"{at}{name}_error", error, images[name])
+        for name in ("top5_error", "superclass_error"):
+            _require_share(name, getattr(self, name), images["test"])
+        return self
+
+
+def _require(right: bool, problem: str) -> None:
+    if not right:
+        raise ValueError(problem)
+
+
+def _require_share(name: str, error: float | None, images: int) -> None:
+    """Raise ValueError unless ``error`` is None, or % of so many images: a whole number of them is wrong."""
+    if error is not None:
+        wrong = error * images / 100
+        possible = -0.001 < wrong < images + 0.001 and abs(wrong - round(wrong)) < 0.001
+        _require(possible, f"{name} is {error}, which is no share of {images:,} images in %")
+
+
+def _is_hexadecimal(text: str, digits: int) -> bool:
+    return len(text) == digits and not set(text) - set("0123456789abcdef")
+
+
+def _where(part: Part) -> str:
+    several = f"{part.processes} x " if part.processes > 1 else ""
+    threads = "" if part.threads is None else f", {part.threads} thread{'s' * (part.threads != 1)}"
+    return several + part.device + threads
+
+
+def _each_once(words: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(words))
+
+
+@cache
+def _count_parameters(name: str, num_classes: int, shortcut: str | None) -> int:
+    with torch.device("meta"):  # shapes alone, no numbers
+        return models.count_parameters(models.build(name, num_classes, shortcut))
+
+
+def _as_read(values: dict[str, Any]) -> dict[str, Any]:
+    """``values`` as they come back from a JSON file, where tuples are lists."""
+    return json.loads(json.dumps(values))
+
+
+# --- Making and writing ---------------------------------------------------------------------------------------------
 
 
 def make_record(
@@ -65,190 +268,174 @@ def make_record(
     seed: int,
     images: tuple[ImageSet, ...],
     network: nn.Module,
-    environment: dict[str, Any],
-    started: str,
     history: History,
+    *,
     top5_error: float | None = None,
     superclass_error: float | None = None,
+    weights_sha256: str | None = None,
+    study_sha256: str | None = None,
 ) -> Record:
     """The record of a run that trained and tested ``network`` on ``images`` (train, test) and left ``history``.
 
-    Raises ValueError for an experiment that does not exist.
+    ``history`` must have parts, as a run with a checkpoint has. Raises ValueError for an experiment that does not
+    exist, and for what could not be read again.
     """
-    setting = catalogue.get(experiment)
+    known = catalogue.get(experiment)
     splits = {each.split: {"images": len(each), "sha256": each.sha256} for each in images}
-    model = {"name": setting.model, "num_classes": images[0].num_classes, "shortcut": setting.shortcut}
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        experiment=experiment,
-        seed=seed,
-        dataset={"name": setting.dataset, **splits},
-        model={**model, "parameters": count_parameters(network)},
-        recipe_name=setting.recipe_name,
-        recipe=_as_read(asdict(setting.recipe)),
-        environment=environment,
-        started=started,
-        seconds=history.seconds,
-        train_seconds=history.train_seconds,
-        images_per_second=history.images_per_second,
-        peak_memory=history.peak_memory,
-        mean=list(history.mean),
-        std=list(history.std),
-        epochs=history.epochs,
-        top5_error=top5_error,
-        superclass_error=superclass_error,
-    )
+    model = {"name": known.model, "num_classes": images[0].num_classes, "shortcut": known.shortcut}
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "experiment": experiment,
+        "seed": seed,
+        "dataset": {"name": known.dataset, **splits},
+        "model": {**model, "parameters": models.count_parameters(network)},
+        "recipe_name": known.recipe_name,
+        "recipe": asdict(known.recipe),
+        "seconds": history.seconds,
+        "train_seconds": history.train_seconds,
+        "images_per_second": history.images_per_second,
+        "peak_memory": history.peak_memory,
+        "mean": history.mean,
+        "std": history.std,
+        "top5_error": top5_error,
+        "superclass_error": superclass_error,
+        "weights_sha256": weights_sha256,
+        "study_sha256": study_sha256,
+        "parts": [asdict(part) for part in history.parts],
+        "epochs": [asdict(epoch) for epoch in history.epochs],
+    }
+    return Record.model_validate_json(json.dumps(record))
 
 
-def find_results() -> Path:
-    """The folder ``results`` here or, so that notebooks find it too, in the folder above. It need not exist."""
-    return Path("../results") if Path("../results").is_dir() and not Path("results").is_dir() else Path("results")
-
-
-def path_of(results: Path, experiment: str, seed: int) -> Path:
+def path_of(results: str | Path, experiment: str, seed: int) -> Path:
     """Where the record of ``experiment`` with ``seed`` lies."""
-    return results / experiment / f"seed{seed}.json"
+    return Path(results) / experiment / f"seed{seed}.json"
 
 
-def save_record(record: Record, results: Path) -> Path:
+def save_record(record: Record, results: str | Path) -> Path:
     """Write ``record`` under ``results`` and return its path. Raises RecordError if there is one already."""
     path = path_of(results, record.experiment, record.seed)
     refuse_to_overwrite(path)
     whole = path.with_suffix(f".{os.getpid()}.tmp")
-    text = json.dumps(asdict(record), indent=1, allow_nan=False) + "\n"
+    text = json.dumps(record.model_dump(), indent=1, allow_nan=False) + "\n"
     write_atomically(whole, lambda file: file.write(text.encode()))
     try:
-        os.link(whole, path)  # fails if another process was faster, where a rename would overwrite its record
-    except FileExistsError:
+        _put_in_place(whole, path)
+    except FileExistsError:  # another process was faster
         refuse_to_overwrite(path)
     finally:
-        whole.unlink()
+        whole.unlink(missing_ok=True)
     return path
 
 
-def refuse_to_overwrite(path: Path) -> None:
+def _put_in_place(whole: Path, path: Path) -> None:
+    """Let ``path`` be the file ``whole``. Raises FileExistsError where a mere rename would overwrite something."""
+    try:
+        os.link(whole, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: take the name first, then put the content there
+        path.touch(exist_ok=False)
+        whole.replace(path)
+
+
+def refuse_to_overwrite(path: str | Path) -> None:
     """Raise RecordError if there is something at ``path``."""
-    if path.exists():
+    if Path(path).exists():
         raise RecordError(
             f"{path} exists, and a record is never overwritten. Train another seed (--seed), keep records "
             "elsewhere (--results), or move it away."
         )
 
 
-def load_record(path: Path) -> Record:
-    """Read one record. Raises RecordError for a file that is missing, damaged or of another schema."""
+# --- Reading --------------------------------------------------------------------------------------------------------
+
+
+def find_results(named: str | Path | None = None) -> Path:
+    """The folder of records: ``named``; else $RESNET_BOOK_RESULTS; else the first that is there of several.
+
+    These are ``results`` here, ``results`` in the folder above, that of the clone, that which the wheel carries.
+    Raises RecordError for a folder that was named and is not there.
+    """
+    variable = os.environ.get("RESNET_BOOK_RESULTS")
+    if folder := named or variable:
+        if not Path(folder).is_dir():
+            source = "the folder of results" if named else "$RESNET_BOOK_RESULTS"
+            raise RecordError(f"{source} was named as {str(folder)!r}, and there is no such folder. Name another.")
+        return Path(folder)
+    clone = PACKAGE.parent
+    places = [
+        Path("results"),
+        Path("../results"),
+        *([clone / "results"] if (clone / "pyproject.toml").exists() else []),
+    ]
+    return next((place for place in places if place.is_dir()), PACKAGE / "recorded")
+
+
+def load_record(path: str | Path) -> Record:
+    """Read and check one record.
+
+    Raises RecordError for a file that is missing, damaged, of another schema or experiment, or in another's place.
+    """
+    path = Path(path)
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        version = fields["schema_version"]
-        if version != SCHEMA_VERSION:
-            raise RecordError(f"{path} has schema version {version}, this code reads {SCHEMA_VERSION}.")
-        epochs = [Epoch(**row) for row in fields.pop("epochs")]
-        return Record(**fields, epochs=epochs)
+        record = _parse(path.read_bytes())
     except FileNotFoundError:
-        seed = path.stem.removeprefix("seed")
-        train = f"`resnet-book run {path.parent.name}" + (f" --seed {seed}`" if seed != "0" else "`")
-        advice = f"{train} trains it; or name the folder of its record with --results."
-        raise RecordError(f"{path} does not exist: this run is not recorded here. {advice}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{path} is not a record ({error}). Restore it, or move it away and run again.") from error
+        raise RecordError(f"{path} does not exist: this run is not recorded here. {_how_to_run(path)}") from None
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read ({error.strerror}). Check the file and its permissions.") from error
+    except ValueError as error:
+        problem = _first_problem(error) if isinstance(error, ValidationError) else str(error)
+        mend = "Restore it, from git for example, or move it away and run again."
+        raise RecordError(f"{path} is not a sound record: {problem}. {mend}") from error
+    if path.parts[-2:] != path_of("", record.experiment, record.seed).parts:
+        place = path_of(path.parent.parent, record.experiment, record.seed)
+        raise RecordError(f"{path} holds {record.experiment}, seed {record.seed}: move it to {place}.")
+    return record
 
 
-def load_all(results: Path) -> list[Record]:
+def load_all(results: str | Path) -> list[Record]:
     """All records under ``results``, by experiment, then seed. A missing folder holds none.
 
-    Raises RecordError for a record that is damaged, or that lies where another one belongs.
+    Raises RecordError if any of them is not sound, and names each (of very many, the first few).
     """
-    records = []
-    for path in results.glob("*/seed*.json"):
-        record = load_record(path)
-        if path != path_of(results, record.experiment, record.seed):
-            raise RecordError(f"{path} holds {record.experiment}, seed {record.seed}: move it to where that belongs.")
-        records.append(record)
+    records, problems = list[Record](), list[str]()
+    for path in sorted(Path(results).glob("*/seed*.json")):
+        try:
+            records.append(load_record(path))
+        except RecordError as error:
+            problems.append(str(error))
+    if problems:
+        more = len(problems) - NAMED_IN_ONE_MESSAGE
+        shown = [*problems[:NAMED_IN_ONE_MESSAGE], *([f"And {more} more."] if more > 0 else [])]
+        raise RecordError("\n".join(shown))
     return sorted(records, key=lambda record: (record.experiment, record.seed))
 
 
-def check(record: Record) -> list[str]:
-    """What is wrong with a record, in words; an empty list if nothing is."""
-    problems = []
-    setting = catalogue.EXPERIMENTS.get(record.experiment)
-    if setting is None:
-        problems.append(f"its experiment {record.experiment!r} does not exist")
-    else:
-        recorded = (record.model["name"], record.model["shortcut"], record.dataset["name"], record.recipe_name)
-        if recorded != (setting.model, setting.shortcut, setting.dataset, setting.recipe_name):
-            problems.append(f"it was run with {recorded}, which is not what {record.experiment} is")
-        if setting.precision not in (None, record.environment.get("precision")):
-            problems.append(f"it was not trained in {setting.precision}")
-        if {**_as_read(asdict(Recipe())), **record.recipe} != _as_read(asdict(setting.recipe)):
-            problems.append(f"its recipe is not the recipe of {record.experiment}")
-    if not record.epochs:
-        return [*problems, "it has no epochs"]
-    iterations = [epoch.iteration for epoch in record.epochs]
-    if iterations != sorted(set(iterations)):
-        problems.append("its epochs are not in order")
-    if iterations[-1] != record.recipe["iterations"]:
-        problems.append(f"it ends at iteration {iterations[-1]}, its recipe at {record.recipe['iterations']}")
-    measured = [(epoch.train_error, epoch.test_error, epoch.validation_error) for epoch in record.epochs]
-    errors = [error for row in (*measured, (record.top5_error, record.superclass_error)) for error in row]
-    if not all(0 <= error <= 100 for error in errors if error is not None):
-        problems.append("an error is not between 0 and 100 %")
-    rows = [(epoch.train_loss, epoch.test_loss, epoch.validation_loss) for epoch in record.epochs]
-    losses = [loss for row in rows for loss in row if loss is not None]
-    validated = [epoch for epoch in record.epochs if epoch.validation_error is not None]
-    if len(validated) != (len(record.epochs) if record.recipe.get("validation_images") else 0):
-        problems.append("it has validation errors where its recipe holds out no images, or none where it does")
-    if not all(0 <= loss < math.inf for loss in losses):
-        problems.append("a loss is negative or not finite")
-    return problems
+def _parse(content: bytes) -> Record:
+    """The record in a file's ``content``. Raises ValueError, or ValidationError, which is one."""
+    if b"\n<<<<<<< " in b"\n" + content:
+        raise ValueError("it holds the marks of a git merge (<<<<<<<)")
+    found = from_json(content)  # ValueError for what is no JSON, is nested too deeply, or is not UTF-8
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if type(version) is not int:
+        raise ValueError("it has no schema_version")
+    if version != SCHEMA_VERSION:
+        update = "Update this code" if version > SCHEMA_VERSION else "`python results/migrate.py` renews it"
+        raise ValueError(f"it has schema version {version}, this code reads {SCHEMA_VERSION}. {update}")
+    return Record.model_validate_json(content)
 
 
-def environment(device: torch.device, precision: str, compiled: bool) -> dict[str, Any]:
-    """The machine, the versions and the commit that a run is about to use.
-
-    ``processes``, each on a device of its own, train together. ``dirty`` says whether the package differs from the
-    commit; both are None where the package is not in a checkout.
-    """
-    on_gpu = device.type == "cuda"
-    tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
-    return {
-        "device": device_name(device),
-        "precision": precision,
-        "compiled": compiled,
-        "processes": processes.size(),
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda if on_gpu else None,
-        "python": platform.python_version(),
-        "commit": _git("rev-parse", "HEAD") if tracked else None,
-        "dirty": bool(_git("status", "--porcelain", ".")) if tracked else None,
-    }
+def _first_problem(error: ValidationError) -> str:
+    """What pydantic complains about first, in a line: where, what, and what was found."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    what = first["msg"].removeprefix("Value error, ")
+    found = "" if first["type"] in ("value_error", "missing") else f", found {str(first['input'])[:40]!r}"
+    return " ".join(f"{place}{': ' * bool(place)}{what}{found}".split())
 
 
-def device_name(device: torch.device) -> str:
-    """The GPU's name; of a CPU also how many threads compute now."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    count = torch.get_num_threads()
-    return f"{_cpu_name()}, {count} thread{'s' * (count != 1)}"
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _as_read(fields: dict[str, Any]) -> dict[str, Any]:
-    """``fields`` as they come back from a JSON file, where tuples are lists."""
-    return json.loads(json.dumps(fields))
-
-
-def _git(*arguments: str) -> str | None:
-    """Output of a git command in this package's folder; None where it fails, or where there is no git."""
-    command = ["git", "-C", str(Path(__file__).parents[1]), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
+def _how_to_run(path: Path) -> str:
+    seed = path.stem.removeprefix("seed")
+    train = f"`resnet-book run {path.parent.name}" + (f" --seed {seed}`" if seed != "0" else "`")
+    return f"{train} trains it; or name the folder of its record with --results."

@@ -1,69 +1,66 @@
-"""Trained weights: the network of a recorded run enters; ``<results>/<experiment>/seed<k>.safetensors`` leaves.
+"""Keep the weights of a recorded run beside its record, ``seed<k>.safetensors``, and load them again.
 
-The file lies beside the run's record and holds parameters and buffers, nothing that could be executed. Not every run
-keeps one: the record, which is small, says how to train the same network again.
+The file holds parameters and buffers, nothing that could be executed. Not every run keeps one: the record, which is
+small, says how to train the same network again.
 """
 
+import hashlib
 import shlex
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from safetensors.torch import load, save
+from torch import nn
 
+from resnet_book import models
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments.records import Record, RecordError, find_results, load_record, path_of
-from resnet_book.models import Network, build
 
 
-def save_weights(network: nn.Module, path: Path) -> None:
-    """Write the network's parameters and buffers to ``path`` (safetensors), atomically."""
-    state = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
-    write_atomically(path, lambda file: file.write(save(state)))
+def save_weights(network: nn.Module, path: str | Path) -> str:
+    """Write the network's parameters and buffers to ``path`` (safetensors), atomically; return the file's SHA-256."""
+    content = save({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()})
+    write_atomically(path, lambda file: file.write(content))
+    return hashlib.sha256(content).hexdigest()
 
 
-def load_weights(path: Path) -> dict[str, Tensor]:
-    """Parameters and buffers from a file of ``save_weights``, on the CPU.
-
-    Raises RecordError if there is none, or if it is damaged.
-    """
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise RecordError(f"{path} does not exist: this run's weights were not kept.") from None
-    except (OSError, SafetensorError) as error:
-        raise RecordError(f"{path} cannot be read ({error}). Restore it, or delete it.") from error
-
-
-def load_trained(experiment: str, seed: int = 0, results: Path | None = None) -> tuple[Network, Record]:
+def load_network(experiment: str, seed: int = 0, results: str | Path | None = None) -> tuple[models.Network, Record]:
     """The network that a recorded run trained, in evaluation mode on the CPU, and the run's record.
 
-    Raises RecordError where the run is not recorded, or where its weights were not kept, are damaged or belong to
-    another network.
+    ``results``: where ``records.find_results`` looks. Raises RecordError where the run is not recorded, its weights
+    were not kept, or the file is not exactly the one that the run left.
     """
-    path = path_of(results or find_results(), experiment, seed)
+    path = path_of(find_results(results), experiment, seed)
     record = load_record(path)
     network = untrained(record)
     weights = path.with_suffix(".safetensors")
     try:
-        network.load_state_dict(load_weights(weights))
-    except RecordError as error:
-        raise RecordError(f"{error} {_how_to_train_again(record, path)}") from error
-    except RuntimeError as error:  # torch names every tensor that does not fit, over many lines
-        raise RecordError(
-            f"{weights} holds the weights of another network than {record.model['name']} with "
-            f"{record.model['num_classes']} classes. Put the right file in its place, or delete it. "
-            f"{_how_to_train_again(record, path)}"
-        ) from error
+        network.load_state_dict(load(_read(weights, record)))
+    except (RecordError, OSError, SafetensorError, RuntimeError) as error:
+        problem = str(error) if isinstance(error, RecordError) else f"{weights} cannot be read ({error})."
+        raise RecordError(f"{problem.splitlines()[0]} {_how_to_train_again(record, path)}") from error
     return network.eval(), record
 
 
-def untrained(record: Record) -> Network:
+def untrained(record: Record) -> models.Network:
     """The network of a recorded run as it was before its first step, in training mode, on the CPU."""
-    model, generator = record.model, torch.Generator().manual_seed(record.seed)
-    with torch.random.fork_rng(devices=[]):  # torch's layers draw before we do
-        return build(model["name"], model["num_classes"], model["shortcut"], generator)
+    model = record.model
+    return models.untrained(model["name"], model["num_classes"], model["shortcut"], record.seed)
+
+
+def _read(weights: Path, record: Record) -> bytes:
+    """The content of ``weights``. Raises RecordError unless it is what ``record`` has the checksum of."""
+    if not weights.exists():
+        raise RecordError(f"{weights} does not exist: this run's weights were not kept.")
+    if record.weights_sha256 is None:
+        raise RecordError(f"{weights} is not of this run, which left no weights. Move it away.")
+    content = weights.read_bytes()
+    if hashlib.sha256(content).hexdigest() != record.weights_sha256:
+        raise RecordError(
+            f"{weights} holds other weights than those that the run left (its SHA-256 is not the one in the record): "
+            "damaged, or of another run. Restore it, from git for example, or delete it."
+        )
+    return content
 
 
 def _how_to_train_again(record: Record, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The picture of a feature study: test images and a study enter; one picture with a row for each feature leaves.
+"""Make one large picture of a feature study, a row of images for each feature.
 
 After mbsariyildiz/resnet-pytorch (2018): the least relevant images of a feature on the left, the most relevant ones on
 the right. Ours frames each image in the colour of its class, puts the purest rows first, and breaks long columns.
@@ -60,7 +60,7 @@ def require_same_images(study: Study, test: ImageSet) -> None:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Grid:
     """Where everything lies in a picture, in pixels."""
 
     side: int  # from image to image, and from row to row
@@ -93,21 +93,21 @@ class Layout:
         return first, first + (self.row_width - LABEL - MIDDLE) // 2 + MIDDLE
 
 
-def plan(num_rows: int, k: int, names: tuple[str, ...], side: int, columns: int | None = None) -> Layout:
-    """The layout of ``num_rows`` rows of ``k`` and ``k`` images, ``side`` pixels apart, with a legend of ``names``.
+def arrange(num_rows: int, k: int, names: tuple[str, ...], side: int, columns: int | None = None) -> Grid:
+    """Where everything lies in a picture of ``num_rows`` rows of ``k`` and ``k`` images, with a legend of ``names``.
 
-    Raises ValueError for a picture beyond ``MAX_PIXELS``.
+    Images are ``side`` pixels apart. Raises ValueError for a picture beyond ``MAX_PIXELS``.
     """
     row_width = LABEL + 2 * k * side + MIDDLE
     columns = columns or max(1, round((num_rows * side / row_width) ** 0.5))
     legend = _legend_places(names, columns * (row_width + COLUMN_GAP) - COLUMN_GAP)
-    layout = Layout(side, row_width, columns, ceil(num_rows / columns), legend)
-    width, height = layout.size
+    grid = Grid(side, row_width, columns, ceil(num_rows / columns), legend)
+    width, height = grid.size
     if width * height > MAX_PIXELS:
         raise ValueError(
             f"k={k}: the picture would have {width:,} x {height:,} pixels, over {MAX_PIXELS:,}. Choose a smaller k."
         )
-    return layout
+    return grid
 
 
 def draw(
@@ -122,39 +122,37 @@ def draw(
     rows = study.purest_first if rows is None else rows
     names, group = groups(study)
     palette = colours(len(names))
-    layout = plan(len(rows), study.k, names, test.images.shape[-1] + 2 * FRAME + GAP, columns)
-    picture = Image.new("RGB", layout.size, WHITE)
+    grid = arrange(len(rows), study.k, names, test.images.shape[-1] + 2 * FRAME + GAP, columns)
+    picture = Image.new("RGB", grid.size, WHITE)
     pen = ImageDraw.Draw(picture)
-    _draw_words(pen, layout, title, names, palette)
+    _draw_words(pen, grid, title, names, palette)
     frames = [palette[each] for each in group.tolist()]  # of each image
     purity, pixels = study.purity, test.images.movedim(1, -1).numpy()
     for place, feature in enumerate(rows.tolist()):
-        column, row = divmod(place, layout.rows)
-        x, y = layout.column(column), layout.top + row * layout.side
+        column, row = divmod(place, grid.rows)
+        x, y = grid.column(column), grid.top + row * grid.side
         pen.text((x, y + 4), f"feature {feature}", BLACK, ImageFont.load_default(13))
         pen.text((x, y + 20), f"purity {purity[feature]:.2f}", GREY, ImageFont.load_default(13))
-        for left, indices in zip(layout.halves(x), (study.least, study.most), strict=True):
+        for left, indices in zip(grid.halves(x), (study.least, study.most), strict=True):
             for position, index in enumerate(indices[feature].tolist()):
-                corner = left + position * layout.side
-                edge = layout.side - GAP - 1
+                corner = left + position * grid.side
+                edge = grid.side - GAP - 1
                 pen.rectangle((corner, y, corner + edge, y + edge), frames[index])
                 picture.paste(Image.fromarray(pixels[index]), (corner + FRAME, y + FRAME))
     return picture
 
 
-def _draw_words(
-    pen: ImageDraw.ImageDraw, layout: Layout, title: str, names: tuple[str, ...], palette: list[str]
-) -> None:
+def _draw_words(pen: ImageDraw.ImageDraw, grid: Grid, title: str, names: tuple[str, ...], palette: list[str]) -> None:
     """The title, the legend, and the words above the columns."""
     font = ImageFont.load_default(13)
     pen.text((MARGIN, MARGIN), title, BLACK, ImageFont.load_default(16))
-    for name, colour, (x, line) in zip(names, palette, layout.legend, strict=True):
-        y = layout.legend_top + LINE * line
+    for name, colour, (x, line) in zip(names, palette, grid.legend, strict=True):
+        y = grid.legend_top + LINE * line
         pen.rectangle((MARGIN + x, y, MARGIN + x + 12, y + 12), colour)
         pen.text((MARGIN + x + 18, y - 2), name.replace("_", " "), BLACK, font)
-    for column in range(layout.columns):
-        for left, words in zip(layout.halves(layout.column(column)), ("least relevant", "most relevant"), strict=True):
-            pen.text((left, layout.top - LINE), words, GREY, font)
+    for column in range(grid.columns):
+        for left, words in zip(grid.halves(grid.column(column)), ("least relevant", "most relevant"), strict=True):
+            pen.text((left, grid.top - LINE), words, GREY, font)
 
 
 def as_jpeg(picture: Image.Image, quality: int = 50) -> bytes:

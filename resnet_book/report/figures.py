@@ -1,4 +1,4 @@
-"""Figures: data frames and images enter, matplotlib Axes leave. Nothing here loads or trains.
+"""Draw data frames and images with matplotlib. Nothing here loads or trains.
 
 One palette for one meaning through the whole book: plain and residual networks keep their colours (Okabe and Ito's,
 which colour-blind readers tell apart). Every function draws into the ``ax`` it is given and returns it.

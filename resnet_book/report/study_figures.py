@@ -1,4 +1,4 @@
-"""Figures of feature studies: studies, and numbers made from them, enter; matplotlib Axes leave. Nothing loads here."""
+"""Draw feature studies. Nothing here loads files."""
 
 from collections.abc import Sequence
 

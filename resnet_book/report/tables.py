@@ -1,83 +1,21 @@
-"""Tables: records enter, pandas data frames leave, with the published numbers to set beside them.
+"""Make pandas tables of records, with the published numbers beside them.
 
 Errors are % of wrong answers on the test set after the last epoch. Spread is the sample standard deviation over seeds.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import pandas as pd
 
+from resnet_book.experiments import catalogue
 from resnet_book.experiments.records import Record
-
-
-@dataclass(frozen=True)
-class Published:
-    """One published test error (%) on CIFAR-10, and where it stands."""
-
-    source: str
-    model: str
-    error: float
-    std: float | None = None  # over ``runs``, where the source gives it
-    runs: int = 1
-    approximate: bool = False  # read off a figure
-
-    def __str__(self) -> str:
-        spread = "" if self.std is None else f" ± {self.std:.2f}"
-        runs = f" ({self.runs} runs)" if self.runs > 1 else ""
-        return f"about {self.error:g}" if self.approximate else f"{self.error:.2f}{spread}{runs}"
-
-
-PAPER, TECHXZEN, AKAMASTER, NABLA, MARTYN = (
-    "He et al. 2015",  # arXiv:1512.03385, table 6; plain networks: read off figure 6
-    "techxzen 2019",  # github.com/techxzen/pytorch-residual-networks
-    "akamaster 2018",  # github.com/akamaster/pytorch_resnet_cifar10, 200 epochs
-    "nabla0001",  # github.com/nabla0001/resnet, 64k iterations
-    "a-martyn (best epoch)",  # github.com/a-martyn/resnet, the best epoch
-)
-
-PUBLISHED = (
-    Published(PAPER, "resnet20", 8.75),
-    Published(PAPER, "resnet32", 7.51),
-    Published(PAPER, "resnet44", 7.17),
-    Published(PAPER, "resnet56", 6.97),
-    Published(PAPER, "resnet110", 6.61, std=0.16, runs=5),
-    Published(PAPER, "resnet1202", 7.93),
-    Published(PAPER, "plain20", 9.5, approximate=True),
-    Published(PAPER, "plain32", 10, approximate=True),
-    Published(PAPER, "plain44", 12, approximate=True),
-    Published(PAPER, "plain56", 13.5, approximate=True),
-    Published(TECHXZEN, "resnet20", 8.74),
-    Published(TECHXZEN, "resnet32", 8.30),
-    Published(TECHXZEN, "resnet44", 7.16),
-    Published(TECHXZEN, "resnet56", 7.41),
-    Published(TECHXZEN, "plain20", 10.08),
-    Published(TECHXZEN, "plain32", 11.15),
-    Published(TECHXZEN, "plain44", 14.12),
-    Published(TECHXZEN, "plain56", 15.39),
-    Published(AKAMASTER, "resnet20", 8.27),
-    Published(AKAMASTER, "resnet32", 7.37),
-    Published(AKAMASTER, "resnet44", 6.90),
-    Published(AKAMASTER, "resnet56", 6.61),
-    Published(AKAMASTER, "resnet110", 6.32),
-    Published(NABLA, "resnet20", 8.51, std=0.22, runs=5),
-    Published(NABLA, "resnet56", 7.40, std=0.27, runs=5),
-    Published(NABLA, "resnet110", 7.14, std=0.20, runs=5),
-    Published(NABLA, "plain20", 9.78, std=0.13, runs=5),
-    Published(NABLA, "plain56", 12.95, std=0.22, runs=5),
-    Published(MARTYN, "plain20", 9.5),
-    Published(MARTYN, "plain32", 9.92),
-    Published(MARTYN, "plain44", 11.35),
-    Published(MARTYN, "plain56", 12.76),
-)
-
-# mbsariyildiz/resnet-pytorch 2018, the wide networks on CIFAR-10: accuracy (%) without and with shortcuts.
-PUBLISHED_WIDE = {10: (94.2, 94.4), 18: (94.8, 95.0), 34: (93.5, 95.5), 50: (90.3, 95.0)}
+from resnet_book.report import published
 
 DEPTH_TABLE_MODELS = tuple(f"{kind}{depth}" for kind in ("plain", "resnet") for depth in (20, 32, 44, 56, 110))
-DEPTH_TABLE_RECIPES = ("paper", "short")
-NOT_RECORDED, NOT_PUBLISHED = "not recorded", "–"
+DEPTH_TABLE_RECIPES = ("paper", *reversed(catalogue.LADDER), "short")  # the longest first
+NOT_RECORDED, NOTHING = "not recorded", "–"
 
 
 def kind_and_depth(model: str) -> tuple[str, int]:
@@ -105,7 +43,7 @@ def curves(records: Iterable[Record]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(measured, float))  # NaN for None
 
 
-def runs(records: Iterable[Record]) -> pd.DataFrame:
+def run_rows(records: Iterable[Record]) -> pd.DataFrame:
     """A row a record: what was run, its last train and test error (%), device, precision, seconds, images a second."""
     rows = [
         {
@@ -114,32 +52,16 @@ def runs(records: Iterable[Record]) -> pd.DataFrame:
             "parameters": record.model["parameters"],
             "iterations": record.recipe["iterations"],
             "train_error": record.epochs[-1].train_error,
-            "test_error": record.test_error,
-            "device": record.environment["device"],
-            "precision": record.environment["precision"],
-            "compiled": record.environment["compiled"],
-            "seconds": record.seconds,
-            "images_per_second": record.images_per_second,
+            **{name: getattr(record, name) for name in MEASURED},
         }
         for record in records
     ]
-    extra = [
-        "parameters",
-        "iterations",
-        "train_error",
-        "test_error",
-        "device",
-        "precision",
-        "compiled",
-        "seconds",
-        "images_per_second",
-    ]
-    return pd.DataFrame(rows, columns=[*ABOUT, "seed", *extra])
+    return pd.DataFrame(rows, columns=[*ABOUT, "seed", "parameters", "iterations", "train_error", *MEASURED])
 
 
 def summary(records: Iterable[Record]) -> pd.DataFrame:
     """A row an experiment: number of runs, mean and standard deviation (NaN for one run) of the errors (%), devices."""
-    grouped = runs(records).groupby(ABOUT, sort=False)
+    grouped = run_rows(records).groupby(ABOUT, sort=False)
     return grouped.agg(
         runs=("seed", "count"),
         train_error=("train_error", "mean"),
@@ -179,17 +101,23 @@ def points(difference: float, standard_error: float) -> str:
 def depth_table(records: Iterable[Record], recipes: tuple[str, ...] = DEPTH_TABLE_RECIPES) -> pd.DataFrame:
     """Test errors (%) of the 6n+2 networks on CIFAR-10 as text: a row a network; recorded, then published columns.
 
-    A recorded cell reads "mean ± standard deviation (runs)"; what was never recorded says so.
+    A column for each of ``recipes`` that has records. A recorded cell reads "mean ± standard deviation (runs)"; what
+    is not recorded, or not published, is a dash, and a network with nothing but dashes is left out.
     """
+    records = of_depth_table(records, recipes)
     recorded = summary(records).set_index("experiment")
+    shown = {record.recipe_name for record in records}
     rows = {}
     for model in DEPTH_TABLE_MODELS:
-        names = {recipe: f"{model}-cifar10" + (f"-{recipe}" if recipe != "paper" else "") for recipe in recipes}
-        row = {f"ours, {recipe}": recorded_cell(recorded, name) for recipe, name in names.items()}
-        for source in dict.fromkeys(each.source for each in PUBLISHED):
-            found = [str(each) for each in PUBLISHED if (each.source, each.model) == (source, model)]
-            row[source] = found[0] if found else NOT_PUBLISHED
-        rows[model] = row
+        row = {}
+        for recipe in (each for each in recipes if each in shown):
+            name = f"{model}-cifar10" + (f"-{recipe}" if recipe != "paper" else "")
+            row[f"ours, {recipe}"] = recorded_cell(recorded, name) if name in recorded.index else NOTHING
+        for source in dict.fromkeys(each.source for each in published.ERRORS):
+            found = [str(each) for each in published.ERRORS if (each.source, each.model) == (source, model)]
+            row[source] = found[0] if found else NOTHING
+        if set(row.values()) != {NOTHING}:
+            rows[model] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
 
 
@@ -207,7 +135,7 @@ def of_depth_table(records: Iterable[Record], recipes: tuple[str, ...] = DEPTH_T
 
 def provenance(records: Iterable[Record]) -> str:
     """A sentence a recipe on where the numbers of ``records`` come from: runs, iterations, devices."""
-    frame = runs(records)
+    frame = run_rows(records)
     sentences = []
     for _, group in frame.groupby(["recipe", "iterations"], sort=True):
         devices = " and ".join(sorted(set(group.device + ", " + group.precision)))
@@ -222,18 +150,16 @@ def record_table(records: Iterable[Record]) -> pd.DataFrame:
     """A row a record, as text: how, where and with what it was recorded, and its last test error (%)."""
     rows = {}
     for record in records:
-        where = record.environment
-        commit = (where["commit"] or "unknown")[:10] + (" with changes" if where["dirty"] else "")
         rows[f"{record.experiment}, seed {record.seed}"] = {
             "test error (%)": f"{record.test_error:.2f}",
             "parameters": f"{record.model['parameters']:,}",
             "iterations": f"{record.recipe['iterations']:,}",
-            "device": (f"{count} x " if (count := where.get("processes", 1)) > 1 else "") + where["device"],
-            "precision": where["precision"] + (", compiled" if where["compiled"] else ""),
-            "torch": where["torch"],
+            "device": record.device,
+            "precision": record.precision + ", compiled" * record.compiled,
+            "torch": record.torch_version,
             "seconds": f"{record.seconds:,.0f}",
             "started (UTC)": record.started[:16].replace("T", " "),
-            "commit": commit,
+            "commit": record.commit,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("run")
 
@@ -246,6 +172,7 @@ def to_markdown(table: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
+MEASURED = ["test_error", "device", "precision", "compiled", "seconds", "images_per_second"]
 ABOUT = ["experiment", "model", "kind", "depth", "dataset", "recipe"]
 
 

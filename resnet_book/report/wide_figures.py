@@ -1,4 +1,4 @@
-"""Figures of the wide networks: data frames and confusion matrices enter, matplotlib Axes leave.
+"""Draw what chapter 7 shows of the wide networks: gaps, phases of the learning rate, confusions.
 
 As in ``figures``: the book's palette, nothing loads or trains, every function draws into its ``ax`` and returns it.
 """

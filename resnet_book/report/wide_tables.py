@@ -1,4 +1,4 @@
-"""Tables of the wide networks: records enter, data frames leave, with the published numbers to set beside them.
+"""Make tables of the wide networks, with the published numbers beside ours.
 
 The published numbers are those of mbsariyildiz/resnet-pytorch (2018): one number for each network, on CIFAR-10 and
 CIFAR-100, with and without shortcuts. They are accuracies there and errors here.
@@ -6,21 +6,16 @@ CIFAR-100, with and without shortcuts. They are accuracies there and errors here
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
 from resnet_book.experiments.records import Record
-from resnet_book.report import tables
+from resnet_book.report import published, tables
 
-SOURCE = "mbsariyildiz 2018"
 DEPTHS = (10, 18, 34, 50)
-# Accuracy (%) without and with shortcuts; a depth that is not there was not reported.
-PUBLISHED_ACCURACY = {
-    "cifar10": tables.PUBLISHED_WIDE,
-    "cifar100": {10: (75.5, 75.3), 18: (76.7, 79.2), 34: (71.4, 79.4)},
-}
 TEST_IMAGES = 10_000  # of CIFAR-10, and of CIFAR-100
 
 
@@ -28,7 +23,7 @@ def published_errors() -> pd.DataFrame:
     """A row a published number: dataset, kind, depth, test_error (%)."""
     rows = [
         {"dataset": dataset, "kind": kind, "depth": depth, "test_error": round(100 - accuracy, 1)}
-        for dataset, accuracies in PUBLISHED_ACCURACY.items()
+        for dataset, accuracies in published.WIDE_ACCURACY.items()
         for depth, pair in accuracies.items()
         for kind, accuracy in zip(("plain", "residual"), pair, strict=True)
     ]
@@ -51,31 +46,36 @@ def gaps(errors: pd.DataFrame) -> pd.DataFrame:
 
 
 def wide_table(records: Iterable[Record]) -> pd.DataFrame:
-    """Test errors (%) as text, a row a network and dataset: by the recipe wide, by its short form, and published."""
+    """Test errors (%) as text, a row a network and dataset with a record: by the recipe wide, by its short form.
+
+    The published ones stand beside them. A recipe without any record has no column; without any records at all the table is empty.
+    """
+    records = of_wide_table(records)
     recorded = tables.summary(records).set_index("experiment")
-    published = published_errors().set_index(["dataset", "kind", "depth"]).test_error
+    theirs = published_errors().set_index(["dataset", "kind", "depth"]).test_error
+    columns = {"wide": "", "short": "-short"}  # recipe -> end of the experiment's name
+    shown = [recipe for recipe in columns if recipe in {record.recipe_name for record in records}]
     rows = []
-    for dataset in PUBLISHED_ACCURACY:
-        for depth in DEPTHS:
-            for kind in ("plain", "resnet"):
-                model = f"{kind}{depth}"
-                key = (dataset, *tables.kind_and_depth(model))
-                rows.append(
-                    {
-                        "network": model,
-                        "dataset": dataset,
-                        "ours, wide": tables.recorded_cell(recorded, f"{model}-{dataset}"),
-                        "ours, short": tables.recorded_cell(recorded, f"{model}-{dataset}-short"),
-                        SOURCE: f"{published[key]:.1f}" if key in published.index else tables.NOT_PUBLISHED,
-                    }
-                )
-    return pd.DataFrame(rows).set_index("network")
+    for dataset, depth, kind in product(published.WIDE_ACCURACY, DEPTHS, ("plain", "resnet")):
+        model = f"{kind}{depth}"
+        names = {recipe: f"{model}-{dataset}{columns[recipe]}" for recipe in shown}
+        if not any(name in recorded.index for name in names.values()):
+            continue
+        ours = {
+            f"ours, {recipe}": tables.recorded_cell(recorded, name) if name in recorded.index else tables.NOTHING
+            for recipe, name in names.items()
+        }
+        key = (dataset, *tables.kind_and_depth(model))
+        published_cell = f"{theirs[key]:.1f}" if key in theirs.index else tables.NOTHING
+        rows.append({"network": model, "dataset": dataset, **ours, published.WIDE: published_cell})
+    headings = ["network", "dataset", *(f"ours, {recipe}" for recipe in shown), published.WIDE]
+    return pd.DataFrame(rows, columns=headings).set_index("network")
 
 
 def of_wide_table(records: Iterable[Record]) -> list[Record]:
     """Those of ``records`` that ``wide_table`` shows."""
     shown = {
-        f"{kind}{depth}-{dataset}" for kind in ("plain", "resnet") for depth in DEPTHS for dataset in PUBLISHED_ACCURACY
+        f"{kind}{depth}-{data}" for kind in ("plain", "resnet") for depth in DEPTHS for data in published.WIDE_ACCURACY
     }
     return [record for record in records if record.experiment.removesuffix("-short") in shown]
 
@@ -161,8 +161,8 @@ def cost_table(records: Iterable[Record], experiments: Sequence[str]) -> pd.Data
     rows = []
     for name in experiments:
         runs = [record for record in records if record.experiment == name]
-        for device in sorted({record.environment["device"] for record in runs}) or [tables.NOT_RECORDED]:
-            here = [record for record in runs if record.environment["device"] == device]
+        for device in sorted({record.device for record in runs}) or [tables.NOT_RECORDED]:
+            here = [record for record in runs if record.device == device]
             rows.append(
                 {
                     "experiment": name,

@@ -1,0 +1,51 @@
+"""Find the feature study of a recorded run: the file beside its record, or made from its weights."""
+
+from pathlib import Path
+
+import torch
+
+from resnet_book import data, features
+from resnet_book.analysis import study
+from resnet_book.analysis.study import IMAGES_AT_EACH_END, Study, StudyError
+from resnet_book.experiments import records, weights
+
+
+def kept_study(experiment: str, seed: int = 0, results: str | Path | None = None) -> Study | None:
+    """The study beside the record of a run; None where none lies there.
+
+    Raises RecordError where the run is not recorded, StudyError where the file is not exactly the one that it left.
+    """
+    path = records.path_of(records.find_results(results), experiment, seed)
+    record, file = records.load_record(path), study.path_of(path)
+    return study.load(file, record.study_sha256) if file.exists() else None
+
+
+def find_study(
+    experiment: str,
+    seed: int = 0,
+    *,
+    k: int = IMAGES_AT_EACH_END,
+    results: str | Path | None = None,
+    data_root: str | None = None,
+    device: str | torch.device = "cpu",
+) -> Study:
+    """The study of a recorded run with ``k`` images at each end: that beside its record, or one from its weights.
+
+    The first needs neither weights nor images. Raises RecordError where the run is not recorded, or neither study nor
+    weights are there; StudyError for a study that is damaged, and for other test images; DataError without the images;
+    ValueError for ``k`` below 1 or above the number of test images.
+    """
+    path = records.path_of(records.find_results(results), experiment, seed)
+    images = records.load_record(path).dataset["test"]["images"]
+    if not 1 <= k <= images:
+        raise ValueError(f"k={k}: there are {images:,} test images to rank; choose 1 to {images:,}")
+    kept = kept_study(experiment, seed, path.parent.parent)
+    if kept and kept.k >= k:
+        return kept.first(k)
+    network, record = weights.load_network(experiment, seed, path.parent.parent)
+    train, test = (data.load(record.dataset["name"], split, data_root) for split in ("train", "test"))
+    if test.sha256 != record.dataset["test"]["sha256"]:
+        raise StudyError(f"{path} was recorded with other test images than those of {test.name} found here.")
+    mean, std = tuple(record.mean), tuple(record.std)
+    values = features.extract(network, test, mean, std, device=device)
+    return study.make(network, values, weights.untrained(record), train, test, mean, std, k=k)
