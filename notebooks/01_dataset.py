@@ -64,7 +64,9 @@ print(f"datasets that the package knows: {', '.join(data.DATASETS)}")
 name = "builtin" if tier == "smoke" else "cifar10"
 try:
     train, test = data.load(name, "train", root), data.load(name, "test", root)
-except data.DataMissingError:  # no folder was named, and none found; damaged files are an error
+except data.DataMissingError as missing:
+    if missing.named:  # you named a folder, so nothing may stand in for it
+        raise
     train, test = data.load("builtin", "train"), data.load("builtin", "test")
 print(f"{train.name}: {len(train):,} images to train on, {len(test):,} to test on")
 
@@ -343,7 +345,9 @@ def invented() -> data.ImageSet:
 
 try:
     hundred = invented() if train.name == "builtin" else data.load("cifar100", "train", root)
-except data.DataMissingError:
+except data.DataMissingError as missing:
+    if missing.named:
+        raise
     hundred = invented()
 print(f"{hundred.name}: {len(hundred.coarse_class_names)} coarse and {hundred.num_classes} fine classes")
 
