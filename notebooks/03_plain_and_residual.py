@@ -62,8 +62,8 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 
 
 # %% [markdown]
-# Images first: the real CIFAR-10 where the tier asks for it, the built-in ones otherwise. (Where the tier asks for it and
-# you have none and name no folder, the built-in ones as well; the page then says so.)
+# Images first: the real CIFAR-10 where the tier asks for it, the built-in ones otherwise. Where CIFAR-10 is not found and
+# you named no folder for it, the built-in ones stand in, and the page says so.
 
 # %%
 wanted = "builtin" if tier == "smoke" else "cifar10"
