@@ -375,8 +375,8 @@ f"cosine with the stem: {same:.2f}, with shuffled channels {by_chance:.2f}"
 # shows the price. With zeros only the stem's 64 carry anything: what is appended stays zero until some block fills it,
 # and along those channels there is nothing to be residual to. The paper saw that too. Among its three kinds of
 # shortcuts on ImageNet, projections did slightly better, which it put down to the padded channels having no residual
-# learning; it also found projections not essential against degradation. Which of the two effects is larger is a
-# question for an experiment, not for an argument. First, what do projections cost in time?
+# learning; it also found projections not essential against degradation. Which of the two effects is larger has to
+# be measured; no argument settles it. First, what do projections cost in time?
 #
 # The arithmetic of a forward pass is counted exactly, as multiplications with additions. The time of a training step is measured,
 # the two networks by turns. Whatever else the machine does can only slow a step down, so the fastest one of each
@@ -1072,7 +1072,7 @@ display(Markdown(tables.to_markdown(claims.set_index("claim"))))
 #   plain network has exactly as many as its residual twin.
 # - Shortcuts of averages and zeros pass the identity on exactly, and leave the new channels without anything to be
 #   residual to. Projections cost few parameters and little arithmetic, except with 50 layers. Which is the better one
-#   takes an experiment, not an argument.
+#   has to be measured.
 # - Stability is a claim about variation from epoch to epoch: hold images out, take the last epochs of each phase, keep
 #   the fall of the error apart from its scatter, compare several runs of each kind, and set what you find beside chance.
 # - With two labels an image, the kind of a mistake can be told: a relative or a stranger.
