@@ -60,7 +60,7 @@ class DataError(RuntimeError):
 class DataMissingError(DataError):
     """The data is not there at all. ``named``: the reader named the folder, so nothing may quietly stand in for it."""
 
-    def __init__(self, message: str, named: bool) -> None:
+    def __init__(self, message: str, named: bool = False) -> None:
         super().__init__(message)
         self.named = named
 
@@ -210,24 +210,6 @@ CIFAR100_FILES = {
 FORMATS = {
     "cifar10": Format("cifar-10-batches-bin", (10,), CIFAR10_FILES, ("cifar-10-batches-py", "cifar-10-python.tar.gz")),
     "cifar100": Format("cifar-100-binary", (20, 100), CIFAR100_FILES, ("cifar-100-python", "cifar-100-python.tar.gz")),
-}
-
-# The names of the classes in the order of the labels, known without the files.
-CLASS_NAMES: dict[str, tuple[str, ...]] = {
-    "cifar10": tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),
-    "cifar100": tuple(
-        (
-            "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly "
-            "camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup "
-            "dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower "
-            "leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid "
-            "otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray "
-            "road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar "
-            "sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle "
-            "wardrobe whale willow_tree wolf woman worm "
-        ).split()
-    ),
-    "builtin": shapes.CLASS_NAMES,
 }
 
 

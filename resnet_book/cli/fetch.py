@@ -11,7 +11,7 @@ import socket
 import sys
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -69,7 +69,8 @@ def fetch(name: str, root: str | Path | None = None, *, progress: bool = True) -
         raise ValueError(f"dataset {name!r} cannot be fetched: choose one of {', '.join(ARCHIVES)}")
     root = data.find_root(root)
     folder = root / data.FORMATS[name].folder
-    if _is_right(name, root):
+    with suppress(DataError):  # the reason to fetch
+        _check(name, root)
         print(f"{name} is already in {folder}, and every file has the right checksum: nothing to do")
         return folder
     if root.resolve().name == folder.name:
@@ -89,8 +90,7 @@ def fetch(name: str, root: str | Path | None = None, *, progress: bool = True) -
             workshop.mkdir()
             with tarfile.open(_archive(ARCHIVES[name], root, workshop, progress)) as tar:
                 tar.extractall(workshop, filter="data")
-            for split in get_args(data.Split):
-                data.load(name, split, workshop)
+            _check(name, workshop)
             folder.mkdir(exist_ok=True)
             for path in (workshop / folder.name).iterdir():
                 path.replace(folder / path.name)
@@ -100,13 +100,9 @@ def fetch(name: str, root: str | Path | None = None, *, progress: bool = True) -
     return folder
 
 
-def _is_right(name: str, root: Path) -> bool:
-    try:
-        for split in get_args(data.Split):
-            data.load(name, split, root)
-    except DataError:
-        return False
-    return True
+def _check(name: str, root: Path) -> None:
+    for split in get_args(data.Split):
+        data.load(name, split, root)
 
 
 def _archive(archive: Archive, root: Path, workshop: Path, progress: bool) -> Path:

@@ -108,9 +108,9 @@ def load_trained(name: str, seed: int = 0, results: str | Path | None = None) ->
     where its record or its weights are not there or are damaged.
     """
     catalogue.get(name)
-    folder = find_results() if results is None else Path(results)
+    folder = find_results(results)
     try:
-        return TrainedNetwork(*weights.load_trained(name, seed, folder))
+        return TrainedNetwork(*weights.load_network(name, seed, folder))
     except RecordError as error:
         kept = sorted(each.parent.name for each in folder.glob(f"*/seed{seed}.safetensors"))
         raise RecordError(f"{error} With weights of seed {seed} in {folder}: {', '.join(kept) or 'none'}.") from error
