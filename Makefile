@@ -1,5 +1,6 @@
 # The line from sources to book. `make` alone lists the commands.
-# Settings: TIER=smoke|cpu|paper, DATA=folder of the CIFAR files, PYTHON=python3.12, FORCE=1 (for sync).
+# Settings: TIER=smoke|cpu|paper, DATA=folder of the CIFAR files, JOBS=2 (chapters or tests at a time),
+# PYTHON=python3.12, FORCE=1 (sync: every chapter), UPGRADE=1 (lock: the newest versions).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,26 +12,41 @@ export OMP_WAIT_POLICY ?= PASSIVE
 
 TIER ?= smoke
 DATA ?=
+JOBS ?= 2
 PYTHON ?= python3 python3.13 python3.12 python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# Two chapters, or two tests, with a thread each are done sooner than one after the other with two.
+ONE_THREAD := OMP_NUM_THREADS=1
+
 SOURCES := $(sort $(wildcard notebooks/[0-9]*.py))
+COMMITTED := $(SOURCES:.py=.ipynb)
 EXECUTED := $(SOURCES:notebooks/%.py=build/$(TIER)/%.ipynb)
+CHAPTERS := $(EXECUTED)# what the book is rendered of
 # What every chapter depends on besides its own source: the package and the recorded runs.
 INPUTS := $(sort $(wildcard resnet_book/*.py resnet_book/*/*.py results/*/*.json results/*/*.safetensors))
 PAGES := $(sort $(wildcard book/*.md book/*.yml book/*.bib book/_static/*)) book/build.py
 BOOK := book/_build/html/index.html
-# Which data there is: a chapter falls back on the built-in images without it.
-DATA_ROOT := $(or $(DATA),$(RESNET_BOOK_DATA),data)
-DATA_FOUND := $(wildcard $(DATA_ROOT)/cifar-10-batches-bin/test_batch.bin $(DATA_ROOT)/cifar-100-binary/test.bin)
+
+# A relative folder means the same from notebooks/ as from here. Recipes read both names from the environment, so that
+# a folder may have spaces and quotes in its name.
+absolute = $(if $(filter /%,$(firstword $(1))),$(1),$(CURDIR)/$(1))
+ifneq ($(DATA),)
+override DATA := $(call absolute,$(DATA))
+export DATA
+endif
+ifneq ($(RESNET_BOOK_DATA),)
+override RESNET_BOOK_DATA := $(call absolute,$(RESNET_BOOK_DATA))
+export RESNET_BOOK_DATA
+endif
 
 ifeq ($(filter $(TIER),smoke cpu paper),)
 $(error TIER=$(TIER) is unknown: choose smoke, cpu or paper)
 endif
 
-.PHONY: help env book test lint data lab sync lock clean distclean FORCE_CHECK
+.PHONY: help env book pages check test lint data lab sync lock clean distclean FORCE_CHECK
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -59,59 +75,81 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
 	@touch $@
 
-book: $(BOOK)  ## execute the chapters, render the book, print the page to open
-	@page="file://$(CURDIR)/$(BOOK)"; \
+book: $(INSTALLED)  ## execute the chapters, render the book, print the page to open
+	@+$(MAKE) $(QUIETLY) $(BOOK)
+	@$(SHOW)
+
+pages: $(INSTALLED)  ## render the book of the notebooks as they are committed; executes nothing
+	@+$(MAKE) $(QUIETLY) $(BOOK) TIER=smoke CHAPTERS='$(COMMITTED)'
+	@$(SHOW)
+
+# Several chapters at a time, each message in one piece, unless `make -j` was told how many.
+QUIETLY = --no-print-directory --output-sync=line $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+
+SHOW = page="file://$(CURDIR)/$(BOOK)"; \
 	if [ -e build/.rendered ]; then rm build/.rendered; echo "The book is made. Open $$page"; \
 	else echo "Nothing to do: the book is up to date. Open $$page"; fi
 
-$(BOOK): $(EXECUTED) $(PAGES) $(INPUTS) build/rendered-settings
+$(BOOK): $(CHAPTERS) $(PAGES) $(INPUTS) build/rendered-settings
 	@$(if $(SOURCES),,echo "There are no chapters in notebooks/." >&2; exit 1;) \
-	$(BIN)/python book/build.py render --tier $(TIER) $(EXECUTED)
+	$(BIN)/python book/build.py render --tier $(TIER) $(CHAPTERS)
 	@touch build/.rendered
 
 $(EXECUTED): build/$(TIER)/%.ipynb: notebooks/%.py $(INPUTS) build/$(TIER)/settings $(INSTALLED)
-	@$(BIN)/python book/build.py execute $< $@ --tier $(TIER) --data "$(DATA)"
+	@echo "$*: executing at tier $(TIER)"
+	@$(ONE_THREAD) $(BIN)/python book/build.py execute $< $@ --tier $(TIER) --data "$${DATA:-}"
 
 # Remember what cannot be seen from the age of a file, and change only when it does.
 define remember
-	@mkdir -p $(@D); echo '$(1)' > $@.new; \
+	@mkdir -p $(@D); { $(1); } > $@.new; \
 	if cmp --silent $@.new $@; then rm $@.new; else mv $@.new $@; fi
 endef
 
+# Which data there is: a chapter falls back on the built-in images without it.
 build/$(TIER)/settings: FORCE_CHECK
-	$(call remember,$(DATA) $(DATA_FOUND) $(INPUTS))
+	$(call remember,echo '$(INPUTS)'; root="$${DATA:-$${RESNET_BOOK_DATA:-data}}"; echo "$$root"; \
+	    ls "$$root"/cifar-10-batches-bin/test_batch.bin "$$root"/cifar-100-binary/test.bin 2> /dev/null || true)
 
 build/rendered-settings: FORCE_CHECK
-	$(call remember,$(TIER) $(EXECUTED) $(PAGES))
+	$(call remember,echo '$(TIER) $(CHAPTERS) $(PAGES)')
 
 FORCE_CHECK:
 
-test: lint  ## style, types, unit tests, the notebooks as tests, the rendered book in a browser
-	@$(MAKE) --no-print-directory book TIER=smoke DATA=
-	$(BIN)/python -m pytest --nbval notebooks/ -p no:cacheprovider --quiet
-	$(BIN)/python -m pytest tests
+PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -p no:cacheprovider --numprocesses $(JOBS)
 
-lint: $(INSTALLED)  ## style and types
+check: lint  ## style, types and the fast tests, for daily work
+	$(PYTEST) tests --dist worksteal -m "not slow"
+
+test: lint  ## style, types, the notebooks as tests, all tests, the rendered book in a browser
+	$(PYTEST) --nbval notebooks/ --dist loadfile --quiet
+	@+$(MAKE) $(QUIETLY) pages
+	$(PYTEST) tests --dist worksteal
+
+lint: $(INSTALLED)  ## style, types, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo --no-cache
 
 data: $(INSTALLED)  ## fetch CIFAR-10 and CIFAR-100 into data/ or DATA, checked
-	$(BIN)/python -m resnet_book data cifar10 cifar100 $(if $(DATA),--data "$(DATA)")
+	$(BIN)/python -m resnet_book data cifar10 cifar100 $(if $(DATA),--data "$$DATA")
 
 lab: $(INSTALLED)  ## open the notebooks in JupyterLab
-	$(if $(DATA),RESNET_BOOK_DATA="$(abspath $(DATA))") $(BIN)/jupyter lab --notebook-dir=notebooks
+	$(if $(DATA),RESNET_BOOK_DATA="$$DATA") $(BIN)/jupyter lab --notebook-dir=notebooks
 
+# One after the other: some chapters measure times.
 sync: $(INSTALLED)  ## regenerate the .ipynb from the .py, executed (FORCE=1: all of them)
-	@$(BIN)/python book/build.py sync $(if $(FORCE),--force) $(SOURCES)
+	@$(ONE_THREAD) $(BIN)/python book/build.py sync $(if $(FORCE),--force) $(SOURCES)
 
-lock: $(INSTALLED)  ## compile requirements.lock from pyproject.toml
+lock: $(INSTALLED)  ## compile requirements.lock from pyproject.toml, keeping what still fits; UPGRADE=1: the newest
+	@mkdir -p build && cp requirements.lock build/requirements.lock
 	@test -x build/uv/bin/uv || { $(BIN)/python -m venv build/uv && build/uv/bin/pip install --quiet uv; }
-	@echo '# Exact versions of everything, for Python 3.11 to 3.13: `make lock` compiles this file from pyproject.toml.' \
-	    > build/requirements.lock
 	@build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header \
-	    --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml >> build/requirements.lock
-	@mv build/requirements.lock requirements.lock
+	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
+	    --output-file build/requirements.lock pyproject.toml
+	@{ echo '# Exact versions of everything, for Python 3.11 to 3.13: `make lock` compiles this file from pyproject.toml.'; \
+	    cat build/requirements.lock; } > build/requirements.lock.new
+	@mv build/requirements.lock.new requirements.lock; rm build/requirements.lock
 
 clean:  ## remove what was built; keep .venv, data and runs
 	rm -rf build book/_build book/chapters book/_generated .pytest_cache .ruff_cache

@@ -1,7 +1,8 @@
-"""Chapters and records enter; executed notebooks and the rendered Jupyter Book leave. The Makefile calls it.
+"""Execute the chapters and render the book; the Makefile calls it.
 
-``execute`` runs one chapter with papermill, ``render`` makes the book of executed chapters, ``sync`` regenerates the
-notebooks of the repository from their sources. Exit status: 0 done; 1 failed, and the message says what.
+``execute`` runs one chapter with papermill, ``render`` makes the Jupyter Book of executed chapters, ``sync``
+regenerates the notebooks of the repository from their sources. Exit status: 0 done; 1 failed, and the message says
+what.
 """
 
 import argparse
@@ -83,7 +84,6 @@ def execute(source: Path, target: Path, tier: str, data: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(read_source(source), prepared)
     parameters = {"tier": tier, **({"data_root": os.path.abspath(data)} if data else {})}
-    print(f"{source.stem}: executing at tier {tier}", flush=True)
     began = time.monotonic()
     try:
         papermill.execute_notebook(
@@ -103,10 +103,10 @@ def execute(source: Path, target: Path, tier: str, data: str) -> None:
 
 
 def fold_parameters(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A notebook as papermill leaves it -> as a reader expects it: the parameters cell shows what was run.
+    """Undo what papermill adds, so that the parameters cell shows what was run; changes and returns ``notebook``.
 
-    The cell that papermill injected goes, its tier is put where the parameters cell states it (a folder of data is
-    not: it is one machine's), cells are numbered from 1, and papermill's own metadata, which names paths, goes too.
+    The injected cell goes, and its tier is put where the parameters cell states one (a folder of data is not: it is
+    one machine's). Cells are numbered from 1. Papermill's own metadata, which names paths, goes too.
     """
     injected = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])]
     notebook.cells = [cell for cell in notebook.cells if cell not in injected]
@@ -159,7 +159,7 @@ def render(chapters: list[Path], tier: str) -> None:
 
 
 def read_source(source: Path) -> nbformat.NotebookNode:
-    """A chapter's percent script as a notebook without outputs; cell ids follow from the cells' text."""
+    """Read a chapter's percent script as a notebook without outputs; cell ids follow from the cells' text."""
     notebook = jupytext.read(source)
     seen: dict[str, int] = {}
     for cell in notebook.cells:
@@ -171,7 +171,10 @@ def read_source(source: Path) -> nbformat.NotebookNode:
 
 
 def sync(sources: list[Path], force: bool = False) -> None:
-    """Regenerate the notebook beside each source, executed as committed; leave those alone that are up to date."""
+    """Regenerate the notebook beside each source, executed, unless it is up to date; ``force``: in any case.
+
+    Raises BuildError if a cell fails; the notebook is then left as it was.
+    """
     for source in sources:
         target = source.with_suffix(".ipynb")
         fresh = read_source(source)

@@ -32,8 +32,8 @@
 # ## Data at hand
 #
 # CIFAR-10 {cite}`krizhevsky2009learning` is a set of small colour photographs in ten classes. The book never ships
-# them. Where they are missing, it falls back on ten classes of small drawings of the same shape and type, made from
-# a fixed seed. Everything below works on either, and the page always says which one you are looking at.
+# them. Where you have none and name no folder, it falls back on ten classes of small drawings of the same shape and
+# type, made from a fixed seed. Everything below works on either, and the page always says which one you are looking at.
 
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": the built-in images; "cpu" and "paper": the real CIFAR, where its files are found
@@ -64,7 +64,9 @@ print(f"datasets that the package knows: {', '.join(data.DATASETS)}")
 name = "builtin" if tier == "smoke" else "cifar10"
 try:
     train, test = data.load(name, "train", root), data.load(name, "test", root)
-except data.DataError:
+except data.DataMissingError as missing:
+    if missing.named:  # you named a folder, so nothing may stand in for it
+        raise
     train, test = data.load("builtin", "train"), data.load("builtin", "test")
 print(f"{train.name}: {len(train):,} images to train on, {len(test):,} to test on")
 
@@ -75,8 +77,8 @@ elif tier == "smoke":
     note = "**These are the built-in images**, as always in tier `smoke`. Tier `cpu` shows the real CIFAR-10 instead."
 else:
     note = (
-        f"**These are the built-in images**: tier `{tier}` asks for CIFAR-10, but its files were not found, or were "
-        "found wrong. `resnet-book data cifar10` fetches them; then run this page again."
+        f"**These are the built-in images**: tier `{tier}` asks for CIFAR-10, which was not found. "
+        "`resnet-book data cifar10` fetches it; then run this page again."
     )
 display(Markdown(f"> {note}"))
 
@@ -87,12 +89,12 @@ display(Markdown(f"> {note}"))
 # long as the next. In CIFAR-10 a row is one byte for the class, then 1,024 bytes of red, 1,024 of green, 1,024 of
 # blue. Each of these planes is a 32 by 32 picture, written from left to right, line after line, from the top down.
 #
-# To write such a row is shorter than to read one:
+# Writing such a row is simpler than reading one:
 
 
 # %%
 def as_row(image: torch.Tensor, label: int) -> bytes:
-    """One image (3, 32, 32) uint8 in the official layout: the class, then red, green and blue, line by line."""
+    """One image (3, 32, 32) uint8 in the official format: the class, then red, green and blue, line by line."""
     return bytes([label]) + image.numpy().tobytes()
 
 
@@ -100,7 +102,7 @@ print(f"{len(as_row(train.images[0], 0)):,} bytes a row")
 
 # %% [markdown]
 # We want a file that is ours to read and, later, to damage. With CIFAR-10 at hand it is a copy of the first hundred
-# rows of the official `data_batch_1.bin`; otherwise we write a hundred built-in images in that very layout.
+# rows of the official `data_batch_1.bin`; otherwise we write a hundred built-in images in that very format.
 
 # %%
 workshop = tempfile.TemporaryDirectory()
@@ -149,8 +151,8 @@ print(tuple(by_hand.shape), by_hand.dtype)
 # they are laid over each other.
 
 # %% mystnb={"figure": {"caption": "The first row of the file. Left: its pixel bytes, 32 to a line, as they lie in the file. Middle: the three planes, each in its own colour. Right: the image.", "name": "fig-ch1-planes"}, "image": {"alt": "The pixel bytes of one row form three stacked grey pictures of the same scene; coloured red, green and blue and laid over each other, they give the colour image."}}
-layout = [["file", "red", "image"], ["file", "green", "image"], ["file", "blue", "image"]]
-figure, panels = plt.subplot_mosaic(layout, figsize=(7.2, 4.2), width_ratios=[1.2, 1, 2.4])
+places = [["file", "red", "image"], ["file", "green", "image"], ["file", "blue", "image"]]
+figure, panels = plt.subplot_mosaic(places, figsize=(7.2, 4.2), width_ratios=[1.2, 1, 2.4])
 panels["file"].imshow(by_hand.reshape(96, 32), cmap="gray", vmin=0, vmax=255)
 panels["file"].set(title="bytes in the file", xticks=[0, 31], ylabel="line of 32 bytes", yticks=[0, 32, 64, 95])
 panels["file"].grid(False)
@@ -223,9 +225,9 @@ print("first classes: ", [train.class_names[label] for label in rows[:6, 0]])
 
 # %%
 files = [
-    (file.name, dataset, split, file.num_images, layout.row_bytes, file.num_images * layout.row_bytes)
-    for dataset, layout in data.LAYOUTS.items()
-    for split, files in layout.files.items()
+    (file.name, dataset, split, file.num_images, known.row_bytes, file.num_images * known.row_bytes)
+    for dataset, known in data.FORMATS.items()
+    for split, files in known.files.items()
     for file in files
 ]
 columns = ["file", "dataset", "split", "images", "bytes a row", "bytes"]
@@ -343,7 +345,9 @@ def invented() -> data.ImageSet:
 
 try:
     hundred = invented() if train.name == "builtin" else data.load("cifar100", "train", root)
-except data.DataError:
+except data.DataMissingError as missing:
+    if missing.named:
+        raise
     hundred = invented()
 print(f"{hundred.name}: {len(hundred.coarse_class_names)} coarse and {hundred.num_classes} fine classes")
 
@@ -429,7 +433,7 @@ def told_about(content: bytes) -> str:
     path.write_bytes(content)
     into = np.empty((100, 3_073), np.uint8)
     try:
-        data.read_rows(path, data.LAYOUTS["cifar10"], into, hashlib.sha256(good).hexdigest())
+        data.read_rows(path, data.FORMATS["cifar10"], into, hashlib.sha256(good).hexdigest())
     except data.DataError as error:
         return str(error).replace(workshop.name, "my-data")
     return "nothing to complain about"
@@ -450,7 +454,7 @@ Markdown("\n".join(f"- **{kind}.** {told_about(content)}" for kind, content in d
 # %% [markdown]
 # Each message names the file, what was expected, what was found, and the command that puts it right. Only the checksum
 # notices the flipped bit: the size is right, the labels exist, and no eye would see one pixel that is one shade off. A
-# folder in which files are missing is no better off:
+# folder in which files are missing is refused as well:
 
 # %%
 path.write_bytes(good)
@@ -543,5 +547,5 @@ print(again.name, tuple(again.images.shape), again.images.dtype, tuple(again.lab
 #
 # Next: what is done to these images before a network sees them.
 #
-# **References.** The dataset and its layout: {cite}`krizhevsky2009learning`. The same layout explained, with the rounded
+# **References.** The dataset and its format: {cite}`krizhevsky2009learning`. The same format explained, with the rounded
 # means: {cite}`techxzen2019residual`.

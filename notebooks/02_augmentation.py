@@ -17,11 +17,13 @@
 #
 # A network with more parameters than there are images could learn every image by heart. **How do flipping, shifting and
 # rescaling the images keep it from doing so, and what do they cost?** The recipes of this book do all three, on whole
-# batches, in three short functions that this page builds from scratch.
+# batches, in a few short functions. This page builds each of them from scratch, and they are the ones that training
+# calls.
 #
 # **You will learn**
 #
-# - how to flip, pad and crop a batch, a draw for each image, and what zero, edge and reflect padding do;
+# - how to flip, pad and crop a batch, each image in its own way, and what zero, edge and reflect padding do;
+# - why the random numbers come first and the images after;
 # - why the mean is subtracted, and why it matters less than it used to;
 # - what augmentation costs in time, and what it saves in errors, both measured here.
 #
@@ -59,7 +61,9 @@ name = "builtin" if tier == "smoke" else "cifar10"
 root = data_root or None
 try:
     train, test = data.load(name, "train", root), data.load(name, "test", root)
-except data.DataError:
+except data.DataMissingError as missing:
+    if missing.named:  # you named a folder, so nothing may stand in for it
+        raise
     train, test = data.load("builtin", "train"), data.load("builtin", "test")
 print(f"{train.name}: {len(train):,} images to train on, {len(test):,} to test on")
 
@@ -70,8 +74,8 @@ elif tier == "smoke":
     note = "**These are the built-in images**, as always in tier `smoke`. Tier `cpu` shows the real CIFAR-10 instead."
 else:
     note = (
-        f"**These are the built-in images**: tier `{tier}` asks for CIFAR-10, but its files were not found, or were "
-        "found wrong. `resnet-book data cifar10` fetches them; then run this page again."
+        f"**These are the built-in images**: tier `{tier}` asks for CIFAR-10, which was not found. "
+        "`resnet-book data cifar10` fetches it; then run this page again."
     )
 display(Markdown(f"> {note}"))
 
@@ -103,16 +107,13 @@ plt.show()
 # %% [markdown]
 # Compare {numref}`fig-ch2-flip` with the list of draws above it. Each image has a draw of its own: a batch that was
 # mirrored as a whole would be a smaller change. The loop is for explaining; `flip_where` makes the same choice for the
-# whole batch at once.
-#
-# The draws come from a `torch.Generator` that is handed over, never from a hidden global one. The same seed gives the
-# same draws, so a training run can be repeated, or interrupted and continued, to the last bit:
+# whole batch at once. It lays the batch and its mirror image one after the other, and picks from the one or the other:
 
 # %%
-first, second = (augment.flip(batch, torch.Generator().manual_seed(0)) for _ in range(2))
-assert torch.equal(first, second)
-assert torch.equal(first, by_hand)
-print("seed 0, twice: the same batch")
+both = torch.cat([batch, batch.flip(-1)])  # (12, 3, 32, 32): the images, then their mirror images
+picked = both[torch.arange(6) + 6 * mirrored]
+assert torch.equal(picked, by_hand)
+print((torch.arange(6) + 6 * mirrored).tolist())
 
 # %% [markdown]
 # ## Pad
@@ -187,16 +188,83 @@ print("top:", top.tolist(), " left:", left.tolist())
 padded = augment.pad(batch, 4)  # (6, 3, 40, 40)
 by_hand = torch.stack([padded[k, :, t : t + 32, s : s + 32] for k, (t, s) in enumerate(zip(top, left, strict=True))])
 assert torch.equal(by_hand, augment.crop_at(padded, top, left))
-assert torch.equal(by_hand, augment.crop(batch, torch.Generator().manual_seed(0)))
 print("by hand and by the package: the same", tuple(by_hand.shape))
 
 # %% [markdown]
-# The package does not loop. It takes a *view* of all windows of the padded batch, which copies nothing, and picks one
-# window for each image by indexing. That is what makes it fast, on the CPU and on the GPU, where the batch already is.
+# The package does not loop. In memory the lines of a plane follow one another, so from its first pixel to its last a
+# window is one unbroken stretch of numbers, with the ends of the wider lines in between. `crop_at` picks one stretch for
+# each plane of each image, all in one call, and skips what lies between. Moving stretches is faster than moving pixels,
+# on the CPU and on the GPU, where the batch already is. Here is one plane:
+
+# %%
+plane = padded[0, 0].flatten()  # 40 lines of 40 numbers
+begin = 40 * top[0] + left[0]
+stretch = plane[begin : begin + 31 * 40 + 32]  # to the last pixel of the window's last line
+window = stretch.unfold(0, 32, 40)  # of every 40 numbers, the first 32
+assert torch.equal(window, by_hand[0, 0])
+print(tuple(stretch.shape), "->", tuple(window.shape))
+
+# %% [markdown]
+# ## First the random numbers, then the images
+#
+# Training needs both steps for every batch, with new random numbers each time. It keeps the two apart. One function,
+# `sample`, draws everything that is random and touches no image; another, `apply`, follows what was drawn and is not
+# random at all. For each image there are three numbers: line and column of the window's corner, and whether to mirror.
+
+
+# %%
+def sample(count: int, generator: torch.Generator, padding: int = 4, flip_probability: float = 0.5) -> Tensor:
+    """(3, count): lines and columns of the corners, then 1 where the image is to be mirrored, else 0."""
+    corners = torch.randint(0, 2 * padding + 1, (2, count), generator=generator)
+    mirrored = torch.rand(count, generator=generator) < flip_probability
+    return torch.cat([corners, mirrored[None].long()])
+
+
+sampled = sample(len(batch), torch.Generator().manual_seed(0))
+sampled
+
+
+# %% [markdown]
+# The random numbers come from a `torch.Generator` that is handed over, never from a hidden global one. The same seed
+# gives the same numbers, so a training can be repeated to the last bit:
+
+# %%
+for _ in range(2):
+    assert torch.equal(sampled, augment.sample(len(batch), torch.Generator().manual_seed(0)))
+print("seed 0, by hand and twice by the package: the same numbers")
+
+
+# %%
+def apply(images: Tensor, sampled: Tensor, padding: int = 4, mode: str = "zeros") -> Tensor:
+    """Pad, crop and mirror each image as ``sampled`` says."""
+    top, left, mirrored = sampled
+    return augment.flip_where(augment.crop_at(augment.pad(images, padding, mode), top, left), mirrored)
+
+
+print(tuple(apply(batch, sampled).shape))
+
+# %% [markdown]
+# We built all three parts above, so this should be no surprise. Still we check it against the slowest way, image after
+# image with our own hands, and against the package:
+
+# %%
+by_hand = []
+for image, (line, column, mirror) in zip(batch, sampled.T.tolist(), strict=True):
+    window = pad_by_hand(image, "zeros")[:, line : line + 32, column : column + 32]
+    by_hand.append(window.flip(-1) if mirror else window)
+by_hand = torch.stack(by_hand)
+assert torch.equal(by_hand, apply(batch, sampled))
+assert torch.equal(by_hand, augment.apply(batch, sampled))
+print("by hand, in one go and by the package: the same")
+
+# %% [markdown]
+# Why two functions? A training samples for all images at the start of each epoch, with a seed made of the run's seed and
+# the number of the epoch. A run that was interrupted can sample the same numbers again and go on with the very batch
+# that it would have had. And whatever device applies them, the numbers are the same.
 
 # %% tags=["remove-input"]
 variants = 2 * (2 * 4 + 1) ** 2
-again = 1 - math.prod(1 - draw / variants for draw in range(10))
+again = 1 - math.prod(1 - earlier / variants for earlier in range(10))
 display(
     Markdown(
         f"With padding 4 there are 9 times 9 windows, and each may be mirrored: **{variants} variants of every image**. "
@@ -208,16 +276,14 @@ display(
 # %% [markdown]
 # ## Ten epochs of one image
 #
-# An epoch is one pass over the training images, and in each one an image gets a new draw. So ten epochs of one image
-# are ten draws, and we can make them as one batch of ten copies. {numref}`fig-ch2-epochs` shows them, with the same
-# draws in each of the padding modes.
+# An epoch is one pass over the training images, and in each one an image gets new numbers. So we can make ten epochs of
+# one image as one batch of ten copies. {numref}`fig-ch2-epochs` shows them, with the same numbers in each of the padding
+# modes.
 
 # %%
 copies = train.images[1].expand(10, -1, -1, -1)  # (10, 3, 32, 32), one image ten times
-epochs = []
-for mode in sources:
-    generator = torch.Generator().manual_seed(4)
-    epochs.append(augment.flip(augment.crop(copies, generator, mode=mode), generator))
+ten = augment.sample(10, torch.Generator().manual_seed(4))
+epochs = [augment.apply(copies, ten, mode=mode) for mode in sources]
 print(tuple(torch.stack(epochs).shape), "modes, epochs, channels, lines, columns")
 
 # %% mystnb={"figure": {"caption": "What the network sees of one image in ten epochs, a column an epoch, for three ways of padding.", "name": "fig-ch2-epochs"}, "image": {"alt": "Ten pictures of one image, each shifted by a few pixels and some mirrored; with zero padding a black border shows the shift, with edge and reflect padding it hardly shows."}}
@@ -313,7 +379,7 @@ display(
 )
 
 # %% [markdown]
-# Is that so in a real network? We train a small one, two convolutions and a linear layer, for 150 steps of SGD at
+# Is that so in a real network? We train a small one, two convolutions and a linear layer, for a hundred steps of SGD at
 # learning rate 0.1 on each of the four kinds of input; and then again with batch norm {cite}`ioffe2015batch` behind
 # the first convolution. **Guess:** will the mean matter as much with batch norm?
 
@@ -332,12 +398,12 @@ small_network(batch_norm=True)
 
 
 # %%
-def loss_after(images: Tensor, batch_norm: bool, steps: int = 150) -> float:
-    """Mean training loss (nats) of the last 20 of ``steps`` steps on batches of 100."""
+def loss_after(images: Tensor, batch_norm: bool, steps: int = 100) -> float:
+    """Mean training loss (nats) of the last 20 of ``steps`` steps on batches of 64."""
     network, generator, losses = small_network(batch_norm), torch.Generator().manual_seed(0), []
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
     for _ in range(steps):
-        index = torch.randint(0, len(images), (100,), generator=generator)
+        index = torch.randint(0, len(images), (64,), generator=generator)
         loss = F.cross_entropy(network(images[index]), train.labels[index])
         optimizer.zero_grad()
         loss.backward()
@@ -360,7 +426,7 @@ pd.DataFrame(losses).rename_axis("training loss (nats)").round(2)
 without, with_norm = (losses[title] for title in ("without batch norm", "with batch norm"))
 display(
     Markdown(
-        f"Without batch norm, the loss after 150 steps is {without['as they are']:.2f} on the pixels as they are and "
+        f"Without batch norm, the loss at the end is {without['as they are']:.2f} on the pixels as they are and "
         f"{without['both']:.2f} on normalised ones. Dividing without subtracting gives "
         f"{without['divided by deviation']:.2f}: it makes the steep direction steeper. With batch norm the four lie "
         f"between {min(with_norm.values()):.2f} and {max(with_norm.values()):.2f}."
@@ -386,8 +452,8 @@ display(
 
 # %%
 def ours(images: Tensor) -> Tensor:
-    images = augment.flip(augment.crop(images, generator), generator)
-    return augment.normalise(images, mean, std)
+    sampled = augment.sample(len(images), generator)
+    return augment.normalise(augment.apply(images, sampled), mean, std)
 
 
 print(tuple(ours(train.images[:512]).shape), ours(train.images[:512]).dtype)
@@ -455,9 +521,9 @@ def halved(images: data.ImageSet, count: int) -> data.ImageSet:
     return replace(images, images=F.avg_pool2d(images.images.float(), 2).round().to(torch.uint8))
 
 
-settings = {"smoke": (200, 600), "cpu": (2_000, 2_000), "paper": (5_000, 6_000)}  # images, iterations
-num_images, iterations = settings[tier if train.name == "cifar10" else "smoke"]
-few, many = halved(train, num_images), halved(test, len(test))
+sizes = {"smoke": (200, 400, 500), "cpu": (2_000, 2_000, 10_000), "paper": (5_000, 6_000, 10_000)}
+num_images, iterations, num_tested = sizes[tier if train.name == "cifar10" else "smoke"]
+few, many = halved(train, num_images), halved(test, num_tested)
 print(f"{len(few):,} images to train on, {len(many):,} to test on, each {tuple(few.images.shape[1:])}")
 
 # %%
@@ -480,7 +546,7 @@ print({kind: (each.padding, each.flip_probability) for kind, each in recipes.ite
 errors = {}
 for kind, each in recipes.items():
     network = models.Network((8, 16, 32), (1, 1, 1), "subsample", generator=torch.Generator().manual_seed(0))
-    history = fit(network, few, many.subset(100), each, progress=False)
+    history = fit(network, few, many.subset(40), each)
     statistics = history.mean, history.std
     errors[kind] = {
         split: evaluate(network, images, *statistics)[1]
@@ -559,7 +625,7 @@ display(
 #
 # </details>
 #
-# **4.** Repeat the last experiment with seeds 1 and 2, for weights and draws alike. How large is the spread
+# **4.** Repeat the last comparison with seeds 1 and 2, for weights and augmentation alike. How large is the spread
 # compared with the gap? Then try the flip alone, and the crop alone.
 #
 # <details><summary>Solution</summary>
@@ -569,7 +635,7 @@ display(
 #     for kind, recipe in recipes.items():
 #         generator = torch.Generator().manual_seed(seed)
 #         network = models.Network((8, 16, 32), (1, 1, 1), "subsample", generator=generator)
-#         history = fit(network, few, many.subset(100), recipe, seed=seed, progress=False)
+#         history = fit(network, few, many.subset(40), recipe, seed=seed)
 #         print(seed, kind, evaluate(network, many, history.mean, history.std)[1])
 # ```
 #
@@ -581,8 +647,8 @@ display(
 # %% [markdown]
 # ## Summary
 #
-# - Flip, pad and crop are indexing: which old pixel goes where. With a draw for each image, from an explicit generator,
-#   a whole batch is done at once, and can be done again.
+# - Flip, pad and crop are indexing: which old pixel goes where. `sample` draws for every image, from an explicit
+#   generator; `apply` does the whole batch at once, and can do it again.
 # - Zero, edge and reflect padding differ only in the outermost pixels, and in what a shift gives away.
 # - Subtracting the mean removes one overly steep direction. Batch norm does it again, so here it matters much less.
 # - Augmentation is cheap next to training when it works on batches, and it lowers the test error of networks that could

@@ -35,7 +35,7 @@
 # been measured) and the same 170 MB.
 
 # %% tags=["parameters"]
-tier = "smoke"  # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": the experiment, on a GPU
+tier = "smoke"  # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": by the paper's recipe, on a GPU
 data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them
 
 # %%
@@ -50,10 +50,11 @@ from torch import nn
 
 from resnet_book import augment, data, models
 from resnet_book.analysis import diagnostics
+from resnet_book.engine.device import Engine, default_precision, worth_compiling
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.catalogue import EXPERIMENTS, PAPER
-from resnet_book.report import figures, tables
-from resnet_book.train import default_precision, fit, worth_compiling
+from resnet_book.report import figures, published, tables
+from resnet_book.train import fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -61,26 +62,26 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 
 
 # %% [markdown]
-# Images first: the real CIFAR-10 where the tier asks for it and its files are there, the built-in ones otherwise.
-
+# Images first: the real CIFAR-10 where the tier asks for it, the built-in ones otherwise. Where CIFAR-10 is not found and
+# you named no folder for it, the built-in ones stand in, and the page says so.
 
 # %%
-def load_images(tier: str, root: str) -> tuple[data.ImageSet, data.ImageSet]:
-    """Training and test images for this tier; the built-in ones where CIFAR-10 is not wanted or not there."""
-    if tier != "smoke":
-        try:
-            return data.load("cifar10", "train", root or None), data.load("cifar10", "test", root or None)
-        except data.DataError:
-            note = "**CIFAR-10 was not found, so this page uses the built-in images.** `make data` fetches it."
-            display(Markdown(f"> {note}"))
-    return data.load("builtin", "train"), data.load("builtin", "test")
-
-
-train_images, test_images = load_images(tier, data_root)
+wanted = "builtin" if tier == "smoke" else "cifar10"
+try:
+    train_images, test_images = (data.load(wanted, split, data_root or None) for split in ("train", "test"))
+except data.DataMissingError as missing:
+    if missing.named:  # you named a folder, so nothing may stand in for it
+        raise
+    train_images, test_images = (data.load("builtin", split) for split in ("train", "test"))
 f"{train_images.name}: {len(train_images):,} images to train on, {len(test_images):,} to test on"
 
+# %% tags=["remove-input"]
+if train_images.name != wanted:
+    note = "**CIFAR-10 was not found, so this page uses the built-in images.** `resnet-book data cifar10` fetches it."
+    display(Markdown(f"> {note}"))
+
 # %% [markdown]
-# For the experiments before training, one batch is enough: 64 images, with each channel's mean subtracted and divided
+# Before training, one batch is enough: 64 images, with each channel's mean subtracted and divided
 # by its standard deviation, as in chapter 2.
 
 # %%
@@ -428,16 +429,16 @@ display(Markdown(text))
 # %%
 SMOKE = replace(PAPER, iterations=120, drops=(90,), batch_size=64, padding=2)
 CPU = replace(PAPER, iterations=300, drops=(225,))
-SETTINGS = {  # tier: depths, seeds, recipe, numbers of training and test images
+SIZES = {  # tier: depths, seeds, recipe, numbers of training and test images
     "smoke": ((8, 20), (0, 1), SMOKE, (1_280, 500)),
     "cpu": ((20, 44), (0,), CPU, (6_400, 2_000)),
     "paper": ((20, 56), (0,), PAPER, (50_000, 10_000)),
 }
 assert all(EXPERIMENTS[f"{kind}{depth}-cifar10"].recipe == PAPER for kind in ("plain", "resnet") for depth in (20, 56))
-list(SETTINGS)
+list(SIZES)
 
 # %% [markdown]
-# The full experiment without a GPU would take many hours, and without CIFAR-10 it would be another one. So the page
+# The paper's training without a GPU would take many hours, and without CIFAR-10 it would be another one. So the page
 # steps down to the tier that can be done, and says which.
 
 # %%
@@ -445,10 +446,10 @@ on_gpu = tier == "paper" and torch.cuda.is_available()
 training_tier = "smoke" if train_images.name == "builtin" else tier
 training_tier = "cpu" if training_tier == "paper" and not on_gpu else training_tier
 device = torch.device("cuda" if on_gpu else "cpu")
-depths, seeds, recipe, counts = SETTINGS[training_tier]
-precision, compiled = default_precision(device), worth_compiling(recipe, device)
+depths, seeds, recipe, counts = SIZES[training_tier]
+engine = Engine(device, default_precision(device), worth_compiling(recipe.iterations, device))
 shallow, deep = depths
-f"training as in tier {training_tier!r} on {device}, {precision}"
+f"training as in tier {training_tier!r} on {device}, {engine.precision}"
 
 
 # %% [markdown]
@@ -491,8 +492,7 @@ def train_twin(kind: str, depth: int, seed: int) -> tuple[models.Network, pd.Dat
     """A trained network, and a row an epoch of what was measured."""
     generator = torch.Generator().manual_seed(seed)
     network = models.narrow(depth, residual=kind == "residual")(generator=generator).to(device)
-    how = {"device": device, "precision": precision, "compiled": compiled, "progress": False}
-    history = fit(network, train, test, recipe, seed=seed, **how)
+    history = fit(network, train, test, recipe, seed=seed, engine=engine)
     rows = pd.DataFrame([asdict(epoch) for epoch in history.epochs])
     print(f"{kind}, {depth} layers, seed {seed}: test error {history.epochs[-1].test_error:.1f} %")
     return network.cpu(), rows.assign(kind=kind, depth=depth, seed=seed)
@@ -558,7 +558,7 @@ display(Markdown(heading + tables.to_markdown(tables.depth_table(recorded))))
 # networks, of 10 to 50 layers. It reports accuracies on CIFAR-10; as errors they are:
 
 # %%
-wide = pd.DataFrame(tables.PUBLISHED_WIDE, index=["without shortcuts", "with shortcuts"])
+wide = pd.DataFrame(published.WIDE_ACCURACY["cifar10"], index=["without shortcuts", "with shortcuts"])
 wide_errors = 100 - wide.T.rename_axis("layers")
 wide_errors.round(1)
 
@@ -569,16 +569,16 @@ wide_errors.round(1)
 # line do as depth grows?
 
 # %%
-published = pd.DataFrame([asdict(each) for each in tables.PUBLISHED]).rename(columns={"error": "test_error"})
-published["kind"], published["depth"] = zip(*published.model.map(tables.kind_and_depth), strict=True)
-published["test_std"] = published["std"].astype(float)
-published[published.depth < 1_000].pivot_table(
+theirs = pd.DataFrame([asdict(each) for each in published.ERRORS]).rename(columns={"error": "test_error"})
+theirs["kind"], theirs["depth"] = zip(*theirs.model.map(tables.kind_and_depth), strict=True)
+theirs["test_std"] = theirs["std"].astype(float)
+theirs[theirs.depth < 1_000].pivot_table(
     index="depth", columns="kind", values="test_error", aggfunc=["min", "max"]
 )
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Published test errors on CIFAR-10 against depth. From 20 to 56 layers the plain networks' error rises in every source that has them; the residual networks' error is lower at 56 layers than at 20 in every source."}, "figure": {"caption": "Published test errors of the 6n+2 networks on CIFAR-10 (open markers; plain networks orange, residual networks blue; bars: standard deviation over five runs, where published), and ours by the paper's recipe where recorded (filled circles).", "name": "fig-ch3-published"}}
 fig, ax = plt.subplots()
-for marker, (source, errors) in zip("so^Dv", published[published.depth < 1_000].groupby("source"), strict=True):
+for marker, (source, errors) in zip("so^Dv", theirs[theirs.depth < 1_000].groupby("source"), strict=True):
     figures.plot_depths(errors, ax, marker, filled=False)
     ax.plot([], [], marker, color=figures.COLOURS["neutral"], markerfacecolor="white", label=source)
 ours = tables.summary(record for record in recorded if record.recipe_name == "paper")
@@ -678,7 +678,7 @@ display(Markdown(f"By the recipe `{best}`:\n\n" + "\n".join(lines) if lines else
 results = records.find_results()
 first_runs = [record for record in chosen if record.seed == 0]
 kept = {
-    tables.kind_and_depth(record.model["name"]): weights.load_trained(record.experiment, results=results)[0]
+    tables.kind_and_depth(record.model["name"]): weights.load_network(record.experiment, results=results)[0]
     for record in first_runs
     if records.path_of(results, record.experiment, 0).with_suffix(".safetensors").exists()
 }
@@ -794,7 +794,7 @@ display(Markdown("Mean responses of twins:\n\n" + "\n".join(lines) if lines else
 #
 # </details>
 #
-# **5. Deeper still.** In `SETTINGS["smoke"]`, train 8 and 32 layers. Do the shortcuts still help within 120 iterations?
+# **5. Deeper still.** In `SIZES["smoke"]`, train 8 and 32 layers. Do the shortcuts still help within 120 iterations?
 # If not, what would you change?
 #
 # <details><summary>Solution</summary>

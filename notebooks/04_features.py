@@ -50,7 +50,7 @@ from torch import nn
 # %%
 from resnet_book import augment, data, features, models, train
 from resnet_book.analysis import purity, study
-from resnet_book.experiments import records, weights
+from resnet_book.experiments import records, studies, weights
 from resnet_book.report import feature_picture, figures, study_figures, tables
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
@@ -61,8 +61,8 @@ f"the {K} least and the {K} most relevant images of each feature"
 # %% [markdown]
 # ## A trained network
 #
-# Each tier has a network it would like to look into. Where the record, the weights or the images are missing, the next
-# best takes its place, and the page says so.
+# Each tier has a network it would like to look into. Where it is not recorded, or there is no CIFAR-10, the next best
+# takes its place, and the page says so. (A folder of images that you named has to be there.)
 
 
 # %%
@@ -79,16 +79,21 @@ def wanted_networks(tier: str) -> list[str]:
 wanted_networks("cpu")
 
 # %%
-problems = []
+problems, results = [], records.find_results()
 for name in wanted_networks(tier):
+    if not records.path_of(results, name, 0).with_suffix(".safetensors").exists():
+        problems.append(f"`{name}` is not recorded, or its weights were not kept.")
+        continue
+    network, record = weights.load_network(name, results=results)
     try:
-        network, record = weights.load_trained(name)
         test = data.load(record.dataset["name"], "test", data_root or None)
         break
-    except records.RecordError:
-        problems.append(f"`{name}` is not recorded, or its weights were not kept.")
-    except data.DataError:
-        problems.append(f"`{name}` needs CIFAR-10, whose files were not found, or found wrong (`make data`).")
+    except data.DataMissingError as missing:
+        if missing.named:  # you named a folder, so nothing may stand in for it
+            raise
+        problems.append(f"`{name}` needs CIFAR-10, which was not found: `resnet-book data cifar10` fetches it.")
+else:
+    raise records.RecordError(f"{results} holds no network that this page could look into. Name another folder.")
 print(f"{name}: {record.model['name']}, trained for {record.recipe['iterations']:,} iterations, seed {record.seed}")
 
 # %% tags=["remove-input"]
@@ -109,16 +114,18 @@ else:
 display(Markdown(f"> {note}"))
 
 # %% [markdown]
+# (The page takes networks apart. To *use* a recorded one, `resnet_book.load_trained(name)` is simpler: what it returns
+# normalises pictures itself and names the classes.)
+#
 # Weights on disk prove nothing. Before we read meaning into a network we make sure that it is the one whose result is
 # recorded: it must see the same images, subtract the same mean, and make exactly the recorded number of mistakes. A
 # wrong mean or a forgotten evaluation mode would still leave pretty pictures behind; it would not leave this number.
 
 # %%
 device = "cuda" if torch.cuda.is_available() else "cpu"
-precision = record.environment["precision"]
 assert test.sha256 == record.dataset["test"]["sha256"]
 
-_, error = train.evaluate(network.to(device), test, record.mean, record.std, device=device, precision=precision)
+_, error = train.evaluate(network.to(device), test, record.mean, record.std, device=device)
 wrong, recorded_wrong = (round(each * len(test) / 100) for each in (error, record.test_error))
 print(f"wrong answers: {wrong:,} of {len(test):,} now, {recorded_wrong:,} recorded")
 
@@ -127,14 +134,14 @@ print(f"wrong answers: {wrong:,} of {len(test):,} now, {recorded_wrong:,} record
 # rounding may tip an image that was on the edge, so there we allow a few.
 
 # %%
-same_kind = (record.environment["cuda"] is None) == (device == "cpu")
+same_kind = (record.parts[-1].cuda is None) == (device == "cpu")
 allowed = 0 if same_kind else len(test) // 500
 assert abs(wrong - recorded_wrong) <= allowed
 print(f"differs by {abs(wrong - recorded_wrong)} images; allowed: {allowed}")
 
 # %% tags=["remove-input"]
 text = f"So this is the recorded network: {record.model['name']}, with a test error of {record.test_error:.2f} %, "
-text += f"trained on {record.environment['device']}. It is one network from one seed; keep that in mind below."
+text += f"trained on {record.device}. It is one network from one seed; keep that in mind below."
 display(Markdown(text))
 
 # %% [markdown]
@@ -175,9 +182,8 @@ tuple(trained.shape), trained.dtype
 # answers, mistake for mistake.
 
 # %%
-classifier = network.classifier.cpu()
-with torch.inference_mode():
-    answers = classifier(trained).argmax(dim=1)
+weight, bias = (each.detach().cpu() for each in network.classifier.parameters())
+answers = (trained @ weight.T + bias).argmax(dim=1)
 print(f"wrong answers from the features alone: {(answers != test.labels).sum():,}")
 
 # %% [markdown]
@@ -212,9 +218,9 @@ tuple(least.shape), tuple(most.shape)
 
 # %%
 train_images = data.load(test.name, "train", data_root or None)
-before_training = weights.untrained(record)  # the weights it started from: the same seed draws them
+before_training = weights.untrained(record)  # with the weights it began with: they follow from the seed
 mean_std = (tuple(record.mean), tuple(record.std))
-this = study.make(network, before_training, train_images, test, *mean_std, k=K, device=device)
+this = study.make(network.to(device), trained, before_training, train_images, test, *mean_std, k=K)
 assert device != "cpu" or (torch.equal(this.least, least) and torch.equal(this.most, most))
 print(f"{len(this.most)} rows of {this.k} + {this.k} images")
 
@@ -254,9 +260,9 @@ print(dict(counts))
 print(f"purity of feature 0: {max(counts.values()) / K}")
 
 # %%
-purity = purity.purity(most, test.labels, test.num_classes)
-assert purity[0] == max(counts.values()) / K
-tuple(purity.shape), purity.dtype
+row_purity = purity.purity(most, test.labels, test.num_classes)
+assert row_purity[0] == max(counts.values()) / K
+tuple(row_purity.shape), row_purity.dtype
 
 # %% [markdown]
 # Now we know which rows to look at closely. {numref}`fig-ch4-purest` shows the purest row of each of four classes and
@@ -313,16 +319,16 @@ show_rows(by_purity[-4:])
 # ## Compared with what?
 #
 # A number on its own is no finding. Ten images from ten classes cannot have a purity of zero, and even ten images
-# drawn blindly often have three of a kind. Chance can be computed exactly, by counting sets of ten images, and we can
-# draw to check it.
+# taken blindly often have three of a kind. Chance can be computed exactly, by counting sets of ten images, and we can
+# take some blindly to check it.
 
 # %%
 chance = purity.chance_distribution(test.labels, K)
 chance_mean = purity.chance_purity(test.labels, K)
 
 generator = torch.Generator().manual_seed(0)
-draws = torch.stack([torch.randperm(len(test), generator=generator)[:K] for _ in range(2_000)])
-drawn = purity.purity(draws, test.labels, test.num_classes)
+blind = torch.stack([torch.randperm(len(test), generator=generator)[:K] for _ in range(2_000)])
+drawn = purity.purity(blind, test.labels, test.num_classes)
 assert abs(drawn.mean() - chance_mean) < 0.01
 print(f"purity by chance: {chance_mean:.3f} computed, {drawn.mean():.3f} in {len(drawn):,} draws")
 
@@ -330,11 +336,10 @@ print(f"purity by chance: {chance_mean:.3f} computed, {drawn.mean():.3f} in {len
 # Chance may be a weak opponent, though. In photographs the images of one class share colours and backgrounds, so *any*
 # function of the pixels that varies smoothly will put some of them together. (In the built-in drawings every shape
 # comes in every colour: expect less there.) So a second opponent is the same network before its first step: the same
-# shape, the very weights from which our network started (the same seed draws them), no training.
+# shape, the very weights with which our network began (they follow from the seed), no training.
 
 # %% tags=["nbval-ignore-output"]
-model, seed = models.MODELS[record.model["name"]], record.seed
-untrained_network = model(num_classes=test.num_classes, generator=torch.Generator().manual_seed(seed))
+untrained_network = weights.untrained(record)
 untrained = features.extract(untrained_network, test, record.mean, record.std, device=device)
 with torch.inference_mode():
     wrong = untrained_network.classifier.cpu()(untrained).argmax(dim=1) != test.labels
@@ -346,7 +351,7 @@ print(f"test error before training: {100 * wrong.double().mean():.1f} %")
 # third opponent, with random weights still, but with statistics measured on 1,000 training images.
 
 # %%
-measured_network = model(num_classes=test.num_classes, generator=torch.Generator().manual_seed(seed)).to(device)
+measured_network = weights.untrained(record).to(device)
 for module in measured_network.modules():
     if isinstance(module, nn.BatchNorm2d):
         module.momentum = None  # running statistics become the plain average over all batches
@@ -430,7 +435,7 @@ display(Markdown(text))
 # do the pure rows belong to?
 
 # %% tags=["nbval-ignore-output"]
-pure_rows = (purity == 1).nonzero().flatten()
+pure_rows = (row_purity == 1).nonzero().flatten()
 pure_classes = Counter(test.class_names[label] for label in test.labels[most[pure_rows, 0]].tolist())
 different_images = most[pure_rows].unique().numel()
 print(f"{len(pure_rows)} rows of one class: {different_images} different images of {most[pure_rows].numel()}")
@@ -439,7 +444,7 @@ by_class = pd.DataFrame(
     {
         "rows led by it": [(leading == label).sum().item() for label in range(len(names))],
         "mean purity": [
-            f"{purity[leading == label].mean():.2f}" if (leading == label).any() else "–" for label in range(len(names))
+            f"{row_purity[leading == label].mean():.2f}" if (leading == label).any() else "–" for label in range(len(names))
         ],
         "of it alone": [pure_classes[each] for each in test.class_names],
     },
@@ -452,7 +457,7 @@ largest_class = by_class.iloc[:, 0].idxmax()
 its_label = names.index(largest_class)
 text = f"""Pure rows are not shared out evenly. **In {by_class.loc[largest_class].iloc[0]} of the {num_features} rows one class,
 {largest_class}, is the most frequent**, and {by_class.loc[largest_class].iloc[2]} of the {len(pure_rows)} rows of one class
-alone are of it. Without them the mean purity is {purity[leading != its_label].mean():.2f}, in place of {purity.mean():.2f}. A high mean
+alone are of it. Without them the mean purity is {row_purity[leading != its_label].mean():.2f}, in place of {row_purity.mean():.2f}. A high mean
 purity does not say that every class is well served; keep this table in mind for what follows."""
 display(Markdown(text))
 
@@ -474,10 +479,10 @@ for row in (by_purity[0], by_purity[-1]):
     print(f"feature {row}: {abs(-(shares * shares.log2()).sum()):.2f} bits")
 
 # %%
-entropy = purity.entropy(most, test.labels, test.num_classes)
+row_entropy = purity.entropy(most, test.labels, test.num_classes)
 entropy_by_hand = abs(-(shares * shares.log2()).sum())  # of the least pure one
-torch.testing.assert_close(entropy[by_purity[-1]].float(), entropy_by_hand)
-tuple(entropy.shape)
+torch.testing.assert_close(row_entropy[by_purity[-1]].float(), entropy_by_hand)
+tuple(row_entropy.shape)
 
 # %% [markdown]
 # A mean over 64 features is itself uncertain: with other features it would be another. How much, we ask by the
@@ -539,7 +544,7 @@ pd.Series(
         "selective before training": numbers["untrained_selective"],
         "selective": numbers["selective"],
         "of these, with a second class more than half as strong": int((2 * first_two[1] > first_two[0]).sum()),
-        "of these, with a row of one class alone": int((purity[selective] == 1).sum()),
+        "of these, with a row of one class alone": int((row_purity[selective] == 1).sum()),
     }
 )
 
@@ -572,11 +577,11 @@ def recorded_studies(dataset: str) -> dict[str, tuple[records.Record, study.Stud
     Ablations and networks with other shortcuts than their family's are left out.
     """
     found = {}
-    for each in records.load_all(records.find_results()):
-        path = study.path_of(records.path_of(records.find_results(), each.experiment, each.seed))
+    for each in records.load_all(results):
         usual = each.recipe_name in ("paper", "short", "wide") and each.model["shortcut"] is None
-        if usual and each.dataset["name"] == dataset and each.seed == 0 and path.exists():
-            found[each.experiment] = each, study.load(path)
+        if usual and each.dataset["name"] == dataset and each.seed == 0:
+            if kept := studies.kept_study(each.experiment, results=results):
+                found[each.experiment] = each, kept
     return dict(sorted(found.items(), key=lambda item: order_of(item[1][0])))
 
 
@@ -713,7 +718,7 @@ pd.DataFrame.from_dict(alike, orient="index").rename_axis("before training, 64 r
 # *weights* favour with the class that is most frequent among the most relevant *images*.
 
 # %% tags=["nbval-ignore-output"]
-by_weight = classifier.weight.detach().argmax(dim=0)  # (C,)
+by_weight = weight.argmax(dim=0)  # (C,)
 agree = (by_weight == leading).double().mean().item()
 frequencies = [each.bincount(minlength=test.num_classes) / num_features for each in (by_weight, leading)]
 by_chance = (frequencies[0] * frequencies[1]).sum().item()  # if one list were shuffled
@@ -729,7 +734,7 @@ print(f"the same class for {100 * agree:.0f} % of the features; shuffled: {100 *
 # is $\sum_c w_{jc} f_c$ and a constant, so the part of feature $c$ is its weight times its mean over the class.
 
 # %% tags=["nbval-ignore-output"]
-parts = classifier.weight.detach() * means  # (classes, C)
+parts = weight * means  # (classes, C)
 share, speakers = (parts / parts.clamp(min=0).sum(dim=1, keepdim=True)).topk(3)  # (classes, 3) each
 pd.DataFrame(
     {
@@ -792,7 +797,7 @@ text = f"""Of {num_features} features, **{tied.sum()} have a left half that is d
 ten images shown are the first of up to {zeros.max():,} (feature {largest}) with the same value, zero. All in all,
 {100 * (trained == 0).double().mean():.1f} % of the features of all images are zero. The left halves have a mean purity
 of {least_purity.mean():.2f} ± {least_purity.std():.2f}, above chance ({chance_mean:.2f}) and below the right halves
-({purity.mean():.2f})."""
+({row_purity.mean():.2f})."""
 display(Markdown(text))
 
 # %% tags=["nbval-ignore-output"]
@@ -1067,7 +1072,7 @@ display(Markdown(text))
 # <details><summary>Solution</summary>
 #
 # ```python
-# plain, plain_record = weights.load_trained(name.replace("resnet", "plain"))
+# plain, plain_record = weights.load_network(name.replace("resnet", "plain"))
 # values = features.extract(plain, test, plain_record.mean, plain_record.std)
 # top = features.rank(values, K)[1]
 # print(purity.purity(top, test.labels, test.num_classes).mean(), plain_record.test_error, record.test_error)
@@ -1087,8 +1092,7 @@ display(Markdown(text))
 # <details><summary>Solution</summary>
 #
 # ```python
-# with torch.inference_mode():
-#     scores = classifier(trained)
+# scores = features.class_scores(network, trained)
 # top = features.rank(scores, K)[1]
 # print(purity.purity(top, test.labels, test.num_classes))
 # ```

@@ -51,10 +51,13 @@ from matplotlib.ticker import LogLocator
 from torch import nn
 
 from resnet_book import augment, data, models
+from resnet_book.engine.device import Engine
 from resnet_book.experiments import records
 from resnet_book.experiments.catalogue import ABLATIONS, EXPERIMENTS, PAPER, SHORT, warmed_up
+from resnet_book.recipe import Recipe
 from resnet_book.report import figures, tables
-from resnet_book.train import DivergedError, Recipe, fit
+from resnet_book.state import DivergedError
+from resnet_book.train import fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -82,32 +85,30 @@ PAPER
 # %% [markdown]
 # ### Images, and how much is trained here
 #
-# As in chapter 3, the page takes the real CIFAR-10 where the tier asks for it and its files are there, and the built-in
-# images otherwise, which are simple drawings of ten classes that the package makes itself (chapter 1). The tier decides
-# how many layers, which seeds, and for how long.
-
+# As in chapter 3, the page takes the real CIFAR-10 where the tier asks for it, and the built-in images otherwise, which
+# are simple drawings of ten classes that the package makes itself (chapter 1). The tier decides how many layers, which
+# seeds, and for how long.
 
 # %%
-def load_images(tier: str, root: str) -> tuple[data.ImageSet, data.ImageSet]:
-    """Training and test images: CIFAR-10 where the tier wants it and it is there, else built-in."""
-    root = root or None
-    if tier != "smoke":
-        try:
-            return data.load("cifar10", "train", root), data.load("cifar10", "test", root)
-        except data.DataError:
-            note = "**CIFAR-10 was not found, so this page uses the built-in images.**"
-            display(Markdown(f"> {note} `make data` fetches it."))
-    return data.load("builtin", "train"), data.load("builtin", "test")
-
-
-train_images, test_images = load_images(tier, data_root)
+wanted = "builtin" if tier == "smoke" else "cifar10"
+try:
+    train_images, test_images = (data.load(wanted, split, data_root or None) for split in ("train", "test"))
+except data.DataMissingError as missing:
+    if missing.named:  # you named a folder, so nothing may stand in for it
+        raise
+    train_images, test_images = (data.load("builtin", split) for split in ("train", "test"))
 f"{train_images.name}: {len(train_images):,} images to train on, {len(test_images):,} to test on"
+
+# %% tags=["remove-input"]
+if train_images.name != wanted:
+    note = "**CIFAR-10 was not found, so this page uses the built-in images.** `resnet-book data cifar10` fetches it."
+    display(Markdown(f"> {note}"))
 
 # %%
 SMOKE = replace(PAPER, iterations=120, drops=(80, 100), batch_size=32, padding=2)
 CPU = replace(PAPER, iterations=300, drops=(200, 250), batch_size=64)
 # tier: layers, seeds, recipe, numbers of training and test images, first steps of 110 layers
-SETTINGS = {
+SIZES = {
     "smoke": (8, (0, 1), SMOKE, (640, 400), 12),
     "cpu": (8, (0, 1), CPU, (3_200, 2_000), 30),
     "paper": (20, (0,), PAPER, (50_000, 10_000), 1_000),
@@ -117,9 +118,9 @@ SETTINGS = {
 on_gpu = tier == "paper" and torch.cuda.is_available()
 training_tier = "smoke" if train_images.name == "builtin" else tier
 training_tier = "cpu" if training_tier == "paper" and not on_gpu else training_tier
-device, precision = ("cuda", "bfloat16") if on_gpu else ("cpu", "float32")
-layers, seeds, recipe, counts, first_steps = SETTINGS[training_tier]
-f"training as in tier {training_tier!r} on {device}, {precision}"
+engine = Engine("cuda", "bfloat16") if on_gpu else Engine("cpu")
+layers, seeds, recipe, counts, first_steps = SIZES[training_tier]
+f"training as in tier {training_tier!r} on {engine.device}, {engine.precision}"
 
 
 # %% [markdown]
@@ -152,8 +153,8 @@ train.images.shape, test.images.shape
 few = train.subset(64)
 mean, std = augment.channel_mean_std(few.images)
 generator = torch.Generator().manual_seed(0)
-batch = augment.crop(few.images, generator, recipe.padding)
-batch = augment.flip(batch, generator, recipe.flip_probability)
+sampled = augment.sample(len(few), generator, recipe.padding, recipe.flip_probability)
+batch = augment.apply(few.images, sampled, recipe.padding)
 batch = augment.normalise(batch, mean, std)
 batch.shape, batch.dtype
 
@@ -235,7 +236,7 @@ f"five equal steps on a tensor of shape {tuple(mine.shape)}"
 
 # %% [markdown]
 # And is that all that the package's `fit` does? For three iterations on these 64 images, without crop and flip (whose
-# draws would differ), the loss by hand and the loss that `fit` reports should agree. `fit` reports one loss for each
+# random numbers would differ), the loss by hand and the loss that `fit` reports should agree. `fit` reports one loss for each
 # epoch; with 64 images in batches of 64 an epoch is one step, so the two can be set side by side.
 
 
@@ -260,7 +261,7 @@ by_hand = [train_step(network, velocities, images, few.labels) for _ in range(3)
 
 # %% tags=["nbval-ignore-output"]
 three = replace(PAPER, iterations=3, drops=(), batch_size=64, padding=0, flip_probability=0.0)
-history = fit(new_network(), few, few, three, progress=False)
+history = fit(new_network(), few, few, three)
 by_package = [epoch.train_loss for epoch in history.epochs]
 torch.testing.assert_close(torch.tensor(by_hand), torch.tensor(by_package), rtol=1e-4, atol=1e-4)
 [round(loss, 2) for loss in by_package]
@@ -277,11 +278,11 @@ torch.testing.assert_close(torch.tensor(by_hand), torch.tensor(by_package), rtol
 # %%
 def train_here(recipe: Recipe, change=lambda network: network) -> pd.DataFrame:
     """One row per seed and epoch; for a run that diverged, one row that lacks the measurements."""
-    rows, where = [], {"device": device, "precision": precision, "progress": False}
+    rows = []
     for seed in seeds:
-        network = change(new_network(seed)).to(device)
+        network = change(new_network(seed)).to(engine.device)
         try:
-            history = fit(network, train, test, recipe, seed=seed, **where)
+            history = fit(network, train, test, recipe, seed=seed, engine=engine)
             rows += [{"seed": seed, **asdict(epoch)} for epoch in history.epochs]
         except DivergedError:
             unknown = dict.fromkeys(("train_loss", "train_error", "test_error"), math.nan)
@@ -656,14 +657,14 @@ display(Markdown(text))
 # %%
 def first_losses(network: models.Network, recipe: Recipe, steps: int = first_steps) -> list[float]:
     """Loss of each of the first ``steps`` batches, not augmented; trains ``network`` in place."""
-    network, generator = network.to(device), torch.Generator().manual_seed(0)
+    network, generator = network.to(engine.device), torch.Generator().manual_seed(0)
     decay, losses = recipe.weight_decay, []
     optimizer = torch.optim.SGD(network.parameters(), momentum=recipe.momentum, weight_decay=decay)
     for iteration in range(steps):
         chosen = torch.randint(len(train), (recipe.batch_size,), generator=generator)
-        pixels = augment.normalise(train.images[chosen], mean, std).to(device)
+        pixels = augment.normalise(train.images[chosen], mean, std).to(engine.device)
         optimizer.param_groups[0]["lr"] = recipe.learning_rate_at(iteration)
-        loss = F.cross_entropy(network(pixels), train.labels[chosen].to(device))
+        loss = F.cross_entropy(network(pixels), train.labels[chosen].to(engine.device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -1040,10 +1041,10 @@ summary.loc[present, columns].round(2).astype(object).fillna("–")
 
 # %% [markdown]
 # **How much of that can be luck?** These runs are not paired: not all come from the same version of the code, and the
-# order of the random draws has changed between versions, so two runs of one seed need not have seen the same images in
+# order of the random numbers has changed between versions, so two runs of one seed need not have seen the same images in
 # the same order. An ablation can therefore only be compared with *all* runs of its full recipe, their mean and their
-# spread. Suppose that the part taken out does nothing. Then its run is one more draw of the same thing. How far from the
-# mean of the others, in units of their standard deviation, does such a draw get in one of twenty cases, if errors are
+# spread. Suppose that the part taken out does nothing. Then its run is one more of the same kind. How far from the
+# mean of the others, in units of their standard deviation, does such a run get in one of twenty cases, if errors are
 # normally distributed? **Guess** first: two standard deviations, as everybody knows?
 
 
@@ -1085,7 +1086,7 @@ display(Markdown("\n".join([*lines, "", text])))
 # A difference below that size is what was measured, and no finding: it neither shows that a part matters nor that it does
 # not. With five comparisons, one of them will pass its limit by chance more often than 1 time in 20. More seeds make the
 # limit smaller (`resnet-book run NAME --seed 1`, and so on). And the limit is a strict one: it
-# knows these few runs only, and takes them for draws from a normal distribution, with the same spread for both recipes.
+# knows these few runs only, and takes their errors for draws from a normal distribution, with the same spread for both recipes.
 
 # %% [markdown]
 # ### Trained on this page

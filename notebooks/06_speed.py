@@ -63,31 +63,33 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
 # %%
-from resnet_book import augment, data, models, train
+from resnet_book import augment, data, models
+from resnet_book.engine import machine
+from resnet_book.engine.device import Engine, default_precision, worth_compiling
 from resnet_book.experiments import records
 from resnet_book.experiments.catalogue import PAPER
 from resnet_book.report import figures, tables
-from resnet_book.run_state import RunState
+from resnet_book.state import Training
+from resnet_book.train import fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
 f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 
-
 # %%
-def load_images(tier: str, root: str) -> data.ImageSet:
-    """Training images for this tier; the built-in ones where there are no others."""
-    if tier != "smoke":
-        try:
-            return data.load("cifar10", "train", root or None)
-        except data.DataError:
-            note = "**CIFAR-10 was not found, so this page uses the built-in images.**"
-            display(Markdown(f"> {note} `make data` fetches it."))
-    return data.load("builtin", "train")
-
-
-train_images = load_images(tier, data_root)
+wanted = "builtin" if tier == "smoke" else "cifar10"
+try:
+    train_images = data.load(wanted, "train", data_root or None)
+except data.DataMissingError as missing:
+    if missing.named:  # you named a folder, so nothing may stand in for it
+        raise
+    train_images = data.load("builtin", "train")
 f"{train_images.name}: {len(train_images):,} images"
+
+# %% tags=["remove-input"]
+if train_images.name != wanted:
+    note = "**CIFAR-10 was not found, so this page uses the built-in images.** `resnet-book data cifar10` fetches it."
+    display(Markdown(f"> {note}"))
 
 # %% [markdown]
 # Every time on this page was measured on the machine that ran it, and yours will show others. What the text says of GPUs
@@ -100,11 +102,12 @@ f"{train_images.name}: {len(train_images):,} images"
 on_gpu = tier == "paper" and torch.cuda.is_available()
 device = torch.device("cuda" if on_gpu else "cpu")
 batch_size, passes = {"smoke": (32, 7), "cpu": (128, 15), "paper": (128, 30)}[tier]
-compiling = tier != "smoke" and train.worth_compiling(PAPER, device)
+can_compile = worth_compiling(PAPER.iterations, device)
+compiling = tier != "smoke" and can_compile
 torch.backends.cudnn.benchmark = True
 torch.backends.cudnn.allow_tf32 = False
-machine = records.environment(device, "", compiled=False)["device"]
-print(f"{machine}; batches of {batch_size}, {passes} passes")
+where = machine.describe(device, precision="", compiled=False)
+print(f"{where['device']}, threads: {where['threads']}; batches of {batch_size}, {passes} passes")
 
 # %% [markdown]
 # ## How to time
@@ -193,8 +196,8 @@ pixels.shape, pixels.dtype
 # %%
 def at_once() -> Tensor:
     """The same batch, all images together."""
-    draws = augment.draw(batch_size, generator)
-    return augment.normalise(augment.apply(pixels, draws), mean, std)
+    sampled = augment.sample(batch_size, generator)
+    return augment.normalise(augment.apply(pixels, sampled), mean, std)
 
 
 at_once().shape
@@ -454,13 +457,13 @@ def best_seconds(run: Callable[[], object], count: int = 4 * passes) -> float:
 
 # %%
 many, size = (256, 1_024) if device.type == "cpu" else (2_048, 8_192)
-LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
-def noise(count: int, channels: int, side: int, layout: str = "channels_last") -> Tensor:
+def noise(count: int, channels: int, side: int, order: str = "channels_last") -> Tensor:
     """``count`` random images, (count, channels, side, side) float32."""
     x = torch.randn(count, channels, side, side, device=device)
-    return x.contiguous(memory_format=LAYOUTS[layout])
+    return x.contiguous(memory_format=MEMORY_FORMATS[order])
 
 
 f"{many} images, {num_bytes(noise(many, 16, 32)) / 1e6:.0f} MB in the first stage"
@@ -486,10 +489,10 @@ print(f"{product_rate / 1e9:,.0f} GFLOP/s, {bandwidth / 1e9:,.0f} GB/s")
 
 
 # %%
-def convolution(channels: int, layout: str = "channels_last") -> torch.nn.Module:
+def convolution(channels: int, order: str = "channels_last") -> torch.nn.Module:
     """A 3x3 convolution from ``channels`` to as many."""
     layer = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False, device=device)
-    return layer.to(memory_format=LAYOUTS[layout])
+    return layer.to(memory_format=MEMORY_FORMATS[order])
 
 
 tuple(convolution(16).weight.shape)
@@ -631,7 +634,7 @@ class Way:
 
     at_once: bool = False  # load whole batches
     fetch: bool = True  # ask for the loss in every step
-    layout: torch.memory_format = torch.contiguous_format
+    order: torch.memory_format = torch.contiguous_format  # of the numbers in memory
     bfloat16: bool = False
     compiled: bool = False
 
@@ -642,12 +645,12 @@ Way()
 # %%
 def make_step(way: Way) -> Callable[[], Tensor | float]:
     """A step of a new network; it returns the loss before it."""
-    network = new_network().to(memory_format=way.layout)
+    network = new_network().to(memory_format=way.order)
     optimizer, load = new_optimizer(network), at_once if way.at_once else one_by_one
     forward = torch.compile(network) if way.compiled else network
 
     def step() -> Tensor | float:
-        images = load().contiguous(memory_format=way.layout)
+        images = load().contiguous(memory_format=way.order)
         with torch.autocast(device.type, torch.bfloat16, enabled=way.bfloat16):
             loss = F.cross_entropy(forward(images), labels)
         loss.backward()
@@ -662,15 +665,16 @@ type(make_step(Way())()).__name__
 
 # %% [markdown]
 # Is such a step still the package's? Two networks with the same weights get the same batch, in float32: one takes a step
-# written out here, as above but with `channels_last`, the other the step that `fit` takes. All weights are to be equal
-# afterwards. (bfloat16 and compilation round differently, so they are not part of this check.) A row of the `plan` of a
-# batch says which images, and three say how each is cropped and mirrored.
+# written out here, as above but with `channels_last`; the other is given to `fit` for a training of one iteration. All
+# weights are to be equal afterwards. (bfloat16 and compilation round differently, so they are not part of this check.)
+# For the batch we ask a `Training`, the package's object that knows where a training stands. It has a `plan` for each
+# batch: one row says which images, and three say how each is cropped and mirrored (the numbers of chapter 2).
 
 # %%
 recipe = replace(PAPER, batch_size=batch_size)
-run = RunState(new_network(), train_images, recipe, 0, device, None, {})
-plan = next(run.batches())
-planned_images, planned_labels = run.batch(plan)
+training = Training(new_network(), {"train": train_images}, recipe, 0, Engine(device))
+plan = next(training.plans())
+planned_images, planned_labels = training.batches.load(plan)
 tuple(plan.shape)
 
 # %%
@@ -678,18 +682,22 @@ mine = new_network().to(memory_format=torch.channels_last)
 my_optimizer = new_optimizer(mine)
 F.cross_entropy(mine(planned_images), planned_labels).backward()
 my_optimizer.step()
-train.make_step(run, run.network, "float32")(plan)
+f"{len(list(mine.parameters()))} tensors of weights after one step"
+
+# %%
+fitted, one_step = new_network(), replace(recipe, iterations=1, drops=())
+fit(fitted, train_images, train_images.subset(1), one_step, seed=0, engine=Engine(device))
 tolerance = 1e-3 if device.type == "cuda" else 1e-6  # a GPU adds up in no fixed order
-for own, theirs in zip(mine.parameters(), run.network.parameters(), strict=True):
+for own, theirs in zip(mine.parameters(), fitted.parameters(), strict=True):
     torch.testing.assert_close(own, theirs, rtol=tolerance, atol=tolerance)
-f"{len(list(mine.parameters()))} tensors of weights agree"
+print("by hand and by fit: the same weights")
 
 # %% [markdown]
 # ### Whole batches
 #
 # Chapter 2 explained it: a call from Python costs microseconds, however little it does, so do everything to a whole
 # batch. The images stay on the device as bytes, all training images of CIFAR-10 in 154 MB, and a batch is cut out of them
-# there. No process loads, and nothing is copied to the GPU; even the random numbers are drawn there.
+# there. No process loads, and once an epoch the random numbers of all its batches are copied there, a few MB.
 #
 # ### Asking for a number
 #
@@ -712,27 +720,27 @@ pd.DataFrame(strides, index=["N", "C", "H", "W"]).T
 
 # %% [markdown]
 # A convolution adds up over channels. Where they lie side by side, one vector instruction takes many of them at once, and
-# no kernel has to rearrange them first. The table has the three convolutions of the network in both layouts, in
+# no kernel has to rearrange them first. The table has the three convolutions of the network in both orders, in
 # milliseconds.
 
 
 # %%
-def convolution_ms(channels: int, side: int, layout: str) -> float:
+def convolution_ms(channels: int, side: int, order: str) -> float:
     """Milliseconds of a 3x3 convolution of a batch, forward, at best."""
-    inputs = noise(batch_size, channels, side, layout)
+    inputs = noise(batch_size, channels, side, order)
     with torch.no_grad():
-        return 1000 * best_seconds(partial(convolution(channels, layout), inputs))
+        return 1000 * best_seconds(partial(convolution(channels, order), inputs))
 
 
 # %% tags=["nbval-ignore-output"]
 shapes = {"16 channels": (16, 32), "32 channels": (32, 16), "64 channels": (64, 8)}
-layout_ms = pd.DataFrame(index=list(shapes), columns=list(LAYOUTS), dtype=float)
-for layout in LAYOUTS:
-    layout_ms[layout] = [convolution_ms(*shape, layout) for shape in shapes.values()]
-layout_ms.round(3)
+order_ms = pd.DataFrame(index=list(shapes), columns=list(MEMORY_FORMATS), dtype=float)
+for order in MEMORY_FORMATS:
+    order_ms[order] = [convolution_ms(*shape, order) for shape in shapes.values()]
+order_ms.round(3)
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-faster = layout_ms.contiguous / layout_ms.channels_last
+faster = order_ms.contiguous / order_ms.channels_last
 display(Markdown(f"On this machine channels_last is {faster.min():.1f} to {faster.max():.1f} times as fast in these."))
 
 # %% [markdown]
@@ -794,17 +802,16 @@ f"{fixed_loss(new_network()):.1f} nats before the first step"
 # %%
 def losses(bfloat16: bool, seed: int, steps: int = 16) -> list[float]:
     """The loss on the fixed batch after each of the first steps (at most an epoch)."""
-    run = RunState(new_network(), train_images, recipe, seed, device, None, {})
-    run.set_learning_rate(recipe.warmup_learning_rate)
-    found = []
-    for _, plan in zip(range(steps), run.batches(), strict=False):
-        images, labels = run.batch(plan)
+    slow = replace(recipe, learning_rate=recipe.warmup_learning_rate)
+    training, found = Training(new_network(), {"train": train_images}, slow, seed, Engine(device)), []
+    for _, plan in zip(range(steps), training.plans(), strict=False):
+        images, labels = training.batches.load(plan)
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-            loss = F.cross_entropy(run.network(images), labels)
+            loss = F.cross_entropy(training.network(images), labels)
         loss.backward()
-        run.optimizer.step()
-        run.optimizer.zero_grad()
-        found.append(fixed_loss(run.network))
+        training.optimizer.step()
+        training.optimizer.zero_grad()
+        found.append(fixed_loss(training.network))
     return torch.stack(found).tolist()
 
 
@@ -820,8 +827,8 @@ curves = {
 fig, ax = plt.subplots()
 styles = (("neutral", "-", 3.0), ("accent", "--", 1.6), ("neutral", ":", 1.4))
 for (name, values), (colour, style, width) in zip(curves.items(), styles, strict=True):
-    settings = {"color": figures.COLOURS[colour], "linewidth": width, "label": name}
-    ax.plot(range(1, len(values) + 1), values, style, **settings)
+    look = {"color": figures.COLOURS[colour], "linewidth": width, "label": name}
+    ax.plot(range(1, len(values) + 1), values, style, **look)
 ax.set(xlabel="steps taken", ylabel="loss on the fixed batch (nats)")
 ax.legend()
 plt.show()
@@ -848,7 +855,7 @@ PRECISION_TWINS = {
 }
 of_precision = {precision: [] for precision in ("float32", "bfloat16")}
 for each in records.load_all(records.find_results()):
-    of_precision[each.environment["precision"]].append(each)
+    of_precision[each.precision].append(each)
 found = {precision: tables.summary(each).set_index("experiment") for precision, each in of_precision.items()}
 cells = {
     title: [tables.recorded_cell(found[precision], name) for precision, name in zip(found, names, strict=True)]
@@ -899,7 +906,7 @@ import logging
 logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 fused_ms, first_call = None, 0.0
 eager_ms = milliseconds(lambda: block_end(*arguments))
-if train.worth_compiling(PAPER, device):
+if can_compile:
     fused = torch.compile(block_end)
     start = read_clock()
     torch.testing.assert_close(fused(*arguments), block_end(*arguments))
@@ -923,7 +930,7 @@ display(Markdown(text))
 
 # %% [markdown]
 # The whole network takes longer to compile than a line, and the time is spent at every new shape. A run of a few hundred
-# steps on a CPU never gets it back; one of 64,000 does not notice it. `train.worth_compiling` decides. The compiled
+# steps on a CPU never gets it back; one of 64,000 does not notice it. `engine.device.worth_compiling` decides. The compiled
 # network adds in another order, so the last digits of the numbers change.
 #
 # ### CUDA graphs
@@ -947,15 +954,15 @@ display(Markdown(text))
 # A CUDA graph is the remedy. The step is run once while CUDA writes down which kernels it starts, with the addresses of
 # their tensors; afterwards one call starts them all. The price is that nothing may change but the *contents* of the
 # tensors: no new shapes, no new addresses, no question for a number in the midst of the step. That is why the package
-# keeps the learning rate, the sums and the draws of the augmentation in tensors that stay where they are. In
-# `resnet_book/cuda_graph.py` it is a page of code; `fit` uses it on a GPU without being asked. A CPU has no such queue,
-# so there is nothing to replay.
+# keeps the learning rate, the sums and the numbers of the augmentation in tensors that stay where they are. In
+# `resnet_book/engine/cuda_graph.py` it is a page of code; `fit` uses it on a GPU without being asked. A CPU has no such
+# queue, so there is nothing to replay.
 #
 # ## All of them in turn
 #
 # Now the whole step, from the conventional one on, each row with one improvement more. The last row stands apart: it is
-# the package's own step in the precision that it chooses here. It also picks its images among all, sums up its loss, and
-# on a GPU replays a graph. Loading one by one is done in this very process; scripts hide part of it in other processes,
+# the step of `fit`, in the precision that the package chooses here. It also picks its images among all, sums up loss and
+# wrong answers, and on a GPU replays a graph. Loading one by one is done in this very process; scripts hide part of it in other processes,
 # and `benchmarks/training.py` compares with those.
 
 # %%
@@ -963,7 +970,7 @@ steps = [("conventional", Way())]
 for name, change in {
     "+ whole batches": {"at_once": True},
     "+ no number fetched": {"fetch": False},
-    "+ channels_last": {"layout": torch.channels_last},
+    "+ channels_last": {"order": torch.channels_last},
     "+ bfloat16": {"bfloat16": True},
     "+ compiled": {"compiled": True},
 }.items():
@@ -974,19 +981,28 @@ list(ways)
 
 
 # %%
-def package_step(precision: str) -> Callable[[], None]:
-    """What ``fit`` does in every iteration."""
-    run = RunState(new_network(), train_images, recipe, 0, device, None, {})
-    plan = next(run.batches())
-    forward = torch.compile(run.network) if compiling else run.network
-    step = train.make_step(run, forward, precision)
-    return lambda: step(plan)
+def package_step(engine: Engine) -> Callable[[], None]:
+    """What ``fit`` does in every iteration, always with the same plan."""
+    training = Training(new_network(), {"train": train_images}, recipe, 0, engine)
+    forward, plan = engine.prepare(training.network), next(training.plans())
+
+    def step(plan: Tensor) -> None:
+        images, labels = training.batches.load(plan)
+        with engine.autocast():
+            scores = forward(images)
+            loss = F.cross_entropy(scores, labels)
+        loss.backward()
+        training.optimizer.step()
+        training.optimizer.zero_grad()
+        training.meter.add(loss.detach(), scores.detach(), labels)
+
+    return partial(engine.repeated(step, plan, training.changing), plan)
 
 
 # %%
-precision = train.default_precision(device)
+engine = Engine(device, default_precision(device), compiling)
 ready = {name: make_step(way) for name, way in ways.items()}
-ready[f"the package, {precision}{', compiled' * compiling}"] = package_step(precision)
+ready[f"the package, {engine.precision}{', compiled' * compiling}"] = package_step(engine)
 list(ready)
 
 # %% [markdown]
@@ -1066,7 +1082,7 @@ display(Markdown(text))
 # %% tags=["nbval-ignore-output"]
 every = records.load_all(records.find_results())
 recorded = [record for record in every if record.dataset["name"] == "cifar10"]
-frame = tables.runs(recorded)
+frame = tables.run_rows(recorded)
 f"{len(frame)} runs"
 
 # %% tags=["nbval-ignore-output"]
@@ -1077,7 +1093,7 @@ by_device = frame.groupby(["model", "recipe", "device", "precision"]).agg(
 by_device
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-gpus = sorted({record.environment["device"] for record in recorded if record.environment["cuda"]})
+gpus = sorted({part.device for record in recorded for part in record.parts if part.cuda})
 text = f"On a GPU: {', '.join(gpus)}." if gpus else "On a GPU: **not recorded yet.**"
 display(Markdown(text))
 
@@ -1092,8 +1108,8 @@ display(Markdown(text))
 #   and backward does twice the arithmetic of forward.
 # - Convolutions do nearly all the arithmetic, but not nearly all the time is theirs: batch norm, ReLU and additions
 #   move most of the bytes, and memory sets the bound on their speed. The roofline tells which limit a call is near.
-# - Against memory help fewer bytes (bfloat16) and fewer passes (compilation); against arithmetic, a layout and a
-#   precision that the processor likes; against waiting for Python, whole batches, no questions and CUDA graphs.
+# - Against memory help fewer bytes (bfloat16) and fewer passes (compilation); against arithmetic, an order in memory
+#   and a precision that the processor likes; against waiting for Python, whole batches, no questions and CUDA graphs.
 # - Every technique has a price or a condition: compilation has to be repaid, bfloat16 needs float32 weights and the right
 #   processor, a graph needs tensors that stay. None changes the recipe; the numbers change by rounding.
 #
@@ -1175,7 +1191,7 @@ display(Markdown(text))
 #
 # <details><summary>Solution</summary>
 #
-# From $1000\, c / s$ steps on, here 250. `precision.WORTH_COMPILING` leaves a margin: deeper networks take longer to compile,
+# From $1000\, c / s$ steps on, here 250. `engine.device.WORTH_COMPILING` leaves a margin: deeper networks take longer to compile,
 # and on a machine that is busy $c$ grows as well.
 #
 # </details>

@@ -24,8 +24,8 @@
 # images. This page builds these networks, turns each claim into something that can be measured, and measures what a
 # machine without a GPU can: short runs of nine epochs. **That is too little to decide any of the three.** What
 # takes a GPU and is not recorded yet stays open, and the summary says how far each claim has come. *The paper* is, as
-# everywhere in this book, that of He et al. 2015 {cite}`he2015deep`; *recorded* is what a training run left in a file
-# of the folder `results/`.
+# everywhere in this book, that of He et al. 2015 {cite}`he2015deep`; *recorded* is a run that left its record, a file of
+# what it measured, with this book.
 #
 # **You will learn**
 #
@@ -55,16 +55,15 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown, display
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 # %%
 from resnet_book import data, features, models
 from resnet_book.analysis import answers, study
-from resnet_book.experiments import records
+from resnet_book.engine.device import Engine, default_precision, worth_compiling
+from resnet_book.experiments import records, studies, weights
 from resnet_book.experiments.catalogue import EXPERIMENTS, VALIDATION, WIDE, WIDE_SHORT
-from resnet_book.experiments.weights import load_trained
 from resnet_book.report import figures, tables, wide_figures, wide_tables
-from resnet_book.train import default_precision, fit, worth_compiling
+from resnet_book.train import fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -376,22 +375,19 @@ f"cosine with the stem: {same:.2f}, with shuffled channels {by_chance:.2f}"
 # shows the price. With zeros only the stem's 64 carry anything: what is appended stays zero until some block fills it,
 # and along those channels there is nothing to be residual to. The paper saw that too. Among its three kinds of
 # shortcuts on ImageNet, projections did slightly better, which it put down to the padded channels having no residual
-# learning; it also found projections not essential against degradation. Which of the two effects is larger is a
-# question for an experiment, not for an argument. First, what do projections cost in time?
+# learning; it also found projections not essential against degradation. Which of the two effects is larger has to
+# be measured; no argument settles it. First, what do projections cost in time?
 #
-# The arithmetic of a forward pass is counted exactly, by PyTorch's counter. The time of a training step is measured,
+# The arithmetic of a forward pass is counted exactly, as multiplications with additions. The time of a training step is measured,
 # the two networks by turns. Whatever else the machine does can only slow a step down, so the fastest one of each
 # counts.
 
 # %%
 compared = {"smoke": 10, "cpu": 18, "paper": 18}[tier]
-flop = {}
-for shortcut in ("average", "projection"):
-    with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        network = models.build(f"resnet{compared}", shortcut=shortcut)
-        network(torch.zeros(1, 3, 32, 32))
-    flop[shortcut] = counter.get_total_flops()
-more = 100 * (flop["projection"] / flop["average"] - 1)
+operations = {
+    shortcut: models.count_operations(f"resnet{compared}", shortcut=shortcut) for shortcut in ("average", "projection")
+}
+more = 100 * (operations["projection"] / operations["average"] - 1)
 f"{compared} layers: {more:.2f} % more arithmetic with projections"
 
 
@@ -405,14 +401,14 @@ def step_time(network: models.Network, images: Tensor, labels: Tensor) -> float:
 
 
 # %%
-networks = {kind: models.build(f"resnet{compared}", shortcut=kind) for kind in flop}
+networks = {kind: models.build(f"resnet{compared}", shortcut=kind) for kind in operations}
 batch = 8 if tier == "smoke" else 32
 images, targets = torch.randn(batch, 3, 32, 32), torch.arange(batch) % 10
 {kind: models.count_parameters(network) for kind, network in networks.items()}
 
 # %% tags=["nbval-ignore-output"]
 seconds = {kind: [] for kind in networks}
-for _ in range(20):
+for _ in range(7 if tier == "smoke" else 20):
     for kind, network in networks.items():
         seconds[kind].append(step_time(network, images, targets))
 timed = 1000 * pd.DataFrame(seconds).agg(["min", "median"])
@@ -632,20 +628,15 @@ halved(test_images).images.shape
 
 
 # %%
-def load_images(tier: str, root: str) -> tuple[data.ImageSet, data.ImageSet]:
-    """What the pair is trained and tested on."""
+train, test = halved(train_images.subset(640 + 300)), halved(test_images.subset(300))
+try:
     if tier != "smoke":
-        try:
-            parts = ("train", "test")
-            return tuple(data.load("cifar10", part, root or None) for part in parts)
-        except data.DataError:
-            note = "**CIFAR-10 was not found: these are the built-in images.**"
-            display(Markdown(f"> {note} `make data` fetches it."))
-    return halved(train_images.subset(640 + 300)), halved(test_images.subset(300))
-
-
-# %%
-train, test = load_images(tier, data_root)
+        train, test = (data.load("cifar10", split, data_root or None) for split in ("train", "test"))
+except data.DataMissingError as missing:
+    if missing.named:  # you named a folder, so nothing may stand in for it
+        raise
+    note = "**CIFAR-10 was not found: these are the built-in images.** `resnet-book data cifar10` fetches it."
+    display(Markdown(f"> {note}"))
 recipe = WIDE_SHORT if train.name == "cifar10" else smoke_recipe(640, 300)
 seeds = (0, 1) if train.name == "builtin" else (0,)
 print(f"{len(train):,} images of {train.name}, {len(test):,} to test on;")
@@ -657,19 +648,15 @@ device = torch.device("cuda" if use_gpu else "cpu")
 f"training on {device}"
 
 # %%
-how = {
-    "device": device,
-    "precision": default_precision(device),
-    "compiled": worth_compiling(recipe, device),
-}
-f"in {how['precision']}{', compiled' if how['compiled'] else ''}"
+engine = Engine(device, default_precision(device), worth_compiling(recipe.iterations, device))
+f"in {engine.precision}{', compiled' * engine.compiled}"
 
 
 # %%
 def train_one(kind: str, seed: int) -> pd.DataFrame:
     """A row an epoch of what was measured while one network was trained."""
     network = quarter_width(kind, seed).to(device)
-    history = fit(network, train, test, recipe, seed=seed, progress=False, **how)
+    history = fit(network, train, test, recipe, seed=seed, engine=engine)
     error = history.epochs[-1].validation_error
     print(f"{kind}, seed {seed}: validation error {error:.1f} %")
     epochs = pd.DataFrame(map(asdict, history.epochs))
@@ -956,9 +943,8 @@ def recorded_answers() -> tuple[str, study.Study] | None:
     """Of the deepest recorded residual network on CIFAR-100: name and study."""
     names = [f"resnet{depth}-cifar100" for depth in (50, 34, 18, 10)]
     for name in [*names, "resnet10-cifar100-short"]:
-        path = study.path_of(records.path_of(results, name, 0))
-        if path.exists():
-            return name, study.load(path)
+        if name in summaries.index and (kept := studies.kept_study(name, results=results)):
+            return name, kept
     return None
 
 
@@ -968,7 +954,7 @@ def recorded_answers() -> tuple[str, study.Study] | None:
 # %%
 def builtin_answers() -> tuple[str, Tensor, Tensor, tuple[str, ...]]:
     """Name, answers, labels and classes of a network on the built-in images."""
-    network, record = load_trained("resnet20-builtin-smoke", results=results)
+    network, record = weights.load_network("resnet20-builtin-smoke", results=results)
     values = features.extract(network, test_images, record.mean, record.std)
     predicted = features.class_scores(network, values).argmax(dim=1)
     return record.experiment, predicted, test_images.labels, test_images.class_names
@@ -1042,19 +1028,13 @@ print(", ".join(sorted(set(cost.device))) or "nothing recorded yet")
 cost if cost.device.nunique() > 1 else cost.drop(columns="device")
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-forward = {}
-for depth in BLOCKS:
-    with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        models.build(f"resnet{depth}")(torch.zeros(1, 3, 32, 32))
-    forward[depth] = counter.get_total_flops() / 1e9
-with torch.device("meta"), FlopCounterMode(display=False) as counter:
-    models.build("resnet20")(torch.zeros(1, 3, 32, 32))
-narrow = counter.get_total_flops() / 1e9
+forward = {depth: 2 * models.count_operations(f"resnet{depth}") / 1e9 for depth in BLOCKS}
+narrow = 2 * models.count_operations("resnet20") / 1e9
 text = f"""What is not recorded can be estimated: a forward pass on one image takes {forward[10]:.1f}, {forward[18]:.1f},
 {forward[34]:.1f} and {forward[50]:.1f} billion additions and multiplications with 10, 18, 34 and 50 layers;
 chapter 3's ResNet-20 takes {narrow:.2f}. A training step is about three times that: 300 epochs of 50,000 images with 18
 layers are {300 * 50_000 * 3 * forward[18] / 1e7:.0f} times $10^{{16}}$ operations."""
-on_cpu = [r for r in recorded if r.experiment == "resnet10-cifar10-short" and r.environment["cuda"] is None]
+on_cpu = [r for r in recorded if r.experiment == "resnet10-cifar10-short" and r.parts[-1].cuda is None]
 if on_cpu:
     rate = max(each.images_per_second for each in on_cpu) * 3 * forward[10]  # billions a second
     days = {depth: 300 * 50_000 * 3 * forward[depth] / rate / 86_400 for depth in (18, 50)}
@@ -1092,7 +1072,7 @@ display(Markdown(tables.to_markdown(claims.set_index("claim"))))
 #   plain network has exactly as many as its residual twin.
 # - Shortcuts of averages and zeros pass the identity on exactly, and leave the new channels without anything to be
 #   residual to. Projections cost few parameters and little arithmetic, except with 50 layers. Which is the better one
-#   takes an experiment, not an argument.
+#   has to be measured.
 # - Stability is a claim about variation from epoch to epoch: hold images out, take the last epochs of each phase, keep
 #   the fall of the error apart from its scatter, compare several runs of each kind, and set what you find beside chance.
 # - With two labels an image, the kind of a mistake can be told: a relative or a stranger.
@@ -1158,8 +1138,8 @@ display(Markdown(tables.to_markdown(claims.set_index("claim"))))
 # <details><summary>Solution</summary>
 #
 # ```python
-# draws = 0.2 * torch.randn(10_000, 50, generator=torch.Generator().manual_seed(0))
-# print(draws.amin(dim=1).mean())
+# measured = 0.2 * torch.randn(10_000, 50, generator=torch.Generator().manual_seed(0))
+# print(measured.amin(dim=1).mean())
 # ```
 #
 # By about 0.45 points, more than the gap of 0.2 points at 18 layers on CIFAR-10. Real epochs are tested on the same

@@ -1,7 +1,25 @@
 """Plain and residual networks for small images: data, models, trainer and diagnostics behind the book.
 
-Every module does one step of the line from the bytes of the CIFAR files to a figure on a page; import the module
-that you need (``from resnet_book import data, models``). Importing the package itself imports nothing heavy.
+Import the module that you need (``from resnet_book import data, models``). Importing the package itself imports nothing
+heavy; ``resnet_book.load_trained``, a trained network ready to use, is fetched when it is first asked for.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resnet_book.experiments.trained import load_trained as load_trained
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "load_trained"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_trained":
+        from resnet_book.experiments.trained import load_trained
+
+        return load_trained
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

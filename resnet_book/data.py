@@ -1,8 +1,8 @@
-"""CIFAR-10, CIFAR-100 and the built-in images: a name and a folder enter, uint8 tensors leave.
+"""Read CIFAR-10, CIFAR-100 and the built-in images into memory, byte by byte as they are.
 
-Layout of the official binary files (https://www.cs.toronto.edu/~kriz/cifar.html): a row an image; one label byte
-(CIFAR-10) or two (CIFAR-100: coarse, then fine), then 3,072 pixel bytes: 1,024 red, 1,024 green, 1,024 blue, each
-plane row by row. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, University of Toronto, 2009.
+The official binary files (https://www.cs.toronto.edu/~kriz/cifar.html) hold a row an image: one label byte (CIFAR-10)
+or two (CIFAR-100: coarse, then fine), then 3,072 pixel bytes: 1,024 red, 1,024 green, 1,024 blue, each plane row by
+row. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, University of Toronto, 2009.
 """
 
 import hashlib
@@ -18,22 +18,61 @@ import torch
 from torch import Tensor
 
 from resnet_book import shapes
+from resnet_book.engine.checks import whole
 
 Split = Literal["train", "test"]
 IMAGE_SHAPE = (3, 32, 32)
 PIXEL_BYTES = 3 * 32 * 32
 
 
+CLASS_NAMES = {  # by label, as the official files of names have them
+    "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    "cifar100": tuple(
+        """
+        apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
+        castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
+        elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster
+        man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck
+        pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk
+        skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger
+        tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+        """.split()  # noqa: SIM905
+    ),
+    "builtin": shapes.CLASS_NAMES,
+}
+SUPERCLASS_NAMES = {
+    "cifar100": tuple(
+        """
+        aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices
+        household_furniture insects large_carnivores large_man-made_outdoor_things large_natural_outdoor_scenes
+        large_omnivores_and_herbivores medium_mammals non-insect_invertebrates people reptiles small_mammals trees
+        vehicles_1 vehicles_2
+        """.split()  # noqa: SIM905
+    )
+}
+DATASETS = tuple(CLASS_NAMES)
+
+
 class DataError(RuntimeError):
-    """The data on disk is missing or not what it should be; the message says which file and what to do."""
+    """The data on disk is not what it should be; the message says which file or folder, and what to do."""
+
+
+class DataMissingError(DataError):
+    """The data is not there at all. ``named``: the reader named the folder, so nothing may quietly stand in for it."""
+
+    def __init__(self, message: str, named: bool = False) -> None:
+        super().__init__(message)
+        self.named = named
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Labelled images of one split.
+    """Labelled images of one split; your own, as tensors or numpy arrays, are checked when the set is made.
 
-    ``images`` (N, 3, 32, 32) uint8, ``labels`` (N,) int64; on the CPU as loaded. CIFAR-100 also has the
-    labels of its 20 superclasses, ``coarse_labels`` (N,) int64, which are None elsewhere.
+    ``images`` (N, 3, H, W) uint8, 32 x 32 in the datasets here; ``labels`` (N,) whole numbers, kept as int64, each the
+    place of the image's class in ``class_names``. CIFAR-100 also has the labels of its superclasses, ``coarse_labels``
+    (N,), which are None elsewhere. A set may be empty; what cannot work without images refuses it. Raises ValueError
+    for other shapes and types, and for labels that no class has.
     """
 
     name: str
@@ -43,6 +82,21 @@ class ImageSet:
     class_names: tuple[str, ...]
     coarse_labels: Tensor | None = None
     coarse_class_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        images = _as_tensor("images", self.images).contiguous()
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape[2:]:
+            raise ValueError(
+                f"images: expected uint8 (N, 3, height, width), found {_described(images)}. Pass pixels from 0 to 255, "
+                "channels first: (x * 255).round().to(torch.uint8) of floats from 0 to 1, x.permute(0, 3, 1, 2) of "
+                "channels last."
+            )
+        object.__setattr__(self, "images", images)
+        for labels, names in (("labels", "class_names"), ("coarse_labels", "coarse_class_names")):
+            object.__setattr__(self, names, tuple(getattr(self, names)))
+            if labels == "labels" or self.coarse_labels is not None:
+                checked = _checked_labels(labels, getattr(self, labels), len(images), names, getattr(self, names))
+                object.__setattr__(self, labels, checked)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -54,13 +108,13 @@ class ImageSet:
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of all pixel bytes in order, then all labels as bytes: the identity of this split."""
-        digest = hashlib.sha256(self.images.numpy().data)
-        digest.update(self.labels.to(torch.uint8).numpy().data)
+        digest = hashlib.sha256(self.images.cpu().numpy().data)
+        digest.update(self.labels.to(torch.uint8).cpu().numpy().data)
         return digest.hexdigest()
 
     def subset(self, count: int) -> "ImageSet":
-        """The first ``count`` images (all, if there are fewer)."""
-        return self.chosen(torch.arange(min(count, len(self))))
+        """The first ``count`` images (all, if there are fewer). Raises ValueError for a negative ``count``."""
+        return self.chosen(torch.arange(min(whole("count", count, 0), len(self))))
 
     def chosen(self, indices: Tensor) -> "ImageSet":
         """The images that ``indices`` (M,) int64 names, in that order."""
@@ -68,16 +122,50 @@ class ImageSet:
         return replace(self, images=self.images[indices], labels=self.labels[indices], coarse_labels=coarse)
 
 
+def _as_tensor(name: str, values: object) -> Tensor:
+    if isinstance(values, Tensor):
+        return values
+    try:
+        array = np.array(values, order="C")  # a copy: theirs may be read-only
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected a tensor or a numpy array of numbers ({error})") from error
+
+
+def _described(values: Tensor) -> str:
+    return f"{str(values.dtype).removeprefix('torch.')} {tuple(values.shape)}"
+
+
+def _checked_labels(name: str, values: object, count: int, names: str, classes: tuple[str, ...]) -> Tensor:
+    """``values`` as ``count`` labels (N,) int64, each the place of one of ``classes``, which are called ``names``."""
+    labels = _as_tensor(name, values)
+    fractional = labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool
+    if labels.shape != (count,) or (fractional and count):
+        raise ValueError(
+            f"{name}: expected whole numbers ({count},), one for each image, found {_described(labels)}. Pass the "
+            f"place of each image's class in {names}, counted from 0."
+        )
+    labels = labels.to(torch.int64)
+    wrong = ((labels < 0) | (labels >= len(classes))).nonzero()
+    if len(wrong):
+        raise ValueError(
+            f"{name}: image {wrong[0].item():,} has {labels[wrong[0]].item()}, but there are {len(classes)} {names}: "
+            f"pass labels from 0 to {len(classes) - 1}, or all names."
+        )
+    return labels
+
+
 def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSet]:
-    """The images without ``count`` of them, drawn by ``seed``, and those ``count``; both in their old order.
+    """The images without ``count`` of them, chosen at random by ``seed``, and those ``count``; both in their old order.
 
     The paper chose its schedule on 45,000 / 5,000 training images of CIFAR-10 split so (section 4.2). Raises ValueError
-    unless ``count`` is 0 or above and leaves at least one image.
+    unless ``count`` is 0 or above and leaves at least one image, and ``seed`` is from 0 to 2^63 - 1.
     """
-    if not 0 <= count < len(images):
-        raise ValueError(f"count={count}: hold out 0 to {len(images) - 1} of {len(images)} images")
+    count, seed = whole("count", count, 0), whole("seed", seed, 0, 2**63 - 1)
     if count == 0:
         return images, images.subset(0)
+    if count >= len(images):
+        raise ValueError(f"count={count}: hold out 0 to {max(len(images) - 1, 0)} of {len(images)} images")
     shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     return images.chosen(shuffled[count:].sort().values), images.chosen(shuffled[:count].sort().values)
 
@@ -92,108 +180,78 @@ class BatchFile:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How one dataset lies on disk: its folder, the classes each label byte counts, its files and files of names."""
+class Format:
+    """How one dataset is stored: its folder, the classes that each label byte counts, its files."""
 
     folder: str
     label_classes: tuple[int, ...]  # number of classes of each label byte, in the order of the bytes
     files: dict[str, tuple[BatchFile, ...]]  # split -> files
-    names_files: tuple[str, ...]  # text files of class names, one for each label byte
+    pickled: tuple[str, ...]  # folder and archive of the version for Python, which we do not read
 
     @property
     def row_bytes(self) -> int:
         return len(self.label_classes) + PIXEL_BYTES
 
 
-LAYOUTS = {
-    "cifar10": Layout(
-        folder="cifar-10-batches-bin",
-        label_classes=(10,),
-        files={
-            "train": (
-                BatchFile(
-                    "data_batch_1.bin", 10_000, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"
-                ),
-                BatchFile(
-                    "data_batch_2.bin", 10_000, "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"
-                ),
-                BatchFile(
-                    "data_batch_3.bin", 10_000, "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"
-                ),
-                BatchFile(
-                    "data_batch_4.bin", 10_000, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"
-                ),
-                BatchFile(
-                    "data_batch_5.bin", 10_000, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"
-                ),
-            ),
-            "test": (
-                BatchFile("test_batch.bin", 10_000, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),
-            ),
-        },
-        names_files=("batches.meta.txt",),
+CIFAR10_FILES = {
+    "train": (
+        BatchFile("data_batch_1.bin", 10_000, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),
+        BatchFile("data_batch_2.bin", 10_000, "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"),
+        BatchFile("data_batch_3.bin", 10_000, "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"),
+        BatchFile("data_batch_4.bin", 10_000, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"),
+        BatchFile("data_batch_5.bin", 10_000, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"),
     ),
-    "cifar100": Layout(
-        folder="cifar-100-binary",
-        label_classes=(20, 100),
-        files={
-            "train": (
-                BatchFile("train.bin", 50_000, "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29"),
-            ),
-            "test": (
-                BatchFile("test.bin", 10_000, "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a"),
-            ),
-        },
-        names_files=("coarse_label_names.txt", "fine_label_names.txt"),
-    ),
+    "test": (BatchFile("test_batch.bin", 10_000, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),),
 }
-DATASETS = (*LAYOUTS, "builtin")
+CIFAR100_FILES = {
+    "train": (BatchFile("train.bin", 50_000, "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29"),),
+    "test": (BatchFile("test.bin", 10_000, "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a"),),
+}
+FORMATS = {
+    "cifar10": Format("cifar-10-batches-bin", (10,), CIFAR10_FILES, ("cifar-10-batches-py", "cifar-10-python.tar.gz")),
+    "cifar100": Format("cifar-100-binary", (20, 100), CIFAR100_FILES, ("cifar-100-python", "cifar-100-python.tar.gz")),
+}
 
 
 def find_root(root: str | Path | None = None) -> Path:
     """The folder that holds the datasets: ``root``, else ``$RESNET_BOOK_DATA``, else ``data``. It need not exist.
 
-    ``data`` is looked for here and, so that notebooks find it too, in the folder above.
+    So that notebooks find the folder that the command line finds, the last two are looked for here and, where they are
+    not here, in the folder above.
     """
-    if named := root or os.environ.get("RESNET_BOOK_DATA"):
-        return Path(named).expanduser()
-    return Path("../data") if Path("../data").is_dir() and not Path("data").is_dir() else Path("data")
+    if root:
+        return Path(root).expanduser()
+    here = Path(os.environ.get("RESNET_BOOK_DATA") or "data").expanduser()
+    above = Path("..") / here  # ``here`` itself where that is absolute
+    return above if os.path.isdir(above) and not os.path.isdir(here) else here
 
 
 def load(name: str, split: Split, root: str | Path | None = None, *, verify: bool = True) -> ImageSet:
     """Read one split of "cifar10", "cifar100" or "builtin" into memory, in the official order.
 
-    ``verify`` compares each file with its known SHA-256. Raises ValueError for an unknown name or split, DataError for
-    missing, damaged or unreadable files. "builtin" needs no files.
+    ``verify`` compares each file with its known SHA-256. Raises ValueError for an unknown name or split;
+    DataMissingError where the data is not there; DataError for what is there and is damaged, unreadable, or another
+    version of the data. "builtin" needs no files.
     """
     if name not in DATASETS:
         raise ValueError(f"dataset {name!r} is unknown: choose one of {', '.join(DATASETS)}")
     if split not in get_args(Split):
         raise ValueError(f"split={split!r}: choose 'train' or 'test'")
     if name == "builtin":
-        images, labels = shapes.draw(split)
-        return ImageSet(name, split, torch.tensor(images), torch.tensor(labels), shapes.CLASS_NAMES)
+        images, labels = shapes.make(split)
+        return ImageSet(name, split, torch.tensor(images), torch.tensor(labels), CLASS_NAMES[name])
 
-    layout = LAYOUTS[name]
-    folder = find_root(root) / layout.folder
-    if not folder.is_dir():
-        raise DataError(
-            f"{name} is not in {folder.resolve()}: no such folder. Fetch it with `resnet-book data {name}`, or name "
-            f"the folder that holds {layout.folder}/, as root (--data on the command line) or in $RESNET_BOOK_DATA."
-        )
-    names = [
-        read_names(folder / file, count) for file, count in zip(layout.names_files, layout.label_classes, strict=True)
-    ]
-    files = layout.files[split]
-    rows = np.empty((sum(file.num_images for file in files), layout.row_bytes), dtype=np.uint8)
+    format, folder = FORMATS[name], _find_folder(name, root)
+    files = format.files[split]
+    rows = np.empty((sum(file.num_images for file in files), format.row_bytes), dtype=np.uint8)
     begin = 0
     for file in files:
         end = begin + file.num_images
-        read_rows(folder / file.name, layout, rows[begin:end], file.sha256 if verify else None)
+        read_rows(folder / file.name, format, rows[begin:end], file.sha256 if verify else None)
         begin = end
-    labels, images = split_rows(rows, len(layout.label_classes))
-    coarse = (labels[:, 0], names[0]) if len(names) > 1 else (None, ())
-    return ImageSet(name, split, images, labels[:, -1], names[-1], *coarse)
+    labels, images = split_rows(rows, len(format.label_classes))
+    coarse = (labels[:, 0], SUPERCLASS_NAMES[name]) if name in SUPERCLASS_NAMES else (None, ())
+    return ImageSet(name, split, images, labels[:, -1], CLASS_NAMES[name], *coarse)
 
 
 def split_rows(rows: np.ndarray, num_label_bytes: int) -> tuple[Tensor, Tensor]:
@@ -203,27 +261,30 @@ def split_rows(rows: np.ndarray, num_label_bytes: int) -> tuple[Tensor, Tensor]:
     return labels, images
 
 
-def read_rows(path: Path, layout: Layout, rows: np.ndarray, sha256: str | None = None) -> None:
+def read_rows(path: Path, format: Format, rows: np.ndarray, sha256: str | None = None) -> None:
     """Fill ``rows`` (images, row bytes) uint8 from one official file, and check size, labels and checksum.
 
     Raises DataError that names the file, what was expected, what was found and what to do.
     """
-    advice = _how_to_replace(path)
+    name = next((name for name, each in FORMATS.items() if each.folder == format.folder), "")
+    fetch = _command(name, path.parent.parent)
+    advice = f"{fetch} fetches the dataset again and replaces the file."
     try:
         with path.open("rb") as file:
             found_bytes = os.fstat(file.fileno()).st_size
             if found_bytes != rows.nbytes:
                 kind = "truncated" if found_bytes < rows.nbytes else "too long"
                 raise DataError(
-                    f"{path} is {kind}: expected {rows.nbytes:,} bytes ({len(rows):,} images of {layout.row_bytes:,}), "
+                    f"{path} is {kind}: expected {rows.nbytes:,} bytes ({len(rows):,} images of {format.row_bytes:,}), "
                     f"found {found_bytes:,}. {advice}"
                 )
             file.readinto(rows.data)
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read ({error.strerror}): expected {rows.nbytes:,} bytes, {len(rows):,} images. {advice}"
+            f"{path} cannot be read ({error.strerror}): expected {rows.nbytes:,} bytes, {len(rows):,} images. "
+            f"{_mistake_inside(path, error, fetch) or advice}"
         ) from error
-    for byte, num_classes in enumerate(layout.label_classes):
+    for byte, num_classes in enumerate(format.label_classes):
         wrong = np.flatnonzero(rows[:, byte] >= num_classes)
         if len(wrong):
             raise DataError(
@@ -236,21 +297,76 @@ def read_rows(path: Path, layout: Layout, rows: np.ndarray, sha256: str | None =
             raise DataError(f"{path} has the wrong checksum: expected SHA-256 {sha256}, found {found}. {advice}")
 
 
-def read_names(path: Path, count: int) -> tuple[str, ...]:
-    """The ``count`` class names in a text file, one a line. Raises DataError if it is missing or has another number."""
+# What people have in place of the data
+
+
+def _find_folder(name: str, root: str | Path | None) -> Path:
+    """The folder of the dataset's files. Raises DataError that names what is there instead, and the mending step."""
+    folder = find_root(root) / FORMATS[name].folder
     try:
-        names = tuple(path.read_text(encoding="ascii", errors="replace").split())
+        os.listdir(folder)
+        return folder
+    except FileNotFoundError:
+        by = "which was named" if root else "named by $RESNET_BOOK_DATA" if os.environ.get("RESNET_BOOK_DATA") else ""
+        raise _mistake_outside(name, folder, by) from None
+    except NotADirectoryError:
+        path = folder if folder.exists() else folder.parent
+        raise DataError(
+            f"{path} is a file; expected a folder. Name the folder that holds {folder.name}/, or move the file away."
+        ) from None
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read ({error.strerror}): expected {count} class names. {_how_to_replace(path)}"
+            f"{folder} cannot be read ({error.strerror}). Change the permissions, or name another folder."
         ) from error
-    if len(names) != count:
-        raise DataError(f"{path}: expected {count} class names, found {len(names)}. {_how_to_replace(path)}")
-    return names
 
 
-def _how_to_replace(path: Path) -> str:
-    """What to do about a file that is missing or wrong: the command that puts the right one in its place."""
-    name = next((f" {name}" for name, layout in LAYOUTS.items() if layout.folder == path.parent.name), "")
-    folder = shlex.quote(str(path.parent.parent))
-    return f"`resnet-book data{name} --data {folder}` fetches the dataset again and replaces the file."
+def _mistake_outside(name: str, folder: Path, named: str) -> DataError:
+    """The error for a dataset whose folder is not there; ``named``: how the folder above was named, or ""."""
+    root, format, fetch = folder.parent, FORMATS[name], _command(name, folder.parent)
+    first = format.files["train"][0].name
+    for path in (root, folder):
+        if path.is_symlink() and not path.exists():
+            return DataError(
+                f"{path} is a link to {os.readlink(path)}, which is not there. Mend or delete the link; then {fetch} "
+                "fetches what is missing."
+            )
+    itself = root.resolve()
+    if (root / first).exists():
+        return DataError(
+            f"{root} is the folder of the files itself. Name the folder above it, {itself.parent}"
+            + ("" if itself.name == folder.name else f", and call this one {folder.name}")
+        )
+    if deeper := next(root.glob(f"*/{folder.name}/{first}"), None):
+        return DataError(f"{name} lies one folder deeper than {root}: name {deeper.parent.parent}")
+    pickled = [root / each for each in format.pickled if (root / each).exists()]
+    if pickled or itself.name in format.pickled:
+        return DataError(
+            f"{(pickled or [root])[0]} is the version of {name} for Python (pickles); expected the binary version in "
+            f"{folder.name}/. {fetch if pickled else _command(name, itself.parent)} fetches it; the other may stay."
+        )
+    which = f"the folder {itself}{f', {named},' * bool(named)}"
+    return DataMissingError(
+        f"{name} is not there: {which} {f'has no {folder.name}/' if root.is_dir() else 'does not exist'}. "
+        f"Fetch it with {fetch}, or name the folder that holds {folder.name}/, as root (--data on the command line) "
+        "or in $RESNET_BOOK_DATA.",
+        bool(named),
+    )
+
+
+def _mistake_inside(path: Path, error: OSError, fetch: str) -> str:
+    """The mending step for a file that cannot be read, where it is another one than to fetch it with ``fetch``."""
+    folder, inner = path.parent, path.parent / path.parent.name
+    if isinstance(error, PermissionError):
+        return f"Change the permissions of the file and of {folder}."
+    if path.is_symlink():
+        return f"It is a link to {os.readlink(path)}. Delete the link; then {fetch} fetches the file."
+    if (inner / path.name).exists():
+        return f"The folder is there twice, one in the other: move the files of {inner} into {folder}."
+    if path.with_suffix("").exists():
+        return f"The folder holds the version for Python (pickles). {fetch} puts the binary files beside them."
+    return ""
+
+
+def _command(name: str, root: Path) -> str:
+    """The command that puts the right files of a dataset into ``root``."""
+    return f"`resnet-book data {name} --data {shlex.quote(str(root))}`"

@@ -3,7 +3,7 @@
 Source of the defaults: He et al. 2015 (arXiv:1512.03385), section 4.2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, get_args
 
@@ -13,7 +13,7 @@ from resnet_book.augment import PaddingMode, channel_values
 from resnet_book.engine.checks import real, whole
 from resnet_book.engine.machine import Part
 
-LARGEST_SEED = 2**63 - 1  # more than torch's generators take
+LARGEST_SEED = 2**63 - 1  # the largest that every generator, and every file, takes
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,13 @@ class Recipe:
             "momentum": real("momentum", self.momentum, 0, 1),
             "weight_decay": real("weight_decay", self.weight_decay, 0),
             "padding": whole("padding", self.padding, 0),
+            "padding_mode": _padding_mode(self.padding_mode),
             "flip_probability": real("flip_probability", self.flip_probability, 0, 1),
             "mean": None if self.mean is None else channel_values("mean", self.mean),
             "std": None if self.std is None else channel_values("std", self.std),
             "validation_images": whole("validation_images", self.validation_images, 0),
             "validation_seed": checked_seed(self.validation_seed, "validation_seed"),
         }
-        if self.padding_mode not in get_args(PaddingMode):
-            allowed = ", ".join(map(repr, get_args(PaddingMode)))
-            raise ValueError(f"padding_mode={self.padding_mode!r}: choose one of {allowed}")
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # the dataclass is frozen
 
@@ -73,17 +71,25 @@ class Recipe:
 
 
 def checked_seed(seed: int, name: str = "seed") -> int:
-    """``seed`` as an int. Raises ValueError for one that torch's generators do not take."""
+    """``seed`` as an int. Raises ValueError for one that is negative or beyond ``LARGEST_SEED``."""
     return whole(name, seed, 0, LARGEST_SEED)
 
 
-def _drops(drops: Sequence[int]) -> tuple[int, ...]:
-    if not isinstance(drops, Sequence) and not hasattr(drops, "__iter__"):
-        raise ValueError(f"drops={drops!r}: give a tuple of iterations, as ({drops!r},)")
-    checked = tuple(whole("drops", drop, 1) for drop in drops)
+def _drops(drops: Iterable[int]) -> tuple[int, ...]:
+    try:
+        each = tuple(drops)
+    except TypeError:  # a single number
+        raise ValueError(f"drops={drops!r}: give a tuple of iterations, as ({drops},)") from None
+    checked = tuple(whole("drops", drop, 1) for drop in each)
     if list(checked) != sorted(set(checked)):
         raise ValueError(f"drops={checked}: give the iterations in rising order, each once")
     return checked
+
+
+def _padding_mode(mode: str) -> str:
+    if mode not in get_args(PaddingMode):
+        raise ValueError(f"padding_mode={mode!r}: choose one of {', '.join(map(repr, get_args(PaddingMode)))}")
+    return str(mode)
 
 
 @dataclass(frozen=True)
@@ -112,9 +118,8 @@ class History:
     train_seconds: float = 0.0  # of training alone
     images_per_second: float = 0.0  # training images over seconds of training
     peak_memory: int = 0  # bytes: allocated on the GPU; on the CPU, resident for the whole process; 0: not measured
-    test_features: Tensor | None = (
-        None  # (N, C): of the test images, by the trained network; neither saved nor recorded
-    )
+    # (N, C): of the test images, by the trained network; neither saved nor recorded
+    test_features: Tensor | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in plain values, but for ``test_features``."""

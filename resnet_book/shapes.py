@@ -1,8 +1,8 @@
-"""The built-in images: ten classes of small drawings, so that every page runs with no download.
+"""Make the built-in images: ten classes of small shapes, so that every page runs with no download.
 
-A split's name enters; images (N, 3, 32, 32) uint8 and labels (N,) int64 leave, the same bytes on every machine: the
-draws come from numpy's RandomState, whose stream is frozen, and the drawing uses only operations that IEEE 754 rounds
-exactly (+ - * / sqrt, comparisons). Shapes are given by signed distances: negative inside, positive outside.
+Images are (N, 3, 32, 32) uint8, labels (N,) int64, the same bytes on every machine: random numbers come from numpy's
+RandomState, whose stream is frozen, and pixels from operations alone that IEEE 754 rounds exactly (+ - * / sqrt,
+comparisons). Shapes are given by signed distances: negative inside, positive outside.
 """
 
 from functools import lru_cache
@@ -46,20 +46,22 @@ def signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=2)
-def draw(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a split: images (N, 3, 32, 32) uint8, labels (N,) int64, classes in equal numbers and mixed order.
+def make(split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Make a split: images (N, 3, 32, 32) uint8, labels (N,) int64, classes in equal numbers and mixed order.
 
-    Raises KeyError for a split other than "train" and "test".
+    Raises ValueError for a split other than "train" and "test". The arrays are made once: copy them to change them.
     """
+    if split not in SEEDS:
+        raise ValueError(f"split={split!r}: choose 'train' or 'test'")
     random = np.random.RandomState(SEEDS[split])
     labels = random.permutation(SIZES[split]) % len(CLASS_NAMES)
     images = np.empty((SIZES[split], 3, SIDE, SIDE), dtype=np.uint8)
     for label, shape in enumerate(CLASS_NAMES):
-        images[labels == label] = _draw_class(shape, int((labels == label).sum()), random)
+        images[labels == label] = _make_class(shape, int((labels == label).sum()), random)
     return images, labels.astype(np.int64)
 
 
-def _draw_class(shape: str, count: int, random: np.random.RandomState) -> np.ndarray:
+def _make_class(shape: str, count: int, random: np.random.RandomState) -> np.ndarray:
     """``count`` images (count, 3, 32, 32) uint8 of one shape: place, size, tilt, colours and clutter vary."""
     grid = (np.arange(SIDE * SAMPLES) + 0.5) / (SIDE * SAMPLES) * 2 - 1  # -1 to 1
     y, x = grid[:, None], grid[None, :]

@@ -191,7 +191,7 @@ class Training:
         return {
             "iteration": self.iteration,
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.optimizer.state_dict()["state"],
             "loss_sum": processes.total(self.meter.loss_sum),
             "wrong": processes.total(self.meter.wrong),
             "history": self.history.to_dict(),
@@ -200,9 +200,10 @@ class Training:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what ``state_dict`` returned."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        own = self.optimizer.state_dict()["param_groups"]  # the recipe's, in the way that suits this device
+        self.optimizer.load_state_dict({"state": state["optimizer"], "param_groups": own})
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate.fill_(float(group["lr"]))
+            group["lr"] = self.learning_rate  # not a copy of it
         self.iteration = state["iteration"]
         self.history = History.from_dict(state["history"])
         if processes.rank() == 0:

@@ -63,6 +63,27 @@ def evaluate(
     return loss_sum.item() / len(images), 100 * wrong.item() / len(images)
 
 
+def make_step(training: Training) -> Callable[[Tensor], None]:
+    """One step of gradient descent: a function of a plan of ``Batches`` that learns from its images, and measures.
+
+    It is computed as ``training.engine`` says, with the learning rate that the training has at the time.
+    """
+    forward = training.engine.prepare(training.network)
+
+    def step(plan: Tensor) -> None:
+        images, labels = training.batches.load(plan)
+        with training.engine.autocast():
+            scores = forward(images)
+            loss = F.cross_entropy(scores, labels)
+        loss.backward()
+        training.optimizer.step()
+        training.optimizer.zero_grad()
+        training.meter.add(loss.detach(), scores.detach(), labels)
+
+    example = torch.zeros(4, training.recipe.batch_size, dtype=torch.int64, device=training.device)
+    return training.engine.repeated(step, example, training.changing)
+
+
 def fit(
     network: nn.Module,
     train: ImageSet,
@@ -93,23 +114,11 @@ def fit(
     sets = {"train": kept, "test": test, "validation": held_out}
     training = Training(network, sets, recipe, checked_seed(seed), engine)
 
-    def one_step(plan: Tensor) -> None:
-        images, labels = training.batches.load(plan)
-        with engine.autocast():
-            scores = forward(images)
-            loss = F.cross_entropy(scores, labels)
-        loss.backward()
-        training.optimizer.step()
-        training.optimizer.zero_grad()
-        training.meter.add(loss.detach(), scores.detach(), labels)
-
     with ExitStack() as ending, engine.computing():
         for callback in callbacks:
             ending.callback(callback.end, training)
             callback.begin(training)
-        forward = engine.prepare(network)
-        example = torch.zeros(4, recipe.batch_size, dtype=torch.int64, device=training.device)
-        step = engine.repeated(one_step, example, training.changing)
+        step = make_step(training)
         training.clock = time.monotonic()
         while not training.finished:
             # Train for the rest of an epoch.

@@ -1,4 +1,4 @@
-"""Shared by the tests: the real CIFAR where it is, and small folders with its layout where it need not be real."""
+"""Shared by the tests: the real CIFAR where it is, and small folders in its format where it need not be real."""
 
 import hashlib
 from collections.abc import Iterator
@@ -18,41 +18,39 @@ SMALL_BATCH = 4  # images in each file of the small folders
 def cifar_root() -> Path:
     """The folder of the real CIFAR-10 and CIFAR-100; tests that ask for it are skipped where it is not."""
     root = data.find_root()
-    for layout in data.LAYOUTS.values():
-        if not (root / layout.folder).is_dir():
+    for format in data.FORMATS.values():
+        if not (root / format.folder).is_dir():
             pytest.skip(
-                f"needs the real data: no {layout.folder}/ in {root.resolve()} ($RESNET_BOOK_DATA, else ./data)"
+                f"needs the real data: no {format.folder}/ in {root.resolve()} ($RESNET_BOOK_DATA, else ./data)"
             )
     return root
 
 
 @pytest.fixture
 def small_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with CIFAR-10 and CIFAR-100 in the official layout, but four images a file; LAYOUTS agrees with it."""
+    """A folder with CIFAR-10 and CIFAR-100 in the official format, but four images a file; FORMATS agrees with it."""
     root = tmp_path / "small"
-    for name, layout in list(data.LAYOUTS.items()):
-        monkeypatch.setitem(data.LAYOUTS, name, write_small(root, layout))
+    for name, format in list(data.FORMATS.items()):
+        monkeypatch.setitem(data.FORMATS, name, write_small(root, format))
     return root
 
 
-def write_small(root: Path, layout: data.Layout) -> data.Layout:
-    """Write the files of ``layout`` with few images of noise; returns the layout with their sizes and checksums."""
+def write_small(root: Path, format: data.Format) -> data.Format:
+    """Write the files of ``format`` with few images of noise; returns the format with their sizes and checksums."""
     random = np.random.RandomState(10)
-    folder = root / layout.folder
+    folder = root / format.folder
     folder.mkdir(parents=True)
     files = {}
-    for split, batches in layout.files.items():
+    for split, batches in format.files.items():
         small = []
         for batch in batches:
-            rows = random.randint(0, 256, (SMALL_BATCH, layout.row_bytes)).astype(np.uint8)
-            for byte, num_classes in enumerate(layout.label_classes):
+            rows = random.randint(0, 256, (SMALL_BATCH, format.row_bytes)).astype(np.uint8)
+            for byte, num_classes in enumerate(format.label_classes):
                 rows[:, byte] = random.randint(0, num_classes, SMALL_BATCH)
             (folder / batch.name).write_bytes(rows.tobytes())
             small.append(data.BatchFile(batch.name, SMALL_BATCH, hashlib.sha256(rows.tobytes()).hexdigest()))
         files[split] = tuple(small)
-    for name, count in zip(layout.names_files, layout.label_classes, strict=True):
-        (folder / name).write_text("".join(f"class_{index}\n" for index in range(count)))
-    return replace(layout, files=files)
+    return replace(format, files=files)
 
 
 @pytest.fixture

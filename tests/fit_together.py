@@ -1,4 +1,4 @@
-"""What ``test_distributed`` starts under torchrun: the tiny run of ``small_runs``, and what it left, in a file.
+"""What ``test_processes`` starts under torchrun: the tiny run of ``small_runs``, and what it left, in a file.
 
 ``torchrun --nproc-per-node 2 fit_together.py FOLDER ITERATIONS``; process 1 is interrupted after so many, if not 0.
 """
@@ -12,7 +12,7 @@ import torch
 from small_runs import RECIPE, fit, tiny
 
 from resnet_book.engine import processes
-from resnet_book.history import History
+from resnet_book.recipe import History
 
 
 def main(folder: Path, stop_at: int) -> None:

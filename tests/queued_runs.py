@@ -14,12 +14,13 @@ import pytest
 import torch
 from small_runs import LONGER, add_tiny_experiment
 
-from resnet_book import run_state
 from resnet_book.cli.main import main
-from resnet_book.experiments import catalogue, child, runs
+from resnet_book.engine import callbacks
+from resnet_book.experiments import catalogue, child
 from resnet_book.experiments.catalogue import Experiment
-from resnet_book.history import History
+from resnet_book.experiments.progress import Reporter
 from resnet_book.recipe import Recipe
+from resnet_book.state import Training
 
 LONG, DIVERGING = "long-builtin-smoke", "diverging-builtin-smoke"
 COMMAND = (sys.executable, str(Path(__file__).resolve()))
@@ -36,14 +37,14 @@ def add_experiments(patch: pytest.MonkeyPatch) -> None:
 
 def pause_after_steps(patch: pytest.MonkeyPatch, seconds: float) -> None:
     """Let each step of the long experiment that is reported take so many seconds more."""
-    report = runs.Reporter.__call__
+    report = Reporter.after_step
 
-    def report_and_wait(self: runs.Reporter, iteration: int, history: History) -> None:
-        report(self, iteration, history)
-        if self.recipe == LONGER:
+    def report_and_wait(self: Reporter, training: Training) -> None:
+        report(self, training)
+        if training.recipe == LONGER:
             time.sleep(seconds)
 
-    patch.setattr(runs.Reporter, "__call__", report_and_wait)
+    patch.setattr(Reporter, "after_step", report_and_wait)
 
 
 if __name__ == "__main__":
@@ -51,6 +52,6 @@ if __name__ == "__main__":
         add_experiments(monkeypatch)
         if "PAUSE" in os.environ:
             pause_after_steps(monkeypatch, float(os.environ["PAUSE"]))
-            monkeypatch.setattr(run_state, "CHECKPOINT_SECONDS", 0)
+            monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
         torch.set_num_threads(1)
         sys.exit(main(sys.argv[1:]))

@@ -13,13 +13,16 @@ import pytest
 import torch
 from torch import nn
 
-from resnet_book import data, models, run_state, train
-from resnet_book.cli.main import main
+from resnet_book import data, models, train
+from resnet_book.data import ImageSet
+from resnet_book.engine import callbacks
+from resnet_book.engine.callbacks import Callback, Checkpoint
+from resnet_book.engine.device import CPU, Engine
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.catalogue import Experiment
-from resnet_book.history import History
 from resnet_book.models import Network
-from resnet_book.recipe import Recipe
+from resnet_book.recipe import History, Recipe
+from resnet_book.state import Training
 
 TINY = partial(Network, (4, 8), (1, 1), shortcut="subsample")
 TRAIN = data.load("builtin", "train").subset(256)
@@ -34,16 +37,30 @@ def tiny(seed: int = 0, shortcut: str | None = "subsample") -> Network:
     return TINY(shortcut=shortcut, generator=torch.Generator().manual_seed(seed))
 
 
+class OnStep(Callback):
+    """Calls ``call(iteration, history)`` after each step."""
+
+    def __init__(self, call: Callable[[int, History], object]) -> None:
+        self.call = call
+
+    def after_step(self, training: Training) -> None:
+        self.call(training.iteration, training.history)
+
+
 def fit(
     network: nn.Module,
     *,
     recipe: Recipe = RECIPE,
     seed: int = 0,
-    checkpoint: Path | None = None,
-    on_step: Callable[[int, History], None] | None = None,
+    images: ImageSet = TRAIN,
+    test: ImageSet = TEST,
+    engine: Engine = CPU,
+    checkpoint: str | Path | None = None,
+    on_step: Callable[[int, History], object] | None = None,
 ) -> History:
     """``train.fit`` on the few images, in silence."""
-    return train.fit(network, TRAIN, TEST, recipe, seed=seed, checkpoint=checkpoint, progress=False, on_step=on_step)
+    calls = [*([Checkpoint(checkpoint)] if checkpoint else []), *([OnStep(on_step)] if on_step else [])]
+    return train.fit(network, images, test, recipe, seed=seed, engine=engine, callbacks=calls)
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:
@@ -60,8 +77,10 @@ def add_tiny_experiment(patch: pytest.MonkeyPatch, recipe: Recipe = RECIPE) -> N
 
 
 if __name__ == "__main__":
+    from resnet_book.cli.main import main
+
     with pytest.MonkeyPatch.context() as monkeypatch:
         add_tiny_experiment(monkeypatch, LONGER)
-        monkeypatch.setattr(run_state, "CHECKPOINT_SECONDS", 0)
+        monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
         torch.set_num_threads(1)
         sys.exit(main(sys.argv[1:]))

@@ -174,7 +174,7 @@ def test_missing_data_is_a_failure_that_says_how_to_fetch_it(
 def test_cifar100_asked_of_cifar10_files_is_refused(
     renamed: bool, small_cifar: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ten, hundred = (small_cifar / data.LAYOUTS[name].folder for name in ("cifar10", "cifar100"))
+    ten, hundred = (small_cifar / data.FORMATS[name].folder for name in ("cifar10", "cifar100"))
     shutil.rmtree(hundred)
     if renamed:
         ten.rename(hundred)

@@ -11,7 +11,7 @@ import torch
 
 from resnet_book import data
 
-CIFAR10, CIFAR100 = data.LAYOUTS["cifar10"], data.LAYOUTS["cifar100"]
+CIFAR10, CIFAR100 = data.FORMATS["cifar10"], data.FORMATS["cifar100"]
 
 
 def row_with(label_bytes: list[int], pixels: dict[tuple[int, int, int], int]) -> np.ndarray:
@@ -64,7 +64,10 @@ def test_cifar100_has_the_labels_of_its_classes_and_of_its_superclasses(small_ci
     assert test.coarse_labels is not None
     assert test.coarse_labels.tolist() == list(rows[::3074])
     assert test.labels.tolist() == list(rows[1::3074])
-    assert (len(test.coarse_class_names), len(test.class_names)) == (20, 100)
+    assert (test.coarse_class_names, test.class_names) == (
+        data.SUPERCLASS_NAMES["cifar100"],
+        data.CLASS_NAMES["cifar100"],
+    )
 
 
 def test_a_subset_keeps_the_first_images_and_all_their_labels(small_cifar: Path):
@@ -95,14 +98,109 @@ def test_choosing_nothing_leaves_no_image_but_the_classes():
 def test_one_changed_pixel_or_label_changes_the_identity_of_a_split(small_cifar: Path):
     first, second, third = (data.load("cifar10", "test", small_cifar) for _ in range(3))
     second.images[0, 0, 0, 0] += 1
-    third.labels[0] += 1
+    third.labels[0] ^= 1
     assert len({first.sha256, second.sha256, third.sha256}) == 3
+
+
+# Sets of one's own
+
+PIXELS = (
+    np.random.RandomState(0).randint(0, 256, (4, 32, 32, 3)).astype(np.uint8)
+)  # channels last, as pictures have them
+IMAGES = torch.from_numpy(PIXELS.transpose(0, 3, 1, 2).copy())
+LABELS = torch.tensor([2, 0, 1, 2])
+NAMES = ("a", "b", "c")
+
+
+def image_set(images: Any = IMAGES, labels: Any = LABELS, *others: Any) -> data.ImageSet:
+    return data.ImageSet("own", "test", images, labels, NAMES, *others)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (IMAGES, LABELS.int()),
+        (IMAGES, LABELS.to(torch.uint8)),
+        (IMAGES, LABELS.repeat_interleave(2)[::2]),
+        (torch.from_numpy(PIXELS).permute(0, 3, 1, 2), LABELS),
+        (PIXELS.transpose(0, 3, 1, 2), LABELS.numpy()),
+        (PIXELS[::-1].transpose(0, 3, 1, 2)[::-1], LABELS.numpy().astype(">i4")),
+        (IMAGES.numpy(), [2, 0, 1, 2]),
+    ],
+    ids=["int32", "uint8", "every second", "permuted", "numpy", "numpy views", "a list"],
+)
+def test_arrays_and_views_of_the_same_numbers_make_the_same_set(images: Any, labels: Any):
+    own = image_set(images, labels)
+    assert own.sha256 == image_set().sha256
+    assert (own.images.dtype, own.labels.dtype) == (torch.uint8, torch.int64)
+    assert own.subset(3).labels.tolist() == [2, 0, 1]
+
+
+def test_a_read_only_array_is_copied():
+    pixels = IMAGES.numpy().copy()
+    pixels.flags.writeable = False
+    own = image_set(pixels)
+    own.images.zero_()
+    assert pixels.any()
+
+
+@pytest.mark.parametrize(
+    ("images", "found"),
+    [
+        (IMAGES / 255, r"found float32 \(4, 3, 32, 32\)\. Pass pixels from 0 to 255"),
+        (PIXELS / 255, r"found float64 \(4, 32, 32, 3\).*permute\(0, 3, 1, 2\) of channels last"),
+        (PIXELS, r"found uint8 \(4, 32, 32, 3\)"),
+        (IMAGES[0], r"found uint8 \(3, 32, 32\)"),
+        (IMAGES[:, :1], r"found uint8 \(4, 1, 32, 32\)"),
+        (IMAGES[..., :0], r"found uint8 \(4, 3, 32, 0\)"),
+        (IMAGES.long(), r"found int64 \(4, 3, 32, 32\)"),
+        (None, "expected a tensor or a numpy array of numbers"),
+    ],
+)
+def test_images_of_another_type_or_shape_are_refused_with_what_to_pass(images: Any, found: str):
+    with pytest.raises(ValueError, match=f"images: .*{found}"):
+        image_set(images)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (LABELS.float(), r"expected whole numbers \(4,\).*found float32 \(4,\).*counted from 0"),
+        (LABELS.bool(), r"found bool \(4,\)"),
+        (LABELS[:3], r"found int64 \(3,\)"),
+        (torch.eye(3)[LABELS], r"found float32 \(4, 3\)"),
+        (["a", "b", "c", "d"], "expected a tensor or a numpy array of numbers"),
+        (torch.tensor([0, 1, 11, 2]), "image 2 has 11, but there are 3 class_names: pass labels from 0 to 2"),
+        (torch.tensor([0, 1, 2, -1]), "image 3 has -1"),
+    ],
+)
+def test_labels_of_another_type_shape_or_range_are_refused_with_what_to_pass(labels: Any, message: str):
+    with pytest.raises(ValueError, match=f"labels: .*{message}"):
+        image_set(labels=labels)
+
+
+def test_superclasses_are_checked_as_classes_are():
+    assert image_set(IMAGES, LABELS, LABELS.int(), NAMES).coarse_labels is not None
+    with pytest.raises(ValueError, match="coarse_labels: image 0 has 2, but there are 2 coarse_class_names"):
+        image_set(IMAGES, LABELS, LABELS, ("a", "b"))
+
+
+def test_a_set_may_be_empty_and_has_an_identity():
+    empty = image_set(IMAGES[:0], LABELS[:0])
+    assert (len(empty), empty.num_classes, len(empty.sha256)) == (0, 3, 64)
+
+
+@pytest.mark.parametrize("count", [-1, 2.5, True, "3", None])
+def test_a_subset_of_no_whole_number_is_refused(count: Any):
+    with pytest.raises(ValueError, match=r"count=.*choose a whole number of at least 0"):
+        image_set().subset(count)
 
 
 # Holding images out
 
-NUMBERED = data.load("builtin", "train").subset(100)
-NUMBERED = replace(NUMBERED, labels=torch.arange(100))  # so that each label tells which image it is of
+NUMBERED = replace(  # each label tells which image it is of
+    data.load("builtin", "train").subset(100), labels=torch.arange(100), class_names=tuple(map(str, range(100)))
+)
 
 
 @pytest.mark.parametrize("count", [1, 10, 50, 99])
@@ -124,9 +222,9 @@ def test_the_images_held_out_depend_on_the_seed_alone():
     assert data.hold_out(NUMBERED, 10, seed=6)[1].labels.tolist() != first
 
 
-def test_the_images_held_out_are_drawn_from_all_of_them():
-    drawn = {number for seed in range(100) for number in data.hold_out(NUMBERED, 10, seed)[1].labels.tolist()}
-    assert len(drawn) > 95  # each is missed with a probability of 0.9 to the power of 100
+def test_the_images_held_out_come_from_all_of_them():
+    held_out = {number for seed in range(100) for number in data.hold_out(NUMBERED, 10, seed)[1].labels.tolist()}
+    assert len(held_out) > 95  # each is missed with a probability of 0.9 to the power of 100
 
 
 def test_holding_out_nothing_keeps_the_images_as_they_are():
@@ -135,10 +233,30 @@ def test_holding_out_nothing_keeps_the_images_as_they_are():
     assert len(held_out) == 0
 
 
-@pytest.mark.parametrize("count", [-1, 100, 5_000])
-def test_holding_out_all_images_or_fewer_than_none_is_refused(count: int):
+@pytest.mark.parametrize("count", [100, 5_000])
+def test_holding_out_all_images_is_refused(count: int):
     with pytest.raises(ValueError, match=f"count={count}: hold out 0 to 99 of 100 images"):
         data.hold_out(NUMBERED, count, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("count", "seed", "message"),
+    [
+        (-1, 0, "count=-1: choose a whole number of at least 0"),
+        (2.5, 0, "count=2.5: choose a whole number"),
+        (10, -1, "seed=-1: choose a whole number from 0"),
+        (10, 2**64, f"seed={2**64}: choose a whole number from 0"),
+        (10, 0.5, "seed=0.5: choose a whole number"),
+    ],
+)
+def test_counts_and_seeds_that_are_no_such_numbers_are_refused(count: Any, seed: Any, message: str):
+    with pytest.raises(ValueError, match=message):
+        data.hold_out(NUMBERED, count, seed)
+
+
+def test_numbers_of_numpy_hold_out_what_those_of_python_do():
+    held_out = data.hold_out(NUMBERED, np.arange(11)[10], np.int64(5))[1]  # type: ignore[arg-type]
+    assert held_out.sha256 == data.hold_out(NUMBERED, 10, 5)[1].sha256
 
 
 def test_superclasses_are_held_out_with_their_images(small_cifar: Path):
@@ -161,22 +279,121 @@ def test_the_environment_variable_names_the_folder(small_cifar: Path, monkeypatc
 
 
 @pytest.mark.parametrize("subfolder", [".", "notebooks"])
-def test_without_either_the_folder_data_is_found_from_the_root_and_from_the_notebooks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subfolder: str
+@pytest.mark.parametrize("named", [None, "my data", "deep/er"])
+def test_the_same_folder_is_found_from_the_root_and_from_the_notebooks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subfolder: str, named: str | None
 ):
-    for folder in ("data", "notebooks"):
-        (tmp_path / folder).mkdir()
+    for folder in (named or "data", "notebooks"):
+        (tmp_path / folder).mkdir(parents=True)
     monkeypatch.delenv("RESNET_BOOK_DATA", raising=False)
+    if named:
+        monkeypatch.setenv("RESNET_BOOK_DATA", named)
     monkeypatch.chdir(tmp_path / subfolder)
-    assert data.find_root().resolve() == tmp_path / "data"
+    assert data.find_root().resolve() == tmp_path / (named or "data")
 
 
-# What is wrong, where, and what to do
+# What is not there, what is something else, and what to do
+
+TEN = CIFAR10.folder
 
 
-def test_a_missing_folder_is_named_together_with_the_command_that_fetches_it(tmp_path: Path):
-    with pytest.raises(data.DataError, match=r"cifar-10-batches-bin: no such folder.*resnet-book data cifar10"):
-        data.load("cifar10", "train", tmp_path)
+def complaint(root: Path | str | None, kind: type[data.DataError] = data.DataError) -> str:
+    """What ``load`` says of CIFAR-10 in ``root``, in an error of exactly this kind."""
+    with pytest.raises(data.DataError) as caught:
+        data.load("cifar10", "train", root)
+    assert type(caught.value) is kind
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+@pytest.mark.parametrize("named", ["", "argument", "variable"])
+def test_what_is_not_there_says_who_named_the_folder_and_which_command_fetches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, exists: bool
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RESNET_BOOK_DATA", raising=False)
+    root = tmp_path / "data"
+    if exists:
+        root.mkdir()
+    if named == "variable":
+        monkeypatch.setenv("RESNET_BOOK_DATA", str(root))
+    with pytest.raises(data.DataMissingError) as caught:
+        data.load("cifar10", "train", root if named == "argument" else None)
+    message = str(caught.value)
+    assert caught.value.named == (named != "")
+    assert f"the folder {root}" in message
+    assert (f"has no {TEN}/" if exists else "does not exist") in message
+    assert "`resnet-book data cifar10 --data " in message
+    assert ("named by $RESNET_BOOK_DATA" in message) == (named == "variable")
+
+
+def test_whoever_names_the_folder_of_the_files_itself_is_told_the_one_above(small_cifar: Path):
+    message = complaint(small_cifar / TEN)
+    assert message.endswith(f"is the folder of the files itself. Name the folder above it, {small_cifar}")
+
+
+def test_files_in_a_folder_of_another_name_are_told_the_right_one(small_cifar: Path):
+    (small_cifar / TEN).rename(small_cifar / "cifar")
+    assert complaint(small_cifar / "cifar").endswith(f"above it, {small_cifar}, and call this one {TEN}")
+
+
+def test_data_one_folder_deeper_is_found_and_named(small_cifar: Path):
+    assert complaint(small_cifar.parent).endswith(f"name {small_cifar}")
+
+
+def test_a_folder_that_is_there_twice_one_in_the_other_is_named(small_cifar: Path):
+    (small_cifar / TEN).rename(small_cifar / "inner")
+    (small_cifar / TEN).mkdir()
+    (small_cifar / "inner").rename(small_cifar / TEN / TEN)
+    assert f"move the files of {small_cifar / TEN / TEN} into {small_cifar / TEN}" in complaint(small_cifar)
+
+
+@pytest.mark.parametrize("have", ["cifar-10-batches-py/data_batch_1", "cifar-10-python.tar.gz"])
+def test_the_version_for_python_is_called_so(tmp_path: Path, have: str):
+    (tmp_path / have).parent.mkdir(exist_ok=True)
+    (tmp_path / have).touch()
+    message = complaint(tmp_path)
+    assert f"{tmp_path / have.split('/')[0]} is the version of cifar10 for Python (pickles)" in message
+    assert f"`resnet-book data cifar10 --data {tmp_path}`" in message
+    if "/" in have:
+        assert f"`resnet-book data cifar10 --data {tmp_path}`" in complaint(tmp_path / "cifar-10-batches-py")
+
+
+def test_pickles_in_the_folder_of_the_binary_files_are_called_so(tmp_path: Path):
+    (tmp_path / TEN).mkdir()
+    (tmp_path / TEN / "data_batch_1").touch()
+    assert "The folder holds the version for Python (pickles)" in complaint(tmp_path)
+
+
+@pytest.mark.parametrize("link", ["root", f"root/{TEN}", f"root/{TEN}/data_batch_1.bin"])
+def test_a_link_to_what_is_not_there_is_named_with_its_target(tmp_path: Path, link: str):
+    (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / link).symlink_to("gone")
+    message = complaint(tmp_path / "root")
+    assert str(tmp_path / link) in message
+    assert "a link to gone" in message
+
+
+@pytest.mark.parametrize("file", ["root", f"root/{TEN}"])
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path, file: str):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    assert f"{tmp_path / file} is a file; expected a folder" in complaint(tmp_path / "root")
+
+
+def test_a_folder_that_may_not_be_read_is_named(small_cifar: Path, monkeypatch: pytest.MonkeyPatch):
+    def forbid(path: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.listdir", forbid)
+    assert f"{small_cifar / TEN} cannot be read (Permission denied). Change the permissions" in complaint(small_cifar)
+
+
+def test_a_path_is_taken_as_text_too(small_cifar: Path):
+    assert len(data.load("cifar10", "test", str(small_cifar))) == 4
+
+
+# What is damaged
 
 
 def test_a_missing_batch_is_named_together_with_the_command_that_fetches_it(small_cifar: Path):
@@ -204,13 +421,13 @@ def test_an_over_long_file_is_named_with_both_sizes(small_cifar: Path):
 
 @pytest.mark.parametrize(("name", "file", "byte", "limit"), [("cifar10", 5, 0, 9), ("cifar100", 0, 1, 99)])
 def test_a_label_out_of_range_is_named_with_its_row(small_cifar: Path, name: str, file: int, byte: int, limit: int):
-    layout = data.LAYOUTS[name]
-    batch = [*layout.files["train"], *layout.files["test"]][file]
-    path = small_cifar / layout.folder / batch.name
+    format = data.FORMATS[name]
+    batch = [*format.files["train"], *format.files["test"]][file]
+    path = small_cifar / format.folder / batch.name
     content = bytearray(path.read_bytes())
-    content[2 * layout.row_bytes + byte] = limit + 1
+    content[2 * format.row_bytes + byte] = limit + 1
     path.write_bytes(content)
-    split = "train" if batch in layout.files["train"] else "test"
+    split = "train" if batch in format.files["train"] else "test"
     with pytest.raises(data.DataError, match=rf"label out of range in row 2: expected 0 to {limit}, found {limit + 1}"):
         data.load(name, split, small_cifar)
 
@@ -225,18 +442,6 @@ def test_a_single_changed_pixel_is_a_wrong_checksum(small_cifar: Path):
     assert len(data.load("cifar10", "test", small_cifar, verify=False)) == 4
 
 
-def test_a_file_of_names_with_another_number_of_names_is_named(small_cifar: Path):
-    (small_cifar / CIFAR10.folder / "batches.meta.txt").write_text("cat\ndog\n")
-    with pytest.raises(data.DataError, match=r"batches\.meta\.txt: expected 10 class names, found 2"):
-        data.load("cifar10", "test", small_cifar)
-
-
-def test_a_missing_file_of_names_is_named(small_cifar: Path):
-    (small_cifar / CIFAR100.folder / "fine_label_names.txt").unlink()
-    with pytest.raises(data.DataError, match=r"fine_label_names\.txt cannot be read.*expected 100 class names"):
-        data.load("cifar100", "test", small_cifar)
-
-
 def test_a_file_that_may_not_be_read_is_named(small_cifar: Path, monkeypatch: pytest.MonkeyPatch):
     opened = Path.open
 
@@ -246,7 +451,7 @@ def test_a_file_that_may_not_be_read_is_named(small_cifar: Path, monkeypatch: py
         return opened(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", forbid)
-    with pytest.raises(data.DataError, match=r"test_batch\.bin cannot be read \(Permission denied\)"):
+    with pytest.raises(data.DataError, match=r"test_batch\.bin cannot be read \(Permission denied\).*Change the perm"):
         data.load("cifar10", "test", small_cifar)
 
 
@@ -280,6 +485,18 @@ def test_the_real_images_and_labels_are_the_known_ones(
     assert len(images) == count
     assert len(set(images.labels.bincount().tolist())) == 1  # every class is as frequent as every other
     assert images.sha256 == sha256
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        (f"{CIFAR10.folder}/batches.meta.txt", data.CLASS_NAMES["cifar10"]),
+        (f"{CIFAR100.folder}/fine_label_names.txt", data.CLASS_NAMES["cifar100"]),
+        (f"{CIFAR100.folder}/coarse_label_names.txt", data.SUPERCLASS_NAMES["cifar100"]),
+    ],
+)
+def test_the_names_of_the_classes_are_those_of_the_official_files(cifar_root: Path, file: str, names: tuple[str, ...]):
+    assert tuple((cifar_root / file).read_text().split()) == names
 
 
 def test_the_first_cifar10_images_are_a_frog_two_trucks_and_a_deer(cifar_root: Path):

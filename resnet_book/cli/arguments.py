@@ -110,8 +110,8 @@ def _add_run(run: argparse.ArgumentParser) -> None:
 def _dataset(text: str) -> str:
     from resnet_book import data
 
-    if text not in data.LAYOUTS:
-        raise argparse.ArgumentTypeError(f"dataset {text!r} cannot be fetched: choose from {', '.join(data.LAYOUTS)}")
+    if text not in data.FORMATS:
+        raise argparse.ArgumentTypeError(f"dataset {text!r} cannot be fetched: choose from {', '.join(data.FORMATS)}")
     return text
 
 

@@ -46,11 +46,11 @@ def _interrupted() -> int:
 def fetch_data(options: argparse.Namespace) -> int:
     """Fetch and check, or only check, the named datasets."""
     from resnet_book import data
-    from resnet_book.cli import download
+    from resnet_book.cli.fetch import fetch
 
     for name in options.names:
         if not options.check:
-            download.fetch(name, options.data)
+            fetch(name, options.data)
         for split in ("train", "test"):
             images = data.load(name, split, options.data)
             print(f"{name} {split}: {len(images):,} images, checksums right")

@@ -69,6 +69,7 @@ class ProgressBar(Callback):
     def begin(self, training: "Training") -> None:
         batch_size = training.recipe.batch_size
         self.bar = tqdm(
+            desc=self._epoch(training),
             total=training.recipe.iterations * batch_size,
             initial=training.iteration * batch_size,
             unit=" images",
@@ -79,9 +80,7 @@ class ProgressBar(Callback):
 
     def before_step(self, training: "Training") -> None:
         if self.bar is not None and training.steps_of_epoch == 0:
-            self.bar.set_description(
-                f"epoch {len(training.history.epochs) + 1} of {training.num_epochs}", refresh=False
-            )
+            self.bar.set_description(self._epoch(training), refresh=False)
 
     def after_step(self, training: "Training") -> None:
         if self.bar is not None:
@@ -97,6 +96,11 @@ class ProgressBar(Callback):
         if self.bar is not None:
             self.bar.close()
 
+    @staticmethod
+    def _epoch(training: "Training") -> str:
+        """Which epoch is under way; of a finished run, the last."""
+        return f"epoch {min(len(training.history.epochs) + 1, training.num_epochs)} of {training.num_epochs}"
+
 
 class Checkpoint(Callback):
     """Keeps ``path`` less than a minute of training old, and goes on from it where it is there already.
@@ -108,11 +112,11 @@ class Checkpoint(Callback):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+
+    def begin(self, training: "Training") -> None:
         self.last_save = time.monotonic()
         self.received = 0  # signals
         self.handlers: dict[signal.Signals, Any] = {}  # those of before
-
-    def begin(self, training: "Training") -> None:
         self.identity = _identity(training)
         state = processes.from_first(lambda: checkpoints.load(self.path))
         if state is not None:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from resnet_book import models
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.progress import Progress, read_progress
@@ -44,7 +46,7 @@ class Run:
         recipe = catalogue.get(self.name).recipe
         return (recipe.iterations - (progress.iteration if progress else 0)) * recipe.batch_size
 
-    def progress(self, folder: Path) -> Progress | None:
+    def progress(self, folder: str | Path) -> Progress | None:
         """How far the run was when last seen; None if there is no checkpoint to go on from. ``folder``: of all runs."""
         own = folder_of(folder, self.name, self.seed)
         return read_progress(own / "progress.json") if (own / "checkpoint.pt").exists() else None
@@ -64,7 +66,9 @@ class Child:
         self.stopped = False  # asked to stop: whatever it says then is no failure
         self.progress: Progress | None = None  # what this process reported
         self.seconds_to_start: float | None = None  # until its first step
-        environment = {"OMP_NUM_THREADS": str(threads), **os.environ} if options.device.type == "cpu" else None
+        environment = (
+            {"OMP_NUM_THREADS": str(threads), **os.environ} if torch.device(options.device).type == "cpu" else None
+        )
         arguments = ["run", run.name, "--seed", str(run.seed), "--quiet", "--report", str(self.report)]
         with self.log.open("ab") as log:
             self.log_begin = log.tell()  # another queue's process may write to the same log
@@ -121,7 +125,7 @@ def _arguments(options: Options) -> Sequence[str]:
     if options.compiled is not None:
         arguments.append("--compile" if options.compiled else "--no-compile")
     if options.data_root is not None:
-        arguments += ["--data", options.data_root]
+        arguments += ["--data", str(options.data_root)]
     if options.tensorboard:
         arguments.append("--tensorboard")
     return arguments

@@ -37,19 +37,19 @@ class LockedError(RuntimeError):
 class Options:
     """All that an experiment leaves open: where and how its runs are computed, and where their files go."""
 
-    device: torch.device
+    device: torch.device | str = "cpu"
     precision: str | None = None  # None: device.default_precision
     compiled: bool | None = None  # None: device.worth_compiling
-    results: Path = Path("results")
-    runs: Path = Path("runs")
-    data_root: str | None = None  # None: where data.load looks
+    results: str | Path = "results"
+    runs: str | Path = "runs"
+    data_root: str | Path | None = None  # None: where data.load looks
     tensorboard: bool = False
     progress: bool = True  # show a bar
 
 
-def folder_of(runs: Path, name: str, seed: int) -> Path:
+def folder_of(runs: str | Path, name: str, seed: int) -> Path:
     """The folder of checkpoint, log, lock and progress of experiment ``name`` with ``seed``."""
-    return runs / name / f"seed{seed}"
+    return Path(runs) / name / f"seed{seed}"
 
 
 def train_and_record(

@@ -1,0 +1,185 @@
+"""Ask a recorded network what a picture shows; its preprocessing and its class names come with it.
+
+``resnet_book.load_trained("resnet20-cifar10-short").classify("cat.jpg")`` is all there is to it: raw pixels go in, so
+that no normalisation can be wrong or forgotten, and the network is in evaluation mode whatever was done to it before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from resnet_book import features
+from resnet_book.data import CLASS_NAMES, IMAGE_SHAPE
+from resnet_book.engine.checks import whole
+from resnet_book.experiments import catalogue, weights
+from resnet_book.experiments.records import Record, RecordError, find_results
+from resnet_book.models import Network
+
+SIZE = IMAGE_SHAPE[-1]  # pixels on each side of what the networks see
+Picture = str | Path | Image.Image | np.ndarray | Tensor
+WHAT_TO_PASS = (
+    "pass a path, a PIL image, or uint8 pixels 0 to 255 as (3, 32, 32) or (N, 3, 32, 32), red, green, blue, neither "
+    "scaled nor normalised"
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """What a network makes of one picture: its best ``names`` with their ``probabilities`` (0 to 1), the best first.
+
+    ``prepared`` says what was done to the picture before the network saw it.
+    """
+
+    names: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    prepared: str
+
+    def __str__(self) -> str:
+        best = (f"{name} {100 * each:.1f} %" for name, each in zip(self.names, self.probabilities, strict=True))
+        return f"{', '.join(best)} ({self.prepared})"
+
+    def __repr__(self) -> str:
+        return f"<Answer: {self}>"
+
+
+@dataclass(frozen=True, repr=False)
+class TrainedNetwork:
+    """A recorded network, in evaluation mode, with all that is needed to use it."""
+
+    network: Network
+    record: Record
+    class_names: tuple[str, ...] = field(init=False)  # in the order of the network's scores
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "class_names", CLASS_NAMES[self.record.dataset["name"]])
+
+    def __repr__(self) -> str:
+        of = f"{self.record.experiment}, seed {self.record.seed}"
+        return f"<TrainedNetwork: {of}, {len(self.class_names)} classes, test error {self.record.test_error:.2f} %>"
+
+    @overload
+    def classify(self, picture: str | Path | Image.Image, k: int = 5) -> Answer: ...
+    @overload
+    def classify(self, picture: Sequence[Picture], k: int = 5) -> list[Answer]: ...
+    @overload
+    def classify(self, picture: np.ndarray | Tensor, k: int = 5) -> Any: ...
+
+    def classify(self, picture: Picture | Sequence[Picture], k: int = 5) -> Answer | list[Answer]:
+        """The ``k`` most probable classes of a picture; of several pictures, a list of answers.
+
+        A picture is a path, a PIL image, or pixels (3, 32, 32) uint8, as numpy array or tensor. Several are a list of
+        such, or pixels (N, 3, 32, 32). A path or PIL image may have any size and mode: it is turned as its EXIF says,
+        put on white where it is transparent, resized on the short side and cut to the middle 32 x 32.
+        Raises ValueError for anything else, and for ``k`` below 1 or above the number of classes.
+        """
+        k = whole("k", k, 1, len(self.class_names))
+        if isinstance(picture, list | tuple):
+            prepared = [_prepare(each, f"picture[{index}]") for index, each in enumerate(picture)]
+        elif isinstance(picture, np.ndarray | Tensor) and picture.ndim == 4:
+            prepared = list(zip(_check_pixels(picture, "picture"), [_AS_GIVEN] * len(picture), strict=True))
+        else:
+            return self._answer([_prepare(picture, "picture")], k)[0]
+        return self._answer(prepared, k) if prepared else []
+
+    def _answer(self, prepared: list[tuple[Tensor, str]], k: int) -> list[Answer]:
+        pixels = torch.stack([pixels for pixels, _ in prepared])  # (N, 3, 32, 32) uint8
+        device, mean, std = self.network.classifier.weight.device, self.record.mean, self.record.std
+        seen = features.extract(self.network, pixels, mean, std, device=device)
+        best = features.class_scores(self.network, seen).softmax(dim=1).topk(k)  # (N, k)
+        return [
+            Answer(tuple(self.class_names[each] for each in classes), tuple(probabilities), note)
+            for classes, probabilities, (_, note) in zip(
+                best.indices.tolist(), best.values.tolist(), prepared, strict=True
+            )
+        ]
+
+
+def load_trained(name: str, seed: int = 0, results: str | Path | None = None) -> TrainedNetwork:
+    """The network that the experiment ``name`` trained with ``seed``, ready to ``classify``.
+
+    ``results``: the folder of the records; None looks where ``records.find_results`` does. Raises ValueError, with
+    names that are near, for an experiment that does not exist; RecordError, with the names of those that can be had,
+    where its record or its weights are not there or are damaged.
+    """
+    catalogue.get(name)
+    folder = find_results(results)
+    try:
+        return TrainedNetwork(*weights.load_network(name, seed, folder))
+    except RecordError as error:
+        kept = sorted(each.parent.name for each in folder.glob(f"*/seed{seed}.safetensors"))
+        raise RecordError(f"{error} With weights of seed {seed} in {folder}: {', '.join(kept) or 'none'}.") from error
+
+
+_AS_GIVEN = "pixels as given"
+
+
+def _prepare(picture: object, name: str) -> tuple[Tensor, str]:
+    """One picture as pixels (3, 32, 32) uint8, and what was done to it in words. Raises ValueError, with ``name``."""
+    if isinstance(picture, np.ndarray | Tensor):
+        if picture.ndim == 4:
+            raise ValueError(f"{name} of shape {tuple(picture.shape)} in a list: pass the array alone, or one by one")
+        return _check_pixels(picture, name), _AS_GIVEN
+    if isinstance(picture, str | Path):
+        try:
+            with Image.open(picture) as opened:
+                return _prepare_image(opened, name)
+        except FileNotFoundError:
+            raise ValueError(f"{name}={str(picture)!r}: there is no such file; pass the path of a picture") from None
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ValueError(f"{name}={str(picture)!r} cannot be read as a picture ({error})") from error
+    if isinstance(picture, Image.Image):
+        return _prepare_image(picture, name)
+    raise ValueError(f"{name} is of type {type(picture).__name__}: {WHAT_TO_PASS}; or a list of such")
+
+
+def _check_pixels(pixels: np.ndarray | Tensor, name: str) -> Tensor:
+    """Pixels (..., 3, 32, 32) uint8 on the CPU. Raises ValueError that says what was found and what to pass."""
+    dtype, shape = str(pixels.dtype).removeprefix("torch."), tuple(pixels.shape)
+    if dtype != "uint8":
+        raise ValueError(f"{name} holds {dtype} {shape}: {WHAT_TO_PASS}")
+    if pixels.ndim not in (3, 4) or shape[-3:] != IMAGE_SHAPE:
+        last = pixels.ndim in (3, 4) and shape[-1] == 3
+        advice = "; channels come first: move the last axis forward" if last else "; a path or PIL image is resized"
+        raise ValueError(f"{name} has shape {shape}: {WHAT_TO_PASS}{advice}")
+    return torch.tensor(np.ascontiguousarray(pixels)) if isinstance(pixels, np.ndarray) else pixels.cpu()
+
+
+def _prepare_image(image: Image.Image, name: str) -> tuple[Tensor, str]:
+    """A PIL image as pixels (3, 32, 32) uint8, and what was done to it in words."""
+    done = []
+    if 0 in image.size:
+        raise ValueError(f"{name} has {image.width} x {image.height} pixels: pass one with at least one")
+    upright = ImageOps.exif_transpose(image)
+    if image.getexif().get(0x0112, 1) != 1:  # the tag of the camera's orientation
+        done.append("turned as its EXIF says")
+    if upright.has_transparency_data:
+        seen = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
+        done.append("put on white where it is transparent")
+    elif upright.mode.startswith("I"):  # whole numbers of more than 8 bits, which Pillow would cut off at 255
+        levels = np.asarray(upright).astype(np.int64)
+        if levels.min() < 0 or levels.max() >= 1 << 16:
+            raise ValueError(f"{name} has values from {levels.min()} to {levels.max()}: pass 8 or 16 bits a pixel")
+        if upright.mode != "I" or levels.max() >= 1 << 8:
+            levels >>= 8
+            done.append("16 bits made 8")
+        upright = Image.fromarray(levels.astype(np.uint8))
+    elif upright.mode == "F":
+        raise ValueError(f"{name} is a PIL image of mode F (floats): pass one of 8 bits, such as RGB or L")
+    if image.mode not in ("RGB", "RGBA", "RGBX"):
+        done.append(f"mode {image.mode} made RGB")
+    upright = upright.convert("RGB")
+    if upright.width != upright.height:
+        done.append(f"resized on the short side and cut to the middle {SIZE} x {SIZE}")
+    elif upright.width != SIZE:
+        done.append(f"resized to {SIZE} x {SIZE}")
+    if upright.size != (SIZE, SIZE):
+        upright = ImageOps.fit(upright, (SIZE, SIZE), Image.Resampling.BICUBIC)
+    note = f"picture of {image.width} x {image.height} pixels, {', '.join(done) or 'as given'}"
+    return torch.from_numpy(np.array(upright)).permute(2, 0, 1).contiguous(), note  # (3, 32, 32)
