@@ -237,10 +237,16 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
 
 
 def test_torchrun_chooses_how_many_processes_train_one_network(tiny_run: list[str], tmp_path: Path) -> None:
-    script = [str(Path(__file__).with_name("small_runs.py"))]
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nimport pytest\n"
+        "from resnet_book.cli.main import main\nfrom small_runs import add_tiny_experiment\n"
+        "with pytest.MonkeyPatch.context() as patch:\n"
+        "    add_tiny_experiment(patch)\n    sys.exit(main(sys.argv[1:]))\n"
+    )
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*torchrun, *script, *tiny_run],
+        [*torchrun, str(script), *tiny_run],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
