@@ -94,7 +94,7 @@ def test_a_record_with_any_impossible_value_is_refused(name: str, tmp_path: Path
             found: list[Any] = [0] if isinstance(inside(sound, way[:-1]), dict) else []
         else:
             has_default = way[-1] in ("validation_loss", "validation_error") and value is None
-                has_default |= way[0] == "recipe" and len(way) == 2 and defaults[way[-1]] == value
+            has_default |= way[0] == "recipe" and len(way) == 2 and defaults[way[-1]] == value
             found = damages(value, optional=has_default)
         for damage in found:
             if repr(damage) == repr(value) or is_possible(way, damage):

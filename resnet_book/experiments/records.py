@@ -22,7 +22,7 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 
 from resnet_book import models
 from resnet_book.augment import channel_values
-from resnet_book.data import ImageSet
+from resnet_book.data import SUPERCLASS_NAMES, ImageSet
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.engine.device import PRECISIONS
 from resnet_book.experiments import catalogue
@@ -227,6 +227,8 @@ class Record(BaseModel):
         for name in ("top5_error", "superclass_error"):
             error = getattr(self, name)
             _require_share(name, error, images["test"])
+            none = name == "superclass_error" and self.dataset["name"] not in SUPERCLASS_NAMES
+            _require(error is None or not none, f"{name} is {error}, and {self.dataset['name']} has no superclasses")
             few = 300 / images["test"]  # three images: another test of the same network may round differently
             _require(error is None or error <= self.test_error + few, f"{name} is {error}, above the test error")
         return self
