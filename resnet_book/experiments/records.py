@@ -433,8 +433,8 @@ def _parse(content: bytes) -> Record:
     if type(version) is not int:
         raise ValueError("it has no schema_version")
     if version != SCHEMA_VERSION:
-        update = "Update this code" if version > SCHEMA_VERSION else "`python results/migrate.py` renews it"
-        raise ValueError(f"it has schema version {version}, this code reads {SCHEMA_VERSION}. {update}")
+        mend = "Younger code wrote it: update" if version > SCHEMA_VERSION else "Older code wrote it: read it with that"
+        raise ValueError(f"it has schema version {version}, this code reads {SCHEMA_VERSION}. {mend}")
     return Record.model_validate_json(content)
 
 
