@@ -22,7 +22,7 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 
 from resnet_book import models
 from resnet_book.augment import channel_values
-from resnet_book.data import ImageSet
+from resnet_book.data import SUPERCLASS_NAMES, ImageSet
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.engine.device import PRECISIONS
 from resnet_book.experiments import catalogue
@@ -227,6 +227,8 @@ class Record(BaseModel):
         for name in ("top5_error", "superclass_error"):
             error = getattr(self, name)
             _require_share(name, error, images["test"])
+            none = name == "superclass_error" and self.dataset["name"] not in SUPERCLASS_NAMES
+            _require(error is None or not none, f"{name} is {error}, and {self.dataset['name']} has no superclasses")
             few = 300 / images["test"]  # three images: another test of the same network may round differently
             _require(error is None or error <= self.test_error + few, f"{name} is {error}, above the test error")
         return self
@@ -431,8 +433,8 @@ def _parse(content: bytes) -> Record:
     if type(version) is not int:
         raise ValueError("it has no schema_version")
     if version != SCHEMA_VERSION:
-        update = "Update this code" if version > SCHEMA_VERSION else "`python results/migrate.py` renews it"
-        raise ValueError(f"it has schema version {version}, this code reads {SCHEMA_VERSION}. {update}")
+        mend = "Younger code wrote it: update" if version > SCHEMA_VERSION else "Older code wrote it: read it with that"
+        raise ValueError(f"it has schema version {version}, this code reads {SCHEMA_VERSION}. {mend}")
     return Record.model_validate_json(content)
 
 
