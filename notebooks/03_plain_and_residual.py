@@ -573,9 +573,7 @@ wide_errors.round(1)
 theirs = pd.DataFrame([asdict(each) for each in published.ERRORS]).rename(columns={"error": "test_error"})
 theirs["kind"], theirs["depth"] = zip(*theirs.model.map(tables.kind_and_depth), strict=True)
 theirs["test_std"] = theirs["std"].astype(float)
-theirs[theirs.depth < 1_000].pivot_table(
-    index="depth", columns="kind", values="test_error", aggfunc=["min", "max"]
-)
+theirs[theirs.depth < 1_000].pivot_table(index="depth", columns="kind", values="test_error", aggfunc=["min", "max"])
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Published test errors on CIFAR-10 against depth. From 20 to 56 layers the plain networks' error rises in every source that has them; the residual networks' error is lower at 56 layers than at 20 in every source."}, "figure": {"caption": "Published test errors of the 6n+2 networks on CIFAR-10 (open markers; plain networks orange, residual networks blue; bars: standard deviation over five runs, where published), and ours by the paper's recipe where recorded (filled circles).", "name": "fig-ch3-published"}}
 fig, ax = plt.subplots()

@@ -1,6 +1,7 @@
 """The rendered book, in a real headless browser: every page whole, offline, searchable, dark or light, wide or narrow.
 
-The book is made if it is not there. Without a Chromium these tests are skipped, or fail where REQUIRE_BROWSER is set.
+The book is rendered of the committed notebooks if it is not there. Without a Chromium these tests are skipped, or fail
+where REQUIRE_BROWSER is set.
 """
 
 import json
@@ -15,8 +16,10 @@ from urllib.parse import unquote, urlparse
 
 import nbformat
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "book" / "_build" / "html"
 CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))]
@@ -28,10 +31,12 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 @pytest.fixture(scope="module")
 def html() -> Path:
     """The folder of the rendered book, which is made now if it is not there."""
-    if not (HTML / "index.html").exists():
-        settings = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
-        made = subprocess.run(["make", "book"], cwd=ROOT, env=settings, capture_output=True, text=True)
-        assert made.returncode == 0, made.stdout + made.stderr
+    (ROOT / "build").mkdir(exist_ok=True)
+    with FileLock(ROOT / "build" / "pages.lock"):  # two processes may run these tests
+        if not (HTML / "index.html").exists():
+            settings = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+            made = subprocess.run(["make", "pages"], cwd=ROOT, env=settings, capture_output=True, text=True)
+            assert made.returncode == 0, made.stdout + made.stderr
     return HTML
 
 

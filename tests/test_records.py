@@ -1,85 +1,109 @@
-"""A record is written once, reads back as it was, and the records of this repository are what the code would run."""
+"""A record is written once, reads back as it was, is checked when it is read, and is what the code would run today."""
 
+import errno
 import json
 import multiprocessing
-import subprocess
+import os
+import re
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from invented import EXPERIMENT, IMAGES, part, sound_record
 from small_runs import NAME, TEST, TRAIN, add_tiny_experiment, fit, same_weights, tiny
 
-from resnet_book import data, train
+from resnet_book import train
 from resnet_book.experiments import catalogue, records, weights
 from resnet_book.experiments.records import Record, RecordError
-from resnet_book.history import Epoch, History
-from resnet_book.models import MODELS, count_parameters
-
-ROOT = Path(__file__).parent.parent
-COMMITTED = sorted((ROOT / "results").glob("*/*.json"))
-EXPERIMENT = "resnet20-builtin-smoke"
+from resnet_book.recipe import History
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def a_record(seed: int = 0, experiment: str = EXPERIMENT) -> Record:
-    """A record as a run leaves it, with invented measurements."""
-    setting = catalogue.get(experiment)
-    rows = [Epoch(iteration, 0.1, 2.0, 60.0, 1.5, 50.0) for iteration in (39, 78, setting.recipe.iterations)]
-    history = History(rows, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), 20.0, 15.0, 1280.0, 7)
-    environment = records.environment(torch.device("cpu"), "float32", False)
-    network = MODELS[setting.model]()
-    started = "2026-01-01T00:00:00+00:00"
-    return records.make_record(experiment, seed, (TRAIN, TEST), network, environment, started, history)
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The file of a sound record."""
+    return records.save_record(sound_record(), tmp_path)
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the fields of the record at ``path``."""
+    fields = json.loads(path.read_text())
+    change(fields)
+    path.write_text(json.dumps(fields))
 
 
 # --- Writing and reading --------------------------------------------------------------------------------------------
 
 
 def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
-    record = a_record()
-    path = records.save_record(record, tmp_path)
+    record = sound_record(top5_error=10.0, weights_sha256=64 * "a")
+    path = records.save_record(record, str(tmp_path))
     assert path == tmp_path / EXPERIMENT / "seed0.json"
-    assert records.load_record(path) == record
+    assert records.load_record(str(path)) == record
+    assert records.load_all(str(tmp_path)) == [record]
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_record_holds_what_is_needed_to_run_it_again() -> None:
-    record = a_record(seed=3)
-    assert (record.schema_version, record.experiment, record.seed) == (1, EXPERIMENT, 3)
-    assert record.dataset == {
-        "name": "builtin",
-        "train": {"images": 256, "sha256": TRAIN.sha256},
-        "test": {"images": 70, "sha256": TEST.sha256},
-    }
+    record = sound_record(seed=3)
+    assert (record.schema_version, record.experiment, record.seed) == (2, EXPERIMENT, 3)
+    for images in IMAGES:
+        assert record.dataset[images.split] == {"images": len(images), "sha256": images.sha256}
     assert record.model == {"name": "resnet20", "num_classes": 10, "shortcut": None, "parameters": 269_722}
     assert record.recipe_name == "smoke"
-    assert record.recipe == asdict(catalogue.SMOKE) | {"drops": list(catalogue.SMOKE.drops)}
+    assert record.recipe == vars(catalogue.SMOKE) | {"drops": list(catalogue.SMOKE.drops)}
     assert (record.mean, record.std, record.peak_memory) == ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], 7)
     assert (record.seconds, record.train_seconds, record.images_per_second) == (20.0, 15.0, 1280.0)
 
 
-def test_the_test_error_is_the_last_and_not_the_best() -> None:
-    record = a_record()
-    last = replace(record.epochs[-1], test_error=77.0)
-    assert replace(record, epochs=[*record.epochs, last]).test_error == 77.0
+def test_the_test_error_is_the_last_and_not_the_best(path: Path) -> None:
+    edit(path, lambda fields: fields["epochs"][-1].update(test_error=77.0))
+    assert records.load_record(path).test_error == 77.0
 
 
-def test_a_record_of_an_unknown_experiment_is_refused() -> None:
+def test_a_run_in_parts_tells_of_each(tmp_path: Path) -> None:
+    gpu = part(100, 150, 5.0, device="a GPU", threads=None, cuda="13", processes=2, commit=None, dirty=None)
+    parts = [part(0, 50, 10.0, threads=2, dirty=True), part(50, 100, 2.5), part(100, 100, 2.5), gpu]
+    record = records.load_record(records.save_record(sound_record(parts=parts), tmp_path))
+    assert record.parts == parts
+    assert record.device == "a machine, 2 threads; a machine, 1 thread; 2 x a GPU"
+    assert record.commit == "aaaaaaaaaa with changes; aaaaaaaaaa; unknown"
+    assert (record.started, record.precision, record.compiled, record.seconds) == (
+        parts[0].started,
+        "float32",
+        False,
+        20,
+    )
+
+
+def test_a_record_of_an_unknown_experiment_is_not_made() -> None:
     with pytest.raises(ValueError, match="did you mean"):
-        a_record(experiment="resnet20-builtin-smoking")
+        sound_record(experiment="resnet20-builtin-smoking")
 
 
-def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
-    path = records.save_record(a_record(), tmp_path)
+def test_a_record_is_never_overwritten(path: Path, tmp_path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(RecordError, match="never overwritten"):
-        records.save_record(replace(a_record(), seconds=1.0), tmp_path)
+        records.save_record(sound_record(top5_error=1.0), tmp_path)
     assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_record_is_kept_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", no_links)
+    path = records.save_record(sound_record(), tmp_path)
+    assert records.load_record(path) == sound_record()
+    assert list(path.parent.iterdir()) == [path]
+    monkeypatch.setattr(records, "refuse_to_overwrite", lambda path: None)  # as if the other came after this look
+    records.save_record(sound_record(top5_error=1.0), tmp_path)
+    assert records.load_record(path) == sound_record()
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -91,17 +115,17 @@ def race(results: Path, record: Record, barrier: Barrier, won: Any) -> None:
     for seed in range(ROUNDS):
         barrier.wait(60)
         try:
-            records.save_record(replace(record, seed=seed), results)
+            records.save_record(record.model_copy(update={"seed": seed}), results)
         except RecordError:
             continue
-        won.put((seed, record.seconds))
+        won.put((seed, record.top5_error))
 
 
 def test_of_processes_that_save_the_same_record_at_once_exactly_one_succeeds(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier, won = context.Barrier(2), context.Queue()
     racers = [
-        context.Process(target=race, args=(tmp_path, replace(a_record(), seconds=float(each)), barrier, won))
+        context.Process(target=race, args=(tmp_path, sound_record(top5_error=float(each)), barrier, won))
         for each in range(2)
     ]
     for racer in racers:
@@ -111,42 +135,114 @@ def test_of_processes_that_save_the_same_record_at_once_exactly_one_succeeds(tmp
         racer.join(60)
         assert racer.exitcode == 0
     assert won.empty()
-    assert sorted(winners) == [(record.seed, record.seconds) for record in records.load_all(tmp_path)]
+    assert sorted(winners) == [(record.seed, record.top5_error) for record in records.load_all(tmp_path)]
 
 
-# --- Damage ---------------------------------------------------------------------------------------------------------
+# --- Damage (test_damage.py tries every field) ----------------------------------------------------------------------
 
-DAMAGES: dict[str, Callable[[str], str]] = {
-    "empty": lambda text: "",
-    "cut off": lambda text: text[: len(text) // 2],
-    "a list": lambda text: "[]",
-    "no JSON": lambda text: "<html></html>",
-    "a field missing": lambda text: text.replace('"started"', '"begun"'),
-    "a column of an epoch missing": lambda text: text.replace('"test_error"', '"test_accuracy"'),
-    "no version": lambda text: text.replace('"schema_version"', '"version"'),
+DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda content: b"", "EOF"),
+    "cut off": (lambda content: content[: len(content) // 2], "EOF|expected"),
+    "a list": (lambda content: b"[]", "no schema_version"),
+    "no JSON": (lambda content: b"<html></html>", "expected value"),
+    "no text": (lambda content: b"\xff\xfe\x00", "expected value|invalid"),
+    "no UTF-8 inside": (lambda content: content.replace(b"a machine", b"a\xffmachine"), "unicode"),
+    "a field missing": (lambda content: content.replace(b'"mean": [', b'"average": [', 1), "recipe|mean|average"),
+    "a column missing": (
+        lambda content: content.replace(b'"test_error"', b'"test_accuracy"'),
+        r"epochs\.0\.test_error",
+    ),
+    "no version": (lambda content: content.replace(b'"schema_version"', b'"version"'), "no schema_version"),
+    "a git conflict": (lambda content: b"<<<<<<< ours\n" + content, "marks of a git merge"),
+    "a conflict inside": (
+        lambda content: content.replace(b' "seed"', b'<<<<<<< HEAD\n "seed"'),
+        "marks of a git merge",
+    ),
+    "nested deeply": (lambda content: b'{"a":' * 100_000, "recursion"),
+    "a huge integer": (lambda content: content.replace(b'"seed": 0', b'"seed": ' + b"9" * 5_000), "seed|number"),
+    "NaN": (lambda content: content.replace(b'"train_seconds": 15.0', b'"train_seconds": NaN'), "train_seconds"),
+    "infinite": (lambda content: content.replace(b'"peak_memory": 7', b'"peak_memory": Infinity'), "peak_memory"),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_record_is_refused(damage: str, tmp_path: Path) -> None:
-    path = records.save_record(a_record(), tmp_path)
-    path.write_text(DAMAGES[damage](path.read_text()))
-    with pytest.raises(RecordError, match="is not a record") as caught:
+def test_a_damaged_record_is_refused_in_a_line_that_says_what_to_do(damage: str, path: Path) -> None:
+    change, words = DAMAGES[damage]
+    before = path.read_bytes()
+    path.write_bytes(change(before))
+    assert path.read_bytes() != before
+    with pytest.raises(RecordError, match=words) as caught:
         records.load_record(path)
-    assert str(path) in str(caught.value)
+    message = str(caught.value)
+    assert message.startswith(f"{path} is not a sound record: ")
+    assert message.endswith("Restore it, from git for example, or move it away and run again.")
+    assert "\n" not in message
+    assert len(message) < len(str(path)) + 350
 
 
-def test_a_record_that_is_not_text_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "seed0.json"
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RecordError, match="is not a record"):
+def spoil(place: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Sets the field at ``place``, as "epochs.2.test_error"."""
+
+    def change(fields: dict[str, Any]) -> None:
+        *way, last = (int(name) if name.isdecimal() else name for name in place.split("."))
+        for name in way:
+            fields = fields[name]
+        fields[last] = value  # type: ignore[index]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("epochs", [], "epochs: 0, where its recipe makes 4"),
+        ("epochs.0.iteration", 30, r"epochs\.0\.iteration is 30, not 39"),
+        ("epochs.3.iteration", 149, "iteration is 149, not 150"),
+        ("epochs.2.test_error", 100.5, r"epochs\.2\.test_error is 100\.5"),
+        ("epochs.2.test_error", 49.99, "which is no share of 1,000 images"),
+        ("epochs.2.train_error", -1.0, "train_error is -1.0"),
+        ("epochs.2.test_error", "50", "Input should be a valid number, found '50'"),
+        ("epochs.2.test_loss", -0.1, r"test_loss is -0\.1"),
+        ("epochs.2.learning_rate", 0.1, "learning_rate is 0.1, not 0.01"),
+        ("epochs.2.validation_loss", 1.0, "validation_loss or validation_error is amiss"),
+        ("recipe.momentum", 0.8, "recipe.momentum is 0.8, and 0.9 in resnet20-builtin-smoke"),
+        ("recipe.momentum", -1, "recipe: momentum=-1: choose a number"),
+        ("recipe.momentun", 0.9, "'momentun' is no field of a recipe"),
+        ("model.name", "plain20", "resnet20-builtin-smoke is"),
+        ("model.parameters", 269_723, "parameters is 269,723, of the network 269,722"),
+        ("dataset.test.sha256", "z" * 64, "dataset.test.sha256"),
+        ("weights_sha256", "abc", "weights_sha256"),
+        ("parts", [], "it has no parts"),
+        ("parts.0.first_iteration", 1, "first_iteration: 1, where 0 were finished"),
+        ("parts.0.last_iteration", 149, "they end at iteration 149"),
+        ("parts.0.seconds", 21.0, "seconds is 20.0, of its parts 21.0"),
+        ("parts.0.started", "yesterday", "isoformat"),
+        ("parts.0.started", "2026-01-01T00:00:00", "not a time of UTC"),
+        ("parts.0.commit", "abc", "commit is 'abc'"),
+        ("parts.0.precision", "float8", "precision is 'float8'"),
+        ("seed", -1, "seed: Input should be greater than or equal to 0, found '-1'"),
+        ("comment", "", "comment: Extra inputs are not permitted"),
+        ("schema_version", 3, "schema version 3, this code reads 2. Update this code"),
+        ("schema_version", 1, "schema version 1, this code reads 2. `python results/migrate.py` renews it"),
+        ("experiment", "resnet2", "experiment 'resnet2' is unknown to this code: .*catalogue.EXPERIMENTS"),
+    ],
+)
+def test_what_a_run_cannot_have_left_is_refused(place: str, value: Any, words: str, path: Path) -> None:
+    edit(path, spoil(place, value))
+    with pytest.raises(RecordError, match=words):
         records.load_record(path)
 
 
-def test_a_record_of_another_schema_is_refused_with_both_versions(tmp_path: Path) -> None:
-    path = records.save_record(replace(a_record(), schema_version=99), tmp_path)
-    with pytest.raises(RecordError, match="schema version 99, this code reads 1"):
+def test_a_precision_that_the_experiment_does_not_have_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = catalogue.Experiment("resnet20", "builtin", "smoke", catalogue.SMOKE, precision="bfloat16")
+    monkeypatch.setitem(catalogue.EXPERIMENTS, EXPERIMENT, other)
+    with pytest.raises(RecordError, match="precision is 'float32'"):
         records.load_record(path)
+
+
+def test_a_recipe_of_before_a_field_was_thought_of_had_its_default(path: Path) -> None:
+    edit(path, lambda fields: fields["recipe"].pop("validation_seed"))
+    assert records.load_record(path) == sound_record()
 
 
 def test_a_missing_record_is_refused(tmp_path: Path) -> None:
@@ -158,14 +254,23 @@ def test_a_missing_record_is_refused(tmp_path: Path) -> None:
 
 
 def test_all_records_come_by_experiment_and_then_by_seed_as_a_number(tmp_path: Path) -> None:
-    for experiment, seed in (
-        ("resnet20-builtin-smoke", 10),
-        ("resnet20-builtin-smoke", 9),
-        ("plain20-builtin-smoke", 2),
-    ):
-        records.save_record(a_record(seed, experiment), tmp_path)
+    for experiment, seed in ((EXPERIMENT, 10), (EXPERIMENT, 9), ("plain20-builtin-smoke", 2)):
+        records.save_record(sound_record(seed, experiment), tmp_path)
     found = [(record.experiment, record.seed) for record in records.load_all(tmp_path)]
     assert found == [("plain20-builtin-smoke", 2), ("resnet20-builtin-smoke", 9), ("resnet20-builtin-smoke", 10)]
+
+
+def test_every_damaged_record_is_named_and_none_is_shown(tmp_path: Path) -> None:
+    paths = [records.save_record(sound_record(seed), tmp_path) for seed in range(9)]
+    for path in paths[1:4]:
+        path.write_bytes(b"")
+    with pytest.raises(RecordError) as caught:
+        records.load_all(tmp_path)
+    assert [line.split(" is not ")[0] for line in str(caught.value).splitlines()] == [str(path) for path in paths[1:4]]
+    for path in paths[1:]:
+        path.write_bytes(b"")
+    with pytest.raises(RecordError, match=r"seed5\.json is not .*\nAnd 3 more\.$"):
+        records.load_all(tmp_path)
 
 
 def test_a_folder_that_is_missing_or_empty_holds_no_records(tmp_path: Path) -> None:
@@ -173,170 +278,129 @@ def test_a_folder_that_is_missing_or_empty_holds_no_records(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("place", ["resnet20-builtin-smoke/seed1.json", "resnet20/seed0.json", "a/seed0 copy.json"])
-def test_a_record_in_the_wrong_place_is_refused(place: str, tmp_path: Path) -> None:
-    path = records.save_record(a_record(), tmp_path)
+def test_a_record_in_the_wrong_place_is_refused(place: str, path: Path, tmp_path: Path) -> None:
     (tmp_path / place).parent.mkdir(exist_ok=True)
     path.rename(tmp_path / place)
-    with pytest.raises(RecordError, match="holds resnet20-builtin-smoke, seed 0"):
-        records.load_all(tmp_path)
+    for read in (lambda: records.load_record(tmp_path / place), lambda: records.load_all(tmp_path)):
+        with pytest.raises(RecordError, match=r"holds resnet20-builtin-smoke, seed 0: move it to \S+seed0\.json"):
+            read()
 
 
-def test_results_are_found_here_or_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "results").mkdir()
-    (tmp_path / "notebooks").mkdir()
-    monkeypatch.chdir(tmp_path)
-    assert records.find_results().resolve() == tmp_path / "results"
-    monkeypatch.chdir(tmp_path / "notebooks")
-    assert records.find_results().resolve() == tmp_path / "results"
+# --- Where results are ----------------------------------------------------------------------------------------------
 
 
-# --- Checking -------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in, for a package that lies in no clone."""
+    monkeypatch.delenv("RESNET_BOOK_RESULTS", raising=False)
+    monkeypatch.setattr(records, "PACKAGE", tmp_path / "site" / "resnet_book")
+    (tmp_path / "book" / "notebooks").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "book")
+    return tmp_path / "book"
 
 
-def test_nothing_is_wrong_with_a_good_record() -> None:
-    assert records.check(a_record()) == []
+def test_results_are_found_here_or_above(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "results").mkdir()
+    assert records.find_results().resolve() == elsewhere / "results"
+    monkeypatch.chdir(elsewhere / "notebooks")
+    assert records.find_results().resolve() == elsewhere / "results"
 
 
-def with_last_epoch(record: Record, **changes: float) -> Record:
-    return replace(record, epochs=[*record.epochs[:-1], replace(record.epochs[-1], **changes)])
+def test_without_any_folder_results_are_those_of_the_clone_or_of_the_wheel(elsewhere: Path, tmp_path: Path) -> None:
+    assert records.find_results() == tmp_path / "site" / "resnet_book" / "recorded"
+    (tmp_path / "site" / "results").mkdir(parents=True)
+    assert records.find_results() == tmp_path / "site" / "resnet_book" / "recorded"  # some other package's
+    (tmp_path / "site" / "pyproject.toml").touch()
+    assert records.find_results() == tmp_path / "site" / "results"
 
 
-PROBLEMS: dict[str, Callable[[Record], Record]] = {
-    "it has no epochs": lambda record: replace(record, epochs=[]),
-    "its epochs are not in order": lambda record: replace(record, epochs=[record.epochs[1], *record.epochs]),
-    "it ends at iteration 149": lambda record: with_last_epoch(record, iteration=149),
-    "an error is not between 0 and 100 %": lambda record: with_last_epoch(record, test_error=100.5),
-    "an error is not between": lambda record: with_last_epoch(record, train_error=float("nan")),
-    "a loss is negative or not finite": lambda record: with_last_epoch(record, test_loss=float("inf")),
-    "a loss is negative": lambda record: with_last_epoch(record, train_loss=float("nan")),
-    "its recipe is not": lambda record: replace(record, recipe=record.recipe | {"momentum": 0.8}),
-    "its experiment 'resnet2' does not exist": lambda record: replace(record, experiment="resnet2"),
-    "it was run with": lambda record: replace(record, model=record.model | {"name": "plain20"}),
-}
+def test_a_folder_that_is_named_is_the_folder(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "results").mkdir()
+    (elsewhere / "mine").mkdir()
+    monkeypatch.setenv("RESNET_BOOK_RESULTS", "notebooks")
+    assert records.find_results() == Path("notebooks")
+    assert records.find_results("mine") == records.find_results(Path("mine")) == Path("mine")
 
 
-@pytest.mark.parametrize("problem", PROBLEMS)
-def test_check_finds(problem: str) -> None:
-    problems = records.check(PROBLEMS[problem](a_record()))
-    assert len(problems) == 1
-    assert problems[0].startswith(problem)
-
-
-@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: f"{path.parent.name}/{path.stem}")
-class TestTheCommittedRecord:
-    def test_has_nothing_wrong_and_is_what_its_experiment_would_run_today(self, path: Path) -> None:
-        assert records.check(records.load_record(path)) == []
-
-    def test_lies_where_it_belongs(self, path: Path) -> None:
-        record = records.load_record(path)
-        assert path == records.path_of(ROOT / "results", record.experiment, record.seed)
-
-    def test_tells_the_size_of_its_network(self, path: Path) -> None:
-        model = records.load_record(path).model
-        options = {} if model["shortcut"] is None else {"shortcut": model["shortcut"]}
-        network = MODELS[model["name"]](num_classes=model["num_classes"], **options)
-        assert count_parameters(network) == model["parameters"]
-
-    def test_comes_from_a_known_commit_without_changes(self, path: Path) -> None:
-        environment = records.load_record(path).environment
-        assert len(environment["commit"]) == 40
-        assert environment["dirty"] is False
-
-    def test_has_weights_that_fit_if_they_were_kept(self, path: Path) -> None:
-        if path.with_suffix(".safetensors").exists():
-            record = records.load_record(path)
-            weights.load_trained(record.experiment, record.seed, ROOT / "results")
-
-    def test_of_the_builtin_images_gives_its_test_error_again(self, path: Path) -> None:
-        record = records.load_record(path)
-        if record.dataset["name"] != "builtin" or not path.with_suffix(".safetensors").exists():
-            return
-        test = data.load("builtin", "test")
-        assert record.dataset["test"] == {"images": len(test), "sha256": test.sha256}
-        network, _ = weights.load_trained(record.experiment, record.seed, ROOT / "results")
-        _, error = train.evaluate(network, test, tuple(record.mean), tuple(record.std))
-        assert error == pytest.approx(record.test_error, abs=0.3)  # other machines round differently
-
-
-def test_records_are_committed() -> None:
-    assert COMMITTED
+def test_a_folder_that_is_named_and_not_there_is_an_error(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "results").mkdir()
+    with pytest.raises(RecordError, match="'mine', and there is no such folder"):
+        records.find_results("mine")
+    monkeypatch.setenv("RESNET_BOOK_RESULTS", "theirs")
+    with pytest.raises(RecordError, match=r"\$RESNET_BOOK_RESULTS was named as 'theirs'"):
+        records.find_results()
 
 
 # --- Weights --------------------------------------------------------------------------------------------------------
 
 
-def test_weights_read_back_as_they_were(tmp_path: Path) -> None:
-    one, other = tiny(seed=1), tiny(seed=2)
-    fit(one)  # its running statistics are not the initial ones, its memory format is not contiguous
-    weights.save_weights(one, tmp_path / "seed0.safetensors")
-    other.load_state_dict(weights.load_weights(tmp_path / "seed0.safetensors"))
-    assert same_weights(one, other)
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module, History]:
+    """A tiny trained network, and how it was trained."""
+    network = tiny()
+    return network, fit(network, checkpoint=tmp_path_factory.mktemp("runs") / "checkpoint")
 
 
-def test_missing_weights_say_that_they_were_not_kept(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="were not kept"):
-        weights.load_weights(tmp_path / "seed0.safetensors")
+@pytest.fixture
+def trained(
+    trained_once: tuple[torch.nn.Module, History], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[torch.nn.Module, Path]:
+    """A tiny trained network, and the path of its record, beside which its weights lie."""
+    add_tiny_experiment(monkeypatch)
+    network, history = trained_once
+    path = records.path_of(tmp_path / "results", NAME, 0)
+    checksum = weights.save_weights(network, str(path.with_suffix(".safetensors")))
+    record = records.make_record(NAME, 0, (TRAIN, TEST), network, history, weights_sha256=checksum)
+    assert records.save_record(record, tmp_path / "results") == path
+    return network, path
+
+
+def test_a_trained_network_comes_back_with_exactly_its_recorded_error(trained: tuple[torch.nn.Module, Path]) -> None:
+    network, path = trained
+    before = torch.get_rng_state()
+    loaded, record = weights.load_network(NAME, results=str(path.parents[1]))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert record == records.load_record(path)
+    assert same_weights(loaded, network)
+    assert not loaded.training
+    loss, error = train.evaluate(loaded, TEST, record.mean, record.std)
+    assert error == record.test_error
+    assert loss == pytest.approx(record.epochs[-1].test_loss, rel=1e-6)
+
+
+AGAIN = re.escape(f"`resnet-book run {NAME} --seed 0 --results ")
+
+
+def test_missing_weights_say_that_they_were_not_kept(trained: tuple[torch.nn.Module, Path]) -> None:
+    trained[1].with_suffix(".safetensors").unlink()
+    with pytest.raises(RecordError, match=rf"seed0\.safetensors does not exist: .* were not kept.*{AGAIN}\S+again`"):
+        weights.load_network(NAME, results=trained[1].parents[1])
 
 
 @pytest.mark.parametrize("content", [b"", b"half", bytes(100)])
-def test_damaged_weights_are_refused(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "seed0.safetensors").write_bytes(content)
-    with pytest.raises(RecordError, match="cannot be read"):
-        weights.load_weights(tmp_path / "seed0.safetensors")
+def test_damaged_weights_are_refused(content: bytes, trained: tuple[torch.nn.Module, Path]) -> None:
+    trained[1].with_suffix(".safetensors").write_bytes(content)
+    with pytest.raises(RecordError, match=rf"holds other weights than .*damaged.*Restore it.*{AGAIN}"):
+        weights.load_network(NAME, results=trained[1].parents[1])
 
 
-def test_a_trained_network_comes_back_with_exactly_its_recorded_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_weights_of_a_twin_are_refused(trained: tuple[torch.nn.Module, Path]) -> None:
+    weights.save_weights(tiny(shortcut=None, seed=1), trained[1].with_suffix(".safetensors"))  # the same names, shapes
+    with pytest.raises(RecordError, match="of another run"):
+        weights.load_network(NAME, results=trained[1].parents[1])
+
+
+def test_weights_beside_a_record_that_knows_of_none_are_refused(trained: tuple[torch.nn.Module, Path]) -> None:
+    edit(trained[1], lambda fields: fields.update(weights_sha256=None))
+    with pytest.raises(RecordError, match="which left no weights"):
+        weights.load_network(NAME, results=trained[1].parents[1])
+
+
+def test_weights_of_another_network_whose_checksum_is_recorded_are_refused_on_one_line(
+    trained: tuple[torch.nn.Module, Path],
 ) -> None:
-    add_tiny_experiment(monkeypatch)
-    network = tiny()
-    history = fit(network)
-    record = records.make_record(NAME, 0, (TRAIN, TEST), network, {}, "", history)
-    path = records.save_record(record, tmp_path)
-    weights.save_weights(network, path.with_suffix(".safetensors"))
-    before = torch.get_rng_state()
-    loaded, its_record = weights.load_trained(NAME, results=tmp_path)
-    assert torch.equal(torch.get_rng_state(), before)
-    assert its_record == record
-    assert not loaded.training
-    measured = train.evaluate(loaded, TEST, tuple(record.mean), tuple(record.std))
-    assert measured[1] == record.test_error
-    assert measured[0] == pytest.approx(record.epochs[-1].test_loss, rel=1e-6)
-
-
-def test_a_run_without_weights_is_not_loaded(tmp_path: Path) -> None:
-    records.save_record(a_record(), tmp_path)
-    with pytest.raises(RecordError, match="were not kept"):
-        weights.load_trained(EXPERIMENT, results=tmp_path)
-
-
-# --- Environment ----------------------------------------------------------------------------------------------------
-
-
-def test_the_environment_names_machine_versions_and_commit() -> None:
-    environment = records.environment(torch.device("cpu"), "bfloat16", True)
-    assert (environment["precision"], environment["compiled"], environment["cuda"]) == ("bfloat16", True, None)
-    assert environment["torch"] == torch.__version__
-    assert environment["device"].endswith(", 1 thread")
-    assert json.loads(json.dumps(environment)) == environment
-    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
-    git = subprocess.run(command, capture_output=True, text=True) if (ROOT / ".git").exists() else None
-    assert environment["commit"] == (git.stdout.strip() if git and git.returncode == 0 else None)
-    assert isinstance(environment["dirty"], bool) == (environment["commit"] is not None)
-
-
-def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "__file__", str(tmp_path / "records.py"))
-    environment = records.environment(torch.device("cpu"), "float32", False)
-    assert (environment["commit"], environment["dirty"]) == (None, None)
-
-
-def test_a_checkout_that_the_package_is_not_part_of_is_not_its_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As when the package is installed in an environment inside somebody else's repository."""
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    for command in (["init", "-q"], [*identity, "commit", "-q", "--allow-empty", "-m", "theirs"]):
-        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
-    monkeypatch.setattr(records, "__file__", str(tmp_path / "records.py"))
-    assert records.environment(torch.device("cpu"), "float32", False)["commit"] is None
+    checksum = weights.save_weights(tiny(shortcut="projection"), trained[1].with_suffix(".safetensors"))
+    edit(trained[1], lambda fields: fields.update(weights_sha256=checksum))
+    with pytest.raises(RecordError, match=r"seed0\.safetensors cannot be read") as caught:
+        weights.load_network(NAME, results=trained[1].parents[1])
+    assert "\n" not in str(caught.value)

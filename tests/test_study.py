@@ -1,6 +1,7 @@
 """A study holds what the picture and the numbers need, comes back whole from its file, and belongs to its run."""
 
 import dataclasses
+import hashlib
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from PIL import Image
 from resnet_book import augment, data, features
 from resnet_book.analysis import study
 from resnet_book.analysis.study import Study, StudyError
-from resnet_book.experiments import recorded_study, records, weights
+from resnet_book.experiments import records, studies
 from resnet_book.models import Network
 from resnet_book.report import feature_picture, study_figures
 
@@ -38,8 +39,9 @@ def test() -> data.ImageSet:
 
 @pytest.fixture(scope="module")
 def made(test: data.ImageSet) -> Study:
-    train = data.load("builtin", "train").subset(100)
-    return study.make(small(seed=1), small(), train, test, MEAN, STD, k=4)
+    train, network = data.load("builtin", "train").subset(100), small(seed=1)
+    values = features.extract(network, test, MEAN, STD)
+    return study.make(network, values, small(), train, test, MEAN, STD, k=4)
 
 
 def same(one: Study, other: Study, but: tuple[str, ...] = ()) -> bool:
@@ -61,8 +63,7 @@ def test_a_study_ranks_as_features_do(made, test):
 
 def test_its_file_gives_it_back_but_for_the_maps_last_digits(made, tmp_path):
     path = tmp_path / "folder" / "seed0.study.safetensors"
-    study.save(made, path)
-    loaded = study.load(path)
+    loaded = study.load(path, study.save(made, path))
     assert same(loaded, made, but=("map",))
     torch.testing.assert_close(loaded.map, made.map, rtol=1e-3, atol=1e-3)
     assert study.summary(loaded) == study.summary(made)
@@ -71,8 +72,8 @@ def test_its_file_gives_it_back_but_for_the_maps_last_digits(made, tmp_path):
 def test_superclasses_come_back_too(made, tmp_path):
     superclasses = torch.arange(10) // 5
     whole = dataclasses.replace(made, superclass_names=("this", "that"), superclasses=superclasses)
-    study.save(whole, tmp_path / "s")
-    loaded = study.load(tmp_path / "s")
+    checksum = study.save(whole, str(tmp_path / "s"))
+    loaded = study.load(str(tmp_path / "s"), checksum)
     assert loaded.superclass_of_class == {name: "this" if i < 5 else "that" for i, name in enumerate(made.class_names)}
 
 
@@ -119,16 +120,30 @@ def test_measured_statistics_make_the_features_those_of_training_mode(test):
     torch.testing.assert_close(evaluated, trained, rtol=0.05, atol=0.05)  # variance of 60 x 1,024 values, or one less
 
 
+def test_features_of_other_images_or_of_another_network_are_refused(test):
+    network, values = small(), torch.zeros(60, 6)
+    for wrong in (values[:59], values[:, :5]):
+        with pytest.raises(ValueError, match=r"values: expected \(60, 6\)"):
+            study.make(network, wrong, small(), test, test, MEAN, STD)
+
+
 @pytest.mark.parametrize("content", [b"", b"not safetensors", b"\x08\0\0\0\0\0\0\0{}      "])
-def test_a_damaged_file_is_no_study(tmp_path, content):
+def test_a_file_that_is_no_study_is_refused_even_if_its_checksum_is_recorded(tmp_path, content):
     (tmp_path / "s").write_bytes(content)
-    with pytest.raises(StudyError, match="is not a feature study"):
-        study.load(tmp_path / "s")
+    with pytest.raises(StudyError, match=r"is not a feature study .*or delete it"):
+        study.load(tmp_path / "s", hashlib.sha256(content).hexdigest())
 
 
-def test_a_missing_study_says_how_to_make_it(tmp_path):
-    with pytest.raises(StudyError, match=r"resnet-book features some-run --seed 3 --results \S+ --record"):
-        study.load(tmp_path / "some-run" / "seed3.study.safetensors")
+def test_another_study_than_the_one_that_the_run_left_is_refused(made, tmp_path):
+    study.save(made, tmp_path / "s")
+    for recorded in (None, 64 * "a"):
+        with pytest.raises(StudyError, match=r"another SHA-256.*Restore it"):
+            study.load(tmp_path / "s", recorded)
+
+
+def test_a_missing_study_says_so(tmp_path):
+    with pytest.raises(StudyError, match="features were not studied"):
+        study.load(tmp_path / "some-run" / "seed3.study.safetensors", 64 * "a")
 
 
 def test_there_are_studies_to_show_in_the_book():
@@ -139,20 +154,23 @@ def test_there_are_studies_to_show_in_the_book():
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name[:5]}")
 def test_a_kept_study_is_small_and_of_the_recorded_network(path):
-    found = study.load(path)
     record = records.load_record(path.with_name(path.name.replace(".study.safetensors", ".json")))
+    found = study.load(path, record.study_sha256)
     wrong = (found.predicted != found.labels).sum().item()
     few = 100 * 3 / len(found.labels)  # a network on a GPU may be studied on a CPU, which rounds differently
     assert 100 * wrong / len(found.labels) == pytest.approx(record.test_error, abs=few)
     assert found.test_sha256 == record.dataset["test"]["sha256"]
-    assert found.most.shape[1] == recorded_study.IMAGES_AT_EACH_END
+    assert found.most.shape[1] == study.IMAGES_AT_EACH_END
     assert path.stat().st_size < 150_000 + found.most.shape[0] * (300 + 12 * len(found.class_names))
 
 
-def test_the_kept_study_is_that_of_the_kept_weights():
-    record = records.load_record(records.path_of(RESULTS, NAME, 0))
-    again = recorded_study.make(record, records.path_of(RESULTS, NAME, 0))
-    kept = study.load(study.path_of(records.path_of(RESULTS, NAME, 0)))
+def test_the_kept_study_is_that_of_the_kept_weights(tmp_path):
+    results = without_weights(tmp_path, keep_study=False)
+    (results / NAME / "seed0.safetensors").write_bytes((RESULTS / NAME / "seed0.safetensors").read_bytes())
+    longer, kept = studies.find_study(NAME, k=11, results=results), studies.kept_study(NAME, results=RESULTS)
+    assert kept is not None
+    assert longer.k == 11
+    again = longer.first(10)
     assert (again.predicted != kept.predicted).sum() <= 3  # other machines round differently
     torch.testing.assert_close(again.class_means, kept.class_means, rtol=1e-3, atol=1e-4)
     assert (again.most == kept.most).double().mean() > 0.99  # near ties may turn on another machine
@@ -168,35 +186,31 @@ def without_weights(tmp_path: Path, *, keep_study: bool) -> Path:
 
 
 def test_a_study_is_found_without_weights(tmp_path):
-    found = recorded_study.find(NAME, k=3, results=without_weights(tmp_path, keep_study=True))
+    found = studies.find_study(NAME, k=3, results=without_weights(tmp_path, keep_study=True))
     assert found.k == 3
 
 
 def test_more_images_than_were_kept_need_the_weights(tmp_path):
     with pytest.raises(records.RecordError, match="weights were not kept"):
-        recorded_study.find(NAME, k=11, results=without_weights(tmp_path, keep_study=True))
-    assert recorded_study.find(NAME, k=11, results=RESULTS).k == 11
+        studies.find_study(NAME, k=11, results=without_weights(tmp_path, keep_study=True))
 
 
 def test_a_record_without_study_and_weights_says_what_to_do(tmp_path):
     with pytest.raises(records.RecordError, match=f"resnet-book run {NAME} --seed 0"):
-        recorded_study.find(NAME, results=without_weights(tmp_path, keep_study=False))
+        studies.find_study(NAME, results=without_weights(tmp_path, keep_study=False))
 
 
 @pytest.mark.parametrize("k", [0, 1_001])
 def test_no_more_images_than_the_test_set_has_are_ranked(k):
     with pytest.raises(ValueError, match=f"k={k}: there are 1,000 test images"):
-        recorded_study.find(NAME, k=k, results=RESULTS)
+        studies.find_study(NAME, k=k, results=RESULTS)
 
 
-def test_a_study_is_kept_beside_its_record(tmp_path):
-    results = without_weights(tmp_path, keep_study=False)
-    (results / NAME / "seed0.safetensors").write_bytes((RESULTS / NAME / "seed0.safetensors").read_bytes())
-    record = records.load_record(records.path_of(results, NAME, 0))
-    path = recorded_study.keep(record, results)
-    assert path == results / NAME / "seed0.study.safetensors"
-    assert same(study.load(path), recorded_study.find(NAME, results=results))
-    assert weights.load_trained(NAME, 0, results)[1] == record
+def test_a_damaged_study_is_never_shown_and_not_replaced_in_silence(tmp_path):
+    results = without_weights(tmp_path, keep_study=True)
+    (results / NAME / "seed0.study.safetensors").write_bytes(b"damaged")
+    with pytest.raises(StudyError, match="another SHA-256"):
+        studies.find_study(NAME, results=results)
 
 
 # --- The picture ----------------------------------------------------------------------------------------------------

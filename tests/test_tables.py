@@ -1,38 +1,14 @@
-"""Tables: what is recorded is averaged over seeds, and what is not recorded is said to be missing."""
+"""Tables: what is recorded is averaged over seeds, and what is not recorded is left out or a dash."""
 
 import math
-from dataclasses import replace
 
 import pytest
+from invented import part
+from invented import table_record as record
 
 from resnet_book.experiments import catalogue
-from resnet_book.experiments.records import SCHEMA_VERSION, Record
-from resnet_book.history import Epoch
-from resnet_book.report import tables
-
-
-def record(experiment: str, seed: int, *test_errors: float) -> Record:
-    setting = catalogue.get(experiment)
-    epochs = [Epoch(10 * (i + 1), 0.1, 1.0, error / 2, 1.0, error) for i, error in enumerate(test_errors)]
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        experiment=experiment,
-        seed=seed,
-        dataset={"name": setting.dataset},
-        model={"name": setting.model, "num_classes": 10, "shortcut": None, "parameters": 269_722},
-        recipe_name=setting.recipe_name,
-        recipe={"iterations": setting.recipe.iterations},
-        environment={"device": "a machine", "precision": "float32", "compiled": False},
-        started="2026-01-01T00:00:00+00:00",
-        seconds=120.0,
-        train_seconds=100.0,
-        images_per_second=1_000.0,
-        peak_memory=0,
-        mean=[0.0] * 3,
-        std=[1.0] * 3,
-        epochs=epochs,
-    )
-
+from resnet_book.experiments.records import Record
+from resnet_book.report import published, tables
 
 TWO_SEEDS = [record("resnet20-cifar10-short", 0, 50.0, 20.0), record("resnet20-cifar10-short", 1, 50.0, 22.0)]
 
@@ -67,25 +43,38 @@ def test_the_depth_table_shows_mean_spread_and_runs() -> None:
     assert tables.depth_table(TWO_SEEDS).loc["resnet20", "ours, short"] == "21.00 ± 1.41 (2 runs)"
 
 
-def test_the_depth_table_says_what_is_not_recorded_and_not_published() -> None:
+def test_the_depth_table_has_columns_for_recorded_recipes_only_the_longest_first() -> None:
+    assert not list(tables.depth_table([]).filter(like="ours"))
+    names = ["plain20-cifar10-4k", "resnet20-cifar10", "resnet20-cifar10-short", "plain56-cifar10-16k"]
+    ours = tables.depth_table([record(name, 0, 9.0) for name in names]).filter(like="ours")
+    assert list(ours) == ["ours, paper", "ours, 16k", "ours, 4k", "ours, short"]
+    assert ours.loc["plain20"].tolist() == [tables.NOTHING, tables.NOTHING, "9.00 (1 run)", tables.NOTHING]
+
+
+def test_the_depth_table_knows_every_length_of_the_schedule() -> None:
+    assert set(tables.DEPTH_TABLE_RECIPES) == {"paper", "short", *catalogue.LADDER}
+
+
+def test_what_is_not_published_is_a_dash_and_a_network_of_dashes_has_no_row() -> None:
     table = tables.depth_table([])
-    assert (table.filter(like="ours") == tables.NOT_RECORDED).all(axis=None)
-    assert table.loc["plain110", tables.PAPER] == tables.NOT_PUBLISHED
+    assert table.loc["resnet110", published.TECHXZEN] == tables.NOTHING
+    assert "plain110" not in table.index
+    assert "plain110" in tables.depth_table([record("plain110-cifar10-short", 0, 9.0)]).index
 
 
 def test_records_of_another_dataset_or_recipe_do_not_enter_a_cell() -> None:
     others = [record("resnet20-builtin-smoke", 0, 1.0), record("resnet20-cifar10-edge", 0, 1.0)]
-    assert (tables.depth_table(others).filter(like="ours") == tables.NOT_RECORDED).all(axis=None)
+    assert not list(tables.depth_table(others).filter(like="ours"))
 
 
 @pytest.mark.parametrize(
     ("network", "source", "cell"),
     [
-        ("resnet20", tables.PAPER, "8.75"),
-        ("resnet110", tables.PAPER, "6.61 ± 0.16 (5 runs)"),
-        ("plain20", tables.PAPER, "about 9.5"),
-        ("plain56", tables.TECHXZEN, "15.39"),
-        ("plain56", tables.NABLA, "12.95 ± 0.22 (5 runs)"),
+        ("resnet20", published.PAPER, "8.75"),
+        ("resnet110", published.PAPER, "6.61 ± 0.16 (5 runs)"),
+        ("plain20", published.PAPER, "about 9.5"),
+        ("plain56", published.TECHXZEN, "15.39"),
+        ("plain56", published.NABLA, "12.95 ± 0.22 (5 runs)"),
     ],
 )
 def test_published_numbers_stand_as_published(network: str, source: str, cell: str) -> None:
@@ -100,23 +89,27 @@ def test_curves_have_a_row_an_epoch_with_kind_and_depth() -> None:
 
 
 def test_provenance_names_recipe_iterations_runs_and_device() -> None:
-    assert tables.provenance(TWO_SEEDS) == "`short`: 2,000 iterations; 2 runs on a machine, float32."
+    assert tables.provenance(TWO_SEEDS) == "`short`: 2,000 iterations; 2 runs on a machine, 1 thread, float32."
     assert tables.provenance([]) == "Nothing is recorded yet."
+
+
+def changed(**fields: object) -> Record:
+    return TWO_SEEDS[0].model_copy(update=fields)
 
 
 def test_the_depth_table_shows_no_other_recipe_dataset_or_shortcut() -> None:
     others = [
-        replace(TWO_SEEDS[0], recipe_name="no-drops"),
-        replace(TWO_SEEDS[0], dataset={**TWO_SEEDS[0].dataset, "name": "cifar100"}),
-        replace(TWO_SEEDS[0], model={**TWO_SEEDS[0].model, "shortcut": "projection"}),
-        replace(TWO_SEEDS[0], model={**TWO_SEEDS[0].model, "name": "resnet10"}),
+        changed(recipe_name="no-drops"),
+        changed(dataset={"name": "cifar100"}),
+        changed(model={**TWO_SEEDS[0].model, "shortcut": "projection"}),
+        changed(model={**TWO_SEEDS[0].model, "name": "resnet10"}),
     ]
-    assert tables.of_depth_table([*TWO_SEEDS, *others]) == list(TWO_SEEDS)
+    assert tables.of_depth_table([*TWO_SEEDS, *others]) == TWO_SEEDS
 
 
 def test_provenance_names_every_device() -> None:
-    other = replace(TWO_SEEDS[1], environment={"device": "another", "precision": "bfloat16", "compiled": True})
-    expected = "2 runs on a machine, float32 and another, bfloat16 (1 of them compiled)."
+    other = changed(parts=[part(0, 2_000, 120.0, device="another", threads=2, precision="bfloat16", compiled=True)])
+    expected = "2 runs on a machine, 1 thread, float32 and another, 2 threads, bfloat16 (1 of them compiled)."
     assert expected in tables.provenance([TWO_SEEDS[0], other])
 
 
@@ -126,6 +119,7 @@ def test_a_model_name_of_another_form_is_refused() -> None:
 
 
 def test_markdown_has_a_line_a_row_and_the_index_first() -> None:
-    lines = tables.to_markdown(tables.depth_table([])).splitlines()
-    assert lines[0].startswith("| network | ours, paper |")
-    assert len(lines) == 2 + len(tables.DEPTH_TABLE_MODELS)
+    table = tables.depth_table(TWO_SEEDS)
+    lines = tables.to_markdown(table).splitlines()
+    assert lines[0].startswith("| network | ours, short |")
+    assert len(lines) == 2 + len(table)

@@ -109,6 +109,6 @@ def _plain(value: Any, name: str) -> Any:
 
 def _distrust(path: str | Path) -> str:
     return (
-        f"{path} is not a checkpoint that can be trusted (damaged, of an older version of this code, or no checkpoint at "
-        "all). Delete it to train from the start."
+        f"{path} is not a checkpoint that can be trusted (damaged, of an older version of this code, or no checkpoint "
+        "at all). Delete it to train from the start."
     )

@@ -31,6 +31,8 @@ from resnet_book.recipe import LARGEST_SEED, Epoch, History, Part, Recipe
 SCHEMA_VERSION = 2
 PACKAGE = Path(__file__).parents[1]
 NAMED_IN_ONE_MESSAGE = 5  # damaged records
+MOST_THREADS = 4_096
+MOST_LOSS = 1e15  # of a network that has not diverged, with a margin
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -43,7 +45,7 @@ class RecordError(RuntimeError):
 class Split(TypedDict):
     """The images of one split."""
 
-    images: Annotated[int, Field(ge=1)]
+    images: Annotated[int, Field(ge=1, le=10**8)]
     sha256: Sha256  # as ImageSet.sha256
 
 
@@ -59,7 +61,7 @@ class Model(TypedDict):
     """What was trained."""
 
     name: str  # a key of models.MODELS
-    num_classes: Annotated[int, Field(ge=2)]
+    num_classes: Annotated[int, Field(ge=2, le=10**4)]
     shortcut: str | None  # a key of models.SHORTCUTS; None: the model's own
     parameters: Annotated[int, Field(ge=1)]
 
@@ -78,14 +80,16 @@ class Record(BaseModel):
     recipe: dict[str, Any]  # every field of recipe.Recipe; in a file, one that is not there had its default
     seconds: Annotated[float, Field(gt=0)]  # of training and testing
     train_seconds: Annotated[float, Field(gt=0)]  # of training alone
-    images_per_second: Annotated[float, Field(gt=0)]  # training images over train_seconds
-    peak_memory: Annotated[int, Field(ge=0)]  # bytes: on the GPU allocated; on the CPU resident; 0: not measured
+    images_per_second: Annotated[float, Field(gt=0, le=1e9)]  # training images over train_seconds
+    peak_memory: Annotated[
+        int, Field(ge=0, le=2**50)
+    ]  # bytes: on the GPU allocated; on the CPU resident; 0: not measured
     mean: list[float]  # subtracted from each channel, 0 to 255
     std: list[float]  # each channel was divided by it, 0 to 255
-    top5_error: Percent | None = None  # % of test images whose class is not among the five best; None: not measured
-    superclass_error: Percent | None = None  # % of test images whose answer is of another superclass; None: without any
-    weights_sha256: Sha256 | None = None  # of the weights file beside the record; None: there never was one
-    study_sha256: Sha256 | None = None  # of the feature study beside it
+    top5_error: Percent | None  # % of test images whose class is not among the five best; None: not measured
+    superclass_error: Percent | None  # % of test images whose answer is of another superclass; None: without any
+    weights_sha256: Sha256 | None  # of the weights file beside the record; None: there never was one
+    study_sha256: Sha256 | None  # of the feature study beside it
     parts: list[Part]
     epochs: list[Epoch]
 
@@ -179,8 +183,11 @@ class Record(BaseModel):
             _require(part.seconds >= 0, f"{at}seconds is {part.seconds}")
             _require(part.precision == expected in PRECISIONS, f"{at}precision is {part.precision!r}")
             _require(bool(part.device and part.torch and part.python), f"{at}device, torch or python is empty")
-            _require(part.processes >= 1, f"{at}processes is {part.processes}")
-            _require(part.threads is None or (part.threads >= 1 and not part.cuda), f"{at}threads is {part.threads}")
+            shared = part.processes >= 1 and self.recipe["batch_size"] % part.processes == 0
+            _require(shared, f"{at}processes is {part.processes}, by which no batch can be shared")
+            on_cpu = part.threads is not None
+            _require(not on_cpu or 1 <= part.threads <= MOST_THREADS, f"{at}threads is {part.threads}")
+            _require(part.cuda is None or (bool(part.cuda) and not on_cpu), f"{at}cuda is {part.cuda!r}")
             _require((part.commit is None) == (part.dirty is None), f"{at}commit and dirty: one of them alone is null")
             _require(part.commit is None or _is_hexadecimal(part.commit, 40), f"{at}commit is {part.commit!r}")
             offset = datetime.fromisoformat(part.started).utcoffset()  # ValueError for no time
@@ -215,10 +222,13 @@ class Record(BaseModel):
                 loss, error = getattr(epoch, f"{name}_loss"), getattr(epoch, f"{name}_error")
                 held = bool(images[name])
                 _require((loss is not None) == (error is not None) == held, f"{at}{name}_loss or {name}_error is amiss")
-                _require(loss is None or loss >= 0, f"{at}{name}_loss is {loss}, below 0")
+                _require(loss is None or 0 <= loss <= MOST_LOSS, f"{at}{name}_loss is {loss}")
                 _require_share(f"{at}{name}_error", error, images[name])
         for name in ("top5_error", "superclass_error"):
-            _require_share(name, getattr(self, name), images["test"])
+            error = getattr(self, name)
+            _require_share(name, error, images["test"])
+            few = 300 / images["test"]  # three images: another test of the same network may round differently
+            _require(error is None or error <= self.test_error + few, f"{name} is {error}, above the test error")
         return self
 
 

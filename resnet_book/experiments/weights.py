@@ -32,10 +32,11 @@ def load_network(experiment: str, seed: int = 0, results: str | Path | None = No
     """
     path = path_of(find_results(results), experiment, seed)
     record = load_record(path)
-    network = untrained(record)
     weights = path.with_suffix(".safetensors")
     try:
-        network.load_state_dict(load(_read(weights, record)))
+        state = load(_read(weights, record))
+        network = untrained(record)
+        network.load_state_dict(state)
     except (RecordError, OSError, SafetensorError, RuntimeError) as error:
         problem = str(error) if isinstance(error, RecordError) else f"{weights} cannot be read ({error})."
         raise RecordError(f"{problem.splitlines()[0]} {_how_to_train_again(record, path)}") from error

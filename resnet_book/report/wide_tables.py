@@ -48,7 +48,7 @@ def gaps(errors: pd.DataFrame) -> pd.DataFrame:
 def wide_table(records: Iterable[Record]) -> pd.DataFrame:
     """Test errors (%) as text, a row a network and dataset with a record: by the recipe wide, by its short form.
 
-    The published ones stand beside them. A recipe without any record has no column; without any records at all the table is empty.
+    The published ones stand beside them. A recipe without any record has no column; without records the table is empty.
     """
     records = of_wide_table(records)
     recorded = tables.summary(records).set_index("experiment")
