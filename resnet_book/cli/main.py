@@ -127,8 +127,6 @@ def run(
 
     Any of --missing, --jobs, --budget and --seeds makes it a queue, which trains each run in a process of its own.
     """
-    from resnet_book.experiments.run import Options
-
     queued = missing or jobs or budget or seeds
     if queued and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise click.UsageError("under torchrun, give names alone: the queue starts a process for each run itself")
@@ -138,6 +136,8 @@ def run(
         raise click.UsageError("--seeds is not allowed with --seed")
     if not (names or missing):
         raise click.UsageError("give the NAME of an experiment, or --missing for all that have no record")
+    from resnet_book.experiments.run import Options
+
     options = Options(arguments.device(device), precision, compiled, results, runs, data, tensorboard, not quiet)
     began, caller = start
     if not queued:
