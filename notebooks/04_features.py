@@ -48,7 +48,7 @@ from IPython.display import Image, Markdown, display
 from torch import nn
 
 # %%
-from resnet_book import augment, data, features, models, train
+from resnet_book import augment, data, features, train
 from resnet_book.analysis import purity, study
 from resnet_book.experiments import records, studies, weights
 from resnet_book.report import feature_picture, figures, study_figures, tables
@@ -444,7 +444,8 @@ by_class = pd.DataFrame(
     {
         "rows led by it": [(leading == label).sum().item() for label in range(len(names))],
         "mean purity": [
-            f"{row_purity[leading == label].mean():.2f}" if (leading == label).any() else "–" for label in range(len(names))
+            f"{row_purity[leading == label].mean():.2f}" if (leading == label).any() else "–"
+            for label in range(len(names))
         ],
         "of it alone": [pure_classes[each] for each in test.class_names],
     },
@@ -579,9 +580,9 @@ def recorded_studies(dataset: str) -> dict[str, tuple[records.Record, study.Stud
     found = {}
     for each in records.load_all(results):
         usual = each.recipe_name in ("paper", "short", "wide") and each.model["shortcut"] is None
-        if usual and each.dataset["name"] == dataset and each.seed == 0:
-            if kept := studies.kept_study(each.experiment, results=results):
-                found[each.experiment] = each, kept
+        wanted = usual and each.dataset["name"] == dataset and each.seed == 0
+        if wanted and (kept := studies.kept_study(each.experiment, results=results)):
+            found[each.experiment] = each, kept
     return dict(sorted(found.items(), key=lambda item: order_of(item[1][0])))
 
 

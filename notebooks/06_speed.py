@@ -101,7 +101,7 @@ if train_images.name != wanted:
 # %% tags=["nbval-ignore-output"]
 on_gpu = tier == "paper" and torch.cuda.is_available()
 device = torch.device("cuda" if on_gpu else "cpu")
-batch_size, passes = {"smoke": (32, 7), "cpu": (128, 15), "paper": (128, 30)}[tier]
+batch_size, passes = {"smoke": (16, 5), "cpu": (128, 15), "paper": (128, 30)}[tier]
 can_compile = worth_compiling(PAPER.iterations, device)
 compiling = tier != "smoke" and can_compile
 torch.backends.cudnn.benchmark = True
@@ -800,7 +800,7 @@ f"{fixed_loss(new_network()):.1f} nats before the first step"
 
 
 # %%
-def losses(bfloat16: bool, seed: int, steps: int = 16) -> list[float]:
+def losses(bfloat16: bool, seed: int, steps: int = 8 if tier == "smoke" else 16) -> list[float]:
     """The loss on the fixed batch after each of the first steps (at most an epoch)."""
     slow = replace(recipe, learning_rate=recipe.warmup_learning_rate)
     training, found = Training(new_network(), {"train": train_images}, slow, seed, Engine(device)), []

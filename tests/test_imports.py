@@ -31,7 +31,9 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("arguments", [[], ["list"], ["data"], ["run"], ["table"], ["curves"], ["features"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["list"], ["data"], ["run"], ["table"], ["curves"], ["features"], ["classify"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     loaded = imported_by("-m", "resnet_book", *arguments, "--help")
     assert "resnet_book.cli" in loaded

@@ -1,12 +1,12 @@
-"""The commands that read records: what was typed enters; tables, curves and pictures leave.
+"""The commands that read records: list, table, curves, features, classify.
 
-Each returns the exit status, and raises ValueError for what cannot be shown. Torch is imported where it is needed.
+Each raises ValueError for what cannot be shown. Torch is imported where it is needed.
 """
 
-import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from resnet_book.cli import arguments
 
@@ -14,32 +14,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-    from resnet_book.experiments.records import Record
+NAME = arguments.ExperimentName()
+LONGEST_ROW = 100  # images at each end of a feature's row: what chance gives is counted exactly, which takes k cubed
 
 
-def list_experiments(options: argparse.Namespace) -> int:
-    """Print a line an experiment: name, recipe, recorded seeds."""
-    from resnet_book.experiments import catalogue
+@click.command("list")
+@arguments.records_option
+def list_experiments(results: Path | None) -> None:
+    """Show every experiment and which seeds are recorded."""
+    from resnet_book.experiments import catalogue, records
 
     seeds: dict[str, list[int]] = {}
-    for record in _recorded(options.results):
+    for record in records.load_all(arguments.folder_of_records(results)):
         seeds.setdefault(record.experiment, []).append(record.seed)
     width = max(map(len, catalogue.EXPERIMENTS))
     recipe_width = max(len(experiment.recipe_name) for experiment in catalogue.EXPERIMENTS.values())
-    print(f"{'experiment':{width}}  {'recipe':{recipe_width}}  recorded seeds")
+    click.echo(f"{'experiment':{width}}  {'recipe':{recipe_width}}  recorded seeds")
     for name, experiment in catalogue.EXPERIMENTS.items():
         recorded = ", ".join(map(str, seeds.get(name, []))) or "-"
-        print(f"{name:{width}}  {experiment.recipe_name:{recipe_width}}  {recorded}")
-    return 0
+        click.echo(f"{name:{width}}  {experiment.recipe_name:{recipe_width}}  {recorded}")
 
 
-def show_table(options: argparse.Namespace) -> int:
-    """Print recorded results beside the published ones, or every record, or put that into a file."""
+@click.command()
+@click.option("--markdown", is_flag=True, help="as Markdown, as the README shows it")
+@click.option("--records", "every", is_flag=True, help="a row a record, with its origin, as Markdown")
+@click.option("--into", type=Path, metavar="FILE", help="put the Markdown between FILE's marks")
+@arguments.records_option
+def table(markdown: bool, every: bool, into: Path | None, results: Path | None) -> None:
+    """Show recorded results beside the published ones."""
+    from resnet_book.experiments import records
     from resnet_book.report import tables, wide_tables
 
-    recorded = _recorded(options.results)
+    recorded = records.load_all(arguments.folder_of_records(results))
     others = 0
-    if options.records:
+    if every:
         text = tables.to_markdown(tables.record_table(recorded))
     else:
         parts = [
@@ -47,87 +55,110 @@ def show_table(options: argparse.Namespace) -> int:
             ("Wide networks", wide_tables.wide_table(recorded), wide_tables.of_wide_table(recorded)),
         ]
         lines = list[str]()
-        for networks, table, shown in parts:
-            body = tables.to_markdown(table) if options.markdown or options.into else table.to_string() + "\n"
-            lines += [
-                f"{networks}: test error (%), mean ± standard deviation (runs):\n",
-                body,
-                tables.provenance(shown),
-                "",
-            ]
+        for networks, frame, shown in parts:
+            body = tables.to_markdown(frame) if markdown or into else frame.to_string() + "\n"
+            title = f"{networks}: test error (%), mean ± standard deviation (runs):\n"
+            lines += [title, body, tables.provenance(shown), ""]
         text = "\n".join(lines)
         others = len(recorded) - sum(len(shown) for _, _, shown in parts)
-    if options.into:
-        _replace_between_marks(options.into, "records" if options.records else "results", text)
+    if into:
+        _replace_between_marks(into, "records" if every else "results", text)
     else:
-        print(text, end="")
+        click.echo(text, nl=False)
     if others:
-        print(f"{others} more recorded run{'s' * (others != 1)}: `table --records` shows all.", file=sys.stderr)
-    return 0
+        click.echo(f"{others} more recorded run{'s' * (others != 1)}: `table --records` shows all.", err=True)
 
 
-def write_curves(options: argparse.Namespace) -> int:
-    """Write a row an epoch of the named experiments' records, or of all, as CSV: to a file or to standard output."""
-    from resnet_book.experiments import catalogue
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=NAME)
+@click.option("--out", type=Path, metavar="FILE", help="write to FILE (default: standard output)")
+@arguments.records_option
+def curves(names: tuple[str, ...], out: Path | None, results: Path | None) -> None:
+    """Write recorded curves, all or those of NAMEs, as CSV."""
+    from resnet_book.experiments import records
     from resnet_book.report import tables
 
-    recorded = _recorded(options.results)
-    names = {record.experiment for record in recorded}
-    for name in (name for name in options.names if name not in names):
-        try:
-            catalogue.get(name)
-        except ValueError as error:
-            options.usage_error(str(error))
-        raise ValueError(f"{name} has no record in {options.results}: `resnet-book run {name}` makes one.")
-    chosen = [record for record in recorded if record.experiment in (options.names or names)]
+    folder = arguments.folder_of_records(results)
+    recorded = records.load_all(folder)
+    known = {record.experiment for record in recorded}
+    for name in (name for name in names if name not in known):
+        raise ValueError(f"{name} has no record in {folder}: `resnet-book run {name}` makes one.")
+    chosen = [record for record in recorded if record.experiment in (names or known)]
     frame = tables.curves(chosen)
-    if options.out is None:
-        print(frame.to_csv(index=False), end="")
-        return 0
-    content = frame.to_csv(index=False).encode()
-    _write_out(options.out, lambda file: file.write(content))
-    print(f"{options.out}: {len(frame):,} epochs of {len(chosen)} run{'s' * (len(chosen) != 1)}")
-    return 0
+    text = frame.to_csv(index=False)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        _write_out(out, lambda file: file.write(text.encode()))
+        click.echo(f"{out}: {len(frame):,} epochs of {len(chosen)} run{'s' * (len(chosen) != 1)}")
 
 
-def show_features(options: argparse.Namespace) -> int:
-    """Say how pure the rows of a recorded network's features are; with ``--out``, draw them all."""
-    from resnet_book import data
+@click.command()
+@click.argument("name", metavar="NAME", type=NAME)
+@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
+@click.option("--k", type=click.IntRange(1, LONGEST_ROW), default=10, help="images at each end of a row (default 10)")
+@click.option("--out", type=arguments.png_file, metavar="FILE", help="draw the rows of all features into a PNG file")
+@arguments.device_option
+@arguments.data_option
+@arguments.records_option
+def features(
+    name: str, seed: int, k: int, out: Path | None, device: str, data: str | None, results: Path | None
+) -> None:
+    """Show the test images that a network's features rank first."""
+    from resnet_book import data as datasets
     from resnet_book.analysis import study
-    from resnet_book.experiments import catalogue, recorded_study, records
+    from resnet_book.experiments import studies
     from resnet_book.report import feature_picture
 
-    try:
-        catalogue.get(options.name)
-    except ValueError as error:
-        options.usage_error(str(error))
-    path = records.path_of(options.results, options.name, options.seed)
-    device = arguments.device(options)
-    if options.out:
-        arguments.require_writable(options.out.parent, "--out")
-    if options.record:
-        arguments.require_writable(path.parent, "--results")
-        made = recorded_study.keep(records.load_record(path), options.results, data_root=options.data, device=device)
-        print(f"{made}: the study, without images")
-    where = {"results": options.results, "data_root": options.data}
-    found = recorded_study.find(options.name, options.seed, k=options.k, **where, device=device)
-    if options.out:
-        test = data.load(found.dataset, "test", options.data)
-        title = f"{options.name}, seed {options.seed}: {len(found.most)} features, the purest rows first"
+    folder, computer = arguments.folder_of_records(results), arguments.device(device)
+    if out:
+        arguments.require_writable(out.parent, "--out")
+    found = studies.find_study(name, seed, k=k, results=folder, data_root=data, device=computer)
+    if out:
+        test = datasets.load(found.dataset, "test", data)
+        title = f"{name}, seed {seed}: {len(found.most)} features, the purest rows first"
         picture = feature_picture.draw(found, test, title)
-        _write_out(options.out, lambda file: picture.save(file, "PNG"))
-        print(f"{options.out}: {picture.width:,} x {picture.height:,} pixels")
-    print(study.in_words(found))
-    return 0
+        _write_out(out, lambda file: picture.save(file, "PNG"))
+        click.echo(f"{out}: {picture.width:,} x {picture.height:,} pixels")
+    click.echo(study.in_words(found))
 
 
-def _recorded(results: Path) -> "list[Record]":
-    """Every record; says so where there is not even the folder, as when the program is started elsewhere."""
+@click.command()
+@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=arguments.EXISTING_FILE)
+@click.option(
+    "--network", type=NAME, help="a recorded experiment (default: the best on CIFAR-10 whose weights are there)"
+)
+@click.option("--seed", type=arguments.SEED, help="of the recorded run (default with --network: 0)")
+@click.option("--k", type=click.IntRange(1), default=3, help="how many of the likeliest classes to name (default 3)")
+@arguments.records_option
+def classify(pictures: tuple[Path, ...], network: str | None, seed: int | None, k: int, results: Path | None) -> None:
+    """Say what pictures show, as a recorded network sees them."""
+    from resnet_book.experiments.trained import load_trained
+
+    folder = arguments.folder_of_records(results)
+    name, seed = (network, seed or 0) if network else _best_on_cifar10(folder, seed)
+    trained = load_trained(name, seed, folder)
+    click.echo(f"{name}, seed {seed}, test error {trained.record.test_error:.2f} %:", err=True)
+    for picture in pictures:
+        click.echo(f"{picture}: {trained.classify(picture, k)}")
+
+
+def _best_on_cifar10(folder: Path, seed: int | None) -> tuple[str, int]:
+    """Experiment and seed of the record with the smallest test error among those whose weights lie beside it."""
     from resnet_book.experiments import records
 
-    if not results.is_dir():
-        print(f"There is no folder {results} here, so nothing is recorded (--results names another).", file=sys.stderr)
-    return records.load_all(results)
+    there = [
+        (record.test_error, record.experiment, record.seed)
+        for record in records.load_all(folder)
+        if record.dataset["name"] == "cifar10" and seed in (None, record.seed)
+        if records.path_of(folder, record.experiment, record.seed).with_suffix(".safetensors").exists()
+    ]
+    if not there:
+        raise ValueError(
+            f"{folder} has no network trained on CIFAR-10 with its weights. `resnet-book run resnet20-cifar10-short` "
+            "trains one; or name another folder with --results, another network with --network."
+        )
+    return min(there)[1:]
 
 
 def _write_out(path: Path, write: "Callable[[BinaryIO], object]") -> None:
@@ -148,3 +179,6 @@ def _replace_between_marks(path: Path, mark: str, text: str) -> None:
     if not (found_begin and found_end):
         raise ValueError(f"--into: {path} has no line {begin.strip()} with a {end} after it, to put the table between")
     path.write_text(head + begin + text + end + tail, encoding="utf-8")
+
+
+COMMANDS = [list_experiments, table, curves, features, classify]

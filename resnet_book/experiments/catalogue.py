@@ -140,6 +140,6 @@ def get(name: str) -> Experiment:
     try:
         return EXPERIMENTS[name]
     except KeyError:
-        near = get_close_matches(name, EXPERIMENTS, n=3)
+        near = get_close_matches(name.lower(), EXPERIMENTS, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`resnet-book list` shows all."
         raise ValueError(f"experiment {name!r} is unknown: {hint}") from None

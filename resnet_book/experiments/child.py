@@ -14,8 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from resnet_book import models
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.progress import Progress, read_progress
@@ -66,9 +64,7 @@ class Child:
         self.stopped = False  # asked to stop: whatever it says then is no failure
         self.progress: Progress | None = None  # what this process reported
         self.seconds_to_start: float | None = None  # until its first step
-        environment = (
-            {"OMP_NUM_THREADS": str(threads), **os.environ} if torch.device(options.device).type == "cpu" else None
-        )
+        environment = {"OMP_NUM_THREADS": str(threads), **os.environ} if options.device.type == "cpu" else None
         arguments = ["run", run.name, "--seed", str(run.seed), "--quiet", "--report", str(self.report)]
         with self.log.open("ab") as log:
             self.log_begin = log.tell()  # another queue's process may write to the same log

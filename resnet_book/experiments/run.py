@@ -37,14 +37,18 @@ class LockedError(RuntimeError):
 class Options:
     """All that an experiment leaves open: where and how its runs are computed, and where their files go."""
 
-    device: torch.device | str = "cpu"
+    device: torch.device
     precision: str | None = None  # None: device.default_precision
     compiled: bool | None = None  # None: device.worth_compiling
-    results: str | Path = "results"
-    runs: str | Path = "runs"
+    results: Path = Path("results")
+    runs: Path = Path("runs")
     data_root: str | Path | None = None  # None: where data.load looks
     tensorboard: bool = False
     progress: bool = True  # show a bar
+
+    def __post_init__(self) -> None:
+        for name, kind in (("device", torch.device), ("results", Path), ("runs", Path)):  # text will do
+            object.__setattr__(self, name, kind(getattr(self, name)))  # the dataclass is frozen
 
 
 def folder_of(runs: str | Path, name: str, seed: int) -> Path:
