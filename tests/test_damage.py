@@ -180,7 +180,7 @@ def test_numbers_of_numpy_make_a_checkpoint_that_can_be_read(tmp_path: Path) -> 
     checkpoints.save(state, str(tmp_path / "checkpoint"))
     found = checkpoints.load(str(tmp_path / "checkpoint"))
     assert found == state
-    assert all(type(each) in (float, int, bool, str, type(None)) for each in found["all"])
+    assert all(type(each) in (float, int, bool, str, type(None)) for each in (found or {})["all"])
 
 
 @pytest.mark.parametrize("value", [np.ones(3), {1, 2}, Path("x"), torch.Generator()])

@@ -185,9 +185,10 @@ def spoil(place: str, value: Any) -> Callable[[dict[str, Any]], None]:
 
     def change(fields: dict[str, Any]) -> None:
         *way, last = (int(name) if name.isdecimal() else name for name in place.split("."))
+        inside: Any = fields
         for name in way:
-            fields = fields[name]
-        fields[last] = value  # type: ignore[index]
+            inside = inside[name]
+        inside[last] = value
 
     return change
 

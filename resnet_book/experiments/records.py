@@ -185,9 +185,9 @@ class Record(BaseModel):
             _require(bool(part.device and part.torch and part.python), f"{at}device, torch or python is empty")
             shared = part.processes >= 1 and self.recipe["batch_size"] % part.processes == 0
             _require(shared, f"{at}processes is {part.processes}, by which no batch can be shared")
-            on_cpu = part.threads is not None
-            _require(not on_cpu or 1 <= part.threads <= MOST_THREADS, f"{at}threads is {part.threads}")
-            _require(part.cuda is None or (bool(part.cuda) and not on_cpu), f"{at}cuda is {part.cuda!r}")
+            threads, cuda = part.threads, part.cuda
+            _require(threads is None or 1 <= threads <= MOST_THREADS, f"{at}threads is {threads}")
+            _require(cuda is None or (cuda != "" and threads is None), f"{at}cuda is {cuda!r}")
             _require((part.commit is None) == (part.dirty is None), f"{at}commit and dirty: one of them alone is null")
             _require(part.commit is None or _is_hexadecimal(part.commit, 40), f"{at}commit is {part.commit!r}")
             offset = datetime.fromisoformat(part.started).utcoffset()  # ValueError for no time
