@@ -30,7 +30,7 @@
 # - what training shows, here and in the recorded runs, beside the numbers that others have published.
 #
 # **You need** chapters [1](01_dataset.ipynb) and [2](02_augmentation.ipynb) for the images and their augmentation. With
-# `tier = "smoke"` the page takes about 40 seconds on 2 cores and downloads nothing. `"cpu"` takes about 8 minutes and
+# `tier = "smoke"` the page takes under a minute on 2 cores and downloads nothing. `"cpu"` takes about 8 minutes and
 # CIFAR-10 (170 MB); `"paper"` trains four networks by the recipe of the paper, which takes a GPU (for how long has not
 # been measured) and the same 170 MB.
 

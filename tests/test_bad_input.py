@@ -9,7 +9,7 @@ import pytest
 import torch
 from small_runs import NAME, RECIPE, TEST, TRAIN, add_tiny_experiment, fit, same_weights, tiny
 
-from resnet_book import data, train
+from resnet_book import data, models, train
 from resnet_book.cli.main import main
 from resnet_book.experiments import catalogue, records, weights
 from resnet_book.experiments.catalogue import Experiment
@@ -43,12 +43,18 @@ def files(folder: Path) -> dict[Path, bytes]:
 # --- Checkpoints ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shortcut", ["projection", None], ids=["other shapes", "a plain twin, of the same shapes"])
+OTHER_NETWORKS = {
+    "more layers": models.Network((4, 8), (1, 2), shortcut="subsample"),
+    "a plain twin, of the same shapes": tiny(shortcut=None),
+}
+
+
+@pytest.mark.parametrize("network", OTHER_NETWORKS.values(), ids=OTHER_NETWORKS)
 def test_the_checkpoint_of_another_network_is_refused_and_kept(
-    shortcut: str | None, run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    network: models.Network, run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint = tmp_path / "runs" / NAME / "seed0" / "checkpoint.pt"
-    fit(tiny(shortcut=shortcut), checkpoint=checkpoint)
+    fit(network, checkpoint=checkpoint)
     before = files(tmp_path)
     message = complaint(run, capsys)
     assert str(checkpoint.relative_to(tmp_path)) in message

@@ -146,7 +146,7 @@ def test_a_run_that_fails_does_not_stop_the_others(options: runs.Options) -> Non
     record = records.load_record(records.path_of(options.results, NAME, 0))
     assert work.recorded == {good: record.test_error}
     assert work.failed.keys() == {diverging}
-    assert work.failed[diverging].startswith("the loss was not finite at iteration 1 ")
+    assert work.failed[diverging].startswith("the loss was not finite in epoch 1 ")
     log = runs.folder_of(options.runs, DIVERGING, 0) / "log.txt"
     assert str(log) in work.failed[diverging]
     assert "not finite" in log.read_text()
