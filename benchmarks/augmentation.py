@@ -30,7 +30,7 @@ def batches_at_once(images: Tensor, mean: Tensor, std: Tensor) -> Augmentation:
     generator = torch.Generator().manual_seed(0)
 
     def run(begin: int, end: int) -> Tensor:
-        batch = augment.apply(images[begin:end], augment.draw(end - begin, generator, padding=4), padding=4)
+        batch = augment.apply(images[begin:end], augment.sample(end - begin, generator, padding=4), padding=4)
         return augment.normalise(batch, mean, std)
 
     return run

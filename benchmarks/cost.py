@@ -1,4 +1,4 @@
-"""What a training step costs and what a device can do: a step or a device enters; operations, bytes and rates leave.
+"""Count what a training step costs, and measure what a device can do.
 
 The bytes are those of an ideal machine without caches: every operation reads its inputs once and writes its outputs
 once. Together they give a floor, in the manner of the roofline model (Williams et al. 2009, doi

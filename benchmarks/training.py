@@ -1,4 +1,4 @@
-"""Images per second of training: resnet_book's step beside the conventional one, and beside what the device allows.
+"""Time training: resnet_book's step beside the conventional one, and beside what the device allows.
 
 Both train the same network on the same images and device, with the same augmentation and hyper-parameters. The
 conventional way is the one of most scripts: PIL images augmented one by one in worker processes, float32, eager, and
@@ -27,10 +27,10 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision import transforms
 
 from resnet_book import augment, data, models, train
-from resnet_book.engine.precision import PRECISIONS
-from resnet_book.experiments import records
+from resnet_book.engine import machine
+from resnet_book.engine.device import PRECISIONS, Engine, worth_compiling
 from resnet_book.recipe import Recipe
-from resnet_book.run_state import RunState
+from resnet_book.state import Training
 
 SETTLING = 4  # steps before a pass is timed, and at least twice what the loader's workers have ready
 ENDLESS = 10**6  # steps: more than are ever taken
@@ -128,38 +128,52 @@ def conventional(network: nn.Module, images: data.ImageSet, recipe: Recipe, devi
     return Way(name, "float32", step, time.perf_counter() - start, max(SETTLING, 2 * 2 * workers))
 
 
-def ours(
-    network: nn.Module, images: data.ImageSet, recipe: Recipe, device: torch.device, precision: str, compiled: bool
-) -> Way:
-    """The step of ``train.fit``. Its first one includes compilation, and on a GPU the recording of a CUDA graph."""
-    run = RunState(network.train(), images, recipe, seed=0, device=device, checkpoint=None, setting={})
-    plans = endless_plans(run)
+def ours(network: nn.Module, images: data.ImageSet, recipe: Recipe, engine: Engine) -> Way:
+    """The step of ``train.fit``, which a test holds to it: its parts, without callbacks and the tests between epochs.
+
+    The first step includes compilation, and on a GPU the recording of a CUDA graph.
+    """
+    training = Training(network.train(), {"train": images}, recipe, 0, engine)
+    plans = endless_plans(training)
     start = time.perf_counter()
-    with train.kernels(device, precision):  # chosen now, when the graph is recorded; without a GPU there is no choice
-        train_step = train.make_step(run, torch.compile(network) if compiled else network, precision)
+    forward = engine.prepare(network)
+
+    def one_step(plan: Tensor) -> None:
+        batch, labels = training.batches.load(plan)
+        with engine.autocast():
+            scores = forward(batch)
+            loss = F.cross_entropy(scores, labels)
+        loss.backward()
+        training.optimizer.step()
+        training.optimizer.zero_grad()
+        training.meter.add(loss.detach(), scores.detach(), labels)
+
+    example = torch.zeros(4, recipe.batch_size, dtype=torch.int64, device=training.device)
+    with engine.computing():  # kernels are chosen now, when the graph is recorded; without a GPU there is no choice
+        repeated = engine.repeated(one_step, example, training.changing)
 
     def step() -> None:
-        run.set_learning_rate(recipe.learning_rate_at(run.iteration))
-        train_step(next(plans))
-        run.iteration += 1
+        training.learning_rate.fill_(recipe.learning_rate_at(training.iteration))
+        repeated(next(plans))
+        training.iteration += 1
 
     step()
     wait_for_gpu()
-    name = f"ours, {precision}, {'compiled' if compiled else 'eager'}"
-    return Way(name, precision, step, time.perf_counter() - start)
+    name = f"ours, {engine.precision}, {'compiled' if engine.compiled else 'eager'}"
+    return Way(name, engine.precision, step, time.perf_counter() - start)
 
 
-def endless_plans(run: RunState) -> Iterator[Tensor]:
-    """What ``run.batches`` yields, epoch after epoch, each ended as ``fit`` does it, but for the tests."""
+def endless_plans(training: Training) -> Iterator[Tensor]:
+    """The plans of one epoch after the other, each ended as ``fit`` does it, but for the tests."""
     while True:
-        yield from run.batches()
-        run.check_finite()
-        run.finish_epoch(test=(0.0, 0.0))
+        yield from training.plans()
+        training.check_finite()
+        training.finish_epoch({"test_loss": 0.0, "test_error": 0.0})
 
 
 def count_step(network: nn.Module, images: data.ImageSet, recipe: Recipe, precision: str) -> Cost:
     """The cost of our eager step. It is counted on the CPU, whose operations are the same."""
-    way = ours(network, images, recipe, torch.device("cpu"), precision, compiled=False)
+    way = ours(network, images, recipe, Engine("cpu", precision))
     return count(way.step)  # the second step: the first has no momentum yet
 
 
@@ -175,14 +189,14 @@ def chosen_variants(options: argparse.Namespace, device: torch.device) -> list[t
     if options.precision or options.compile is not None:
         precisions = options.precision or dict.fromkeys(precision for precision, _ in variants)
         variants = list(product(precisions, [options.compile] if options.compile is not None else [False, True]))
-    if any(compiled for _, compiled in variants) and not train.worth_compiling(Recipe(), device):
+    if any(compiled for _, compiled in variants) and not worth_compiling(Recipe().iterations, device):
         print("No C++ compiler was found (g++, or the one that CXX names): nothing is compiled.")
         variants = [variant for variant in variants if not variant[1]]
     return variants
 
 
 def print_ways(ways: list[Way], batch_size: int) -> None:
-    """A line for each way: images a second, milliseconds a step, and how many times as fast as the first way."""
+    """Print a line for each way: images a second, milliseconds a step, and how many times as fast as the first way."""
     reference = ways[0]
     for way in ways:
         rates = sorted(batch_size / seconds for seconds in way.passes)
@@ -200,7 +214,7 @@ def print_ways(ways: list[Way], batch_size: int) -> None:
 def print_tests(
     network: nn.Module, images: data.ImageSet, precisions: Iterable[str], device: torch.device, repeats: int
 ) -> None:
-    """Images a second of the tests between epochs, as ``train.fit`` makes them."""
+    """Print images a second of the tests between epochs, as ``train.fit`` makes them."""
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = replace(images, images=images.images.to(device), labels=images.labels.to(device))
     mean, std = ((128.0,) * 3, (64.0,) * 3)
@@ -218,7 +232,7 @@ def print_tests(
 
 
 def print_limits(ways: list[Way], costs: dict[str, Cost], device: Device) -> None:
-    """What a step costs in each precision, what the device does at best, and how far each way is from the floor."""
+    """Print what a step costs in each precision, what the device does at best, how far each way is from the floor."""
     for precision, cost in costs.items():
         kinds = ", ".join(f"{kind} {number:,}" for kind, number in cost.operations.items())
         print(f"A step in {precision}: {cost.flops:,} floating-point operations ({kinds})")
@@ -278,8 +292,9 @@ def main(arguments: list[str] | None = None) -> None:
         f"{options.repeats} passes of about {options.seconds:g} s of each way, in turns"
     )
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"  # not on Windows
-    where = records.environment(device, "", compiled=False)
-    print(f"{where['device']} ({platform.machine()}), {os.cpu_count()} cores, load before the start {load}")
+    where = machine.describe(device, precision="", compiled=False)
+    threads = "" if where["threads"] is None else f", threads: {where['threads']}"
+    print(f"{where['device']}{threads} ({platform.machine()}), {os.cpu_count()} cores, load before the start {load}")
     versions = f"torch {where['torch']}, CUDA {where['cuda']}, torchvision {torchvision.__version__}"
     print(f"Python {where['python']}, {versions}", flush=True)
 
@@ -287,7 +302,7 @@ def main(arguments: list[str] | None = None) -> None:
         return models.MODELS[options.model](generator=torch.Generator().manual_seed(0))
 
     variants = chosen_variants(options, device)
-    ours_all = [ours(network(), images, recipe, device, *variant) for variant in variants]  # before any loader's thread
+    ours_all = [ours(network(), images, recipe, Engine(device, *variant)) for variant in variants]  # before any loader
     ways = [conventional(network(), images, recipe, device, options.workers), *ours_all]
     for _ in range(options.repeats):
         for way in ways:

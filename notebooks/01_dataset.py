@@ -297,9 +297,9 @@ ax.set_xlabel("pixel value (0 to 255)")
 plt.show()
 
 # %% [markdown]
-# In {numref}`fig-ch1-values` all values are in use, the means lie near the middle, and the peak at the right end is all that would have
-# been brighter than white. Now the published numbers: the constants of much public code, and those of the source of our `edge` recipe {cite}`techxzen2019residual`, which
-# subtracts rounded means and divides by nothing.
+# In {numref}`fig-ch1-values` all values are in use, the means lie near the middle, and the peak at the right end is all
+# that would have been brighter than white. Now the published numbers: the constants of much public code, and those of the
+# source of our `edge` recipe {cite}`techxzen2019residual`, which subtracts rounded means and divides by nothing.
 
 # %%
 published = {  # as constants in public training code for CIFAR-10, there divided by 255

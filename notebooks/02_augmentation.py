@@ -27,8 +27,8 @@
 # - why the mean is subtracted, and why it matters less than it used to;
 # - what augmentation costs in time, and what it saves in errors, both measured here.
 #
-# **What it needs.** The first chapter. Under a minute on two cores in tier `smoke`, a few minutes in tier `cpu`; a GPU
-# is not needed. No download in tier `smoke`; CIFAR-10 (about 170 MB) in the others.
+# **What it needs.** The first chapter, and torchvision to compare with. Under a minute on two cores in tier `smoke`, a few
+# minutes in tier `cpu`; a GPU is not needed. No download in tier `smoke`; CIFAR-10 (about 170 MB) in the others.
 
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": the built-in images; "cpu" and "paper": the real CIFAR-10, and longer training at the end

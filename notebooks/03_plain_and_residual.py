@@ -30,7 +30,7 @@
 # - what training shows, here and in the recorded runs, beside the numbers that others have published.
 #
 # **You need** chapters [1](01_dataset.ipynb) and [2](02_augmentation.ipynb) for the images and their augmentation. With
-# `tier = "smoke"` the page takes about 40 seconds on 2 cores and downloads nothing. `"cpu"` takes about 8 minutes and
+# `tier = "smoke"` the page takes under a minute on 2 cores and downloads nothing. `"cpu"` takes about 8 minutes and
 # CIFAR-10 (170 MB); `"paper"` trains four networks by the recipe of the paper, which takes a GPU (for how long has not
 # been measured) and the same 170 MB.
 
@@ -430,7 +430,7 @@ display(Markdown(text))
 SMOKE = replace(PAPER, iterations=120, drops=(90,), batch_size=64, padding=2)
 CPU = replace(PAPER, iterations=300, drops=(225,))
 SIZES = {  # tier: depths, seeds, recipe, numbers of training and test images
-    "smoke": ((8, 20), (0, 1), SMOKE, (1_280, 500)),
+    "smoke": ((8, 20), (0,), SMOKE, (1_280, 300)),
     "cpu": ((20, 44), (0,), CPU, (6_400, 2_000)),
     "paper": ((20, 56), (0,), PAPER, (50_000, 10_000)),
 }
@@ -522,7 +522,8 @@ ends.round(1)
 change = {kind: ends.loc[(kind, deep)].train - ends.loc[(kind, shallow)].train for kind in ("plain", "residual")}
 words = {kind: f"{abs(points):.1f} points {'higher' if points > 0 else 'lower'}" for kind, points in change.items()}
 if ends.loc[("plain", deep)].lowest > ends.loc[("residual", deep)].highest:
-    verdict = f"At {deep} layers every plain run has a higher test error than every residual one."
+    runs_of_each = "every plain run" if len(seeds) > 1 else "the plain run"
+    verdict = f"At {deep} layers {runs_of_each} has a higher test error than the residual one{'s' * (len(seeds) > 1)}."
 else:
     verdict = f"At {deep} layers the runs do not separate: **this training shows no clear advantage of shortcuts.**"
 text = f"""From {shallow} to {deep} layers the training error of the plain network ends {words["plain"]}, that of the
@@ -719,7 +720,7 @@ display(Markdown("Mean responses of twins:\n\n" + "\n".join(lines) if lines else
 #   shortcuts both happen far more slowly.
 # - In the short training of the smallest tier the deeper plain network fits much worse than the shallow one, on
 #   training images too, and its residual twin nearly as well; between the shallow twins the shortcuts make little
-#   difference. Two such runs are a demonstration, not a measurement.
+#   difference. One such run of each is a demonstration, not a measurement.
 # - Published numbers agree that, from 20 to 56 layers, plain networks get worse and residual ones better. What our own
 #   records say so far, and by which recipe, is in the table and the figures above; they are computed from the records
 #   and grow with them.

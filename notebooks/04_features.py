@@ -580,9 +580,9 @@ def recorded_studies(dataset: str) -> dict[str, tuple[records.Record, study.Stud
     found = {}
     for each in records.load_all(results):
         usual = each.recipe_name in ("paper", "short", "wide") and each.model["shortcut"] is None
-        if usual and each.dataset["name"] == dataset and each.seed == 0:
-            if kept := studies.kept_study(each.experiment, results=results):
-                found[each.experiment] = each, kept
+        wanted = usual and each.dataset["name"] == dataset and each.seed == 0
+        if wanted and (kept := studies.kept_study(each.experiment, results=results)):
+            found[each.experiment] = each, kept
     return dict(sorted(found.items(), key=lambda item: order_of(item[1][0])))
 
 

@@ -105,11 +105,11 @@ if train_images.name != wanted:
     display(Markdown(f"> {note}"))
 
 # %%
-SMOKE = replace(PAPER, iterations=120, drops=(80, 100), batch_size=32, padding=2)
+SMOKE = replace(PAPER, iterations=100, drops=(60, 80), batch_size=32, padding=2)
 CPU = replace(PAPER, iterations=300, drops=(200, 250), batch_size=64)
 # tier: layers, seeds, recipe, numbers of training and test images, first steps of 110 layers
 SIZES = {
-    "smoke": (8, (0, 1), SMOKE, (640, 400), 12),
+    "smoke": (8, (0, 1), SMOKE, (640, 250), 8),
     "cpu": (8, (0, 1), CPU, (3_200, 2_000), 30),
     "paper": (20, (0,), PAPER, (50_000, 10_000), 1_000),
 }

@@ -29,8 +29,8 @@
 # - to count arithmetic and bytes, and to tell from them whether arithmetic or memory is what a layer waits for;
 # - what loading in batches, channels-last tensors, bfloat16, compilation and CUDA graphs do, and when each pays.
 #
-# **You need** [chapter 2](02_augmentation.ipynb) for the augmentation and [chapter 3](03_plain_and_residual.ipynb) for
-# the network. With `tier = "smoke"` the page takes less than a minute on 2 cores and downloads nothing. `"cpu"` takes
+# **You need** [chapter 2](02_augmentation.ipynb) for the augmentation, [chapter 3](03_plain_and_residual.ipynb) for
+# the network, and torchvision to compare with. With `tier = "smoke"` the page takes less than a minute on 2 cores and downloads nothing. `"cpu"` takes
 # some minutes and CIFAR-10 (170 MB). `"paper"` measures on a GPU, where there is one, in some minutes. Compiling needs
 # a C++ compiler on a CPU: without one, the page leaves it out. `"smoke"` compiles one small function, the other tiers
 # the network as well.
@@ -101,7 +101,7 @@ if train_images.name != wanted:
 # %% tags=["nbval-ignore-output"]
 on_gpu = tier == "paper" and torch.cuda.is_available()
 device = torch.device("cuda" if on_gpu else "cpu")
-batch_size, passes = {"smoke": (32, 7), "cpu": (128, 15), "paper": (128, 30)}[tier]
+batch_size, passes = {"smoke": (16, 5), "cpu": (128, 15), "paper": (128, 30)}[tier]
 can_compile = worth_compiling(PAPER.iterations, device)
 compiling = tier != "smoke" and can_compile
 torch.backends.cudnn.benchmark = True
@@ -800,7 +800,7 @@ f"{fixed_loss(new_network()):.1f} nats before the first step"
 
 
 # %%
-def losses(bfloat16: bool, seed: int, steps: int = 16) -> list[float]:
+def losses(bfloat16: bool, seed: int, steps: int = 8 if tier == "smoke" else 16) -> list[float]:
     """The loss on the fixed batch after each of the first steps (at most an epoch)."""
     slow = replace(recipe, learning_rate=recipe.warmup_learning_rate)
     training, found = Training(new_network(), {"train": train_images}, slow, seed, Engine(device)), []

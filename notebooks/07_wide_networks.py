@@ -610,7 +610,7 @@ def smoke_recipe(training: int, validation: int, batch_size: int = 32):
     )
 
 
-smoke_recipe(training=640, validation=300).drops
+smoke_recipe(training=384, validation=200).drops
 
 # %% [markdown]
 # In the smoke tier the images are also halved to 16x16 pixels, which saves another three quarters of the arithmetic.
@@ -628,7 +628,7 @@ halved(test_images).images.shape
 
 
 # %%
-train, test = halved(train_images.subset(640 + 300)), halved(test_images.subset(300))
+train, test = halved(train_images.subset(384 + 200)), halved(test_images.subset(200))
 try:
     if tier != "smoke":
         train, test = (data.load("cifar10", split, data_root or None) for split in ("train", "test"))
@@ -637,7 +637,7 @@ except data.DataMissingError as missing:
         raise
     note = "**CIFAR-10 was not found: these are the built-in images.** `resnet-book data cifar10` fetches it."
     display(Markdown(f"> {note}"))
-recipe = WIDE_SHORT if train.name == "cifar10" else smoke_recipe(640, 300)
+recipe = WIDE_SHORT if train.name == "cifar10" else smoke_recipe(384, 200)
 seeds = (0, 1) if train.name == "builtin" else (0,)
 print(f"{len(train):,} images of {train.name}, {len(test):,} to test on;")
 print(f"{recipe.validation_images:,} of the {len(train):,} are held out")

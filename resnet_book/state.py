@@ -91,6 +91,8 @@ class Training:
         self.sets, self.recipe, self.seed, self.engine, self.device = sets, recipe, seed, engine, device
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         means, stds = augment.channel_mean_std(sets["train"].images)
+        if recipe.std is None and not stds.all():
+            raise ValueError("std: a channel of the training images is the same everywhere; give the recipe a std")
         self.history = History(mean=recipe.mean or tuple(means.tolist()), std=recipe.std or tuple(stds.tolist()))
         self.batches = Batches(sets["train"], recipe, seed, device, self.history)
         self.test_sets = {

@@ -40,12 +40,12 @@ def evaluate(
 
     ``mean`` and ``std`` normalise the images, 0 to 255 for each channel, as in ``History``. The network is left in the
     mode (training or evaluation) in which it came. Under ``torchrun`` every process must call this, and tests its
-    share. Raises ValueError for an empty set, a mean or a standard deviation in other units, an unknown precision.
+    share. Raises ValueError for an empty set, for labels that ``network`` has no class for, a mean or a standard
+    deviation in other units, an unknown precision.
     """
     device = torch.device(device)
     batch_size = whole("batch_size", batch_size, 1)
-    if len(images) == 0:
-        raise ValueError(f"images: the set {images.name} ({images.split}) is empty; give at least one image")
+    _require_usable(images, network)
     mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
     std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
     loss_sum = torch.zeros((), device=device, dtype=torch.float64)
@@ -102,10 +102,13 @@ def fit(
 
     In each of several processes that ``torchrun`` started (see ``engine.processes``), trains one network together.
 
-    Raises ValueError for a seed, or a batch that is larger than the training set or cannot be shared by the processes;
+    Raises ValueError for a seed, an empty set, labels that ``network`` has no class for, or a batch that is larger than
+    the training set or cannot be shared by the processes;
     DivergedError when the loss is not finite; CheckpointError for a checkpoint that is damaged or of another run.
     """
     # Before the first step: which images are trained on, and where the run stands.
+    for images in (train, test):
+        _require_usable(images, network)
     kept, held_out = hold_out(train, recipe.validation_images, recipe.validation_seed)
     if recipe.batch_size > len(kept):
         raise ValueError(f"batch_size={recipe.batch_size}: larger than the training set ({len(kept)} images)")
@@ -142,6 +145,18 @@ def fit(
             for callback in callbacks:
                 callback.after_epoch(training)
     return training.history
+
+
+def _require_usable(images: ImageSet, network: Callable[[Tensor], Tensor]) -> None:
+    """Raise ValueError for a set without images, or with labels that ``network`` has no class for."""
+    where = f"images: the set {images.name} ({images.split})"
+    if len(images) == 0:
+        raise ValueError(f"{where} is empty; give at least one image")
+    if isinstance(network, Network) and images.labels.max() >= (classes := network.classifier.out_features):
+        needed = f"build one with num_classes={images.num_classes}"
+        raise ValueError(
+            f"{where} has labels up to {int(images.labels.max())}, the network {classes} classes; {needed}"
+        )
 
 
 def _test(training: Training) -> dict[str, float]:

@@ -26,15 +26,17 @@ def noise(count: int, size: int = 32, seed: int = 1) -> Tensor:
     return torch.randint(0, 256, (count, 3, size, size), generator=seeded(seed), dtype=torch.uint8)
 
 
-def random_crop(images: Tensor, generator: torch.Generator) -> Tensor:
-    return augment.crop(images, generator, padding=4, mode="zeros")
+def crop(images: Tensor, generator: torch.Generator, padding: int = 4, mode: augment.PaddingMode = "zeros") -> Tensor:
+    """Crop at random, and mirror nothing."""
+    return augment.apply(images, augment.sample(len(images), generator, padding, 0), padding, mode)
 
 
-def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    return augment.flip(images, generator)
+def flip(images: Tensor, generator: torch.Generator, probability: float = 0.5) -> Tensor:
+    """Mirror at random, and crop nothing."""
+    return augment.flip_where(images, augment.sample(len(images), generator, 0, probability)[2])
 
 
-both_random = pytest.mark.parametrize("transform", [random_crop, random_flip], ids=["crop", "flip"])
+both_random = pytest.mark.parametrize("transform", [crop, flip], ids=["crop", "flip"])
 all_modes = pytest.mark.parametrize("mode", MODES)
 
 
@@ -91,9 +93,9 @@ def drawn_place(image: Tensor, cropped: Tensor, mode: PaddingMode) -> tuple[int,
 
 
 @all_modes
-def test_random_crop_and_flip_make_what_torchvision_makes_for_the_draws_found(mode: PaddingMode) -> None:
+def test_crop_and_flip_make_what_torchvision_makes_for_the_draws_found(mode: PaddingMode) -> None:
     images, generator = noise(12), seeded()
-    augmented = augment.flip(augment.crop(images, generator, 4, mode), generator)
+    augmented = flip(crop(images, generator, 4, mode), generator)
     normalised = augment.normalise(augmented, MEAN, STD)
     for image, whole, floats in zip(images, augmented, normalised, strict=True):
         row, column, mirror = drawn_place(image, whole, mode)
@@ -141,7 +143,7 @@ def test_the_global_generator_is_neither_read_nor_moved(transform: Callable[...,
 def test_each_image_has_its_own_draw(transform: Callable[..., Tensor]) -> None:
     copies = noise(1).expand(64, -1, -1, -1)
     different = transform(copies, seeded()).unique(dim=0)
-    assert len(different) == 2 if transform is random_flip else len(different) > 20
+    assert len(different) == 2 if transform is flip else len(different) > 20
 
 
 @both_random
@@ -157,7 +159,7 @@ def test_all_81_places_are_reached_about_equally_often() -> None:
     each = 200  # expected at every place
     images = torch.zeros(81 * each, 1, 16, 16, dtype=torch.uint8)
     images[:, :, 8, 8] = 1  # the mark moves from (8, 8) to (8 + 4 - top, 8 + 4 - left)
-    cropped = augment.crop(images, seeded(), padding=4)
+    cropped = crop(images, seeded(), padding=4)
     marks = cropped.flatten(1).argmax(1)
     top, left = 12 - marks // 16, 12 - marks % 16
     counts = torch.bincount(top * 9 + left, minlength=81)
@@ -170,7 +172,7 @@ def test_all_81_places_are_reached_about_equally_often() -> None:
 def test_rows_and_columns_are_drawn_independently() -> None:
     images = torch.zeros(4_000, 1, 16, 16, dtype=torch.uint8)
     images[:, :, 8, 8] = 1
-    marks = augment.crop(images, seeded()).flatten(1).argmax(1)
+    marks = crop(images, seeded()).flatten(1).argmax(1)
     correlation = torch.corrcoef(torch.stack([marks // 16, marks % 16]).double())[0, 1]
     assert abs(correlation) < 4 / 4_000**0.5
 
@@ -179,7 +181,7 @@ def test_flip_and_crop_are_drawn_independently() -> None:
     images = torch.zeros(4_000, 1, 16, 16, dtype=torch.uint8)
     images[:, :, 8, 8], images[:, :, 8, 9] = 1, 2  # the order of 1 and 2 shows the flip, their row the crop
     generator = seeded()
-    augmented = augment.flip(augment.crop(images, generator), generator).flatten(1)
+    augmented = flip(crop(images, generator), generator).flatten(1)
     ones, twos = (augmented == 1).int().argmax(1), (augmented == 2).int().argmax(1)
     correlation = torch.corrcoef(torch.stack([ones // 16, (twos < ones).long()]).double())[0, 1]
     assert abs(correlation) < 4 / 4_000**0.5
@@ -187,18 +189,18 @@ def test_flip_and_crop_are_drawn_independently() -> None:
 
 def test_probability_0_mirrors_no_image() -> None:
     images = noise(64)
-    assert torch.equal(augment.flip(images, seeded(), probability=0), images)
+    assert torch.equal(flip(images, seeded(), probability=0), images)
 
 
 def test_probability_1_mirrors_every_image() -> None:
     images = noise(64)
-    assert torch.equal(augment.flip(images, seeded(), probability=1), images.flip(-1))
+    assert torch.equal(flip(images, seeded(), probability=1), images.flip(-1))
 
 
 @pytest.mark.parametrize("probability", [0.25, 0.5])
 def test_images_are_mirrored_with_the_probability_asked_for(probability: float) -> None:
     images = torch.tensor([0, 1], dtype=torch.uint8).expand(10_000, 1, 1, 2)
-    mirrored = augment.flip(images, seeded(), probability)[:, 0, 0, 0].double().mean()
+    mirrored = flip(images, seeded(), probability)[:, 0, 0, 0].double().mean()
     deviation = (probability * (1 - probability) / 10_000) ** 0.5
     assert abs(mirrored - probability) < 4 * deviation
 
@@ -212,7 +214,7 @@ def test_images_are_mirrored_with_the_probability_asked_for(probability: float) 
 def test_crop_and_flip_keep_shape_dtype_and_device(mode: PaddingMode, dtype: torch.dtype, device: str) -> None:
     images = noise(5).to(device, dtype)
     generator = seeded(0, device)
-    result = augment.flip(augment.crop(images, generator, 4, mode), generator)
+    result = flip(crop(images, generator, 4, mode), generator)
     assert (result.shape, result.dtype, result.device) == (images.shape, dtype, images.device)
 
 
@@ -234,7 +236,7 @@ def test_normalise_gives_contiguous_float32_on_the_batchs_device(device: str) ->
 
 def test_a_batch_that_is_a_view_is_cropped_like_its_copy() -> None:
     view = noise(8, seed=2).permute(0, 1, 3, 2)[::2]  # neither contiguous nor in the usual order
-    assert torch.equal(random_crop(view, seeded()), random_crop(view.contiguous(), seeded()))
+    assert torch.equal(crop(view, seeded()), crop(view.contiguous(), seeded()))
 
 
 # --- Errors -----------------------------------------------------------------------------------------------------------
@@ -242,13 +244,13 @@ def test_a_batch_that_is_a_view_is_cropped_like_its_copy() -> None:
 
 def test_unknown_padding_mode_is_an_error_that_names_the_modes() -> None:
     with pytest.raises(ValueError, match=r"mode='mirror'.*zeros, edge, reflect"):
-        augment.crop(noise(2), seeded(), 4, "mirror")  # pyright: ignore[reportArgumentType]
+        crop(noise(2), seeded(), 4, "mirror")  # pyright: ignore[reportArgumentType]
 
 
 @all_modes
 def test_negative_padding_is_an_error(mode: PaddingMode) -> None:
-    with pytest.raises(ValueError, match=r"padding=-1: must be at least 0"):
-        augment.crop(noise(2), seeded(), -1, mode)
+    with pytest.raises(ValueError, match=r"padding=-1: choose a whole number of at least 0"):
+        crop(noise(2), seeded(), -1, mode)
 
 
 def test_reflecting_more_than_the_image_holds_is_an_error() -> None:
@@ -258,7 +260,7 @@ def test_reflecting_more_than_the_image_holds_is_an_error() -> None:
 
 def test_a_crop_of_images_that_are_not_square_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"24 x 32 pixels"):
-        augment.crop(noise(2)[:, :, :24], seeded())
+        crop(noise(2)[:, :, :24], seeded())
 
 
 @pytest.mark.parametrize(("top", "left"), [(9, 0), (0, 9)])
@@ -297,7 +299,7 @@ def test_channel_mean_std_of_cifar10_are_the_published_ones(cifar_root: Path) ->
 
 
 def test_draws_are_corners_and_coins_in_their_ranges_and_use_the_whole_range() -> None:
-    top, left, mirrored = augment.draw(5_000, torch.Generator().manual_seed(0), padding=4, flip_probability=0.5)
+    top, left, mirrored = augment.sample(5_000, torch.Generator().manual_seed(0), padding=4, flip_probability=0.5)
     for corner in (top, left):
         assert sorted(corner.unique().tolist()) == list(range(9))
         assert corner.bincount().float().div(5_000).sub(1 / 9).abs().max() < 0.02
@@ -307,14 +309,14 @@ def test_draws_are_corners_and_coins_in_their_ranges_and_use_the_whole_range() -
 
 def test_without_padding_and_flips_nothing_is_changed() -> None:
     images = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
-    draws = augment.draw(6, torch.Generator().manual_seed(0), padding=0, flip_probability=0.0)
+    draws = augment.sample(6, torch.Generator().manual_seed(0), padding=0, flip_probability=0.0)
     assert torch.equal(augment.apply(images, draws, padding=0), images)
 
 
 @pytest.mark.parametrize("mode", ["zeros", "edge", "reflect"])
 def test_applying_draws_cuts_and_mirrors_each_image_as_they_say(mode: augment.PaddingMode) -> None:
     images = torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8)
-    draws = augment.draw(40, torch.Generator().manual_seed(1), padding=3)
+    draws = augment.sample(40, torch.Generator().manual_seed(1), padding=3)
     padded = augment.pad(images, 3, mode)
     for image, (top, left, mirrored), found in zip(
         padded, draws.T.tolist(), augment.apply(images, draws, 3, mode), strict=True

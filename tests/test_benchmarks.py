@@ -12,7 +12,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from resnet_book import models
+from resnet_book import data, models
+from resnet_book.engine.device import Engine
+from resnet_book.recipe import Recipe
+from resnet_book.train import fit
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -22,6 +25,13 @@ def cost(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The benchmarks' module of that name, which is no part of the package."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     return importlib.import_module("cost")
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The benchmarks' module of that name, which is no part of the package."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("training")
 
 
 def run(script: str, *arguments: str) -> str:
@@ -51,6 +61,18 @@ def test_the_training_benchmark_prints_the_ratio_and_the_floor() -> None:
     assert floor, printed
     assert float(floor[1]) > 0
     assert len(re.findall(r"takes [\d.]+ times its floor", printed)) == 2
+
+
+def test_the_benchmark_takes_the_steps_of_fit(training: ModuleType) -> None:
+    train, test = (data.load("builtin", split) for split in ("train", "test"))
+    recipe = Recipe(iterations=5, drops=(), batch_size=8)
+    timed, fitted = (models.narrow(8, residual=True)(generator=torch.Generator().manual_seed(0)) for _ in range(2))
+    way = training.ours(timed, train.subset(24), recipe, Engine())  # takes one step; an epoch has three
+    for _ in range(4):
+        way.step()
+    fit(fitted, train.subset(24), test.subset(8), recipe)
+    for mine, theirs in zip(timed.state_dict().values(), fitted.state_dict().values(), strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_the_training_benchmark_refuses_passes_of_no_time() -> None:

@@ -15,9 +15,8 @@ import pytest
 import torch
 from small_runs import LONGER, NAME, add_tiny_experiment
 
-from resnet_book import run_state
 from resnet_book.cli.main import main
-from resnet_book.engine import checkpoints
+from resnet_book.engine import callbacks, checkpoints
 from resnet_book.experiments import records, weights
 
 PREPARED = multiprocessing.get_context("forkserver")  # its children have torch already, so twenty cost little
@@ -40,7 +39,7 @@ def run_and_die(folder: Path, writes: int, delay: float | None) -> None:
     """
     with pytest.MonkeyPatch.context() as patch:
         add_tiny_experiment(patch, LONGER)
-        patch.setattr(run_state, "CHECKPOINT_SECONDS", 0)
+        patch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
         torch.set_num_threads(1)
         synchronise, left = os.fsync, [writes]
 

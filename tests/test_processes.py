@@ -13,6 +13,7 @@ from torch import nn
 
 from resnet_book import train
 from resnet_book.engine import checkpoints, processes
+from resnet_book.engine.device import Engine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -74,13 +75,13 @@ def test_of_several_processes_each_takes_the_gpu_that_torchrun_gave_it(monkeypat
 def test_a_batch_that_the_processes_cannot_share_evenly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "size", lambda: 3)
     with pytest.raises(ValueError, match=r"batch_size=32.*3 processes"):
-        train.fit(tiny(), TRAIN, TEST, replace(RECIPE, iterations=1), progress=False)
+        train.fit(tiny(), TRAIN, TEST, replace(RECIPE, iterations=1))
 
 
 def test_compiling_in_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "size", lambda: 2)
     with pytest.raises(ValueError, match="compiled=True"):
-        train.fit(tiny(), TRAIN, TEST, RECIPE, compiled=True, progress=False)
+        Engine(compiled=True)
 
 
 def test_synchronised_batch_norm_is_batch_norm_where_there_is_one_process() -> None:

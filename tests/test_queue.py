@@ -15,26 +15,29 @@ import pytest
 import torch
 from filelock import FileLock
 from queued_runs import COMMAND, DIVERGING, LONG, add_experiments
-from small_runs import LONGER, NAME, fit, tiny
+from small_runs import LONGER, NAME, TEST, TRAIN, fit, tiny
 
 from resnet_book import data
-from resnet_book.experiments import catalogue, child, queue, queue_view, records, runs
+from resnet_book.engine.device import Engine
+from resnet_book.experiments import catalogue, child, queue, queue_view, records
+from resnet_book.experiments import run as runs
 from resnet_book.experiments.child import Run
+from resnet_book.experiments.progress import Progress, Reporter, read_progress
 from resnet_book.experiments.queue import Queue
-from resnet_book.experiments.runs import Progress
-from resnet_book.history import Epoch, History
+from resnet_book.recipe import Epoch, History
+from resnet_book.state import Training
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runs.Setting:
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runs.Options:
     """The folder of the test, with the tiny experiments, on one thread."""
     add_experiments(monkeypatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(tmp_path)
-    return runs.Setting(CPU, results=tmp_path / "results", runs=tmp_path / "runs", compiled=False)
+    return runs.Options(CPU, results=tmp_path / "results", runs=tmp_path / "runs", compiled=False)
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
@@ -68,8 +71,8 @@ def signalled(work: Queue, condition: Callable[[], object], *numbers: signal.Sig
     return processes
 
 
-def checkpoint(setting: runs.Setting, run: Run) -> Path:
-    return runs.folder_of(setting.runs, run.name, run.seed) / "checkpoint.pt"
+def checkpoint(options: runs.Options, run: Run) -> Path:
+    return runs.folder_of(options.runs, run.name, run.seed) / "checkpoint.pt"
 
 
 # --- The order --------------------------------------------------------------------------------------------------------
@@ -136,15 +139,15 @@ def test_a_pattern_that_matches_nothing_is_an_error(pattern: str, message: str) 
 # --- Training ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_fails_does_not_stop_the_others(setting: runs.Setting) -> None:
+def test_a_run_that_fails_does_not_stop_the_others(options: runs.Options) -> None:
     diverging, good = Run(DIVERGING, 0), Run(NAME, 0)
-    work = Queue([diverging, good], setting, jobs=2, quiet=True)
+    work = Queue([diverging, good], options, jobs=2, quiet=True)
     assert work.work() == 1
-    record = records.load_record(records.path_of(setting.results, NAME, 0))
+    record = records.load_record(records.path_of(options.results, NAME, 0))
     assert work.recorded == {good: record.test_error}
     assert work.failed.keys() == {diverging}
-    assert work.failed[diverging].startswith("the loss was not finite at iteration 1 ")
-    log = runs.folder_of(setting.runs, DIVERGING, 0) / "log.txt"
+    assert work.failed[diverging].startswith("the loss was not finite in epoch 1 ")
+    log = runs.folder_of(options.runs, DIVERGING, 0) / "log.txt"
     assert str(log) in work.failed[diverging]
     assert "not finite" in log.read_text()
     assert work.left() == []
@@ -162,17 +165,17 @@ class LeapingClock:
 
 
 def test_what_the_budget_stops_goes_on_the_next_time_to_the_same_numbers(
-    setting: runs.Setting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run(LONG, 3)
     monkeypatch.setenv("PAUSE", "0.5")
     monkeypatch.setattr(queue, "SAVE_SECONDS", 400)
-    monkeypatch.setattr(queue, "time", LeapingClock(checkpoint(setting, run).exists))
-    work = Queue([run, Run(NAME, 3)], setting, budget=3600, began=time.monotonic())
+    monkeypatch.setattr(queue, "time", LeapingClock(checkpoint(options, run).exists))
+    work = Queue([run, Run(NAME, 3)], options, budget=3600, began=time.monotonic())
     begin = time.monotonic()
     assert work.work() == 0
     assert time.monotonic() - begin < 3600 - 3300
-    assert checkpoint(setting, run).exists()
+    assert checkpoint(options, run).exists()
     assert (work.recorded, work.failed) == ({}, {})
     (stopped, how_far), (other, not_begun) = work.left()
     assert (stopped, other, not_begun) == (run, Run(NAME, 3), "")
@@ -182,51 +185,51 @@ def test_what_the_budget_stops_goes_on_the_next_time_to_the_same_numbers(
     monkeypatch.undo()
     add_experiments(monkeypatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    again = Queue([run], setting)
+    again = Queue([run], options)
     assert again.work() == 0
-    record = records.load_record(records.path_of(setting.results, LONG, 3))
+    record = records.load_record(records.path_of(options.results, LONG, 3))
     assert record.epochs == fit(tiny(3), seed=3, recipe=LONGER).epochs
     assert again.recorded == {run: record.test_error}
-    assert not checkpoint(setting, run).exists()
+    assert not checkpoint(options, run).exists()
 
 
-def test_two_queues_that_start_the_same_run_record_it_once(setting: runs.Setting) -> None:
+def test_two_queues_that_start_the_same_run_record_it_once(options: runs.Options) -> None:
     run = Run(NAME, 0)
-    queues = [Queue([run], setting, quiet=True) for _ in range(2)]
+    queues = [Queue([run], options, quiet=True) for _ in range(2)]
     threads = [threading.Thread(target=each.work) for each in queues]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    record = records.load_record(records.path_of(setting.results, NAME, 0))
+    record = records.load_record(records.path_of(options.results, NAME, 0))
     assert sorted((each.recorded for each in queues), key=len) == [{}, {run: record.test_error}]
     assert [(each.failed, each.left()) for each in queues] == [({}, [])] * 2
-    log = (checkpoint(setting, run).parent / "log.txt").read_text()
+    log = (checkpoint(options, run).parent / "log.txt").read_text()
     assert log.count("another process trains this run") <= 1
 
 
-def test_ctrl_c_saves_and_leaves_no_process(setting: runs.Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_saves_and_leaves_no_process(options: runs.Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAUSE", "0.5")
     before = signal.getsignal(signal.SIGINT)
     run = Run(LONG, 0)
-    work = Queue([run], setting, quiet=True)
-    processes = signalled(work, checkpoint(setting, run).exists, signal.SIGINT)
+    work = Queue([run], options, quiet=True)
+    processes = signalled(work, checkpoint(options, run).exists, signal.SIGINT)
     assert work.work() == 130
     assert [alive(process) for process in processes] == [False]
     assert [each for each, _ in work.left()] == [run]
-    log = (checkpoint(setting, run).parent / "log.txt").read_text()
+    log = (checkpoint(options, run).parent / "log.txt").read_text()
     assert log == "Interrupted. The same command goes on from what was saved.\n"
     assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.skipif(not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="finds the processes in /proc")
-def test_a_queue_that_is_killed_leaves_no_process(setting: runs.Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_is_killed_leaves_no_process(options: runs.Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAUSE", "0.1")
-    folders = ["--results", str(setting.results), "--runs", str(setting.runs)]
+    folders = ["--results", str(options.results), "--runs", str(options.runs)]
     command = [*COMMAND, "run", LONG, "--jobs", "1", "--device", "cpu", *folders]
     killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        saved = checkpoint(setting, Run(LONG, 0))
+        saved = checkpoint(options, Run(LONG, 0))
         wait_for(saved.exists)
         (process,) = map(int, Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split())
     finally:
@@ -250,14 +253,14 @@ OBEDIENT = "signal.signal(signal.SIGINT, lambda *_: sys.exit(130)); open('ready'
 
 
 def test_what_does_not_stop_is_killed_before_the_budget_ends(
-    setting: runs.Setting, monkeypatch: pytest.MonkeyPatch
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, STUBBORN)
     monkeypatch.setattr(queue, "SAVE_SECONDS", 500)
     monkeypatch.setattr(queue, "KILL_SECONDS", 400)
     ready = Path.cwd()
     monkeypatch.setattr(queue, "time", LeapingClock(lambda: len(list(ready.glob("ready*"))) == 2))
-    work = Queue([Run(NAME, 0), Run(NAME, 1)], setting, jobs=2, budget=3600, began=time.monotonic(), quiet=True)
+    work = Queue([Run(NAME, 0), Run(NAME, 1)], options, jobs=2, budget=3600, began=time.monotonic(), quiet=True)
     begin = time.monotonic()
     assert work.work() == 0
     assert time.monotonic() - begin < 60  # the processes sleep for longer
@@ -266,17 +269,17 @@ def test_what_does_not_stop_is_killed_before_the_budget_ends(
     assert len(work.left()) == 2
 
 
-def test_sigterm_stops_the_processes_too(setting: runs.Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sigterm_stops_the_processes_too(options: runs.Options, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, OBEDIENT)
-    work = Queue([Run(NAME, 0)], setting, quiet=True)
+    work = Queue([Run(NAME, 0)], options, quiet=True)
     processes = signalled(work, Path("ready").exists, signal.SIGTERM)
     assert work.work() == 130
     assert [alive(process) for process in processes] == [False]
 
 
-def test_a_second_signal_does_not_wait(setting: runs.Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_signal_does_not_wait(options: runs.Options, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, STUBBORN)
-    work = Queue([Run(NAME, 0)], setting, quiet=True)
+    work = Queue([Run(NAME, 0)], options, quiet=True)
     begin = time.monotonic()
     ready = Path.cwd()
     processes = signalled(work, lambda: any(ready.glob("ready*")), signal.SIGINT, signal.SIGINT)
@@ -285,9 +288,9 @@ def test_a_second_signal_does_not_wait(setting: runs.Setting, monkeypatch: pytes
     assert [alive(process) for process in processes] == [False]
 
 
-def test_an_error_of_the_queue_leaves_no_process(setting: runs.Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_queue_leaves_no_process(options: runs.Options, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, "time.sleep(100)")
-    work = Queue([Run(NAME, 0)], setting, quiet=True)
+    work = Queue([Run(NAME, 0)], options, quiet=True)
     started = []
 
     def fail(_: object) -> None:
@@ -300,22 +303,22 @@ def test_an_error_of_the_queue_leaves_no_process(setting: runs.Setting, monkeypa
     assert [alive(each.process.pid) for each in started] == [False]
 
 
-def test_a_budget_too_short_for_a_start_starts_nothing(setting: runs.Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_budget_too_short_for_a_start_starts_nothing(options: runs.Options, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, "time.sleep(100)")
-    work = Queue([Run(NAME, 0)], setting, budget=queue.START_SECONDS, quiet=True)
+    work = Queue([Run(NAME, 0)], options, budget=queue.START_SECONDS, quiet=True)
     assert work.work() == 0
     assert work.left() == [(Run(NAME, 0), "")]
-    assert not checkpoint(setting, Run(NAME, 0)).parent.exists()
+    assert not checkpoint(options, Run(NAME, 0)).parent.exists()
 
 
 def test_a_run_under_way_elsewhere_is_left_alone_and_the_next_is_trained(
-    setting: runs.Setting, monkeypatch: pytest.MonkeyPatch
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, "sys.exit(3)")
-    folder = runs.folder_of(setting.runs, NAME, 0)
+    folder = runs.folder_of(options.runs, NAME, 0)
     folder.mkdir(parents=True)
     with FileLock(folder / "lock"):
-        work = Queue([Run(NAME, 0), Run(NAME, 1)], setting, quiet=True)
+        work = Queue([Run(NAME, 0), Run(NAME, 1)], options, quiet=True)
         assert work.work() == 1
         assert work.failed.keys() == {Run(NAME, 1)}
         assert work.left() == [(Run(NAME, 0), "under way elsewhere")]
@@ -323,23 +326,23 @@ def test_a_run_under_way_elsewhere_is_left_alone_and_the_next_is_trained(
 
 
 def test_a_process_that_is_killed_is_a_failure_that_says_so(
-    setting: runs.Setting, monkeypatch: pytest.MonkeyPatch
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, "os.kill(os.getpid(), signal.SIGKILL)")
-    work = Queue([Run(NAME, 0)], setting, quiet=True)
+    work = Queue([Run(NAME, 0)], options, quiet=True)
     assert work.work() == 1
     assert work.failed[Run(NAME, 0)].startswith("killed by SIGKILL ")
 
 
 def test_runs_without_data_fail_once_and_start_no_process(
-    setting: runs.Setting, monkeypatch: pytest.MonkeyPatch
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(name: str, split: str, root: str | None) -> None:
         raise data.DataError(f"{name} is not in {root}")
 
     monkeypatch.setattr(data, "load", load)
     pretend(monkeypatch, "time.sleep(100)")
-    work = Queue([Run(NAME, 0), Run(NAME, 1)], setting, quiet=True)
+    work = Queue([Run(NAME, 0), Run(NAME, 1)], options, quiet=True)
     assert work.work() == 1
     assert queue_view.summary(work.recorded, work.failed, work.left()) == (
         f"Recorded: 0 runs\nFailed: 2 runs\n  {NAME}, seed 0 and 1 more: builtin is not in None"
@@ -348,14 +351,14 @@ def test_runs_without_data_fail_once_and_start_no_process(
 
 @pytest.mark.parametrize(("given", "expected"), [(None, "2"), ("7", "7")])
 def test_processes_share_the_cores_unless_the_user_said_otherwise(
-    given: str | None, expected: str, setting: runs.Setting, monkeypatch: pytest.MonkeyPatch
+    given: str | None, expected: str, options: runs.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS")
     if given:
         monkeypatch.setenv("OMP_NUM_THREADS", given)
     monkeypatch.setattr(queue, "_cores", lambda: 8)
     pretend(monkeypatch, "print(os.environ['OMP_NUM_THREADS'], file=sys.stderr); sys.exit(3)")
-    work = Queue([Run(NAME, 0)], setting, jobs=3 if given else 4, quiet=True)
+    work = Queue([Run(NAME, 0)], options, jobs=3 if given else 4, quiet=True)
     assert work.work() == 1
     assert work.failed[Run(NAME, 0)].split()[0] == expected
 
@@ -363,19 +366,26 @@ def test_processes_share_the_cores_unless_the_user_said_otherwise(
 # --- One run ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_leaves_nothing_of_what_killed_processes_had_half_written(setting: runs.Setting) -> None:
-    folder = runs.folder_of(setting.runs, NAME, 1)
-    results = setting.results / NAME
+def test_a_run_leaves_nothing_of_what_killed_processes_had_half_written(options: runs.Options) -> None:
+    folder = runs.folder_of(options.runs, NAME, 1)
+    results = options.results / NAME
     leftovers = [folder / ".checkpoint.pt.99.part", folder / ".progress.json.99.part"]
     leftovers += [results / name for name in (".seed1.safetensors.99.part", ".seed1.99.tmp.99.part", "seed1.99.tmp")]
     others = [results / name for name in (".seed10.safetensors.99.part", "seed10.99.tmp", ".seed0.99.tmp.99.part")]
     for path in (*leftovers, *others):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    runs.train_and_record(NAME, 1, runs.Setting(CPU, results=setting.results, runs=setting.runs, progress=False))
+    runs.train_and_record(NAME, 1, runs.Options(CPU, results=options.results, runs=options.runs, progress=False))
     assert not any(path.exists() for path in leftovers)
     assert all(path.exists() for path in others)
     assert list(folder.iterdir()) == []
+
+
+def after(iteration: int, history: History) -> Training:
+    """The long run after so many iterations."""
+    training = Training(tiny(), {"train": TRAIN, "test": TEST, "validation": TRAIN.subset(0)}, LONGER, 0, Engine())
+    training.iteration, training.history = iteration, history
+    return training
 
 
 def epochs(error: float) -> list[Epoch]:
@@ -386,27 +396,27 @@ def test_progress_is_reported_once_a_second(tmp_path: Path, monkeypatch: pytest.
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     path = tmp_path / "progress.json"
-    report = runs.Reporter(path, LONGER, os.getppid())
-    report(11, History())
-    assert runs.read_progress(path) == Progress(11, 200, 0.0, None, 0.0)
+    report = Reporter(path, os.getppid()).after_step
+    report(after(11, History()))
+    assert read_progress(path) == Progress(11, 200, 0.0, None, 0.0)
     now = 100.5
-    report(12, History())
-    assert runs.read_progress(path) == Progress(11, 200, 0.0, None, 0.0)
+    report(after(12, History()))
+    assert read_progress(path) == Progress(11, 200, 0.0, None, 0.0)
     now = 102.0
-    report(15, History(epochs=epochs(12.5), seconds=3.0))
-    assert runs.read_progress(path) == Progress(15, 200, 4 * 32 / 2, 12.5, 3.0)
+    report(after(15, History(epochs=epochs(12.5), seconds=3.0)))
+    assert read_progress(path) == Progress(15, 200, 4 * 32 / 2, 12.5, 3.0)
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_report_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    runs.Reporter(tmp_path / "missing" / "progress.json", LONGER, os.getppid())(1, History())
+    Reporter(tmp_path / "missing" / "progress.json", os.getppid()).after_step(after(1, History()))
 
 
 def test_a_run_whose_caller_has_ended_interrupts_itself(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            runs.Reporter(tmp_path / "progress.json", LONGER, os.getpid())(1, History())
+            Reporter(tmp_path / "progress.json", os.getpid()).after_step(after(1, History()))
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -415,7 +425,7 @@ def test_a_damaged_report_is_no_report(tmp_path: Path) -> None:
     path = tmp_path / "progress.json"
     for text in ("", "{", "[]", '{"iteration": 3}'):
         path.write_text(text)
-        assert runs.read_progress(path) is None
+        assert read_progress(path) is None
 
 
 # --- What it shows ----------------------------------------------------------------------------------------------------
@@ -478,13 +488,13 @@ def test_the_summary_says_what_became_of_each_run() -> None:
 
 
 def test_time_left_is_that_of_the_arithmetic_at_the_speed_of_now(
-    setting: runs.Setting, monkeypatch: pytest.MonkeyPatch
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One process is half through resnet20; another like it, resnet56 (2.8 times the layers) twice as long, waits."""
     pretend(monkeypatch, "time.sleep(100)")
     run, other = Run("resnet20-cifar10-short", 0), Run("resnet56-cifar10-short", 0)
-    work = Queue([other], setting, quiet=True)
-    process = child.Child(run, setting, 1)
+    work = Queue([other], options, quiet=True)
+    process = child.Child(run, options, 1)
     try:
         work.children = [process]
         assert work._seconds_left() is None

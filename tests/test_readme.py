@@ -1,19 +1,21 @@
 """The README tells the truth: its table is the recorded one, its commands and files exist."""
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from small_runs import RECIPE, TEST, TRAIN, same_weights
 
 from resnet_book import models, train
+from resnet_book.engine.callbacks import Checkpoint
 from resnet_book.experiments import catalogue
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_results_are_what_the_table_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,21 +27,37 @@ def test_the_results_are_what_the_table_command_prints(capsys: pytest.CaptureFix
     assert between[1].strip() == capsys.readouterr().out.strip(), "run `resnet-book table --into README.md`"
 
 
+def test_the_code_for_a_recorded_network_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (48, 32), "blue").save("picture.png")
+    exec(CODE[0], {})
+    assert "resnet20-cifar10-short" in capsys.readouterr().out
+
+
+def test_the_code_for_a_training_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert CODE[1].count("iterations=150, drops=(75, 112)") == 1
+    exec(CODE[1].replace("iterations=150, drops=(75, 112)", "iterations=2, batch_size=8, drops=()"), {})
+    assert 0 <= float(capsys.readouterr().out) <= 100
+    assert Path("runs/mine/checkpoint.pt").exists()
+
+
 def test_what_a_stopped_run_has_is_read_as_the_readme_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "results" / "resnet20-cifar10-short", tmp_path / "results" / "resnet20-cifar10-short")
-    block = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    names: dict[str, Any] = {"models": models}  # imported by the block before
-    exec(block, names)
-    assert names["record"].experiment in block
+    names: dict[str, Any] = {}
+    exec(CODE[2], names)
     assert names["state"] is None
-    checkpoint = tmp_path / re.findall(r"runs/\S+checkpoint.pt", block)[0]
+    (checkpoint,) = re.findall(r"runs/\S+checkpoint.pt", CODE[2])
     stopped = models.build("resnet56")
-    recipe = replace(RECIPE, iterations=2, batch_size=8)
-    train.fit(stopped, TRAIN.subset(8), TEST.subset(8), recipe, checkpoint=checkpoint, progress=False)
-    exec(block, names)
+    recipe = replace(RECIPE, iterations=2, batch_size=8, drops=())
+    train.fit(stopped, TRAIN.subset(8), TEST.subset(8), recipe, callbacks=[Checkpoint(checkpoint)])
+    exec(CODE[2], names)
     assert capsys.readouterr().out.startswith("2 [")
     assert same_weights(names["network"], stopped)
 
@@ -50,19 +68,30 @@ def test_every_make_command_of_the_readme_is_a_target(name: tuple[str, str]) -> 
     assert re.search(rf"^{name[0] or name[1]}\s*:", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", re.findall(r"^  (\w+\.py) ", README, re.MULTILINE))
-def test_every_module_in_the_tree_exists(name: str) -> None:
-    assert (ROOT / "resnet_book" / name).is_file()
+def test_every_file_and_folder_in_the_tree_exists() -> None:
+    (tree,) = re.findall(r"## The house\n\n```text\n(.*?)```", README, re.DOTALL)
+    for line in tree.splitlines():
+        folder = ROOT / "resnet_book" if line.startswith("  ") else ROOT
+        named = re.findall(r"[\w.-]+(?:/|\.py)(?=\s)", line[:22])
+        assert named, line
+        assert [each for each in named if not (folder / each).exists()] == []
 
 
-def test_every_module_is_in_the_tree() -> None:
-    modules = {path.name for path in (ROOT / "resnet_book").glob("*.py")} - {"__init__.py"}
-    assert modules == set(re.findall(r"^  (\w+\.py) ", README, re.MULTILINE))
+def test_every_module_and_room_is_in_the_tree() -> None:
+    inside = (ROOT / "resnet_book").iterdir()
+    modules = {path.name for path in inside if path.suffix == ".py" and not path.name.startswith("__")}
+    rooms = {f"{path.parent.name}/" for path in (ROOT / "resnet_book").glob("*/*.py")}
+    assert [each for each in sorted(modules | rooms) if not re.search(rf"^  .*\b{re.escape(each)}", README, re.M)] == []
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([\w./-]+)\)", README))
-def test_every_link_leads_to_a_file(path: str) -> None:
-    assert (ROOT / path).exists()
+def test_every_link_leads_somewhere_outside_the_repository_too() -> None:
+    text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    assert [link for link in re.findall(r"\]\(([^)]*)\)", text) if not link.startswith("https://")] == []
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:notebooks|results)/[\w./]+|[A-Z]+[-.]\w+)`", README))))
+def test_every_file_named_exists(path: str) -> None:
+    assert list(ROOT.glob(f"{path}*"))
 
 
 @pytest.mark.parametrize("name", re.findall(r"resnet-book run (\S+)", README))

@@ -185,9 +185,10 @@ def spoil(place: str, value: Any) -> Callable[[dict[str, Any]], None]:
 
     def change(fields: dict[str, Any]) -> None:
         *way, last = (int(name) if name.isdecimal() else name for name in place.split("."))
+        inside: Any = fields
         for name in way:
-            fields = fields[name]
-        fields[last] = value  # type: ignore[index]
+            inside = inside[name]
+        inside[last] = value
 
     return change
 
@@ -222,8 +223,8 @@ def spoil(place: str, value: Any) -> Callable[[dict[str, Any]], None]:
         ("parts.0.precision", "float8", "precision is 'float8'"),
         ("seed", -1, "seed: Input should be greater than or equal to 0, found '-1'"),
         ("comment", "", "comment: Extra inputs are not permitted"),
-        ("schema_version", 3, "schema version 3, this code reads 2. Update this code"),
-        ("schema_version", 1, "schema version 1, this code reads 2. `python results/migrate.py` renews it"),
+        ("schema_version", 3, r"schema version 3, this code reads 2\. Younger"),
+        ("schema_version", 1, r"schema version 1, this code reads 2\. Older"),
         ("experiment", "resnet2", "experiment 'resnet2' is unknown to this code: .*catalogue.EXPERIMENTS"),
     ],
 )

@@ -22,7 +22,7 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 
 from resnet_book import models
 from resnet_book.augment import channel_values
-from resnet_book.data import ImageSet
+from resnet_book.data import SUPERCLASS_NAMES, ImageSet
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.engine.device import PRECISIONS
 from resnet_book.experiments import catalogue
@@ -185,9 +185,9 @@ class Record(BaseModel):
             _require(bool(part.device and part.torch and part.python), f"{at}device, torch or python is empty")
             shared = part.processes >= 1 and self.recipe["batch_size"] % part.processes == 0
             _require(shared, f"{at}processes is {part.processes}, by which no batch can be shared")
-            on_cpu = part.threads is not None
-            _require(not on_cpu or 1 <= part.threads <= MOST_THREADS, f"{at}threads is {part.threads}")
-            _require(part.cuda is None or (bool(part.cuda) and not on_cpu), f"{at}cuda is {part.cuda!r}")
+            threads, cuda = part.threads, part.cuda
+            _require(threads is None or 1 <= threads <= MOST_THREADS, f"{at}threads is {threads}")
+            _require(cuda is None or (cuda != "" and threads is None), f"{at}cuda is {cuda!r}")
             _require((part.commit is None) == (part.dirty is None), f"{at}commit and dirty: one of them alone is null")
             _require(part.commit is None or _is_hexadecimal(part.commit, 40), f"{at}commit is {part.commit!r}")
             offset = datetime.fromisoformat(part.started).utcoffset()  # ValueError for no time
@@ -227,6 +227,8 @@ class Record(BaseModel):
         for name in ("top5_error", "superclass_error"):
             error = getattr(self, name)
             _require_share(name, error, images["test"])
+            none = name == "superclass_error" and self.dataset["name"] not in SUPERCLASS_NAMES
+            _require(error is None or not none, f"{name} is {error}, and {self.dataset['name']} has no superclasses")
             few = 300 / images["test"]  # three images: another test of the same network may round differently
             _require(error is None or error <= self.test_error + few, f"{name} is {error}, above the test error")
         return self
@@ -431,8 +433,8 @@ def _parse(content: bytes) -> Record:
     if type(version) is not int:
         raise ValueError("it has no schema_version")
     if version != SCHEMA_VERSION:
-        update = "Update this code" if version > SCHEMA_VERSION else "`python results/migrate.py` renews it"
-        raise ValueError(f"it has schema version {version}, this code reads {SCHEMA_VERSION}. {update}")
+        mend = "Younger code wrote it: update" if version > SCHEMA_VERSION else "Older code wrote it: read it with that"
+        raise ValueError(f"it has schema version {version}, this code reads {SCHEMA_VERSION}. {mend}")
     return Record.model_validate_json(content)
 
 

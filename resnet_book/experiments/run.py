@@ -26,7 +26,6 @@ from resnet_book.recipe import History, checked_seed
 
 EXIT_LOCKED = 75  # exit status of the command line after LockedError: EX_TEMPFAIL of sysexits.h
 LOCK_SECONDS = 1.0  # how long to wait for a lock: longer than ``is_locked`` takes to look
-IMAGES_AT_EACH_END = 10  # of a feature's row, in the studies that runs keep
 
 
 class LockedError(RuntimeError):
@@ -128,7 +127,7 @@ def _record(
     superclasses = bool(test.coarse_class_names)
     experiment = catalogue.get(name)
     before = models.untrained(experiment.model, images.num_classes, experiment.shortcut, seed)
-    k = min(IMAGES_AT_EACH_END, len(test))
+    k = min(study.IMAGES_AT_EACH_END, len(test))
     made = study.make(network, values, before, images, test, mean, std, k=k)
     record = records.make_record(
         name,
