@@ -1,5 +1,8 @@
 """A recipe is checked when it is made: what cannot be is refused in words, and numpy's numbers become Python's."""
 
+# pyright: reportArgumentType=false
+# Values of other types than the annotated ones are what some tests are about.
+
 import math
 from dataclasses import fields, replace
 from pathlib import Path

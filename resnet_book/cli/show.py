@@ -55,7 +55,7 @@ def table(markdown: bool, every: bool, into: Path | None, results: Path | None) 
             ("Wide networks", wide_tables.wide_table(recorded), wide_tables.of_wide_table(recorded)),
         ]
         lines = list[str]()
-        for networks, frame, shown in parts:
+        for networks, frame, shown in (part for part in parts if len(part[1])):
             body = tables.to_markdown(frame) if markdown or into else frame.to_string() + "\n"
             title = f"{networks}: test error (%), mean ± standard deviation (runs):\n"
             lines += [title, body, tables.provenance(shown), ""]
