@@ -490,7 +490,7 @@ def test_the_summary_says_what_became_of_each_run() -> None:
 def test_time_left_is_that_of_the_arithmetic_at_the_speed_of_now(
     options: runs.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One process is half through resnet20; another like it, resnet56 (2.8 times the layers) twice as long, waits."""
+    """One process is half through resnet20; resnet56, with three times the multiply-adds and as long a recipe, waits."""
     pretend(monkeypatch, "time.sleep(100)")
     run, other = Run("resnet20-cifar10-short", 0), Run("resnet56-cifar10-short", 0)
     work = Queue([other], options, quiet=True)
@@ -499,7 +499,7 @@ def test_time_left_is_that_of_the_arithmetic_at_the_speed_of_now(
         work.children = [process]
         assert work._seconds_left() is None
         process.progress = Progress(1_000, 2_000, 128.0, None, 1_000.0)
-        assert work._seconds_left() == pytest.approx(1_000 + 2_000 * 56 / 20)
+        assert work._seconds_left() == pytest.approx(1_000 + 2_000 * 125_485_696 / 40_551_040)
     finally:
         process.kill()
         process.process.wait()
