@@ -91,7 +91,10 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_as_the_run_never_stoppe
 
 
 @pytest.mark.parametrize("file", ["weights", "record"])
-def test_killed_while_it_writes_the_last_files_it_leaves_no_half_of_either(file: str, tmp_path: Path) -> None:
+def test_killed_while_it_writes_the_last_files_it_leaves_no_half_of_either(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny_experiment(monkeypatch, LONGER)  # so that its record can be read here
     module, function = {"weights": (weights, "save_weights"), "record": (records, "save_record")}[file]
     process = PREPARED.Process(target=run_and_die_in, args=(tmp_path, module.__name__, function))
     process.start()
