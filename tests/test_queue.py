@@ -490,7 +490,7 @@ def test_the_summary_says_what_became_of_each_run() -> None:
 def test_time_left_is_that_of_the_arithmetic_at_the_speed_of_now(
     options: runs.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One process is half through resnet20; resnet56, with three times the multiply-adds and as long a recipe, waits."""
+    """One process is half through resnet20; resnet56, with three times the multiply-adds, waits."""
     pretend(monkeypatch, "time.sleep(100)")
     run, other = Run("resnet20-cifar10-short", 0), Run("resnet56-cifar10-short", 0)
     work = Queue([other], options, quiet=True)
