@@ -247,10 +247,26 @@ def test_unknown_padding_mode_is_an_error_that_names_the_modes() -> None:
         crop(noise(2), seeded(), 4, "mirror")  # pyright: ignore[reportArgumentType]
 
 
-@all_modes
-def test_negative_padding_is_an_error(mode: PaddingMode) -> None:
-    with pytest.raises(ValueError, match=r"padding=-1: choose a whole number of at least 0"):
-        crop(noise(2), seeded(), -1, mode)
+@pytest.mark.parametrize("padding", [-1, 2.5, True, "4"])
+def test_a_padding_that_cannot_be_is_an_error(padding: int) -> None:
+    expected = rf"padding={padding!r}: choose a whole number of at least 0"
+    with pytest.raises(ValueError, match=expected):
+        augment.sample(2, seeded(), padding)
+    for mode in MODES:
+        with pytest.raises(ValueError, match=expected):
+            augment.pad(noise(2), padding, mode)
+
+
+@pytest.mark.parametrize("probability", [-0.1, 1.1, 50, float("nan"), "0.5"])
+def test_a_probability_that_cannot_be_is_an_error(probability: float) -> None:
+    with pytest.raises(ValueError, match=rf"flip_probability={probability!r}: choose a number from 0 to 1"):
+        augment.sample(2, seeded(), flip_probability=probability)
+
+
+@pytest.mark.parametrize("count", [-1, 1.5])
+def test_a_count_that_cannot_be_is_an_error(count: int) -> None:
+    with pytest.raises(ValueError, match=rf"count={count}: choose a whole number of at least 0"):
+        augment.sample(count, seeded())
 
 
 def test_reflecting_more_than_the_image_holds_is_an_error() -> None:
@@ -261,6 +277,11 @@ def test_reflecting_more_than_the_image_holds_is_an_error() -> None:
 def test_a_crop_of_images_that_are_not_square_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"24 x 32 pixels"):
         crop(noise(2)[:, :, :24], seeded())
+
+
+def test_corners_sampled_with_more_padding_than_the_images_get_are_an_error() -> None:
+    with pytest.raises(IndexError):
+        augment.apply(noise(50), augment.sample(50, seeded(), padding=4), padding=2)
 
 
 @pytest.mark.parametrize(("top", "left"), [(9, 0), (0, 9)])
@@ -295,7 +316,7 @@ def test_channel_mean_std_of_cifar10_are_the_published_ones(cifar_root: Path) ->
     torch.testing.assert_close(std, STD, rtol=0, atol=0.051)
 
 
-# --- Draws made beforehand ------------------------------------------------------------------------------------------
+# --- Sampled beforehand ------------------------------------------------------------------------------------------
 
 
 def test_draws_are_corners_and_coins_in_their_ranges_and_use_the_whole_range() -> None:
@@ -305,6 +326,12 @@ def test_draws_are_corners_and_coins_in_their_ranges_and_use_the_whole_range() -
         assert corner.bincount().float().div(5_000).sub(1 / 9).abs().max() < 0.02
     assert sorted(mirrored.unique().tolist()) == [0, 1]
     assert abs(mirrored.float().mean() - 0.5) < 0.03
+
+
+def test_an_epoch_sampled_at_once_and_applied_batch_by_batch_is_the_same_images() -> None:
+    images, sampled = noise(20), augment.sample(20, seeded())  # as the trainer does it
+    parts = [augment.apply(images[begin : begin + 5], sampled[:, begin : begin + 5]) for begin in range(0, 20, 5)]
+    assert torch.equal(torch.cat(parts), augment.apply(images, sampled))
 
 
 def test_without_padding_and_flips_nothing_is_changed() -> None:

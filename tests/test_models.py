@@ -179,12 +179,89 @@ def test_another_number_of_classes_changes_the_linear_layer_only() -> None:
     assert more == 90 * (64 + 1)
 
 
+# --- Multiply-adds ----------------------------------------------------------------------------------------------------
+
+# By hand, of one 32x32 image: a 3x3 convolution from a to b channels takes 9ab for each pixel of its output, a 1x1
+# convolution ab, the linear layer a number for each of its weights. Batch norm, ReLU, sums and pooling are not counted.
+PIXELS = (32**2, 16**2, 8**2, 4**2)  # of each stage
+FIRST_OPERATIONS = (
+    PIXELS[0] * (9 * 64 * 64 + 9 * 64 * 64),
+    PIXELS[1] * (9 * 64 * 128 + 9 * 128 * 128),
+    PIXELS[2] * (9 * 128 * 256 + 9 * 256 * 256),
+    PIXELS[3] * (9 * 256 * 512 + 9 * 512 * 512),
+)
+FURTHER_OPERATIONS = tuple(pixels * 2 * 9 * width**2 for pixels, width in zip(PIXELS, (64, 128, 256, 512), strict=True))
+WIDE_ENDS = PIXELS[0] * 9 * 3 * 64 + 512 * 10  # stem and classifier
+
+
+def wide_operations(blocks: tuple[int, ...]) -> int:
+    further = ((count - 1) * each for count, each in zip(blocks, FURTHER_OPERATIONS, strict=True))
+    return WIDE_ENDS + sum(FIRST_OPERATIONS) + sum(further)
+
+
+def test_resnet20_takes_the_published_40_55_million_multiply_adds() -> None:
+    assert round(models.count_operations("resnet20") / 1e6, 2) == 40.55
+
+
+@pytest.mark.parametrize("depth", [20, 32, 44, 56, 110])
+def test_a_6n_plus_2_network_takes_as_many_multiply_adds_as_counted_by_hand(depth: int) -> None:
+    n = (depth - 2) // 6
+    stem, classifier = 32**2 * 9 * 3 * 16, 64 * 10
+    stages = 32**2 * 2 * n * 9 * 16 * 16
+    stages += 16**2 * (9 * 16 * 32 + (2 * n - 1) * 9 * 32 * 32)
+    stages += 8**2 * (9 * 32 * 64 + (2 * n - 1) * 9 * 64 * 64)
+    assert models.count_operations(f"resnet{depth}") == stem + stages + classifier
+
+
+@pytest.mark.parametrize("depth", [10, 18, 34])
+def test_a_wide_network_takes_as_many_multiply_adds_as_counted_by_hand(depth: int) -> None:
+    assert models.count_operations(f"resnet{depth}") == wide_operations(WIDE_BLOCKS[depth])
+
+
+def test_a_bottleneck_network_takes_as_many_multiply_adds_as_counted_by_hand() -> None:
+    total, in_channels = PIXELS[0] * 9 * 3 * 64 + 2048 * 10, 64
+    for stage, blocks in enumerate(WIDE_BLOCKS[50]):
+        width, pixels = 64 * 2**stage, PIXELS[stage]
+        before = PIXELS[max(stage - 1, 0)]  # the 1x1 convolution before the stride sees the pixels of the stage before
+        total += before * in_channels * width + pixels * (9 * width**2 + width * 4 * width)
+        total += (blocks - 1) * pixels * (4 * width * width + 9 * width**2 + width * 4 * width)
+        in_channels = 4 * width
+    assert models.count_operations("resnet50") == total
+
+
+@pytest.mark.parametrize("depth", [20, 56, 18, 50])
+def test_a_plain_network_takes_as_many_multiply_adds_as_its_residual_twin(depth: int) -> None:
+    assert models.count_operations(f"plain{depth}") == models.count_operations(f"resnet{depth}")
+
+
+def test_projections_and_classes_take_their_multiply_adds() -> None:
+    without = models.count_operations("resnet20")
+    projections = 16**2 * 16 * 32 + 8**2 * 32 * 64
+    assert models.count_operations("resnet20", shortcut="projection") == without + projections
+    assert models.count_operations("resnet20", num_classes=100) == without + 64 * 90
+
+
+def test_counting_neither_reads_nor_moves_the_global_generator() -> None:
+    before = torch.get_rng_state()
+    models.count_operations.cache_clear()
+    models.count_operations("resnet20")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_multiply_adds_of_an_unknown_network_are_an_error() -> None:
+    with pytest.raises(ValueError, match="network 'resnet21' is unknown: choose one of"):
+        models.count_operations("resnet21")
+
+
 # --- Shapes -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("name", "num_classes"),
-    [(name, 10) for name in NAMES] + [(name, 100) for name in NAMES if not name.endswith("1202")],  # slow to build
+    [
+        *((name, classes) for name in NAMES if not name.endswith("1202") for classes in (10, 100)),
+        *(pytest.param(f"{kind}1202", 10, marks=pytest.mark.slow) for kind in ("plain", "resnet")),
+    ],
 )
 def test_network_gives_a_score_for_each_class(name: str, num_classes: int) -> None:
     scores = outline(name, num_classes)(torch.empty(2, 3, 32, 32, device="meta"))
@@ -446,6 +523,7 @@ def test_bfloat16_gives_close_scores(name: str) -> None:
     assert 0 < relative_difference(found, expected) < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
 def test_compiled_network_gives_close_scores() -> None:
     torch.compiler.reset()
