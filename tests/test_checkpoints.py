@@ -156,6 +156,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     assert (tmp_path / "checkpoint").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_bfloat16_run_goes_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(precision="bfloat16")
     network, resumed = tiny(), tiny()

@@ -19,6 +19,7 @@ from resnet_book.cli.main import main
 from resnet_book.engine import callbacks, checkpoints
 from resnet_book.experiments import records, weights
 
+pytestmark = pytest.mark.slow
 PREPARED = multiprocessing.get_context("forkserver")  # its children have torch already, so twenty cost little
 
 

@@ -27,6 +27,7 @@ def fit_together(folder: Path, stop_at: int = 0) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_numbers_of_one_but_for_rounding(tmp_path: Path) -> None:
     alone, after_one_step = tiny(), tiny()
     expected = fit(alone).epochs

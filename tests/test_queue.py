@@ -139,6 +139,7 @@ def test_a_pattern_that_matches_nothing_is_an_error(pattern: str, message: str) 
 # --- Training ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_does_not_stop_the_others(options: runs.Options) -> None:
     diverging, good = Run(DIVERGING, 0), Run(NAME, 0)
     work = Queue([diverging, good], options, jobs=2, quiet=True)
@@ -164,6 +165,7 @@ class LeapingClock:
         return time.monotonic() + 3300 * self.condition()
 
 
+@pytest.mark.slow
 def test_what_the_budget_stops_goes_on_the_next_time_to_the_same_numbers(
     options: runs.Options, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,6 +195,7 @@ def test_what_the_budget_stops_goes_on_the_next_time_to_the_same_numbers(
     assert not checkpoint(options, run).exists()
 
 
+@pytest.mark.slow
 def test_two_queues_that_start_the_same_run_record_it_once(options: runs.Options) -> None:
     run = Run(NAME, 0)
     queues = [Queue([run], options, quiet=True) for _ in range(2)]
@@ -208,6 +211,7 @@ def test_two_queues_that_start_the_same_run_record_it_once(options: runs.Options
     assert log.count("another process trains this run") <= 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_leaves_no_process(options: runs.Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAUSE", "0.5")
     before = signal.getsignal(signal.SIGINT)
@@ -222,6 +226,7 @@ def test_ctrl_c_saves_and_leaves_no_process(options: runs.Options, monkeypatch: 
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="finds the processes in /proc")
 def test_a_queue_that_is_killed_leaves_no_process(options: runs.Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAUSE", "0.1")
