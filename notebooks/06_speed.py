@@ -30,10 +30,10 @@
 # - what loading in batches, channels-last tensors, bfloat16, compilation and CUDA graphs do, and when each pays.
 #
 # **You need** [chapter 2](02_augmentation.ipynb) for the augmentation, [chapter 3](03_plain_and_residual.ipynb) for
-# the network, and torchvision to compare with. With `tier = "smoke"` the page takes less than a minute on 2 cores and downloads nothing. `"cpu"` takes
-# some minutes and CIFAR-10 (170 MB). `"paper"` measures on a GPU, where there is one, in some minutes. Compiling needs
-# a C++ compiler on a CPU: without one, the page leaves it out. `"smoke"` compiles one small function, the other tiers
-# the network as well.
+# the network, and torchvision to compare with. With `tier = "smoke"` the page takes less than a minute on 2 cores and
+# downloads nothing. `"cpu"` takes some minutes and CIFAR-10 (170 MB). `"paper"` measures on a GPU, where there is one,
+# in some minutes. Compiling needs a C++ compiler on a CPU: without one, the page leaves it out. `"smoke"` compiles one
+# small function, the other tiers the network as well.
 
 # %% tags=["parameters"]
 # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
