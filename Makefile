@@ -115,13 +115,16 @@ build/rendered-settings: FORCE_CHECK
 
 FORCE_CHECK:
 
-PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -p no:cacheprovider --numprocesses $(JOBS)
+PYTEST = $(ONE_THREAD) "$(CURDIR)/$(BIN)/python" -m pytest -p no:cacheprovider --numprocesses $(JOBS)
 
 check: lint  ## style, types and the fast tests, for daily work
 	$(PYTEST) tests --dist worksteal -m "not slow"
 
+# The notebooks are tested as somebody has them who installed the wheel alone.
 test: lint  ## style, types, the notebooks as tests, all tests, the rendered book in a browser
-	$(PYTEST) --nbval notebooks/ --dist loadfile --quiet
+	@$(BIN)/python book/build.py outside build/outside
+	cd build/outside/notebooks && PYTHONPATH="$(CURDIR)/build/outside/installed" \
+	    $(PYTEST) --nbval . --dist loadfile --quiet
 	@+$(MAKE) $(QUIETLY) pages
 	$(PYTEST) tests --dist worksteal
 

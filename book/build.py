@@ -1,8 +1,8 @@
 """Execute the chapters and render the book; the Makefile calls it.
 
 ``execute`` runs one chapter with papermill, ``render`` makes the Jupyter Book of executed chapters, ``sync``
-regenerates the notebooks of the repository from their sources. Exit status: 0 done; 1 failed, and the message says
-what.
+regenerates the notebooks of the repository from their sources, ``outside`` puts them where only the wheel is. Exit
+status: 0 done; 1 failed, and the message says what.
 """
 
 import argparse
@@ -57,6 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("sources", type=Path, nargs="+", help="notebooks/NN_name.py")
     command.add_argument("--force", action="store_true", help="also those that are up to date")
     command.set_defaults(run=lambda options: sync(options.sources, options.force))
+
+    command = commands.add_parser("outside", help="put the notebooks where of the project only the wheel is")
+    command.add_argument("folder", type=Path, help="a new folder; notebooks/ and installed/ will be in it")
+    command.set_defaults(run=lambda options: outside(options.folder))
 
     options = parser.parse_args(arguments)
     os.environ.update(KERNEL_SETTINGS)
@@ -195,6 +199,20 @@ def _execute_in_place(notebook: nbformat.NotebookNode, source: Path) -> None:
     except (CellExecutionError, DeadKernelError) as error:
         raise BuildError(f"{source.stem} failed, and its notebook is left as it was.\n{error}") from None
     notebook.metadata.get("language_info", {}).pop("version", None)  # differs between machines
+
+
+def outside(folder: Path) -> None:
+    """Copy the notebooks into ``folder``, beside what the wheel installs, as for somebody without the clone.
+
+    Raises BuildError if there is no wheel to be made.
+    """
+    for old in (folder, ROOT / "build" / "lib"):  # setuptools would put modules that are gone into the wheel
+        shutil.rmtree(old, ignore_errors=True)
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("*.py", ".*", "__*"))
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--target", str(folder / "installed"), str(ROOT)]
+    if subprocess.run(command).returncode:
+        raise BuildError("the wheel could not be made; the message is above.")
 
 
 def _is_executed_copy(fresh: nbformat.NotebookNode, old: nbformat.NotebookNode) -> bool:

@@ -165,7 +165,8 @@ def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSe
     if count == 0:
         return images, images.subset(0)
     if count >= len(images):
-        raise ValueError(f"count={count}: hold out 0 to {max(len(images) - 1, 0)} of {len(images)} images")
+        most = max(len(images) - 1, 0)
+        raise ValueError(f"count={count} (validation_images of a recipe): hold out 0 to {most} of {len(images)} images")
     shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     return images.chosen(shuffled[count:].sort().values), images.chosen(shuffled[:count].sort().values)
 

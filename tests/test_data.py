@@ -235,7 +235,7 @@ def test_holding_out_nothing_keeps_the_images_as_they_are():
 
 @pytest.mark.parametrize("count", [100, 5_000])
 def test_holding_out_all_images_is_refused(count: int):
-    with pytest.raises(ValueError, match=f"count={count}: hold out 0 to 99 of 100 images"):
+    with pytest.raises(ValueError, match=f"count={count} .*: hold out 0 to 99 of 100 images"):
         data.hold_out(NUMBERED, count, seed=0)
 
 

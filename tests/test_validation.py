@@ -134,7 +134,9 @@ def test_a_checkpoint_is_not_taken_up_with_other_images_held_out(changes: dict[s
 
 @pytest.mark.parametrize("count", [256, 1_000])
 def test_holding_out_all_images_is_refused_before_the_training(count: int) -> None:
-    with pytest.raises(ValueError, match=f"count={count}: hold out 0 to 255 of 256 images"):
+    with pytest.raises(
+        ValueError, match=rf"count={count} \(validation_images of a recipe\): hold out 0 to 255 of 256 images"
+    ):
         fit(tiny(), recipe=replace(RECIPE, validation_images=count))
 
 

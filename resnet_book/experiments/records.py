@@ -5,16 +5,12 @@ is read. Weights and feature study, where they are kept, lie beside it; the reco
 """
 
 import json
-import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, fields
-from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import from_json
 from torch import nn
@@ -22,17 +18,14 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 
 from resnet_book import models
 from resnet_book.augment import channel_values
-from resnet_book.data import SUPERCLASS_NAMES, ImageSet
+from resnet_book.data import ImageSet
 from resnet_book.engine.checkpoints import write_atomically
-from resnet_book.engine.device import PRECISIONS
-from resnet_book.experiments import catalogue
+from resnet_book.experiments import catalogue, record_checks
 from resnet_book.recipe import LARGEST_SEED, Epoch, History, Part, Recipe
 
 SCHEMA_VERSION = 2
 PACKAGE = Path(__file__).parents[1]
 NAMED_IN_ONE_MESSAGE = 5  # damaged records
-MOST_THREADS = 4_096
-MOST_LOSS = 1e15  # of a network that has not diverged, with a margin
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -141,114 +134,12 @@ class Record(BaseModel):
         unknown = values.keys() - {field.name for field in fields(Recipe)}
         if unknown:
             raise ValueError(f"{min(unknown)!r} is no field of a recipe")
-        return _as_read(asdict(Recipe(**values)))
+        return record_checks.as_read(asdict(Recipe(**values)))
 
     @model_validator(mode="after")
-    def _is_what_the_experiment_says(self) -> Self:
-        known = catalogue.EXPERIMENTS.get(self.experiment)
-        _require(
-            known is not None,
-            f"experiment {self.experiment!r} is unknown to this code: it is a younger or older one's, or your own. "
-            "Read it with that code, or add the experiment to catalogue.EXPERIMENTS",
-        )
-        assert known is not None
-        found = (self.model["name"], self.model["shortcut"], self.dataset["name"], self.recipe_name)
-        expected = (known.model, known.shortcut, known.dataset, known.recipe_name)
-        _require(found == expected, f"{self.experiment} is {expected}, and this is {found}")
-        wanted = _as_read(asdict(known.recipe))
-        for name, value in self.recipe.items():
-            _require(value == wanted[name], f"recipe.{name} is {value}, and {wanted[name]} in {self.experiment}")
-        size = _count_parameters(self.model["name"], self.model["num_classes"], self.model["shortcut"])
-        _require(
-            self.model["parameters"] == size,
-            f"model.parameters is {self.model['parameters']:,}, of the network {size:,}",
-        )
-        for name in ("mean", "std"):
-            given = self.recipe[name]
-            _require(
-                given in (None, getattr(self, name)), f"{name} is {getattr(self, name)}, and {given} in its recipe"
-            )
+    def _agrees_with_itself(self) -> Self:
+        record_checks.require_sound(self)
         return self
-
-    @model_validator(mode="after")
-    def _parts_make_up_the_run(self) -> Self:
-        _require(bool(self.parts), "it has no parts")
-        expected = catalogue.EXPERIMENTS[self.experiment].precision or self.precision
-        iteration = 0
-        for place, part in enumerate(self.parts):
-            at = f"parts.{place}."
-            follows = part.first_iteration == iteration <= part.last_iteration
-            _require(follows, f"{at}first_iteration: {part.first_iteration}, where {iteration:,} were finished")
-            iteration = part.last_iteration
-            _require(part.seconds >= 0, f"{at}seconds is {part.seconds}")
-            _require(part.precision == expected in PRECISIONS, f"{at}precision is {part.precision!r}")
-            _require(bool(part.device and part.torch and part.python), f"{at}device, torch or python is empty")
-            shared = part.processes >= 1 and self.recipe["batch_size"] % part.processes == 0
-            _require(shared, f"{at}processes is {part.processes}, by which no batch can be shared")
-            threads, cuda = part.threads, part.cuda
-            _require(threads is None or 1 <= threads <= MOST_THREADS, f"{at}threads is {threads}")
-            _require(cuda is None or (cuda != "" and threads is None), f"{at}cuda is {cuda!r}")
-            _require((part.commit is None) == (part.dirty is None), f"{at}commit and dirty: one of them alone is null")
-            _require(part.commit is None or _is_hexadecimal(part.commit, 40), f"{at}commit is {part.commit!r}")
-            offset = datetime.fromisoformat(part.started).utcoffset()  # ValueError for no time
-            _require(offset is not None and not offset, f"{at}started is {part.started!r}, not a time of UTC")
-        _require(iteration == self.recipe["iterations"], f"parts: they end at iteration {iteration:,}")
-        seconds = math.fsum(part.seconds for part in self.parts)
-        _require(
-            math.isclose(seconds, self.seconds, rel_tol=1e-6), f"seconds is {self.seconds}, of its parts {seconds}"
-        )
-        _require(self.train_seconds <= self.seconds, f"train_seconds is {self.train_seconds}, more than all seconds")
-        trained = self.recipe["iterations"] * self.recipe["batch_size"]  # images
-        slowest = trained / self.train_seconds  # the speed is that before the last checkpoint was written
-        _require(self.images_per_second > 0.999 * slowest, f"images_per_second is {self.images_per_second}, too low")
-        return self
-
-    @model_validator(mode="after")
-    def _epochs_are_those_of_the_recipe(self) -> Self:
-        recipe = Recipe(**self.recipe)
-        steps = (self.dataset["train"]["images"] - recipe.validation_images) // recipe.batch_size  # of an epoch
-        _require(steps > 0, f"dataset.train.images is {self.dataset['train']['images']}, too few for a batch")
-        ends = [*range(steps, recipe.iterations, steps), recipe.iterations]
-        _require(len(self.epochs) == len(ends), f"epochs: {len(self.epochs)}, where its recipe makes {len(ends)}")
-        images = {"test": self.dataset["test"]["images"], "validation": recipe.validation_images}
-        begin = 0
-        for place, (epoch, end) in enumerate(zip(self.epochs, ends, strict=True)):
-            at, images["train"] = f"epochs.{place}.", (end - begin) * recipe.batch_size
-            begin = end
-            _require(epoch.iteration == end, f"{at}iteration is {epoch.iteration}, not {end}")
-            rate = recipe.learning_rate_at(end - 1)
-            _require(math.isclose(epoch.learning_rate, rate), f"{at}learning_rate is {epoch.learning_rate}, not {rate}")
-            for name in ("train", "test", "validation"):
-                loss, error = getattr(epoch, f"{name}_loss"), getattr(epoch, f"{name}_error")
-                held = bool(images[name])
-                _require((loss is not None) == (error is not None) == held, f"{at}{name}_loss or {name}_error is amiss")
-                _require(loss is None or 0 <= loss <= MOST_LOSS, f"{at}{name}_loss is {loss}")
-                _require_share(f"{at}{name}_error", error, images[name])
-        for name in ("top5_error", "superclass_error"):
-            error = getattr(self, name)
-            _require_share(name, error, images["test"])
-            none = name == "superclass_error" and self.dataset["name"] not in SUPERCLASS_NAMES
-            _require(error is None or not none, f"{name} is {error}, and {self.dataset['name']} has no superclasses")
-            few = 300 / images["test"]  # three images: another test of the same network may round differently
-            _require(error is None or error <= self.test_error + few, f"{name} is {error}, above the test error")
-        return self
-
-
-def _require(right: bool, problem: str) -> None:
-    if not right:
-        raise ValueError(problem)
-
-
-def _require_share(name: str, error: float | None, images: int) -> None:
-    """Raise ValueError unless ``error`` is None, or % of so many images: a whole number of them is wrong."""
-    if error is not None:
-        wrong = error * images / 100
-        possible = -0.001 < wrong < images + 0.001 and abs(wrong - round(wrong)) < 0.001
-        _require(possible, f"{name} is {error}, which is no share of {images:,} images in %")
-
-
-def _is_hexadecimal(text: str, digits: int) -> bool:
-    return len(text) == digits and not set(text) - set("0123456789abcdef")
 
 
 def _where(part: Part) -> str:
@@ -259,17 +150,6 @@ def _where(part: Part) -> str:
 
 def _each_once(words: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(words))
-
-
-@cache
-def _count_parameters(name: str, num_classes: int, shortcut: str | None) -> int:
-    with torch.device("meta"):  # shapes alone, no numbers
-        return models.count_parameters(models.build(name, num_classes, shortcut))
-
-
-def _as_read(values: dict[str, Any]) -> dict[str, Any]:
-    """``values`` as they come back from a JSON file, where tuples are lists."""
-    return json.loads(json.dumps(values))
 
 
 # --- Making and writing ---------------------------------------------------------------------------------------------
