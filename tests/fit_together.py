@@ -1,10 +1,13 @@
 """What ``test_processes`` starts under torchrun: the tiny run of ``small_runs``, and what it left, in a file.
 
-``torchrun --nproc-per-node 2 fit_together.py FOLDER ITERATIONS``; process 1 is interrupted after so many, if not 0.
+``torchrun --nproc-per-node 2 fit_together.py FOLDER ITERATIONS``; process 1 is interrupted after so many, then both go
+on.
 """
 
+import shutil
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,14 +28,16 @@ def main(folder: Path, stop_at: int) -> None:
         if iteration == stop_at and rank == 1:
             signal.raise_signal(signal.SIGINT)
 
-    network, after_one_step = tiny(), tiny()
-    try:
-        fit(after_one_step, recipe=replace(RECIPE, iterations=1))
-        history = fit(network, recipe=RECIPE, checkpoint=folder / "checkpoint", on_step=interrupt)
-    except KeyboardInterrupt:
-        sys.exit(0)
-    finally:
-        processes.stop()
+    after_one_step, interrupted, network = tiny(), tiny(), tiny()
+    fit(after_one_step, recipe=replace(RECIPE, iterations=1))
+    path = folder / "checkpoint"
+    with suppress(KeyboardInterrupt):
+        fit(interrupted, recipe=RECIPE, checkpoint=path, on_step=interrupt)
+        raise RuntimeError("process 1 was to be interrupted")
+    if rank == 0:
+        shutil.copy(path, folder / "stopped")
+    history = fit(network, recipe=RECIPE, checkpoint=path)
+    processes.stop()
     networks = {"after_one_step": after_one_step.state_dict(), "network": network.state_dict()}
     state = {"epochs": [asdict(epoch) for epoch in history.epochs], **networks}
     torch.save(state, folder / f"process{rank}.pt")

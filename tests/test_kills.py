@@ -13,20 +13,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import LONGER, NAME, add_tiny_experiment
+from small_runs import NAME, add_tiny_experiment
 
 from resnet_book.cli.main import main
 from resnet_book.engine import callbacks, checkpoints
 from resnet_book.experiments import records, weights
+from resnet_book.recipe import Recipe
 
 pytestmark = pytest.mark.slow
+RECIPE = Recipe(iterations=80, batch_size=32, drops=(40, 60))  # ten epochs
 PREPARED = multiprocessing.get_context("forkserver")  # its children have torch already, so twenty cost little
 
 
 @pytest.fixture(autouse=True)
 def _with_torch_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-    PREPARED.set_forkserver_preload(["small_runs"])
+    PREPARED.set_forkserver_preload(["small_runs", "resnet_book.experiments.run", "torch._dynamo"])
 
 
 def die() -> None:
@@ -39,7 +41,7 @@ def run_and_die(folder: Path, writes: int, delay: float | None) -> None:
     ``delay``: seconds between that write and death; None for death in its midst.
     """
     with pytest.MonkeyPatch.context() as patch:
-        add_tiny_experiment(patch, LONGER)
+        add_tiny_experiment(patch, RECIPE)
         patch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
         torch.set_num_threads(1)
         synchronise, left = os.fsync, [writes]
@@ -78,7 +80,7 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_as_the_run_never_stoppe
     draw, kills, last = random.Random(seed), 0, 0
     while not record.exists():
         delay = draw.choice([None, draw.uniform(0, 0.02)])  # in the midst of a write, or between two
-        process = start(folder, draw.randint(1, 25), delay)
+        process = start(folder, draw.randint(1, 12), delay)
         process.join()
         assert process.exitcode in (-signal.SIGKILL, 0), f"seed {seed}"
         kills += process.exitcode == -signal.SIGKILL
@@ -95,7 +97,7 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_as_the_run_never_stoppe
 def test_killed_while_it_writes_the_last_files_it_leaves_no_half_of_either(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_tiny_experiment(monkeypatch, LONGER)  # so that its record can be read here
+    add_tiny_experiment(monkeypatch, RECIPE)  # so that its record can be read here
     module, function = {"weights": (weights, "save_weights"), "record": (records, "save_record")}[file]
     process = PREPARED.Process(target=run_and_die_in, args=(tmp_path, module.__name__, function))
     process.start()
@@ -104,7 +106,7 @@ def test_killed_while_it_writes_the_last_files_it_leaves_no_half_of_either(
     assert records.load_all(tmp_path / "results") == []
     start(tmp_path).join()
     (record,) = records.load_all(tmp_path / "results")
-    assert record.epochs[-1].iteration == LONGER.iterations
+    assert record.epochs[-1].iteration == RECIPE.iterations
     left = {path.name for path in (tmp_path / "results" / NAME).iterdir()}
     assert left == {"seed0.json", "seed0.safetensors", "seed0.study.safetensors"}
 

@@ -61,8 +61,8 @@ def test_there_is_a_network_that_needs_no_download() -> None:
 
 def error_again(record: records.Record, test: data.ImageSet) -> float:
     """Test error (%) of the kept weights."""
-    assert record.dataset["test"] == {"images": len(test), "sha256": test.sha256}
     network, _ = weights.load_network(record.experiment, record.seed, RESULTS)
+    network.to(memory_format=torch.channels_last)  # faster on a CPU
     values = features.extract(network, test, record.mean, record.std)
     return answers.top_error(features.class_scores(network, values), test.labels)
 
@@ -74,18 +74,41 @@ def test_the_kept_weights_make_the_recorded_error(record: records.Record) -> Non
     assert found == pytest.approx(record.test_error, abs=other_machines_round_differently)
 
 
-@pytest.mark.parametrize("record", [each for each in RECORDS if each not in BUILTIN and each.seed == 0], ids=named)
+WITH_WEIGHTS = [
+    record
+    for record in RECORDS
+    if record not in BUILTIN and record.seed == 0
+    if records.path_of(RESULTS, record.experiment, 0).with_suffix(".safetensors").exists()
+]
+SHALLOW = [
+    record for record in WITH_WEIGHTS if record.experiment in ("plain20-cifar10-short", "resnet20-cifar10-short")
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("record", SHALLOW, ids=named)
 def test_the_kept_weights_make_exactly_the_recorded_error_on_the_real_test_set(
     record: records.Record, cifar_root: Path
 ) -> None:
-    if not records.path_of(RESULTS, record.experiment, 0).with_suffix(".safetensors").exists():
-        pytest.skip("its weights were not kept")
-    test = data.load(record.dataset["name"], "test", cifar_root)
     here, last = machine.describe("cpu", "float32", False), record.parts[-1]
     same_machine = all(here[each] == getattr(last, each) for each in ("device", "threads", "torch"))
-    one_image = 100 / len(test)  # other kernels round differently, which may turn an answer that was undecided
-    tolerance = 1e-9 if same_machine else 2 * one_image
-    assert error_again(record, test) == pytest.approx(record.test_error, abs=tolerance)
+    one_image = 100 / 10_000  # other kernels round differently, which may turn an answer that was undecided
+    test = data.load("cifar10", "test", cifar_root)
+    assert record.dataset["test"] == {"images": len(test), "sha256": test.sha256}
+    found = error_again(record, test)
+    assert found == pytest.approx(record.test_error, abs=1e-9 if same_machine else 2 * one_image)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("record", WITH_WEIGHTS, ids=named)
+def test_the_kept_weights_err_about_as_often_as_recorded_on_some_real_test_images(
+    record: records.Record, cifar_root: Path
+) -> None:
+    """Ours take minutes for all of them; a wrong normalisation, or another network's weights, show on some."""
+    count, share = 800, record.test_error / 100
+    test = data.load(record.dataset["name"], "test", cifar_root).subset(count)
+    spread = 100 * (share * (1 - share) / count) ** 0.5  # standard deviation over such samples, in %
+    assert error_again(record, test) == pytest.approx(record.test_error, abs=4 * spread)
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=named)

@@ -9,7 +9,6 @@ import shutil
 import signal
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,11 +145,12 @@ def test_the_loss_falls() -> None:
 
 
 @pytest.mark.slow
-def test_resnet20_learns_the_builtin_images(record_property: Callable[[str, object], None]) -> None:
+def test_resnet20_learns_the_builtin_images() -> None:
     network = models.MODELS["resnet20"](generator=torch.Generator().manual_seed(0))
-    history = train.fit(network, data.load("builtin", "train"), data.load("builtin", "test"), catalogue.SMOKE)
-    record_property("seconds", history.seconds)
-    assert history.epochs[-1].test_error < 40
+    images, test = data.load("builtin", "train"), data.load("builtin", "test").subset(500)
+    recipe = Recipe(iterations=64, batch_size=64, drops=(48,))
+    history = train.fit(network, images, test, recipe)
+    assert history.epochs[-1].test_error < 70  # by chance: 90
 
 
 def test_the_history_has_a_row_an_epoch_and_one_for_the_last_part_of_one() -> None:
