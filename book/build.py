@@ -145,6 +145,7 @@ def render(chapters: list[Path], tier: str) -> None:
     if table.returncode:
         raise BuildError("the table of recorded results could not be made; the message is above.")
     (BOOK / "_generated" / "results.md").write_text(table.stdout, encoding="utf-8")
+    _draw_front_page(BOOK / "_generated")
     (BOOK / "_generated" / "tier.md").write_text(f"The chapters of this copy ran at tier `{tier}`.\n", encoding="utf-8")
 
     print("book: rendering the pages", flush=True)
@@ -160,6 +161,26 @@ def render(chapters: list[Path], tier: str) -> None:
         found = [line for line in lines if re.search("WARNING|ERROR|CRITICAL", line)] or lines[-15:]
         raise BuildError("\n".join(["the book has warnings or errors:", *found, f"The whole log is {log}."]))
     print(f"book: rendered in {time.monotonic() - began:.0f} s")
+
+
+def _draw_front_page(folder: Path) -> None:
+    """Write the figure that the front page opens with, and what it shows in words, both made from the records."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from resnet_book.experiments import records
+    from resnet_book.report import figures, ladder
+
+    figures.use_style()
+    corners = ladder.corners(records.load_all(ROOT / "results"))
+    figure, axes = plt.subplots(1, 2, sharey=True)
+    ladder.plot(corners, *axes)
+    figure.savefig(folder / "ladder.png")
+    changes = ladder.depth_changes(corners)
+    text = "".join(f"- {ladder.in_words(changes, kind)}\n" for kind in figures.KINDS)
+    (folder / "ladder.md").write_text(text, encoding="utf-8")
 
 
 def read_source(source: Path) -> nbformat.NotebookNode:

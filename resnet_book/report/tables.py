@@ -60,9 +60,10 @@ def run_rows(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def summary(records: Iterable[Record]) -> pd.DataFrame:
-    """A row an experiment: number of runs, mean and standard deviation (NaN for one run) of the errors (%), devices."""
+    """A row an experiment: iterations, runs, mean and standard deviation (NaN for one run) of errors (%), devices."""
     grouped = run_rows(records).groupby(ABOUT, sort=False)
     return grouped.agg(
+        iterations=("iterations", "first"),
         runs=("seed", "count"),
         train_error=("train_error", "mean"),
         train_std=("train_error", "std"),
@@ -131,6 +132,24 @@ def of_depth_table(records: Iterable[Record], recipes: tuple[str, ...] = DEPTH_T
         and record.recipe_name in recipes
         and record.model["shortcut"] is None
     ]
+
+
+def longest_comparison(records: Iterable[Record]) -> str:
+    """The recipe whose records compare most: the longest that has both kinds at two depths, else that of most networks.
+
+    Raises ValueError where there is no record.
+    """
+    frame = run_rows(records)
+    if frame.empty:
+        raise ValueError("records: none is given; `resnet-book run` records runs")
+
+    def worth(recipe: str) -> tuple[bool, int, int]:
+        rows = frame[frame.recipe == recipe]
+        depths = rows.groupby("kind").depth.nunique()
+        compares = len(depths) == 2 and depths.min() >= 2
+        return compares, 0 if compares else rows.model.nunique(), rows.iterations.max()
+
+    return max(frame.recipe.unique(), key=worth)
 
 
 def provenance(records: Iterable[Record]) -> str:

@@ -1,0 +1,104 @@
+"""How long must one train until depth pays? Errors against the training budget, in numbers, words and one figure.
+
+The corners of the table of He et al. 2015, section 4.2: plain and residual networks of 20 and of 56 layers.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from resnet_book.experiments.records import Record
+from resnet_book.report import published, tables
+from resnet_book.report.figures import COLOURS, LINE_STYLES
+
+SHALLOW, DEEP = 20, 56  # layers
+MARKERS = {SHALLOW: "s", DEEP: "o"}
+PAPER_ITERATIONS = 64_000
+
+
+def corners(records: Iterable[Record]) -> pd.DataFrame:
+    """The rows of ``tables.summary`` that the ladder is made of, the shortest training first."""
+    summaries = tables.summary(tables.of_depth_table(records))
+    return summaries.loc[summaries.depth.isin((SHALLOW, DEEP))].sort_values("iterations")
+
+
+def depth_changes(corners: pd.DataFrame) -> pd.DataFrame:
+    """A row for each kind and budget of which both depths are recorded: what the deeper network changes, in points.
+
+    Columns: kind, recipe, iterations; ``train`` and ``test``, the error (%) at 56 layers minus that at 20;
+    ``standard_error`` of ``test``, NaN unless both were trained twice or more.
+    """
+    rows = []
+    for (kind, iterations), group in corners.groupby(["kind", "iterations"]):  # type: ignore[misc]
+        of_depth = group.set_index("depth")
+        if {SHALLOW, DEEP} <= set(of_depth.index):
+            deep, shallow = of_depth.loc[DEEP], of_depth.loc[SHALLOW]
+            test, standard_error = tables.change(deep, shallow)
+            rows.append((kind, deep.recipe, iterations, deep.train_error - shallow.train_error, test, standard_error))
+    return pd.DataFrame(rows, columns=["kind", "recipe", "iterations", "train", "test", "standard_error"])
+
+
+def in_words(changes: pd.DataFrame, kind: str) -> str:
+    """Whether depth pays for the networks of ``kind``, and from which budget on, as far as ``depth_changes`` knows."""
+    found = changes.loc[changes.kind == kind]
+    if found.empty:
+        return f"By no recipe are the {kind} networks of {SHALLOW} and of {DEEP} layers both recorded yet."
+    behind, ahead = (found.loc[those, "iterations"] for those in (found.test >= 0, found.test < 0))
+    deep, shallow = f"the {kind} network of {DEEP} layers", f"that of {SHALLOW}"
+    if len(behind) and len(ahead) and behind.max() < ahead.min():
+        text = f"After {_listed(behind)} iterations {deep} errs more often than {shallow}, after {_listed(ahead)} less "
+        text += "often: the lines cross in between."
+    elif len(behind) and len(ahead):
+        text = f"{deep} errs more often than {shallow} after {_listed(behind)} iterations and less often after "
+        text += f"{_listed(ahead)}: these runs show no single crossing."
+    else:
+        only = "the only budget with both recorded so far" if len(found) == 1 else "every budget with both recorded"
+        often = "more" if len(behind) else "less"
+        text = f"After {_listed(found.iterations)} iterations, {only}, {deep} errs {often} often than {shallow}"
+        text += ": no crossing is seen yet." if len(behind) else "."
+    differs = found.loc[np.sign(found.train) != np.sign(found.test), "iterations"]
+    training = "The training error says the same: this is a matter of fitting, not of over-fitting."
+    if len(differs):
+        training = f"On the training images it is the other way round after {_listed(differs)} iterations."
+    return f"{text[0].upper()}{text[1:]} {training}"
+
+
+def _listed(iterations: Iterable[int]) -> str:
+    """Numbers in a sentence: "2,000, 4,000 and 8,000"."""
+    *others, last = (f"{each:,}" for each in iterations)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]:
+    """Draw training error and test error (%) against the training budget, a line for each of the four networks.
+
+    Bars are standard deviations, where there are several runs. Open markers in the panel of the test error, joined by
+    dotted lines, are what He et al. published for their own training. The legend is put above both panels.
+    """
+    for (kind, depth), group in corners.groupby(["kind", "depth"]):  # type: ignore[misc]
+        colour, marker = COLOURS[str(kind)], MARKERS[depth]
+        how = {"color": colour, "linestyle": LINE_STYLES[depth], "marker": marker, "capsize": 2}
+        for ax, measure in ((training, "train"), (test, "test")):
+            errors, spread = group[f"{measure}_error"], group[f"{measure}_std"].fillna(0)
+            ax.errorbar(group.iterations, errors, spread, **how, label=f"{kind}, {depth} layers")  # type: ignore[arg-type]
+        last = group.iloc[-1]
+        model = {"plain": "plain", "residual": "resnet"}[str(kind)] + str(depth)
+        (theirs,) = (each.error for each in published.ERRORS if (each.source, each.model) == (published.PAPER, model))
+        test.plot([last.iterations, PAPER_ITERATIONS], [last.test_error, theirs], ":", color=colour, linewidth=0.8)
+        test.plot(PAPER_ITERATIONS, theirs, marker, color=colour, markerfacecolor="white")
+    for ax, title in ((training, "training images"), (test, "test images")):
+        ax.set_xscale("log", base=2)
+        ax.set_yscale("log")
+        budgets = sorted({*map(int, corners.iterations), PAPER_ITERATIONS})
+        ax.set_xticks(budgets, [f"{each // 1_000}k" for each in budgets])
+        ax.set_xticks([], minor=True)
+        ax.set_yticks([5, 10, 20, 40, 80], ["5", "10", "20", "40", "80"])
+        ax.set_yticks([], minor=True)
+        ax.set_xlim(budgets[0] / 1.3, PAPER_ITERATIONS * 1.3)
+        ax.set_xlabel("training budget (iterations)")
+        ax.set_title(title)
+    training.set_ylabel("error (%)")
+    training.figure.legend(*training.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return training, test

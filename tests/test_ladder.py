@@ -1,0 +1,104 @@
+"""The ladder: what more depth changes at each training budget, said in words that fit whatever is recorded."""
+
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from invented import table_record
+
+from resnet_book.experiments import catalogue
+from resnet_book.experiments.records import Record
+from resnet_book.report import ladder, tables
+
+BUDGETS = {"short": 2_000, "4k": 4_000, "8k": 8_000, "16k": 16_000}
+
+
+def four(recipe: str, plain20: float, plain56: float, resnet20: float, resnet56: float) -> list[Record]:
+    """One run of each corner, with these test errors (%); the training errors are half of them."""
+    errors = {"plain20": plain20, "plain56": plain56, "resnet20": resnet20, "resnet56": resnet56}
+    return [table_record(f"{model}-cifar10-{recipe}", 0, error) for model, error in errors.items()]
+
+
+def said(records: list[Record], kind: str) -> str:
+    return ladder.in_words(ladder.depth_changes(ladder.corners(records)), kind)
+
+
+def test_the_changes_are_those_of_the_deep_network_beside_the_shallow_one() -> None:
+    records = [*four("8k", 20, 30, 18, 12), table_record("resnet56-cifar10-8k", 1, 14)]
+    changes = ladder.depth_changes(ladder.corners(records)).set_index("kind")
+    assert changes.loc["plain", ["test", "train"]].tolist() == [10, 5]
+    assert changes.loc["residual", ["test", "train"]].tolist() == [-5, -2.5]
+    assert changes.iterations.tolist() == [8_000, 8_000]
+
+
+def test_networks_of_other_depths_recipes_and_datasets_are_left_out() -> None:
+    others = ["resnet32-cifar10-8k", "resnet20-cifar10-no-decay", "resnet20-builtin-smoke", "resnet18-cifar10"]
+    assert ladder.corners([table_record(name, 0, 10.0) for name in others]).empty
+
+
+@pytest.mark.parametrize(
+    ("residual", "words"),
+    [
+        ([], "By no recipe are the residual networks of 20 and of 56 layers both recorded yet."),
+        ([("short", 9)], "After 2,000 iterations, the only budget with both recorded so far, the residual network of"),
+        ([("short", 9)], "errs more often than that of 20: no crossing is seen yet. The training error says the same"),
+        ([("16k", -1)], "the residual network of 56 layers errs less often than that of 20. The training error says"),
+        ([("short", 9), ("4k", 2)], "After 2,000 and 4,000 iterations, every budget with both recorded, the residual"),
+        (
+            [("short", 9), ("4k", 2), ("16k", -1)],
+            "After 2,000 and 4,000 iterations the residual network of 56 layers errs more often than that of 20, after "
+            "16,000 less often: the lines cross in between.",
+        ),
+        (
+            [("short", -1), ("8k", 3), ("16k", -1)],
+            "The residual network of 56 layers errs more often than that of 20 after 8,000 iterations and less often "
+            "after 2,000 and 16,000: these runs show no single crossing.",
+        ),
+    ],
+)
+def test_the_words_fit_whatever_is_recorded(residual: list[tuple[str, float]], words: str) -> None:
+    records = [each for recipe, change in residual for each in four(recipe, 30, 50, 20, 20 + change)]
+    assert words in said(records, "residual")
+
+
+def test_where_the_training_images_say_something_else_the_words_say_so() -> None:
+    records = four("16k", 20, 30, 18, 12)
+    (deep,) = [each for each in records if each.experiment == "resnet56-cifar10-16k"]
+    unlucky = deep.model_copy(update={"epochs": [replace(deep.epochs[-1], train_error=40.0)]})
+    others = [each for each in records if each is not deep]
+    assert said([*others, unlucky], "residual").endswith(
+        "On the training images it is the other way round after 16,000 iterations."
+    )
+    assert said(records, "residual").endswith("of fitting, not of over-fitting.")
+
+
+@pytest.mark.parametrize("recipes", [["short"], ["short", "16k"], ["16k", "8k", "4k", "short"]])
+def test_the_figure_has_a_line_for_each_network_and_a_published_mark(recipes: list[str]) -> None:
+    records = [each for recipe in recipes for each in four(recipe, 30, 50, 20, 15)]
+    figure, axes = plt.subplots(1, 2)
+    training, test = ladder.plot(ladder.corners(records), *axes)
+    assert [len(ax.containers) for ax in (training, test)] == [4, 4]
+    marks = [line for line in test.lines if line.get_markerfacecolor() == "white"]
+    assert sorted(float(line.get_ydata()[0]) for line in marks) == [6.97, 8.75, 9.5, 13.5]
+    labels = [label.get_text() for label in test.get_xticklabels()]
+    assert labels == [f"{each // 1000}k" for each in sorted(BUDGETS[recipe] for recipe in recipes)] + ["64k"]
+    figure.canvas.draw()
+    plt.close(figure)
+
+
+def test_the_longest_recipe_that_compares_both_kinds_at_two_depths_is_shown() -> None:
+    short = four("short", 30, 50, 20, 25)
+    deep = [table_record("plain56-cifar10-16k", 0, 20.0), table_record("resnet56-cifar10-16k", 0, 10.0)]
+    assert tables.longest_comparison([*short, *deep]) == "short"
+    assert tables.longest_comparison([*short, *four("16k", 9, 20, 9, 8)]) == "16k"
+    assert tables.longest_comparison(deep) == "16k"
+    with pytest.raises(ValueError, match="none is given"):
+        tables.longest_comparison([])
+
+
+def test_every_recipe_of_the_ladder_has_its_four_corners() -> None:
+    frame = pd.DataFrame([(each.model, each.recipe_name) for each in catalogue.EXPERIMENTS.values()])
+    for recipe in ("paper", *BUDGETS):
+        models = set(frame[frame[1] == recipe][0])
+        assert {"plain20", "plain56", "resnet20", "resnet56"} <= models
