@@ -29,9 +29,8 @@ def kind_and_depth(model: str) -> tuple[str, int]:
 def curves(records: Iterable[Record]) -> pd.DataFrame:
     """A row an epoch of each record: experiment, seed, model, kind, depth, dataset, recipe, epoch, fields of Epoch.
 
-    ``epoch`` counts from 1; the last one may be shorter, which ``iteration``, the steps so far, shows.
-
-    The validation columns are NaN where no images were held out.
+    ``epoch`` counts from 1; the last one may be shorter, which ``iteration``, the steps so far, shows. The validation
+    columns are NaN where no images were held out.
     """
     rows = [
         {**_about(record), "seed": record.seed, "epoch": number, **asdict(epoch)}
@@ -182,13 +181,17 @@ def _about(record: Record) -> dict[str, str | int]:
     return dict(zip(ABOUT, values, strict=True))
 
 
-def recorded_cell(recorded: pd.DataFrame, experiment: str) -> str:
-    """The test error (%) of ``experiment`` as text, "mean ± standard deviation (runs)", or that it is not recorded.
+def recorded_cell(recorded: pd.DataFrame, experiment: str, missing: str = NOT_RECORDED) -> str:
+    """The test error (%) of ``experiment`` as ``mean_and_spread`` writes it, or ``missing``.
 
     ``recorded``: what ``summary`` gives, its index set to the column ``experiment``.
     """
     if experiment not in recorded.index:
-        return NOT_RECORDED
+        return missing
     row = recorded.loc[experiment]
-    spread = f" ± {row.test_std:.2f}" if row.runs > 1 else ""
-    return f"{row.test_error:.2f}{spread} ({row.runs} run{'s' if row.runs > 1 else ''})"
+    return mean_and_spread(row.test_error, row.test_std, row.runs)
+
+
+def mean_and_spread(mean: float, std: float, runs: int, form: str = ".2f") -> str:
+    """Text such as "8.75 ± 0.21 (3 runs)": mean and standard deviation; a single run has no deviation."""
+    return f"{mean:{form}} ± {std:{form}} ({runs} runs)" if runs > 1 else f"{mean:{form}} (1 run)"
