@@ -201,4 +201,5 @@ def _mean_and_spread(values: Sequence[float | None], form: str = ".2f") -> str:
     found = pd.Series([value for value in values if value is not None], dtype=float)
     if found.empty:
         return tables.NOT_RECORDED
-    return tables.mean_and_spread(float(found.mean()), float(found.std()), len(found), form)
+    mean, std = found.agg(["mean", "std"])
+    return tables.mean_and_spread(mean, std, len(found), form)
