@@ -7,7 +7,7 @@ it found it: its mode, its running statistics, its gradients.
 ``training=True`` normalises by the batch's own statistics, as a training step does; ``False`` by the running ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -101,10 +101,8 @@ def neighbour_similarities(
         outputs, gradients = _outputs_and_gradients(network, images, labels)
         other_outputs, other_gradients = _outputs_and_gradients(network, neighbours, labels)
     return _block_frame(network).assign(
-        activation=[
-            _mean_cosine(_centred(one), _centred(other)) for one, other in zip(outputs, other_outputs, strict=True)
-        ],
-        gradient=[_mean_cosine(one, other) for one, other in zip(gradients, other_gradients, strict=True)],
+        activation=_mean_cosines(map(_centred, outputs), map(_centred, other_outputs)),
+        gradient=_mean_cosines(gradients, other_gradients),
     )
 
 
@@ -150,9 +148,10 @@ def _centred(activations: Tensor) -> Tensor:
     return activations - activations.mean(dim=(0, 2, 3), keepdim=True)
 
 
-def _mean_cosine(one: Tensor, other: Tensor) -> float:
-    """Mean over the batch of the cosine between ``one[i]`` and ``other[i]``, each taken as a vector."""
-    return F.cosine_similarity(one.flatten(1), other.flatten(1)).mean().item()
+def _mean_cosines(ones: Iterable[Tensor], others: Iterable[Tensor]) -> list[float]:
+    """Of each pair of tensors, the mean over i of the cosine between ``one[i]`` and ``other[i]``, taken as vectors."""
+    pairs = zip(ones, others, strict=True)
+    return [F.cosine_similarity(one.flatten(1), other.flatten(1)).mean().item() for one, other in pairs]
 
 
 @contextmanager

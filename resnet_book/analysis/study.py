@@ -182,14 +182,9 @@ the {study.k} most relevant images of a feature: mean over the features, and its
 
 # How each tensor lies in the file, small enough to keep beside the record; only the map is rounded.
 DTYPES = {
-    "labels": torch.uint8,
-    "superclasses": torch.uint8,
-    "predicted": torch.uint8,
+    **dict.fromkeys(("labels", "superclasses", "predicted"), torch.uint8),
+    **dict.fromkeys(("least", "most", "untrained_most", "zeros"), torch.int32),
     "map": torch.float16,
-    "least": torch.int32,
-    "most": torch.int32,
-    "untrained_most": torch.int32,
-    "zeros": torch.int32,
 }
 LOADED = {torch.uint8: torch.int64, torch.int32: torch.int64, torch.float16: torch.float32}
 

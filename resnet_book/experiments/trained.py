@@ -92,12 +92,10 @@ class TrainedNetwork:
         pixels = torch.stack([pixels for pixels, _ in prepared])  # (N, 3, 32, 32) uint8
         device, mean, std = self.network.classifier.weight.device, self.record.mean, self.record.std
         seen = features.extract(self.network, pixels, mean, std, device=device)
-        best = features.class_scores(self.network, seen).softmax(dim=1).topk(k)  # (N, k)
+        probabilities, classes = features.class_scores(self.network, seen).softmax(dim=1).topk(k)  # (N, k) each
         return [
-            Answer(tuple(self.class_names[each] for each in classes), tuple(probabilities), note)
-            for classes, probabilities, (_, note) in zip(
-                best.indices.tolist(), best.values.tolist(), prepared, strict=True
-            )
+            Answer(tuple(self.class_names[index] for index in best), tuple(likely), note)
+            for best, likely, (_, note) in zip(classes.tolist(), probabilities.tolist(), prepared, strict=True)
         ]
 
 
