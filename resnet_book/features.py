@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim.swa_utils import update_bn
 
 from resnet_book import augment
 from resnet_book.data import ImageSet
@@ -64,21 +65,12 @@ def measure_batch_norm(
     what the same weights give with statistics that fit.
     """
     device = torch.device(device)
-    norms = [module for module in network.to(device).modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta = [module.momentum for module in norms]
+    network.to(device)
     mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
     std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
-    with torch.no_grad(), kernels(device, "float32"), evaluation_mode(network):
-        for module in norms:
-            module.reset_running_stats()
-            module.momentum = None  # the plain average over all batches
-            module.train()
-        try:
-            for batch in images.images.split(batch_size):
-                network(augment.normalise(batch.to(device), mean_tensor, std_tensor))
-        finally:
-            for module, momentum in zip(norms, momenta, strict=True):
-                module.momentum = momentum
+    batches = images.images.split(batch_size)
+    with kernels(device, "float32"):
+        update_bn((augment.normalise(batch.to(device), mean_tensor, std_tensor) for batch in batches), network)
 
 
 def class_scores(network: Network, features: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ def test_the_grid_is_white_where_no_image_stands(images, ax):
 
 
 def test_each_row_has_its_name_at_its_height(images, ax):
-    figures.show_rows(images.view(2, 3, 3, 4, 5), ["first_one", "second"], ax, gap=2)
+    figures.show_rows(images.view(2, 3, 3, 4, 5), ["first_one", "second"], ax)
     assert [text.get_text() for text in ax.texts] == ["first one", "second"]
     assert [text.get_position()[1] for text in ax.texts] == [2, 8]
 

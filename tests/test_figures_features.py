@@ -32,14 +32,15 @@ def picture(ax: Axes) -> np.ndarray:
 
 
 def test_ranked_images_stand_left_and_right_in_the_order_given(images, ax):
-    drawn = picture(figures.show_ranked(images, torch.tensor([[0, 1], [2, 3]]), torch.tensor([[5, 4], [1, 0]]), ax))
+    left, right = torch.tensor([[0, 1], [2, 3]]), torch.tensor([[5, 4], [1, 0]])
+    drawn = picture(figures.show_ranked(images, left, right, ax, [("a", "b"), ("c", "d")]))
     second_half = 2 * (4 + 2) + 2
     columns = [0, 6, second_half, second_half + 6]
-    assert [[drawn[y, x, 0] for x in columns] for y in (0, 6)] == [[0, 10, 50, 40], [20, 30, 10, 0]]
+    assert [[drawn[y, x, 0] for x in columns] for y in (2, 10)] == [[0, 10, 50, 40], [20, 30, 10, 0]]
 
 
 def test_the_picture_of_ranked_images_is_white_between_them(images, ax):
-    drawn = picture(figures.show_ranked(images, torch.tensor([[0, 1]]), torch.tensor([[5, 4]]), ax))
+    drawn = picture(figures.show_ranked(images, torch.tensor([[0, 1]]), torch.tensor([[5, 4]]), ax, [("a", "b")]))
     assert (drawn[:, 4:6] == 255).all()
     assert (drawn[:, 10:14] == 255).all()
 
@@ -78,8 +79,8 @@ def test_each_filter_is_scaled_by_its_own_largest_weight():
 
 
 def test_filters_are_drawn_enlarged(ax):
-    drawn = picture(figures.show_filters(torch.ones(4, 3, 3, 3), ax, columns=2, scale=10))
-    assert drawn.shape == (2 * 30 + 5, 2 * 30 + 5, 3)
+    drawn = picture(figures.show_filters(torch.ones(16, 3, 3, 3), ax))
+    assert drawn.shape == (2 * 30 + 5, 8 * 30 + 7 * 5, 3)
 
 
 def test_the_bars_of_each_network_sum_to_all_features(ax):

@@ -7,7 +7,7 @@ it found it: its mode, its running statistics, its gradients.
 ``training=True`` normalises by the batch's own statistics, as a training step does; ``False`` by the running ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -44,16 +44,9 @@ def layer_responses(network: nn.Module, images: Tensor, *, training: bool = Fals
 
     ``images`` (N, 3, H, W) float, normalised. A row a layer: layer (1 is nearest to the images), name, response.
     """
-    layers = layers_3x3(network)
     with _unchanged(network, training), torch.no_grad():
-        _, outputs = _run(network, images, [norm for _, _, norm in layers])
-    return pd.DataFrame(
-        {
-            "layer": range(1, len(layers) + 1),
-            "name": [name for name, _, _ in layers],
-            "response": [output.std().item() for output in outputs],
-        }
-    )
+        _, outputs = _run(network, images, [norm for _, _, norm in layers_3x3(network)])
+    return _layer_frame(network).assign(response=[output.std().item() for output in outputs])
 
 
 def responses_of_weights(network: nn.Module) -> pd.DataFrame:
@@ -62,15 +55,9 @@ def responses_of_weights(network: nn.Module) -> pd.DataFrame:
     A batch norm in training mode gives each channel the standard deviation |weight| and the mean bias, so that all
     channels together have the variance mean(weight^2) + var(bias). A row a layer: layer, name, response.
     """
-    layers = layers_3x3(network)
-    variances = [norm.weight.square().mean() + norm.bias.var(correction=0) for _, _, norm in layers]
-    return pd.DataFrame(
-        {
-            "layer": range(1, len(layers) + 1),
-            "name": [name for name, _, _ in layers],
-            "response": [variance.sqrt().item() for variance in variances],
-        }
-    )
+    norms = [norm for _, _, norm in layers_3x3(network)]
+    variances = [norm.weight.square().mean() + norm.bias.var(correction=0) for norm in norms]
+    return _layer_frame(network).assign(response=[variance.sqrt().item() for variance in variances])
 
 
 def weight_gradients(network: nn.Module, images: Tensor, labels: Tensor, *, training: bool = True) -> pd.DataFrame:
@@ -79,18 +66,13 @@ def weight_gradients(network: nn.Module, images: Tensor, labels: Tensor, *, trai
     ``images`` (N, 3, H, W) float, normalised; ``labels`` (N,) int64; the loss is the mean cross-entropy in nats. A row
     a layer: layer, name, weight_norm, gradient_norm.
     """
-    layers = layers_3x3(network)
-    weights = [convolution.weight for _, convolution, _ in layers]
+    weights = [convolution.weight for _, convolution, _ in layers_3x3(network)]
     with _unchanged(network, training):
         scores, _ = _run(network, images, [])
         gradients = torch.autograd.grad(F.cross_entropy(scores, labels), weights)
-    return pd.DataFrame(
-        {
-            "layer": range(1, len(layers) + 1),
-            "name": [name for name, _, _ in layers],
-            "weight_norm": [weight.norm().item() for weight in weights],
-            "gradient_norm": [gradient.norm().item() for gradient in gradients],
-        }
+    return _layer_frame(network).assign(
+        weight_norm=[weight.norm().item() for weight in weights],
+        gradient_norm=[gradient.norm().item() for gradient in gradients],
     )
 
 
@@ -119,10 +101,8 @@ def neighbour_similarities(
         outputs, gradients = _outputs_and_gradients(network, images, labels)
         other_outputs, other_gradients = _outputs_and_gradients(network, neighbours, labels)
     return _block_frame(network).assign(
-        activation=[
-            _mean_cosine(_centred(one), _centred(other)) for one, other in zip(outputs, other_outputs, strict=True)
-        ],
-        gradient=[_mean_cosine(one, other) for one, other in zip(gradients, other_gradients, strict=True)],
+        activation=_mean_cosines(map(_centred, outputs), map(_centred, other_outputs)),
+        gradient=_mean_cosines(gradients, other_gradients),
     )
 
 
@@ -148,6 +128,12 @@ def _outputs_and_gradients(network: Network, images: Tensor, labels: Tensor) -> 
     return [output.detach() for output in outputs], list(gradients)
 
 
+def _layer_frame(network: nn.Module) -> pd.DataFrame:
+    """A row a 3x3 layer: layer, name."""
+    names = [name for name, _, _ in layers_3x3(network)]
+    return pd.DataFrame({"layer": range(1, len(names) + 1), "name": names})
+
+
 def _block_frame(network: Network) -> pd.DataFrame:
     """A row a block: block, name, layer."""
     rows, layer = [], 1  # the stem is layer 1
@@ -162,9 +148,10 @@ def _centred(activations: Tensor) -> Tensor:
     return activations - activations.mean(dim=(0, 2, 3), keepdim=True)
 
 
-def _mean_cosine(one: Tensor, other: Tensor) -> float:
-    """Mean over the batch of the cosine between ``one[i]`` and ``other[i]``, each taken as a vector."""
-    return F.cosine_similarity(one.flatten(1), other.flatten(1)).mean().item()
+def _mean_cosines(ones: Iterable[Tensor], others: Iterable[Tensor]) -> list[float]:
+    """Of each pair of tensors, the mean over i of the cosine between ``one[i]`` and ``other[i]``, taken as vectors."""
+    pairs = zip(ones, others, strict=True)
+    return [F.cosine_similarity(one.flatten(1), other.flatten(1)).mean().item() for one, other in pairs]
 
 
 @contextmanager

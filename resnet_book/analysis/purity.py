@@ -101,8 +101,8 @@ def selectivity(means: Tensor) -> Tensor:
     return (largest - others) / (largest + others).clamp(min=torch.finfo(means.dtype).tiny)
 
 
-def mean_interval(values: Tensor, confidence: float = 0.95, resamples: int = 2_000) -> tuple[float, float, float]:
-    """Mean of ``values`` (C,), and the ends of its percentile bootstrap interval, always the same for the same values.
+def mean_interval(values: Tensor) -> tuple[float, float, float]:
+    """Mean of ``values`` (C,), and the ends of its 95 % bootstrap interval, always the same for the same values.
 
     Resampling the features of one network says how much its mean depends on which of its features one happened to
     have. It says nothing of other seeds. Three times NaN for no values.
@@ -110,10 +110,9 @@ def mean_interval(values: Tensor, confidence: float = 0.95, resamples: int = 2_0
     if not len(values):
         return nan, nan, nan
     generator = torch.Generator().manual_seed(0)
-    chosen = torch.randint(len(values), (resamples, len(values)), generator=generator)
+    chosen = torch.randint(len(values), (2_000, len(values)), generator=generator)  # a row a resample
     means = values.double()[chosen].mean(dim=1)
-    edge = (1 - confidence) / 2
-    low, high = means.quantile(torch.tensor([edge, 1 - edge], dtype=torch.float64)).tolist()
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return values.double().mean().item(), low, high
 
 

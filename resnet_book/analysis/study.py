@@ -62,8 +62,7 @@ class Study:
         """The study of the ``k`` images nearest to each end. Raises ValueError for a ``k`` that is not 1 to ``k``."""
         if not 1 <= k <= self.k:
             raise ValueError(f"k={k}: this study holds {self.k} images at each end; choose 1 to {self.k}")
-        rows = {name: getattr(self, name)[:, :k] for name in ("least", "most", "untrained_most")}
-        return replace(self, **rows)
+        return replace(self, least=self.least[:, :k], most=self.most[:, :k], untrained_most=self.untrained_most[:, :k])
 
     @property
     def purity(self) -> Tensor:
@@ -117,7 +116,7 @@ def make(
         class_names=test.class_names,
         superclass_names=test.coarse_class_names,
         labels=test.labels,
-        superclasses=_superclasses(test),
+        superclasses=answers.superclasses(test) if test.coarse_class_names else torch.empty(0, dtype=torch.int64),
         predicted=predicted,
         confidence=confidence,
         map=positions,
@@ -183,14 +182,9 @@ the {study.k} most relevant images of a feature: mean over the features, and its
 
 # How each tensor lies in the file, small enough to keep beside the record; only the map is rounded.
 DTYPES = {
-    "labels": torch.uint8,
-    "superclasses": torch.uint8,
-    "predicted": torch.uint8,
+    **dict.fromkeys(("labels", "superclasses", "predicted"), torch.uint8),
+    **dict.fromkeys(("least", "most", "untrained_most", "zeros"), torch.int32),
     "map": torch.float16,
-    "least": torch.int32,
-    "most": torch.int32,
-    "untrained_most": torch.int32,
-    "zeros": torch.int32,
 }
 LOADED = {torch.uint8: torch.int64, torch.int32: torch.int64, torch.float16: torch.float32}
 
@@ -226,13 +220,9 @@ def load(path: str | Path, sha256: str | None) -> Study:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         words = {name: json.loads(value) for name, value in header["__metadata__"].items()}
         loaded = {name: value.to(LOADED.get(value.dtype, value.dtype)) for name, value in from_bytes(content).items()}
-        names = {name: tuple(value) for name, value in words.items() if isinstance(value, list)}
-        return Study(**{**words, **names, **loaded})
+        words |= {name: tuple(words[name]) for name in ("class_names", "superclass_names")}  # JSON has lists
+        return Study(**{**words, **loaded})
     except FileNotFoundError:
         raise StudyError(f"{path} does not exist: this run's features were not studied.") from None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudyError(f"{path} is not a feature study ({error}). {mend}") from error
-
-
-def _superclasses(images: ImageSet) -> Tensor:
-    return answers.superclasses(images) if images.coarse_class_names else torch.empty(0, dtype=torch.int64)

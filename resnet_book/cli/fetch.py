@@ -10,8 +10,7 @@ import shutil
 import socket
 import sys
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -78,24 +77,30 @@ def fetch(name: str, root: str | Path | None = None, *, progress: bool = True) -
 
     # All happens in a folder beside the files; they are moved in, one by one, when all of them are there and right.
     workshop = folder.resolve().with_name(f"{folder.name}.part")
-    with _writing(name, root):
+    try:
         for path in (root, folder):
             if os.path.lexists(path) and not path.is_dir():
                 raise DataError(
                     f"{path} is a file, or a link to what is not there; expected a folder. Delete or mend it."
                 )
-        try:
-            workshop.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(workshop, ignore_errors=True)  # left by a process that was killed
-            workshop.mkdir()
-            with tarfile.open(_archive(ARCHIVES[name], root, workshop, progress)) as tar:
-                tar.extractall(workshop, filter="data")
-            _check(name, workshop)
-            folder.mkdir(exist_ok=True)
-            for path in (workshop / folder.name).iterdir():
-                path.replace(folder / path.name)
-        finally:
-            shutil.rmtree(workshop, ignore_errors=True)
+        workshop.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(workshop, ignore_errors=True)  # left by a process that was killed
+        workshop.mkdir()
+        with tarfile.open(_archive(ARCHIVES[name], root, workshop, progress)) as tar:
+            tar.extractall(workshop, filter="data")
+        _check(name, workshop)
+        folder.mkdir(exist_ok=True)
+        for path in (workshop / folder.name).iterdir():
+            path.replace(folder / path.name)
+    except OSError as error:
+        advice = "Make room" if error.errno in FULL else "Change the permissions or what is in the way"
+        where = f" ({error.filename})" if error.filename else ""
+        raise DataError(
+            f"{name} cannot be put into {root}: {error.strerror or error}{where}. {advice}, or choose another folder "
+            "with --data."
+        ) from error
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
     print(f"{name}: unpacked into {folder}, every file has the right checksum")
     return folder
 
@@ -137,17 +142,3 @@ def _archive(archive: Archive, root: Path, workshop: Path, progress: bool) -> Pa
         + "\n  ".join(failures)
         + f"\nTry again later, or get {archive.file_name} by other means, put it into {root} and run the same command."
     )
-
-
-@contextmanager
-def _writing(name: str, root: Path) -> Iterator[None]:
-    """Turn the disk's refusal into a DataError that names the folder and says what to do."""
-    try:
-        yield
-    except OSError as error:
-        advice = "Make room" if error.errno in FULL else "Change the permissions or what is in the way"
-        where = f" ({error.filename})" if error.filename else ""
-        raise DataError(
-            f"{name} cannot be put into {root}: {error.strerror or error}{where}. {advice}, or choose another folder "
-            "with --data."
-        ) from error

@@ -5,13 +5,13 @@ that no normalisation can be wrong or forgotten, and the network is in evaluatio
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from resnet_book import features
@@ -54,10 +54,11 @@ class TrainedNetwork:
 
     network: Network
     record: Record
-    class_names: tuple[str, ...] = field(init=False)  # in the order of the network's scores
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "class_names", CLASS_NAMES[self.record.dataset["name"]])
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes in the order of the network's scores."""
+        return CLASS_NAMES[self.record.dataset["name"]]
 
     def __repr__(self) -> str:
         of = f"{self.record.experiment}, seed {self.record.seed}"
@@ -82,7 +83,7 @@ class TrainedNetwork:
         if isinstance(picture, list | tuple):
             prepared = [_prepare(each, f"picture[{index}]") for index, each in enumerate(picture)]
         elif isinstance(picture, np.ndarray | Tensor) and picture.ndim == 4:
-            prepared = list(zip(_check_pixels(picture, "picture"), [_AS_GIVEN] * len(picture), strict=True))
+            prepared = [(pixels, _AS_GIVEN) for pixels in _check_pixels(picture, "picture")]
         else:
             return self._answer([_prepare(picture, "picture")], k)[0]
         return self._answer(prepared, k) if prepared else []
@@ -91,12 +92,10 @@ class TrainedNetwork:
         pixels = torch.stack([pixels for pixels, _ in prepared])  # (N, 3, 32, 32) uint8
         device, mean, std = self.network.classifier.weight.device, self.record.mean, self.record.std
         seen = features.extract(self.network, pixels, mean, std, device=device)
-        best = features.class_scores(self.network, seen).softmax(dim=1).topk(k)  # (N, k)
+        probabilities, classes = features.class_scores(self.network, seen).softmax(dim=1).topk(k)  # (N, k) each
         return [
-            Answer(tuple(self.class_names[each] for each in classes), tuple(probabilities), note)
-            for classes, probabilities, (_, note) in zip(
-                best.indices.tolist(), best.values.tolist(), prepared, strict=True
-            )
+            Answer(tuple(self.class_names[index] for index in best), tuple(likely), note)
+            for best, likely, (_, note) in zip(classes.tolist(), probabilities.tolist(), prepared, strict=True)
         ]
 
 
@@ -156,7 +155,7 @@ def _prepare_image(image: Image.Image, name: str) -> tuple[Tensor, str]:
     if 0 in image.size:
         raise ValueError(f"{name} has {image.width} x {image.height} pixels: pass one with at least one")
     upright = ImageOps.exif_transpose(image)
-    if image.getexif().get(0x0112, 1) != 1:  # the tag of the camera's orientation
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
         done.append("turned as its EXIF says")
     if upright.has_transparency_data:
         seen = upright.convert("RGBA")

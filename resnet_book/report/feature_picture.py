@@ -11,7 +11,7 @@ from math import ceil
 import matplotlib
 import numpy as np
 from matplotlib.colors import to_hex
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
 from resnet_book.analysis.study import Study, StudyError
@@ -22,24 +22,13 @@ LABEL, MIDDLE, COLUMN_GAP, MARGIN = 92, 20, 28, 16  # pixels: a row's words, bet
 LINE = 20  # pixels of a line of text
 MAX_PIXELS = 160_000_000  # of the whole picture, four bytes each in memory
 WHITE, BLACK, GREY = (255, 255, 255), (20, 20, 20), (110, 110, 110)
-PALETTE_10 = (
-    "#4477AA",
-    "#EE6677",
-    "#228833",
-    "#CCBB44",
-    "#66CCEE",
-    "#AA3377",
-    "#BBBBBB",
-    "#222255",
-    "#EE7733",
-    "#775511",
-)
+PALETTE = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#222255", "#EE7733", "#775511")
 
 
 def colours(count: int) -> list[str]:
     """Colours that tell ``count`` classes apart, as far as colours can."""
-    if count <= len(PALETTE_10):
-        return list(PALETTE_10[:count])
+    if count <= len(PALETTE):
+        return list(PALETTE[:count])
     return [to_hex(colour) for colour in matplotlib.colormaps["tab20"](np.arange(count) % 20)]
 
 
@@ -48,15 +37,6 @@ def groups(study: Study) -> tuple[tuple[str, ...], Tensor]:
     if study.superclass_names:
         return study.superclass_names, study.superclasses[study.labels]
     return study.class_names, study.labels
-
-
-def require_same_images(study: Study, test: ImageSet) -> None:
-    """Raise StudyError unless ``test`` holds the images of the study."""
-    if test.sha256 != study.test_sha256:
-        raise StudyError(
-            f"the study is of other images than these of {test.name} (SHA-256 {study.test_sha256[:12]}..., found "
-            f"{test.sha256[:12]}...). Check the files with `resnet-book data {study.dataset} --check`."
-        )
 
 
 @dataclass(frozen=True)
@@ -118,7 +98,11 @@ def draw(
     ``columns``: of rows; without it, as many as make the picture about as wide as high.
     Raises StudyError for other images than the study's, and ValueError for a picture beyond ``MAX_PIXELS``.
     """
-    require_same_images(study, test)
+    if test.sha256 != study.test_sha256:
+        raise StudyError(
+            f"the study is of other images than these of {test.name} (SHA-256 {study.test_sha256[:12]}..., found "
+            f"{test.sha256[:12]}...). Check the files with `resnet-book data {study.dataset} --check`."
+        )
     rows = study.purest_first if rows is None else rows
     names, group = groups(study)
     palette = colours(len(names))
@@ -135,10 +119,8 @@ def draw(
         pen.text((x, y + 20), f"purity {purity[feature]:.2f}", GREY, ImageFont.load_default(13))
         for left, indices in zip(grid.halves(x), (study.least, study.most), strict=True):
             for position, index in enumerate(indices[feature].tolist()):
-                corner = left + position * grid.side
-                edge = grid.side - GAP - 1
-                pen.rectangle((corner, y, corner + edge, y + edge), frames[index])
-                picture.paste(Image.fromarray(pixels[index]), (corner + FRAME, y + FRAME))
+                framed = ImageOps.expand(Image.fromarray(pixels[index]), FRAME, frames[index])
+                picture.paste(framed, (left + position * grid.side, y))
     return picture
 
 
@@ -155,10 +137,10 @@ def _draw_words(pen: ImageDraw.ImageDraw, grid: Grid, title: str, names: tuple[s
             pen.text((left, grid.top - LINE), words, GREY, font)
 
 
-def as_jpeg(picture: Image.Image, quality: int = 50) -> bytes:
+def as_jpeg(picture: Image.Image) -> bytes:
     """The picture as a JPEG file, several times smaller than PNG, for a page."""
     file = BytesIO()
-    picture.save(file, "JPEG", quality=quality)
+    picture.save(file, "JPEG", quality=50)
     return file.getvalue()
 
 

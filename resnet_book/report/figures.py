@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
 
 KINDS = ("plain", "residual")
+GAP = 2  # white pixels between two images of a picture
 COLOURS = {"plain": "#D55E00", "residual": "#0072B2", "neutral": "#666666", "accent": "#009E73"}
 
 STYLE = {
@@ -57,7 +58,7 @@ def show_image(image: Tensor, ax: Axes, title: str = "") -> Axes:
     return ax
 
 
-def show_grid(images: Tensor, ax: Axes, columns: int, gap: int = 2) -> Axes:
+def show_grid(images: Tensor, ax: Axes, columns: int, gap: int = GAP) -> Axes:
     """Images (N, 3, H, W) uint8 in rows of ``columns``, ``gap`` white pixels apart, as one picture."""
     count, _, height, width = images.shape
     rows = -(-count // columns)
@@ -71,12 +72,12 @@ def show_grid(images: Tensor, ax: Axes, columns: int, gap: int = 2) -> Axes:
     return ax
 
 
-def show_rows(images: Tensor, names: Sequence[str], ax: Axes, gap: int = 2) -> Axes:
+def show_rows(images: Tensor, names: Sequence[str], ax: Axes) -> Axes:
     """Images (rows, columns, 3, H, W) uint8 as ``show_grid`` draws them, each row with its name to the left."""
     rows, columns, _, height, _ = images.shape
-    show_grid(images.flatten(0, 1), ax, columns, gap)
+    show_grid(images.flatten(0, 1), ax, columns)
     for row, name in zip(range(rows), names, strict=True):
-        ax.text(-2 * gap, row * (height + gap) + height / 2, name.replace("_", " "), ha="right", va="center")
+        ax.text(-2 * GAP, row * (height + GAP) + height / 2, name.replace("_", " "), ha="right", va="center")
     return ax
 
 
@@ -96,6 +97,12 @@ def plot_channel_values(images: Tensor, ax: Axes, bins: int = 64) -> Axes:
     return ax
 
 
+def say_nothing_recorded(ax: Axes) -> Axes:
+    """A sentence in the middle of axes that there is nothing to draw in."""
+    ax.text(0.5, 0.5, "nothing recorded yet", transform=ax.transAxes, ha="center", color=COLOURS["neutral"])
+    return ax
+
+
 # A depth keeps its line through the whole book; one that is not named here is drawn solid.
 LINE_STYLES = {8: ":", 20: "--", 32: "-.", 44: (0, (8, 2)), 56: "-", 110: (0, (8, 2, 1, 2, 1, 2))}
 
@@ -110,17 +117,15 @@ def plot_curves(curves: pd.DataFrame, ax: Axes, drops: Iterable[int] = ()) -> Ax
     ax.set_xlabel("iteration")
     ax.set_ylabel("error (%)")
     if curves.empty:
-        ax.text(0.5, 0.5, "nothing recorded yet", transform=ax.transAxes, ha="center", color=COLOURS["neutral"])
-        return ax
+        return say_nothing_recorded(ax)
     for drop in drops:
         ax.axvline(drop, color=COLOURS["neutral"], linewidth=0.8, linestyle=":", zorder=0)
     for (kind, depth), group, style in _networks(curves):
         test = group.pivot(index="iteration", columns="seed", values="test_error")
         train = group.pivot(index="iteration", columns="seed", values="train_error")
-        (thin,) = ax.plot(train.index, train.mean(axis=1), color=COLOURS[kind], linewidth=0.9, alpha=0.8)
-        (thick,) = ax.plot(test.index, test.mean(axis=1), color=COLOURS[kind], linewidth=2.2)
-        thin.set_linestyle(style)
-        thick.set(linestyle=style, label=f"{kind}, {depth} layers")
+        look = {"color": COLOURS[kind], "linestyle": style}
+        ax.plot(train.index, train.mean(axis=1), linewidth=0.9, alpha=0.8, **look)
+        ax.plot(test.index, test.mean(axis=1), linewidth=2.2, label=f"{kind}, {depth} layers", **look)
         if len(test.columns) > 1:
             ax.fill_between(test.index, test.min(axis=1), test.max(axis=1), color=COLOURS[kind], alpha=0.15, lw=0)
     ax.set_ylim(0, None)
@@ -174,29 +179,25 @@ def _networks(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, int], pd.DataFra
         yield key, group, LINE_STYLES.get(key[1], "-")  # type: ignore[index, misc]
 
 
-def show_ranked(
-    images: Tensor, left: Tensor, right: Tensor, ax: Axes, headings: Sequence[tuple[str, str]] = (), gap: int = 2
-) -> Axes:
+def show_ranked(images: Tensor, left: Tensor, right: Tensor, ax: Axes, headings: Sequence[tuple[str, str]]) -> Axes:
     """A row a feature: the images ``left`` names, a wide gap, the images ``right`` names, as one picture.
 
     ``images`` (N, 3, H, W) uint8; ``left`` and ``right`` (rows, k) int64, indices of images. ``headings``: two texts a
-    row, above its left and its right half; without them the rows stand close. Raises ValueError for another number of
-    headings than rows.
+    row, above its left and its right half. Raises ValueError for another number of headings than rows.
     """
-    if headings and len(headings) != len(left):
+    if len(headings) != len(left):
         raise ValueError(f"headings: expected one pair for each of {len(left)} rows, found {len(headings)}")
     (rows, k), (height, width) = left.shape, images.shape[-2:]
-    top = height // 2 if headings else 0  # pixels above each row
-    row_height, half = top + height + gap, k * (width + gap) + width // 2  # from row to row; from half to half
-    picture = np.full((rows * row_height - gap, half + k * (width + gap) - gap, 3), 255, dtype=np.uint8)
+    top = height // 2  # pixels above each row, for its headings
+    row_height, half = top + height + GAP, k * (width + GAP) + width // 2  # from row to row; from half to half
+    picture = np.full((rows * row_height - GAP, half + k * (width + GAP) - GAP, 3), 255, dtype=np.uint8)
     for row in range(rows):
         y = row * row_height + top
-        for start, chosen in ((0, left[row]), (half, right[row])):
+        for start, chosen, heading in zip((0, half), (left[row], right[row]), headings[row], strict=True):
+            ax.text(start, y - 3, heading, fontsize=8, va="bottom")
             for column, pixels in enumerate(to_pixels(images[chosen])):
-                x = start + column * (width + gap)
+                x = start + column * (width + GAP)
                 picture[y : y + height, x : x + width] = pixels
-        for x, text in zip((0, half), headings[row] if headings else (), strict=False):
-            ax.text(x, y - 3, text, fontsize=8, va="bottom")
     ax.imshow(picture)
     ax.set_axis_off()
     return ax
@@ -211,10 +212,10 @@ def filter_pixels(filters: Tensor) -> Tensor:
     return (127.5 + 127.5 * filters.detach() / largest).round().to(torch.uint8)
 
 
-def show_filters(filters: Tensor, ax: Axes, columns: int = 8, scale: int = 10, title: str = "") -> Axes:
-    """Filters on colours (N, 3, H, W) as a grid of pictures, each weight ``scale`` pixels wide; see filter_pixels."""
-    pictures = filter_pixels(filters).repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
-    show_grid(pictures, ax, columns, gap=scale // 2)
+def show_filters(filters: Tensor, ax: Axes, title: str = "") -> Axes:
+    """Filters on colours (N, 3, H, W) in rows of 8 pictures, each weight 10 pixels wide; see filter_pixels."""
+    pictures = filter_pixels(filters).repeat_interleave(10, dim=2).repeat_interleave(10, dim=3)
+    show_grid(pictures, ax, columns=8, gap=5)
     ax.set_title(title)
     return ax
 

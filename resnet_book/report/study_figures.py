@@ -20,22 +20,14 @@ def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
     "residual". ``measure``: "purity" or "entropy", described by ``label``.
     """
     places = np.arange(len(frame))[::-1]  # the first on top
-    for prefix, filled in (("untrained_", False), ("", True)):
+    grey = COLOURS["neutral"]
+    for prefix, name, filled in (("untrained_", "before training", False), ("", "trained", True)):
         for place, (_, row) in zip(places, frame.iterrows(), strict=True):
             mean, low, high = (row[f"{prefix}{measure}{end}"] for end in ("", "_low", "_high"))
             colour = COLOURS[str(row["kind"])]
-            ax.errorbar(
-                mean,
-                place,
-                xerr=[[mean - low], [high - mean]],
-                fmt="o",
-                color=colour,
-                markerfacecolor=colour if filled else "white",
-                capsize=3,
-            )
-        face = COLOURS["neutral"] if filled else "white"
-        name = "trained" if filled else "before training"
-        ax.plot([], [], "o", color=COLOURS["neutral"], markerfacecolor=face, label=name)
+            face = colour if filled else "white"
+            ax.errorbar(mean, place, xerr=[[mean - low], [high - mean]], fmt="o", color=colour, mfc=face, capsize=3)
+        ax.plot([], [], "o", color=grey, mfc=grey if filled else "white", label=name)
     for chance in set(frame[f"chance_{measure}"].round(6)):
         ax.axvline(chance, color=COLOURS["accent"], linestyle="--", label="drawn at random")
     ax.legend()
@@ -45,7 +37,7 @@ def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
     return ax
 
 
-def plot_map(positions: Tensor, groups: Tensor, names: Sequence[str], ax: Axes, shares: Tensor | None = None) -> Axes:
+def plot_map(positions: Tensor, groups: Tensor, names: Sequence[str], ax: Axes, shares: Tensor) -> Axes:
     """Images as dots on a plane: positions (N, 2), coloured by ``groups`` (N,), which are ``names``.
 
     ``shares`` (2,): of the variance along each axis, for its label. Dots are drawn in the order of the images, so no
@@ -57,9 +49,8 @@ def plot_map(positions: Tensor, groups: Tensor, names: Sequence[str], ax: Axes, 
     for name, colour in zip(names, palette, strict=True):
         ax.scatter([], [], c=colour, s=24, label=name.replace("_", " "))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.2, fontsize=9)
-    for axis, number in ((ax.xaxis, 0), (ax.yaxis, 1)):
-        share = "" if shares is None else f" ({100 * shares[number].item():.0f} % of the variance)"
-        axis.set_label_text(f"principal component {number + 1}{share}")
+    for number, (axis, share) in enumerate(zip((ax.xaxis, ax.yaxis), shares.tolist(), strict=True), start=1):
+        axis.set_label_text(f"principal component {number} ({100 * share:.0f} % of the variance)")
     return ax
 
 
@@ -70,14 +61,14 @@ def show_row_classes(study: Study, ax: Axes) -> Axes:
     superclasses, their colours. Drawn from the study alone.
     """
     names, group = feature_picture.groups(study)
-    order, blank = study.purest_first, len(names)
+    palette, order, blank = feature_picture.colours(len(names)), study.purest_first, len(names)
     halves = [group[indices[order]].numpy() for indices in (study.least, study.most)]  # (C, k) each
     cells = np.concatenate([halves[0], np.full((len(order), 1), blank), halves[1]], axis=1)
-    ax.imshow(cells, ListedColormap([*feature_picture.colours(len(names)), "white"]), aspect="auto", vmin=0, vmax=blank)
+    ax.imshow(cells, ListedColormap([*palette, "white"]), aspect="auto", vmin=0, vmax=blank)
     ax.set_xticks([(study.k - 1) / 2, study.k + (study.k + 1) / 2], ["least relevant", "most relevant"])
     ax.set_ylabel("features, purest first")
     ax.grid(False)
-    for name, colour in zip(names, feature_picture.colours(len(names)), strict=True):
+    for name, colour in zip(names, palette, strict=True):
         ax.scatter([], [], c=colour, marker="s", label=name.replace("_", " "))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8 if blank <= 10 else 6)
     return ax

@@ -15,6 +15,8 @@ from resnet_book.report import published
 
 DEPTH_TABLE_MODELS = tuple(f"{kind}{depth}" for kind in ("plain", "resnet") for depth in (20, 32, 44, 56, 110))
 DEPTH_TABLE_RECIPES = ("paper", *reversed(catalogue.LADDER), "short")  # the longest first
+MEASURED = ["test_error", "device", "precision", "compiled", "seconds", "images_per_second"]
+ABOUT = ["experiment", "model", "kind", "depth", "dataset", "recipe"]
 NOT_RECORDED, NOTHING = "not recorded", "–"
 
 
@@ -29,9 +31,8 @@ def kind_and_depth(model: str) -> tuple[str, int]:
 def curves(records: Iterable[Record]) -> pd.DataFrame:
     """A row an epoch of each record: experiment, seed, model, kind, depth, dataset, recipe, epoch, fields of Epoch.
 
-    ``epoch`` counts from 1; the last one may be shorter, which ``iteration``, the steps so far, shows.
-
-    The validation columns are NaN where no images were held out.
+    ``epoch`` counts from 1; the last one may be shorter, which ``iteration``, the steps so far, shows. The validation
+    columns are NaN where no images were held out.
     """
     rows = [
         {**_about(record), "seed": record.seed, "epoch": number, **asdict(epoch)}
@@ -113,7 +114,7 @@ def depth_table(records: Iterable[Record], recipes: tuple[str, ...] = DEPTH_TABL
         row = {}
         for recipe in (each for each in recipes if each in shown):
             name = f"{model}-cifar10" + (f"-{recipe}" if recipe != "paper" else "")
-            row[f"ours, {recipe}"] = recorded_cell(recorded, name) if name in recorded.index else NOTHING
+            row[f"ours, {recipe}"] = recorded_cell(recorded, name, NOTHING)
         for source in dict.fromkeys(each.source for each in published.ERRORS):
             found = [str(each) for each in published.ERRORS if (each.source, each.model) == (source, model)]
             row[source] = found[0] if found else NOTHING
@@ -191,23 +192,23 @@ def to_markdown(table: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-MEASURED = ["test_error", "device", "precision", "compiled", "seconds", "images_per_second"]
-ABOUT = ["experiment", "model", "kind", "depth", "dataset", "recipe"]
-
-
 def _about(record: Record) -> dict[str, str | int]:
     kind, depth = kind_and_depth(record.model["name"])
     values = (record.experiment, record.model["name"], kind, depth, record.dataset["name"], record.recipe_name)
     return dict(zip(ABOUT, values, strict=True))
 
 
-def recorded_cell(recorded: pd.DataFrame, experiment: str) -> str:
-    """The test error (%) of ``experiment`` as text, "mean ± standard deviation (runs)", or that it is not recorded.
+def recorded_cell(recorded: pd.DataFrame, experiment: str, missing: str = NOT_RECORDED) -> str:
+    """The test error (%) of ``experiment`` as ``mean_and_spread`` writes it, or ``missing``.
 
     ``recorded``: what ``summary`` gives, its index set to the column ``experiment``.
     """
     if experiment not in recorded.index:
-        return NOT_RECORDED
+        return missing
     row = recorded.loc[experiment]
-    spread = f" ± {row.test_std:.2f}" if row.runs > 1 else ""
-    return f"{row.test_error:.2f}{spread} ({row.runs} run{'s' if row.runs > 1 else ''})"
+    return mean_and_spread(row.test_error, row.test_std, row.runs)
+
+
+def mean_and_spread(mean: float, std: float, runs: int, form: str = ".2f") -> str:
+    """Text such as "8.75 ± 0.21 (3 runs)": mean and standard deviation; a single run has no deviation."""
+    return f"{mean:{form}} ± {std:{form}} ({runs} runs)" if runs > 1 else f"{mean:{form}} (1 run)"

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator
 from torch import Tensor
 
-from resnet_book.report.figures import COLOURS
+from resnet_book.report.figures import COLOURS, say_nothing_recorded
 
 MEASURES = {"validation_error": "-", "test_error": "--"}  # and the lines they are drawn with
 BESIDE = {"plain": -0.12, "residual": 0.12}  # where a kind's dots lie, from the middle of their phase
@@ -52,7 +52,8 @@ def plot_phases(curves: pd.DataFrame, ax: Axes, measures: Sequence[str] = ("vali
     there is nothing to draw, a sentence says so.
     """
     if curves.empty:
-        return _say_nothing(ax)
+        ax.set_axis_off()
+        return say_nothing_recorded(ax)
     ax.set_xlabel("epoch")
     ax.set_ylabel(f"{measures[0].removesuffix('_error')} error (%)" if len(measures) == 1 else "error (%)")
     long, seeds = curves.iteration.nunique() > LONG, sorted(curves.seed.unique())
@@ -90,13 +91,6 @@ def _mark_phases(curves: pd.DataFrame, ax: Axes) -> None:
         begin = end
 
 
-def _say_nothing(ax: Axes) -> Axes:
-    """A sentence in place of a figure that nothing is recorded for."""
-    ax.text(0.5, 0.5, "nothing recorded yet", transform=ax.transAxes, ha="center", color=COLOURS["neutral"])
-    ax.set_axis_off()
-    return ax
-
-
 def plot_variability(frame: pd.DataFrame, ax: Axes) -> Axes:
     """How an error scatters (points) at each learning rate: a dot a run, plain beside residual, never an average.
 
@@ -106,7 +100,8 @@ def plot_variability(frame: pd.DataFrame, ax: Axes) -> Axes:
     """
     frame = frame.loc[frame.scatter > 0]
     if frame.empty:
-        return _say_nothing(ax)
+        ax.set_axis_off()
+        return say_nothing_recorded(ax)
     for kind, beside in BESIDE.items():
         runs = frame[frame.kind == kind]
         if len(runs):
@@ -135,23 +130,23 @@ def show_confusion(matrix: Tensor, names: Sequence[str], groups: Sequence[str] |
     if not len(matrix) == len(names) == len(names if groups is None else groups):
         found = f"{len(names)} names" + ("" if groups is None else f", {len(groups)} groups")
         raise ValueError(f"names, groups: expected one for each of {len(matrix)} classes, found {found}")
-    order = (
-        list(range(len(names))) if groups is None else sorted(range(len(names)), key=lambda i: (groups[i], names[i]))
-    )
+    order = list(range(len(names)))
+    if groups is not None:
+        order.sort(key=lambda i: (groups[i], names[i]))
     shares = 100 * matrix.double() / matrix.sum(dim=1, keepdim=True).clamp(min=1)
     picture = np.ma.array(shares.numpy()[np.ix_(order, order)], mask=np.eye(len(names), dtype=bool))
     ax.set_facecolor("#DDDDDD")  # shows where the picture is masked
     image = ax.imshow(picture, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=max(1.0, float(picture.max()))))
-    blocks = [(names[i], place, 1) for place, i in enumerate(order)]
     if groups is not None:
-        blocks = _outline(groups, order, ax)
-    shown = blocks if groups is not None or len(names) <= NAMED else []
-    if groups is None and shown:
+        places = _outline([groups[i] for i in order], ax)
+    elif len(names) <= NAMED:
+        places = {name: float(place) for place, name in enumerate(names)}
         _write_counts(matrix, picture, ax)
-    middles = [begin + (size - 1) / 2 for _, begin, size in shown]
-    texts = [name.replace("_", " ") for name, _, _ in shown]
-    ax.set_xticks(middles, texts, rotation=90, fontsize=7)
-    ax.set_yticks(middles, texts, fontsize=7)
+    else:
+        places = {}
+    texts = [name.replace("_", " ") for name in places]
+    ax.set_xticks(list(places.values()), texts, rotation=90, fontsize=7)
+    ax.set_yticks(list(places.values()), texts, fontsize=7)
     ax.tick_params(length=0)
     ax.set_xlabel("taken for")
     ax.set_ylabel("class")
@@ -169,15 +164,12 @@ def _write_counts(matrix: Tensor, picture: np.ma.MaskedArray, ax: Axes) -> None:
         ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
 
 
-def _outline(groups: Sequence[str], order: Sequence[int], ax: Axes) -> list[tuple[str, int, int]]:
-    """A frame around each group of neighbours on the diagonal; returns (group, first place, size) of each."""
-    blocks, begin = [], 0
-    for name, members in groupby(groups[i] for i in order):
+def _outline(groups: Sequence[str], ax: Axes) -> dict[str, float]:
+    """A frame around each group of neighbours on the diagonal; returns the middle of each."""
+    middles, begin = {}, -0.5
+    for name, members in groupby(groups):
         size = len(list(members))
-        frame = Rectangle(
-            (begin - 0.5, begin - 0.5), size, size, fill=False, edgecolor=COLOURS["accent"], linewidth=0.9
-        )
-        ax.add_patch(frame)
-        blocks.append((name, begin, size))
+        ax.add_patch(Rectangle((begin, begin), size, size, fill=False, edgecolor=COLOURS["accent"], linewidth=0.9))
+        middles[name] = begin + size / 2
         begin += size
-    return blocks
+    return middles

@@ -4,9 +4,9 @@ The published numbers are those of mbsariyildiz/resnet-pytorch (2018): one numbe
 CIFAR-100, with and without shortcuts. They are accuracies there and errors here.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
+from math import nan, sqrt
 
 import numpy as np
 import pandas as pd
@@ -21,13 +21,12 @@ TEST_IMAGES = 10_000  # of CIFAR-10, and of CIFAR-100
 
 def published_errors() -> pd.DataFrame:
     """A row a published number: dataset, kind, depth, test_error (%)."""
-    rows = [
+    return pd.DataFrame(
         {"dataset": dataset, "kind": kind, "depth": depth, "test_error": round(100 - accuracy, 1)}
         for dataset, accuracies in published.WIDE_ACCURACY.items()
         for depth, pair in accuracies.items()
         for kind, accuracy in zip(("plain", "residual"), pair, strict=True)
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 def gaps(errors: pd.DataFrame) -> pd.DataFrame:
@@ -53,17 +52,16 @@ def wide_table(records: Iterable[Record]) -> pd.DataFrame:
     records = of_wide_table(records)
     recorded = tables.summary(records).set_index("experiment")
     theirs = published_errors().set_index(["dataset", "kind", "depth"]).test_error
-    columns = {"wide": "", "short": "-short"}  # recipe -> end of the experiment's name
-    shown = [recipe for recipe in columns if recipe in {record.recipe_name for record in records}]
+    ends = {"wide": "", "short": "-short"}  # recipe -> end of the experiment's name
+    shown = [recipe for recipe in ends if recipe in {record.recipe_name for record in records}]
     rows = []
     for dataset, depth, kind in product(published.WIDE_ACCURACY, DEPTHS, ("plain", "resnet")):
         model = f"{kind}{depth}"
-        names = {recipe: f"{model}-{dataset}{columns[recipe]}" for recipe in shown}
+        names = {recipe: f"{model}-{dataset}{ends[recipe]}" for recipe in shown}
         if not any(name in recorded.index for name in names.values()):
             continue
         ours = {
-            f"ours, {recipe}": tables.recorded_cell(recorded, name) if name in recorded.index else tables.NOTHING
-            for recipe, name in names.items()
+            f"ours, {recipe}": tables.recorded_cell(recorded, name, tables.NOTHING) for recipe, name in names.items()
         }
         key = (dataset, *tables.kind_and_depth(model))
         published_cell = f"{theirs[key]:.1f}" if key in theirs.index else tables.NOTHING
@@ -106,13 +104,16 @@ def phase_variability(curves: pd.DataFrame, last: int, measure: str = "validatio
 
 
 def _line(values: np.ndarray) -> tuple[float, float]:
-    """The fall a step of the straight line through ``values``, and their standard deviation around it; else NaN."""
+    """The fall a step of the straight line through ``values``, and their standard deviation around it; else NaN.
+
+    Not by np.polyfit, which leaves rounding errors where a line fits exactly, in place of 0.
+    """
     if len(values) < 2:
-        return math.nan, math.nan
+        return nan, nan
     steps = np.arange(len(values)) - (len(values) - 1) / 2  # around 0
     slope = (steps * values).sum() / (steps**2).sum()
     around = values - values.mean() - slope * steps
-    return -slope, math.sqrt((around**2).sum() / (len(values) - 2)) if len(values) > 2 else math.nan
+    return -slope, sqrt((around**2).sum() / (len(values) - 2)) if len(values) > 2 else nan
 
 
 def variability_table(curves: pd.DataFrame, last: Mapping[str, int]) -> pd.DataFrame:
@@ -184,22 +185,21 @@ def frequent_confusions(
     ``matrix`` (classes, classes) int64 as ``answers.confusion`` gives it; with ``groups``, the superclass of each
     class, a column ``same superclass``.
     """
-    mistakes = matrix.clone().fill_diagonal_(0).flatten()
+    mistakes = matrix.clone().fill_diagonal_(0)
+    pairs = mistakes.nonzero()  # (pairs that were confused, 2)
+    counts, order = mistakes[*pairs.T].sort(descending=True, stable=True)
     rows = []
-    for place in mistakes.sort(descending=True, stable=True).indices[:k].tolist():
-        true, answer = divmod(place, len(names))
-        count = int(mistakes[place])
-        if count:
-            row = {"class": names[true], "taken for": names[answer], "images": count}
-            row["share (%)"] = 100 * count / int(matrix[true].sum())
-            rows.append(row if groups is None else {**row, "same superclass": groups[true] == groups[answer]})
+    for (true, answer), count in zip(pairs[order[:k]].tolist(), counts[:k].tolist(), strict=True):
+        row = {"class": names[true], "taken for": names[answer], "images": count}
+        row["share (%)"] = 100 * count / int(matrix[true].sum())
+        rows.append(row if groups is None else {**row, "same superclass": groups[true] == groups[answer]})
     return pd.DataFrame(rows)
 
 
 def _mean_and_spread(values: Sequence[float | None], form: str = ".2f") -> str:
-    """Values as "mean ± standard deviation (runs)"; those that were not measured are left out."""
+    """Values of runs as ``tables.mean_and_spread`` writes them; those that were not measured are left out."""
     found = pd.Series([value for value in values if value is not None], dtype=float)
     if found.empty:
         return tables.NOT_RECORDED
-    spread = f" ± {found.std():{form}}" if len(found) > 1 else ""
-    return f"{found.mean():{form}}{spread} ({len(found)} run{'s' if len(found) > 1 else ''})"
+    mean, std = found.agg(["mean", "std"])
+    return tables.mean_and_spread(mean, std, len(found), form)
