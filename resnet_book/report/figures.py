@@ -130,7 +130,7 @@ def plot_curves(curves: pd.DataFrame, ax: Axes, drops: Iterable[int] = ()) -> Ax
             ax.fill_between(test.index, test.min(axis=1), test.max(axis=1), color=COLOURS[kind], alpha=0.15, lw=0)
     ax.set_ylim(0, None)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.legend()
+    ax.legend(handlelength=3.5)  # long enough to tell dashes apart
     return ax
 
 

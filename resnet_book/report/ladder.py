@@ -56,8 +56,7 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
     else:
         only = "the only budget with both recorded so far" if len(found) == 1 else "every budget with both recorded"
         often = "more" if len(behind) else "less"
-        text = f"After {_listed(found.iterations)} iterations, {only}, {deep} errs {often} often than {shallow}"
-        text += ": no crossing is seen yet." if len(behind) else "."
+        text = f"After {_listed(found.iterations)} iterations, {only}, {deep} errs {often} often than {shallow}."
     differs = found.loc[np.sign(found.train) != np.sign(found.test), "iterations"]
     training = "The training error says the same: this is a matter of fitting, not of over-fitting."
     if len(differs):
