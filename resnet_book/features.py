@@ -123,7 +123,7 @@ def nearest(features: Tensor, queries: Tensor, k: int, batch_size: int = 500) ->
         cosines = directions[part] @ directions.T  # (batch, N)
         cosines[torch.arange(len(part)), part] = -torch.inf
         found.append(cosines.topk(k, dim=1).indices)
-    return torch.cat(found) if found else torch.empty(0, k, dtype=torch.int64)
+    return torch.cat(found)
 
 
 def principal_map(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -68,8 +68,7 @@ def weight_gradients(network: nn.Module, images: Tensor, labels: Tensor, *, trai
     """
     weights = [convolution.weight for _, convolution, _ in layers_3x3(network)]
     with _unchanged(network, training):
-        scores, _ = _run(network, images, [])
-        gradients = torch.autograd.grad(F.cross_entropy(scores, labels), weights)
+        gradients = torch.autograd.grad(F.cross_entropy(network(images), labels), weights)
     return _layer_frame(network).assign(
         weight_norm=[weight.norm().item() for weight in weights],
         gradient_norm=[gradient.norm().item() for gradient in gradients],

@@ -4,7 +4,6 @@ After mbsariyildiz/resnet-pytorch (2018): the least relevant images of a feature
 the right. Ours frames each image in the colour of its class, puts the purest rows first, and breaks long columns.
 """
 
-from dataclasses import dataclass
 from io import BytesIO
 from math import ceil
 
@@ -20,6 +19,7 @@ from resnet_book.data import ImageSet
 FRAME, GAP = 3, 2  # pixels around an image, between two frames
 LABEL, MIDDLE, COLUMN_GAP, MARGIN = 92, 20, 28, 16  # pixels: a row's words, between its halves, between columns, around
 LINE = 20  # pixels of a line of text
+LEGEND_TOP = 2 * MARGIN + LINE  # below the title
 MAX_PIXELS = 160_000_000  # of the whole picture, four bytes each in memory
 WHITE, BLACK, GREY = (255, 255, 255), (20, 20, 20), (110, 110, 110)
 PALETTE = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#222255", "#EE7733", "#775511")
@@ -39,57 +39,6 @@ def groups(study: Study) -> tuple[tuple[str, ...], Tensor]:
     return study.class_names, study.labels
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Where everything lies in a picture, in pixels."""
-
-    side: int  # from image to image, and from row to row
-    row_width: int
-    columns: int
-    rows: int  # in a column
-    legend: list[tuple[int, int]]  # of each name: pixels from the left, line
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the picture."""
-        return self.column(self.columns) - COLUMN_GAP + MARGIN, self.top + self.rows * self.side + MARGIN
-
-    @property
-    def legend_top(self) -> int:
-        return 2 * MARGIN + LINE
-
-    @property
-    def top(self) -> int:
-        """Of the first row; the words above the columns are a line higher."""
-        return self.legend_top + LINE * (2 + self.legend[-1][1])
-
-    def column(self, number: int) -> int:
-        """Left edge of a column."""
-        return MARGIN + number * (self.row_width + COLUMN_GAP)
-
-    def halves(self, left: int) -> tuple[int, int]:
-        """Left edges of the two halves of the row that begins at ``left``."""
-        first = left + LABEL
-        return first, first + (self.row_width - LABEL - MIDDLE) // 2 + MIDDLE
-
-
-def arrange(num_rows: int, k: int, names: tuple[str, ...], side: int, columns: int | None = None) -> Grid:
-    """Where everything lies in a picture of ``num_rows`` rows of ``k`` and ``k`` images, with a legend of ``names``.
-
-    Images are ``side`` pixels apart. Raises ValueError for a picture beyond ``MAX_PIXELS``.
-    """
-    row_width = LABEL + 2 * k * side + MIDDLE
-    columns = columns or max(1, round((num_rows * side / row_width) ** 0.5))
-    legend = _legend_places(names, columns * (row_width + COLUMN_GAP) - COLUMN_GAP)
-    grid = Grid(side, row_width, columns, ceil(num_rows / columns), legend)
-    width, height = grid.size
-    if width * height > MAX_PIXELS:
-        raise ValueError(
-            f"k={k}: the picture would have {width:,} x {height:,} pixels, over {MAX_PIXELS:,}. Choose a smaller k."
-        )
-    return grid
-
-
 def draw(
     study: Study, test: ImageSet, title: str, rows: Tensor | None = None, columns: int | None = None
 ) -> Image.Image:
@@ -106,35 +55,46 @@ def draw(
     rows = study.purest_first if rows is None else rows
     names, group = groups(study)
     palette = colours(len(names))
-    grid = arrange(len(rows), study.k, names, test.images.shape[-1] + 2 * FRAME + GAP, columns)
-    picture = Image.new("RGB", grid.size, WHITE)
-    pen = ImageDraw.Draw(picture)
-    _draw_words(pen, grid, title, names, palette)
+
+    # Where everything lies.
+    side = test.images.shape[-1] + 2 * FRAME + GAP  # from image to image, and from row to row
+    row_width = LABEL + 2 * study.k * side + MIDDLE
+    columns = columns or max(1, round((len(rows) * side / row_width) ** 0.5))
+    column_length = ceil(len(rows) / columns)
+    width = columns * (row_width + COLUMN_GAP) - COLUMN_GAP + 2 * MARGIN
+    legend = _legend_places(names, width - 2 * MARGIN)
+    top = LEGEND_TOP + LINE * (2 + legend[-1][1])  # of the first row; the words above the columns are a line higher
+    height = top + column_length * side + MARGIN
+    if width * height > MAX_PIXELS:
+        size = f"{width:,} x {height:,} pixels, over {MAX_PIXELS:,}"
+        raise ValueError(f"k={study.k}: the picture would have {size}. Choose a smaller k.")
+
+    picture = Image.new("RGB", (width, height), WHITE)
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    pen.text((MARGIN, MARGIN), title, BLACK, ImageFont.load_default(16))
+    for name, colour, (right, line) in zip(names, palette, legend, strict=True):
+        x, y = MARGIN + right, LEGEND_TOP + LINE * line
+        pen.rectangle((x, y, x + 12, y + 12), colour)
+        pen.text((x + 18, y - 2), name.replace("_", " "), BLACK, font)
+
+    # The rows; above the first one of each column, what its halves are.
     frames = [palette[each] for each in group.tolist()]  # of each image
     purity, pixels = study.purity, test.images.movedim(1, -1).numpy()
     for place, feature in enumerate(rows.tolist()):
-        column, row = divmod(place, grid.rows)
-        x, y = grid.column(column), grid.top + row * grid.side
-        pen.text((x, y + 4), f"feature {feature}", BLACK, ImageFont.load_default(13))
-        pen.text((x, y + 20), f"purity {purity[feature]:.2f}", GREY, ImageFont.load_default(13))
-        for left, indices in zip(grid.halves(x), (study.least, study.most), strict=True):
-            for position, index in enumerate(indices[feature].tolist()):
+        column, row = divmod(place, column_length)
+        x, y = MARGIN + column * (row_width + COLUMN_GAP), top + row * side
+        pen.text((x, y + 4), f"feature {feature}", BLACK, font)
+        pen.text((x, y + 20), f"purity {purity[feature]:.2f}", GREY, font)
+        left = x + LABEL
+        for words, indices in (("least relevant", study.least), ("most relevant", study.most)):
+            if row == 0:
+                pen.text((left, top - LINE), words, GREY, font)
+            for index in indices[feature].tolist():
                 framed = ImageOps.expand(Image.fromarray(pixels[index]), FRAME, frames[index])
-                picture.paste(framed, (left + position * grid.side, y))
+                picture.paste(framed, (left, y))
+                left += side
+            left += MIDDLE
     return picture
-
-
-def _draw_words(pen: ImageDraw.ImageDraw, grid: Grid, title: str, names: tuple[str, ...], palette: list[str]) -> None:
-    """The title, the legend, and the words above the columns."""
-    font = ImageFont.load_default(13)
-    pen.text((MARGIN, MARGIN), title, BLACK, ImageFont.load_default(16))
-    for name, colour, (x, line) in zip(names, palette, grid.legend, strict=True):
-        y = grid.legend_top + LINE * line
-        pen.rectangle((MARGIN + x, y, MARGIN + x + 12, y + 12), colour)
-        pen.text((MARGIN + x + 18, y - 2), name.replace("_", " "), BLACK, font)
-    for column in range(grid.columns):
-        for left, words in zip(grid.halves(grid.column(column)), ("least relevant", "most relevant"), strict=True):
-            pen.text((left, grid.top - LINE), words, GREY, font)
 
 
 def as_jpeg(picture: Image.Image) -> bytes:

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
@@ -60,14 +61,8 @@ def show_image(image: Tensor, ax: Axes, title: str = "") -> Axes:
 
 def show_grid(images: Tensor, ax: Axes, columns: int, gap: int = GAP) -> Axes:
     """Images (N, 3, H, W) uint8 in rows of ``columns``, ``gap`` white pixels apart, as one picture."""
-    count, _, height, width = images.shape
-    rows = -(-count // columns)
-    picture = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype=np.uint8)
-    for index, pixels in enumerate(to_pixels(images)):
-        row, column = divmod(index, columns)
-        top, left = row * (height + gap), column * (width + gap)
-        picture[top : top + height, left : left + width] = pixels
-    ax.imshow(picture)
+    full_rows = F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns), value=255)  # white images at the end
+    ax.imshow(_tiles(full_rows.unflatten(0, (-1, columns)), gap)[:-gap, :-gap])
     ax.set_axis_off()
     return ax
 
@@ -79,6 +74,15 @@ def show_rows(images: Tensor, names: Sequence[str], ax: Axes) -> Axes:
     for row, name in zip(range(rows), names, strict=True):
         ax.text(-2 * GAP, row * (height + GAP) + height / 2, name.replace("_", " "), ha="right", va="center")
     return ax
+
+
+def _tiles(images: Tensor, gap: int, above: int = 0) -> np.ndarray:
+    """Images (rows, columns, 3, H, W) uint8 as one picture, channels last.
+
+    White are ``gap`` pixels to the right of each image and below it, and ``above`` pixels above it.
+    """
+    framed = to_pixels(F.pad(images, (0, gap, above, gap), value=255))
+    return np.vstack([np.hstack(list(row)) for row in framed])
 
 
 CHANNELS = {"red": "#CC3311", "green": "#228833", "blue": "#332288"}
@@ -187,18 +191,15 @@ def show_ranked(images: Tensor, left: Tensor, right: Tensor, ax: Axes, headings:
     """
     if len(headings) != len(left):
         raise ValueError(f"headings: expected one pair for each of {len(left)} rows, found {len(headings)}")
-    (rows, k), (height, width) = left.shape, images.shape[-2:]
-    top = height // 2  # pixels above each row, for its headings
-    row_height, half = top + height + GAP, k * (width + GAP) + width // 2  # from row to row; from half to half
-    picture = np.full((rows * row_height - GAP, half + k * (width + GAP) - GAP, 3), 255, dtype=np.uint8)
-    for row in range(rows):
-        y = row * row_height + top
-        for start, chosen, heading in zip((0, half), (left[row], right[row]), headings[row], strict=True):
-            ax.text(start, y - 3, heading, fontsize=8, va="bottom")
-            for column, pixels in enumerate(to_pixels(images[chosen])):
-                x = start + column * (width + GAP)
-                picture[y : y + height, x : x + width] = pixels
-    ax.imshow(picture)
+    height, width = images.shape[-2:]
+    above = height // 2  # pixels above each row, for its headings
+    one, other = (_tiles(images[chosen], GAP, above) for chosen in (left, right))
+    between = np.full_like(one[:, : width // 2], 255)
+    ax.imshow(np.hstack([one, between, other])[:-GAP, :-GAP])
+    for row, words in enumerate(headings):
+        y = row * (above + height + GAP) + above - 3
+        for x, text in zip((0, one.shape[1] + width // 2), words, strict=True):
+            ax.text(x, y, text, fontsize=8, va="bottom")
     ax.set_axis_off()
     return ax
 

@@ -100,37 +100,37 @@ def points(difference: float, standard_error: float) -> str:
     return f"{difference:+.2f}" + (f" ± {standard_error:.2f} points" if known else " points (no spread known)")
 
 
-def depth_table(records: Iterable[Record], recipes: tuple[str, ...] = DEPTH_TABLE_RECIPES) -> pd.DataFrame:
+def depth_table(records: Iterable[Record]) -> pd.DataFrame:
     """Test errors (%) of the 6n+2 networks on CIFAR-10 as text: a row a network; recorded, then published columns.
 
-    A column for each of ``recipes`` that has records. A recorded cell reads "mean ± standard deviation (runs)"; what
-    is not recorded, or not published, is a dash, and a network with nothing but dashes is left out.
+    A column for each recipe that has records. A recorded cell reads "mean ± standard deviation (runs)"; what is not
+    recorded, or not published, is a dash, and a network with nothing but dashes is left out.
     """
-    records = of_depth_table(records, recipes)
+    records = of_depth_table(records)
     recorded = summary(records).set_index("experiment")
     shown = {record.recipe_name for record in records}
+    theirs = {(each.source, each.model): str(each) for each in published.ERRORS}
     rows = {}
     for model in DEPTH_TABLE_MODELS:
         row = {}
-        for recipe in (each for each in recipes if each in shown):
+        for recipe in (each for each in DEPTH_TABLE_RECIPES if each in shown):
             name = f"{model}-cifar10" + (f"-{recipe}" if recipe != "paper" else "")
             row[f"ours, {recipe}"] = recorded_cell(recorded, name, NOTHING)
         for source in dict.fromkeys(each.source for each in published.ERRORS):
-            found = [str(each) for each in published.ERRORS if (each.source, each.model) == (source, model)]
-            row[source] = found[0] if found else NOTHING
+            row[source] = theirs.get((source, model), NOTHING)
         if set(row.values()) != {NOTHING}:
             rows[model] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
 
 
-def of_depth_table(records: Iterable[Record], recipes: tuple[str, ...] = DEPTH_TABLE_RECIPES) -> list[Record]:
+def of_depth_table(records: Iterable[Record]) -> list[Record]:
     """Those of ``records`` that ``depth_table`` shows."""
     return [
         record
         for record in records
         if record.model["name"] in DEPTH_TABLE_MODELS
         and record.dataset["name"] == "cifar10"
-        and record.recipe_name in recipes
+        and record.recipe_name in DEPTH_TABLE_RECIPES
         and record.model["shortcut"] is None
     ]
 

@@ -51,21 +51,16 @@ def wide_table(records: Iterable[Record]) -> pd.DataFrame:
     """
     records = of_wide_table(records)
     recorded = tables.summary(records).set_index("experiment")
-    theirs = published_errors().set_index(["dataset", "kind", "depth"]).test_error
+    theirs = published_errors().set_index(["dataset", "kind", "depth"]).test_error.map("{:.1f}".format)
     ends = {"wide": "", "short": "-short"}  # recipe -> end of the experiment's name
     shown = [recipe for recipe in ends if recipe in {record.recipe_name for record in records}]
     rows = []
     for dataset, depth, kind in product(published.WIDE_ACCURACY, DEPTHS, ("plain", "resnet")):
         model = f"{kind}{depth}"
-        names = {recipe: f"{model}-{dataset}{ends[recipe]}" for recipe in shown}
-        if not any(name in recorded.index for name in names.values()):
-            continue
-        ours = {
-            f"ours, {recipe}": tables.recorded_cell(recorded, name, tables.NOTHING) for recipe, name in names.items()
-        }
-        key = (dataset, *tables.kind_and_depth(model))
-        published_cell = f"{theirs[key]:.1f}" if key in theirs.index else tables.NOTHING
-        rows.append({"network": model, "dataset": dataset, **ours, published.WIDE: published_cell})
+        ours = [tables.recorded_cell(recorded, f"{model}-{dataset}{ends[recipe]}", tables.NOTHING) for recipe in shown]
+        if set(ours) - {tables.NOTHING}:
+            key = (dataset, *tables.kind_and_depth(model))
+            rows.append([model, dataset, *ours, theirs.get(key, tables.NOTHING)])
     headings = ["network", "dataset", *(f"ours, {recipe}" for recipe in shown), published.WIDE]
     return pd.DataFrame(rows, columns=headings).set_index("network")
 
@@ -78,11 +73,11 @@ def of_wide_table(records: Iterable[Record]) -> list[Record]:
     return [record for record in records if record.experiment.removesuffix("-short") in shown]
 
 
-def phase_variability(curves: pd.DataFrame, last: int, measure: str = "validation_error") -> pd.DataFrame:
-    """How an error moves at the end of each phase, that is at each learning rate: a row a run and phase.
+def phase_variability(curves: pd.DataFrame, last: int) -> pd.DataFrame:
+    """How the validation error moves at the end of each phase, that is at each learning rate: a row a run and phase.
 
-    ``curves``: kind, depth, seed, iteration, learning_rate and the column ``measure`` (%), as ``tables.curves`` gives
-    them, of one experiment for each kind and depth. Of the ``last`` epochs of a phase (all, if it has fewer): their
+    ``curves``: kind, depth, seed, iteration, learning_rate and validation_error (%), as ``tables.curves`` gives them,
+    of one experiment for each kind and depth. Of the ``last`` epochs of a phase (all, if it has fewer): their
     number, mean (%), std (sample standard deviation, points), fall (points an epoch) of the straight line through them,
     and scatter (points), the standard deviation around that line, with n - 2 degrees of freedom. A steady fall adds to
     std and not to scatter. What too few epochs leave open is NaN. Raises ValueError for a ``last`` below 3.
@@ -94,7 +89,7 @@ def phase_variability(curves: pd.DataFrame, last: int, measure: str = "validatio
         about = dict(zip(("kind", "depth", "seed"), key, strict=True))  # type: ignore[call-overload]
         phases = (run.learning_rate != run.learning_rate.shift()).cumsum()
         for phase, epochs in run.groupby(phases):
-            values = epochs[measure].tail(last)
+            values = epochs.validation_error.tail(last)
             fall, scatter = _line(values.to_numpy())
             which = {"phase": phase, "learning_rate": epochs.learning_rate.iloc[0], "epochs": len(values)}
             spread = {"mean": values.mean(), "std": values.std(), "fall": fall, "scatter": scatter}
