@@ -34,7 +34,8 @@ def sample(count: int, generator: torch.Generator, padding: int = 4, flip_probab
 def apply(images: Tensor, sampled: Tensor, padding: int = 4, mode: PaddingMode = "zeros") -> Tensor:
     """Crop and mirror each image as ``sampled`` (3, N) says: (N, C, S, S) of any dtype -> the same shape and dtype.
 
-    Raises ValueError for images that are not square, and as ``pad`` does.
+    Give the ``padding`` that ``sample`` was given: with a larger one the crops would lie off the centre. Raises
+    ValueError for images that are not square, and as ``pad`` does.
     """
     height, width = images.shape[-2:]
     if height != width:
@@ -55,7 +56,8 @@ def crop_at(images: Tensor, top: Tensor, left: Tensor, size: int = 32) -> Tensor
 
     In memory the rows of a plane follow each other, so from its first pixel to its last a window is one run of
     numbers. Moving runs is much faster than moving pixels; what lies between the window's rows is then skipped.
-    Raises IndexError for a corner beyond the last possible one (on a GPU, torch reports it later).
+    A corner lies in 0 to H - size, 0 to W - size: IndexError beyond that (on a GPU, torch reports it later), while a
+    negative one would count from the other end.
     """
     count, channels, height, width = images.shape
     pixel = torch.arange(height * width, device=images.device).view(height, width)  # place in its plane
@@ -96,13 +98,13 @@ def _border_sources(length: int, padding: int, mode: PaddingMode, device: torch.
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """(images - mean) / std for each channel: uint8 (N, C, H, W) -> float32 (N, C, H, W).
+    """(images - mean) / std for each channel: (N, C, H, W) of any dtype -> float32 (N, C, H, W), a new tensor.
 
     ``mean`` and ``std`` (C,) are in units of pixel values, 0 to 255.
     """
     scale = (1 / std)[:, None, None]
     shift = (-mean / std)[:, None, None]
-    return images.float().mul_(scale).add_(shift)
+    return images.to(torch.float32, copy=True).mul_(scale).add_(shift)
 
 
 def channel_values(name: str, values: Sequence[float]) -> tuple[float, ...]:

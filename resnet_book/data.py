@@ -1,4 +1,4 @@
-"""Read CIFAR-10, CIFAR-100 and the built-in images into memory, byte by byte as they are.
+"""Read CIFAR-10, CIFAR-100 and the built-in images into memory, byte by byte, unchanged.
 
 The official binary files (https://www.cs.toronto.edu/~kriz/cifar.html) hold a row an image: one label byte (CIFAR-10)
 or two (CIFAR-100: coarse, then fine), then 3,072 pixel bytes: 1,024 red, 1,024 green, 1,024 blue, each plane row by
@@ -92,7 +92,11 @@ class ImageSet:
                 "channels last."
             )
         object.__setattr__(self, "images", images)
+        if self.split not in get_args(Split):
+            raise ValueError(f"split={self.split!r}: choose 'train' or 'test'")
         for labels, names in (("labels", "class_names"), ("coarse_labels", "coarse_class_names")):
+            if isinstance(getattr(self, names), str) or getattr(self, names) is None:
+                raise ValueError(f"{names}={getattr(self, names)!r}: give a tuple of names, one for each class")
             object.__setattr__(self, names, tuple(getattr(self, names)))
             if labels == "labels" or self.coarse_labels is not None:
                 checked = _checked_labels(labels, getattr(self, labels), len(images), names, getattr(self, names))
@@ -106,10 +110,20 @@ class ImageSet:
         return len(self.class_names)
 
     @cached_property
+    def largest_label(self) -> int:
+        """The largest label; -1 in an empty set."""
+        return int(self.labels.max()) if len(self) else -1
+
+    @cached_property
     def sha256(self) -> str:
-        """SHA-256 of all pixel bytes in order, then all labels as bytes: the identity of this split."""
+        """SHA-256 of all pixel bytes in order, then all labels, a byte each: the identity of this split.
+
+        Labels of more than 256 classes count as int64; the shape counts where the images are not 32 x 32.
+        """
         digest = hashlib.sha256(self.images.cpu().numpy().data)
-        digest.update(self.labels.to(torch.uint8).cpu().numpy().data)
+        if self.images.shape[1:] != IMAGE_SHAPE:
+            digest.update(repr(tuple(self.images.shape)).encode())
+        digest.update(self.labels.to(torch.uint8 if self.num_classes <= 256 else torch.int64).cpu().numpy().data)
         return digest.hexdigest()
 
     def subset(self, count: int) -> "ImageSet":

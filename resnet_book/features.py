@@ -59,12 +59,15 @@ def measure_batch_norm(
     device: str | torch.device = "cpu",
     batch_size: int = 250,
 ) -> None:
-    """Set the statistics of batch norm to averages over ``images``, in place, as training would; no weight changes.
+    """Set the statistics of batch norm to those of ``images``, in place; no weight changes.
 
-    An untrained network has none yet: it takes every mean for 0 and every variance for 1, and its features are not
-    what the same weights give with statistics that fit.
+    They are averages over batches of ``batch_size``, each of which counts as much. An untrained network has none yet:
+    it takes every mean for 0 and every variance for 1, and its features are not what the same weights give with
+    statistics that fit. Raises ValueError for an empty set, and as ``extract`` does.
     """
-    device = torch.device(device)
+    if len(images) == 0:
+        raise ValueError("images: the set is empty, so there is nothing to measure; give at least one image")
+    batch_size, device = whole("batch_size", batch_size, 1), torch.device(device)
     network.to(device)
     mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
     std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
@@ -74,13 +77,18 @@ def measure_batch_norm(
 
 
 def class_scores(network: Network, features: Tensor) -> Tensor:
-    """What the network's last layer makes of features (N, C): scores before softmax (N, classes), on the CPU."""
+    """What the network's last layer makes of features (N, C) float32: scores before softmax (N, classes), on the CPU."""
     with torch.inference_mode():
         return network.classifier(features.to(network.classifier.weight.device)).cpu()
 
 
 def loss_and_error(scores: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Mean cross-entropy (nats) and error (%) of scores (N, classes) for labels (N,)."""
+    """Mean cross-entropy (nats) and error (%) of scores (N, classes) for labels (N,) int64.
+
+    Raises ValueError where there is no image.
+    """
+    if len(labels) == 0:
+        raise ValueError("labels: there are none, so there is no mean; give at least one image")
     labels = labels.to(scores.device)
     loss = F.cross_entropy(scores.double(), labels).item()
     return loss, 100 * (scores.argmax(dim=1) != labels).sum().item() / len(labels)
@@ -143,8 +151,9 @@ def principal_map(features: Tensor) -> tuple[Tensor, Tensor]:
 def confidently_wrong(scores: Tensor, labels: Tensor, k: int) -> Tensor:
     """The wrongly answered images whose answers have the highest softmax, highest first: (N, classes), (N,) -> (k,).
 
-    Fewer than ``k`` where fewer answers are wrong.
+    Fewer than ``k`` where fewer answers are wrong. Raises ValueError for a negative ``k``.
     """
+    k = whole("k", k, 0)
     confidence, predicted = scores.softmax(dim=1).max(dim=1)
     wrong = (predicted != labels).nonzero().flatten()
     return wrong[confidence[wrong].argsort(descending=True, stable=True)[:k]]

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resnet_book.engine.checks import whole
+
 
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
     """3x3 convolution, zero padding 1, no bias (the batch norm behind it has one)."""
@@ -160,8 +162,7 @@ class Network(nn.Module):
         super().__init__()
         if shortcut is not None and shortcut not in SHORTCUTS:
             raise ValueError(f"shortcut={shortcut!r}: choose one of {sorted(SHORTCUTS)}, or None for a plain network")
-        if num_classes < 2:
-            raise ValueError(f"num_classes={num_classes}: a classifier needs at least 2")
+        num_classes = whole("num_classes", num_classes, 2)
         self.stem = nn.Sequential(conv3x3(3, widths[0]), nn.BatchNorm2d(widths[0]), nn.ReLU())
         make_layers, expansion = (bottleneck_layers, 4) if bottleneck else (basic_layers, 1)
         in_channels = widths[0]
@@ -270,14 +271,18 @@ def build(
 
 
 def untrained(name: str, num_classes: int = 10, shortcut: str | None = None, seed: int = 0) -> Network:
-    """The network that a run with ``seed`` begins with, in training mode, on the CPU. Raises as ``build`` does."""
+    """The network that a run with ``seed`` begins with, in training mode, on the CPU.
+
+    Raises ValueError for a seed that is negative or beyond 63 bits, and as ``build`` does.
+    """
+    seed = whole("seed", seed, 0, 2**63 - 1)
     with torch.random.fork_rng(devices=[]):  # torch's layers draw before we do
         return build(name, num_classes, shortcut, torch.Generator().manual_seed(seed))
 
 
 @cache
 def count_operations(name: str, num_classes: int = 10, shortcut: str | None = None) -> int:
-    """Multiply-adds of one 32x32 image's way through the network, counted once. Raises as ``build`` does."""
+    """Multiplications, each with its addition, of one 32x32 image's forward pass. Raises as ``build`` does."""
     from torch.utils.flop_counter import FlopCounterMode  # slow to import, and rarely wanted
 
     with torch.device("meta"), FlopCounterMode(display=False) as counter:  # shapes alone, no numbers

@@ -16,7 +16,10 @@ SIDE, SAMPLES = 32, 2  # pixels a side; samples a pixel and side, averaged for s
 
 
 def signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Roughly how far the points (x, y) are outside the named shape, which fills about [-1, 1] x [-1, 1]; y is down."""
+    """Roughly how far the points (x, y) are outside the named shape, which fills about [-1, 1] x [-1, 1]; y is down.
+
+    ``x`` and ``y`` float of shapes that broadcast -> float of their common shape. Raises ValueError for another name.
+    """
     radius = np.sqrt(x * x + y * y)
     box = np.maximum(abs(x), abs(y))
     match shape:
@@ -49,7 +52,7 @@ def signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def make(split: str) -> tuple[np.ndarray, np.ndarray]:
     """Make a split: images (N, 3, 32, 32) uint8, labels (N,) int64, classes in equal numbers and mixed order.
 
-    Raises ValueError for a split other than "train" and "test". The arrays are made once: copy them to change them.
+    Raises ValueError for a split other than "train" and "test". The arrays are made once, and cannot be changed: copy them.
     """
     if split not in SEEDS:
         raise ValueError(f"split={split!r}: choose 'train' or 'test'")
@@ -58,7 +61,10 @@ def make(split: str) -> tuple[np.ndarray, np.ndarray]:
     images = np.empty((SIZES[split], 3, SIDE, SIDE), dtype=np.uint8)
     for label, shape in enumerate(CLASS_NAMES):
         images[labels == label] = _make_class(shape, int((labels == label).sum()), random)
-    return images, labels.astype(np.int64)
+    labels = labels.astype(np.int64)
+    for array in (images, labels):
+        array.setflags(write=False)
+    return images, labels
 
 
 def _make_class(shape: str, count: int, random: np.random.RandomState) -> np.ndarray:
@@ -74,14 +80,14 @@ def _make_class(shape: str, count: int, random: np.random.RandomState) -> np.nda
         pixels = covered.reshape(count, SIDE, SAMPLES, SIDE, SAMPLES)
         return pixels.mean(axis=(2, 4))[:, None]  # (count, 1, 32, 32)
 
-    # The main shape: moved, scaled and tilted by up to 30 degrees (t is the tangent of half the angle).
+    # The main shape: moved, scaled and tilted (t is the tangent of half the angle).
     center_x, center_y, size, t = uniform(-0.3, 0.3, 4, 1, 1).transpose(1, 0, 2, 3)
-    size = 0.55 + 0.6 * size  # 0.37 to 0.73 of half the image
+    size = 0.55 + 0.6 * size  # of half the image
     cosine, sine = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
     turned_x = ((x - center_x) * cosine + (y - center_y) * sine) / size
     turned_y = ((y - center_y) * cosine - (x - center_x) * sine) / size
 
-    # Colours: a ground that fades from top to bottom, and a shape that differs from it in brightness or darkness.
+    # Colours: a ground that fades from top to bottom, and a shape that differs from it in brightness.
     top, bottom = uniform(0.15, 0.85, 3, 1, 1), uniform(0.15, 0.85, 3, 1, 1)
     fade = ((np.arange(SIDE) + 0.5) / SIDE)[:, None]
     image = top * (1 - fade) + bottom * fade + np.zeros((count, 3, SIDE, SIDE))
@@ -90,7 +96,7 @@ def _make_class(shape: str, count: int, random: np.random.RandomState) -> np.nda
     lighter = ground.mean(axis=1, keepdims=True) < 0.5
     colour = np.clip(ground + np.where(lighter, contrast, -contrast) + uniform(-0.15, 0.15, 3, 1, 1), 0, 1)
 
-    # Clutter that belongs to no class: two small dots, below the shape; then the shape; then a little noise.
+    # Clutter that says nothing about the class: two small dots, below the shape; then the shape; then a little noise.
     for _ in range(2):
         dot_x, dot_y = uniform(-0.9, 0.9, 2, 1, 1).transpose(1, 0, 2, 3)
         dot = inside((x - dot_x) / 0.16, (y - dot_y) / 0.16, "disc")

@@ -38,14 +38,17 @@ def evaluate(
 ) -> tuple[float, float]:
     """Mean cross-entropy (nats) and error (%) over all images once, in evaluation mode, without gradients.
 
-    ``mean`` and ``std`` normalise the images, 0 to 255 for each channel, as in ``History``. The network is left in the
-    mode (training or evaluation) in which it came. Under ``torchrun`` every process must call this, and tests its
+    ``network``: any function of normalised images (N, 3, H, W) float32 to scores (N, classes); a module is moved to
+    ``device``, and left in the mode (training or evaluation) in which it came. ``mean`` and ``std`` normalise the
+    images, 0 to 255 for each channel, as in ``History``. Under ``torchrun`` every process must call this, and tests its
     share. Raises ValueError for an empty set, for labels that ``network`` has no class for, a mean or a standard
     deviation in other units, an unknown precision.
     """
     device = torch.device(device)
     batch_size = whole("batch_size", batch_size, 1)
     _require_usable(images, network)
+    if isinstance(network, nn.Module):
+        network.to(device)
     mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
     std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
     loss_sum = torch.zeros((), device=device, dtype=torch.float64)
@@ -57,6 +60,7 @@ def evaluate(
             batch = images.images[begin : begin + batch_size].to(device)
             labels = images.labels[begin : begin + batch_size].to(device)
             scores = network(augment.normalise(batch, mean_tensor, std_tensor))
+            _require_classes(images, scores.shape[1])
             loss_sum += F.cross_entropy(scores.float(), labels, reduction="sum")
             wrong += (scores.argmax(dim=1) != labels).sum()
         loss_sum, wrong = processes.total(loss_sum), processes.total(wrong)
@@ -102,13 +106,16 @@ def fit(
 
     In each of several processes that ``torchrun`` started (see ``engine.processes``), trains one network together.
 
-    Raises ValueError for a seed, an empty set, labels that ``network`` has no class for, or a batch that is larger than
-    the training set or cannot be shared by the processes;
-    DivergedError when the loss is not finite; CheckpointError for a checkpoint that is damaged or of another run.
+    Raises ValueError for an impossible seed, an empty set, sets of different classes, labels that ``network`` has no
+    class for, more validation images than there are, a channel that is the same everywhere, or a batch that is larger
+    than the training set or cannot be shared by the processes; DivergedError when the loss is not finite;
+    CheckpointError for a checkpoint that is damaged or of another run.
     """
     # Before the first step: which images are trained on, and where the run stands.
     for images in (train, test):
         _require_usable(images, network)
+    if train.class_names != test.class_names:
+        raise ValueError("test: its class_names are not those of train, so its labels mean something else")
     kept, held_out = hold_out(train, recipe.validation_images, recipe.validation_seed)
     if recipe.batch_size > len(kept):
         raise ValueError(f"batch_size={recipe.batch_size}: larger than the training set ({len(kept)} images)")
@@ -137,7 +144,7 @@ def fit(
             training.check_finite()
             training.count_seconds()
 
-            # Test what came of it.
+            # Test the network.
             for callback in callbacks:
                 callback.before_test(training)
             training.finish_epoch(_test(training))
@@ -149,13 +156,18 @@ def fit(
 
 def _require_usable(images: ImageSet, network: Callable[[Tensor], Tensor]) -> None:
     """Raise ValueError for a set without images, or with labels that ``network`` has no class for."""
-    where = f"images: the set {images.name} ({images.split})"
     if len(images) == 0:
-        raise ValueError(f"{where} is empty; give at least one image")
-    if isinstance(network, Network) and images.labels.max() >= (classes := network.classifier.out_features):
-        needed = f"build one with num_classes={images.num_classes}"
+        raise ValueError(f"images: the set {images.name} ({images.split}) is empty; give at least one image")
+    if isinstance(network, Network):
+        _require_classes(images, network.classifier.out_features)
+
+
+def _require_classes(images: ImageSet, classes: int) -> None:
+    """Raise ValueError for labels that a network of so many ``classes`` does not have."""
+    if images.largest_label >= classes:
         raise ValueError(
-            f"{where} has labels up to {int(images.labels.max())}, the network {classes} classes; {needed}"
+            f"images: the set {images.name} ({images.split}) has labels up to {images.largest_label}, the network "
+            f"{classes} classes; build one with num_classes={images.num_classes}"
         )
 
 

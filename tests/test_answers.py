@@ -117,3 +117,17 @@ def test_cifar100s_own_labels_as_answers_have_no_superclass_error_and_shuffled_o
     with_one_gone = replace(test, labels=test.labels.clamp(max=98))
     with pytest.raises(ValueError, match="some class is in no image"):
         answers.superclasses(with_one_gone)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_another_number_of_labels_than_of_answers_is_refused(count: int) -> None:
+    labels = torch.zeros(count, dtype=torch.int64)
+    with pytest.raises(ValueError, match="labels: expected"):
+        answers.top_error(torch.zeros(2, 10), labels)
+    with pytest.raises(ValueError, match="labels: expected"):
+        answers.confusion(torch.zeros(2, dtype=torch.int64), labels, 10)
+
+
+def test_labels_of_one_byte_are_counted_as_whole_numbers() -> None:
+    labels = torch.tensor([19], dtype=torch.uint8)
+    assert answers.confusion(torch.tensor([15], dtype=torch.uint8), labels, 20)[19, 15] == 1

@@ -350,3 +350,12 @@ def test_applying_draws_cuts_and_mirrors_each_image_as_they_say(mode: augment.Pa
     ):
         window = image[:, top : top + 32, left : left + 32]
         assert torch.equal(found, window.flip(-1) if mirrored else window)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_normalising_leaves_the_images_as_they_are(dtype: torch.dtype) -> None:
+    images = torch.full((2, 3, 4, 4), 100, dtype=dtype)
+    normalised = augment.normalise(images, torch.tensor([90.0, 100.0, 110.0]), torch.tensor([10.0, 10.0, 10.0]))
+    assert (images == 100).all()
+    assert normalised.dtype == torch.float32
+    torch.testing.assert_close(normalised[0, :, 0, 0], torch.tensor([1.0, 0.0, -1.0]))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_book import data
+from resnet_book import data, shapes
 
 CIFAR10, CIFAR100 = data.FORMATS["cifar10"], data.FORMATS["cifar100"]
 
@@ -530,3 +530,26 @@ def test_all_60000_images_are_read_and_verified_in_under_two_seconds(cifar_root:
         seconds.append(time.perf_counter() - begin)
         assert count == 60_000
     assert min(seconds) < 2
+
+
+def test_sets_of_many_classes_or_other_shapes_have_identities_of_their_own() -> None:
+    def one_image(label: int, *shape: int) -> data.ImageSet:
+        names = tuple(f"class {number}" for number in range(300))
+        return data.ImageSet("own", "train", torch.zeros(1, *shape, dtype=torch.uint8), torch.tensor([label]), names)
+
+    sets = [one_image(0, 3, 8, 8), one_image(256, 3, 8, 8), one_image(0, 3, 4, 16)]
+    assert len({each.sha256 for each in sets}) == 3
+
+
+@pytest.mark.parametrize(("field", "value"), [("split", "validation"), ("class_names", "ab"), ("class_names", None)])
+def test_a_split_or_names_that_cannot_be_are_refused(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{field}="):
+        replace(data.load("builtin", "test"), **{field: value})
+
+
+def test_the_builtin_images_cannot_be_changed_by_accident() -> None:
+    for array in shapes.make("test"):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    data.load("builtin", "test").images[0] = 1  # a copy
+    assert data.load("builtin", "test").images[0].any()

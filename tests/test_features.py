@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from resnet_book import augment, data, features
+from resnet_book import augment, data, features, models
 from resnet_book.models import MODELS, Network
 
 MEAN, STD = (120.0, 121.0, 122.0), (60.0, 61.0, 62.0)
@@ -201,3 +201,21 @@ def test_the_surest_wrong_answers_come_first_and_right_ones_never():
     labels = torch.tensor([0, 1, 0, 0])
     assert features.confidently_wrong(scores, labels, 2).tolist() == [2, 1]
     assert features.confidently_wrong(scores, labels, 9).tolist() == [2, 1, 3]
+
+
+def test_batch_norm_is_not_measured_on_nothing() -> None:
+    network = models.narrow(8, residual=True)()
+    before = network.stem[1].running_var.clone()  # type: ignore[union-attr, operator]
+    with pytest.raises(ValueError, match="images: the set is empty"):
+        features.measure_batch_norm(network, data.load("builtin", "test").subset(0), (1.0,) * 3, (50.0,) * 3)
+    assert torch.equal(network.stem[1].running_var, before)  # type: ignore[arg-type]
+
+
+def test_no_image_has_no_mean_loss() -> None:
+    with pytest.raises(ValueError, match="labels: there are none"):
+        features.loss_and_error(torch.zeros(0, 10), torch.zeros(0, dtype=torch.int64))
+
+
+def test_a_negative_number_of_mistakes_is_refused() -> None:
+    with pytest.raises(ValueError, match="k=-1"):
+        features.confidently_wrong(torch.zeros(2, 10), torch.zeros(2, dtype=torch.int64), -1)

@@ -223,7 +223,7 @@ def spoil(place: str, value: Any) -> Callable[[dict[str, Any]], None]:
         ("parts.0.precision", "float8", "precision is 'float8'"),
         ("seed", -1, "seed: Input should be greater than or equal to 0, found '-1'"),
         ("comment", "", "comment: Extra inputs are not permitted"),
-        ("schema_version", 3, r"schema version 3, this code reads 2\. Younger"),
+        ("schema_version", 3, r"schema version 3, this code reads 2\. Newer"),
         ("schema_version", 1, r"schema version 1, this code reads 2\. Older"),
         ("experiment", "resnet2", "experiment 'resnet2' is unknown to this code: .*catalogue.EXPERIMENTS"),
     ],

@@ -17,7 +17,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from small_runs import RECIPE, TEST, TRAIN, fit, same_weights, tiny
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from resnet_book import augment, data, features, models, train
@@ -474,3 +474,24 @@ def test_evaluation_takes_mean_and_deviation_as_arrays_and_tensors() -> None:
 def test_a_recipe_is_a_value_that_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Recipe().learning_rate = 1.0  # type: ignore[misc]
+
+
+def test_labels_that_a_function_has_no_scores_for_are_refused() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4))
+    with pytest.raises(ValueError, match="labels up to 9, the network 4 classes"):
+        train.evaluate(network, TEST, (120.0,) * 3, (60.0,) * 3)
+
+
+def test_sets_of_different_classes_are_refused() -> None:
+    renamed = replace(TEST, class_names=TEST.class_names[::-1])
+    with pytest.raises(ValueError, match="test: its class_names are not those of train"):
+        train.fit(tiny(), TRAIN, renamed, RECIPE)
+
+
+def test_testing_leaves_every_module_in_its_own_mode() -> None:
+    network = tiny().train()
+    network.stem.eval()  # frozen statistics
+    train.evaluate(network, TEST, (120.0,) * 3, (60.0,) * 3)
+    assert network.training
+    assert not network.stem.training
+    assert not network.stem[1].training

@@ -13,8 +13,10 @@ from resnet_book.data import ImageSet
 def top_error(scores: Tensor, labels: Tensor, k: int = 1) -> float:
     """% of images whose class is not among the ``k`` with the highest scores: (N, classes), (N,) -> 0 to 100.
 
-    Raises ValueError where ``k`` is not between 1 and the number of classes.
+    Raises ValueError where ``k`` is not between 1 and the number of classes, or there is not a label for each row.
     """
+    if labels.shape != (len(scores),) or len(labels) == 0:
+        raise ValueError(f"labels: expected ({len(scores)},), one for each row of scores, found {tuple(labels.shape)}")
     if not 1 <= k <= scores.shape[1]:
         raise ValueError(f"k={k}: there are {scores.shape[1]} classes; choose 1 to {scores.shape[1]}")
     among = (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1)  # (N,)
@@ -43,12 +45,14 @@ def superclass_error(predicted: Tensor, images: ImageSet) -> float:
 def confusion(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """How many images of each class (row) were taken for each class (column): (N,), (N,) -> (classes, classes) int64.
 
-    Raises ValueError for an answer or a label that is not below ``num_classes``.
+    Raises ValueError for an answer or a label that is not below ``num_classes``, and for another number of them.
     """
+    if predicted.shape != labels.shape:
+        raise ValueError(f"labels: expected {tuple(predicted.shape)}, one an answer, found {tuple(labels.shape)}")
     for name, values in (("predicted", predicted), ("labels", labels)):
         if values.numel() and not 0 <= int(values.min()) <= int(values.max()) < num_classes:
             raise ValueError(
                 f"{name}: expected 0 to {num_classes - 1}, found {int(values.min())} to {int(values.max())}"
             )
-    pairs = labels * num_classes + predicted
+    pairs = labels.long() * num_classes + predicted.long()
     return pairs.bincount(minlength=num_classes**2).view(num_classes, num_classes)

@@ -198,11 +198,17 @@ def save(study: Study, path: str | Path) -> str:
     """Write ``study`` to ``path`` atomically, over an older one; return the file's SHA-256."""
     values = {field.name: getattr(study, field.name) for field in fields(Study)}
     tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
-    stored = {name: value.to(DTYPES.get(name, value.dtype)).contiguous() for name, value in tensors.items()}
+    stored = {name: value.to(_stored_as(name, value)).contiguous() for name, value in tensors.items()}
     words = {name: json.dumps(value) for name, value in values.items() if name not in tensors}
     content = to_bytes(stored, words)
     write_atomically(path, lambda file: file.write(content))
     return hashlib.sha256(content).hexdigest()
+
+
+def _stored_as(name: str, value: Tensor) -> torch.dtype:
+    dtype = DTYPES.get(name, value.dtype)
+    fits = dtype != torch.uint8 or value.numel() == 0 or int(value.max()) <= 255
+    return dtype if fits else torch.int32
 
 
 def load(path: str | Path, sha256: str | None) -> Study:

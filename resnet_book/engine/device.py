@@ -100,21 +100,22 @@ def autocast(device: torch.device | str, precision: str) -> torch.autocast:
 
 @contextmanager
 def evaluation_mode(network: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Put ``network`` into evaluation mode, and back into the mode in which it came."""
-    was_training = isinstance(network, nn.Module) and network.training
-    if isinstance(network, nn.Module):
-        network.eval()
+    """Put ``network`` into evaluation mode, and each of its modules back into the mode in which it came."""
+    modules = list(network.modules()) if isinstance(network, nn.Module) else []
+    modes = [module.training for module in modules]
+    for module in modules:
+        module.training = False
     try:
         yield
     finally:
-        if isinstance(network, nn.Module):
-            network.train(was_training)
+        for module, mode in zip(modules, modes, strict=True):
+            module.training = mode
 
 
 def peak_memory(device: torch.device | str) -> int:
     """Most bytes so far: that torch allocated on a GPU; else resident for the process, for all that it did (Linux).
 
-    0 where no one says.
+    0 where the system does not tell.
     """
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)

@@ -14,7 +14,7 @@ from resnet_book.recipe import Recipe
 def wide(batch_size: int = 128, epochs: int = 300, validation_images: int = 0) -> Recipe:
     """mbsariyildiz/resnet-pytorch: 300 epochs of CIFAR's training images, learning rate divided by 10 every 100.
 
-    Of fewer ``epochs``, at each third. ``validation_images`` are held out of the training images.
+    With fewer ``epochs``, after each third. ``validation_images`` are held out of the training images.
     """
     third = epochs // 3 * ((50_000 - validation_images) // batch_size)  # iterations
     return Recipe(
@@ -75,7 +75,7 @@ class Experiment:
     recipe_name: str  # what the recipe is called, a key of RECIPES
     recipe: Recipe
     shortcut: str | None = None  # a key of models.SHORTCUTS; None: what the model has anyway
-    precision: str | None = None  # one of precision.PRECISIONS; None: what suits the device, or is asked for
+    precision: str | None = None  # one of device.PRECISIONS; None: what suits the device, or is asked for
 
 
 def warmed_up(recipe: Recipe) -> Recipe:

@@ -21,7 +21,7 @@ from resnet_book.augment import channel_values
 from resnet_book.data import ImageSet
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments import catalogue, record_checks
-from resnet_book.recipe import LARGEST_SEED, Epoch, History, Part, Recipe
+from resnet_book.recipe import LARGEST_SEED, Epoch, History, Part, Recipe, checked_seed
 
 SCHEMA_VERSION = 2
 PACKAGE = Path(__file__).parents[1]
@@ -200,8 +200,8 @@ def make_record(
 
 
 def path_of(results: str | Path, experiment: str, seed: int) -> Path:
-    """Where the record of ``experiment`` with ``seed`` lies."""
-    return Path(results) / experiment / f"seed{seed}.json"
+    """Where the record of ``experiment`` with ``seed`` lies. Raises ValueError for an impossible seed."""
+    return Path(results) / experiment / f"seed{checked_seed(seed)}.json"
 
 
 def save_record(record: Record, results: str | Path) -> Path:
@@ -313,7 +313,7 @@ def _parse(content: bytes) -> Record:
     if type(version) is not int:
         raise ValueError("it has no schema_version")
     if version != SCHEMA_VERSION:
-        mend = "Younger code wrote it: update" if version > SCHEMA_VERSION else "Older code wrote it: read it with that"
+        mend = "Newer code wrote it: update" if version > SCHEMA_VERSION else "Older code wrote it: read it with that"
         raise ValueError(f"it has schema version {version}, this code reads {SCHEMA_VERSION}. {mend}")
     return Record.model_validate_json(content)
 
@@ -328,6 +328,10 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def _how_to_run(path: Path) -> str:
+    try:
+        catalogue.get(path.parent.name)
+    except ValueError as error:
+        return f"And {error}"
     seed = path.stem.removeprefix("seed")
     train = f"`resnet-book run {path.parent.name}" + (f" --seed {seed}`" if seed != "0" else "`")
     return f"{train} trains it; or name the folder of its record with --results."

@@ -62,7 +62,8 @@ def show_image(image: Tensor, ax: Axes, title: str = "") -> Axes:
 def show_grid(images: Tensor, ax: Axes, columns: int, gap: int = GAP) -> Axes:
     """Images (N, 3, H, W) uint8 in rows of ``columns``, ``gap`` white pixels apart, as one picture."""
     full_rows = F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns), value=255)  # white images at the end
-    ax.imshow(_tiles(full_rows.unflatten(0, (-1, columns)), gap)[:-gap, :-gap])
+    picture = _tiles(full_rows.unflatten(0, (-1, columns)), gap)
+    ax.imshow(picture[: len(picture) - gap, : picture.shape[1] - gap])
     ax.set_axis_off()
     return ax
 

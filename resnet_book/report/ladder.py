@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from resnet_book.experiments import catalogue
 from resnet_book.experiments.records import Record
 from resnet_book.report import published, tables
-from resnet_book.report.figures import COLOURS, LINE_STYLES
+from resnet_book.report.figures import COLOURS, KINDS, LINE_STYLES
 
 SHALLOW, DEEP = 20, 56  # layers
 MARKERS = {SHALLOW: "s", DEEP: "o"}
-PAPER_ITERATIONS = 64_000
+PAPER_ITERATIONS = catalogue.PAPER.iterations
 
 
 def corners(records: Iterable[Record]) -> pd.DataFrame:
@@ -41,7 +42,12 @@ def depth_changes(corners: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_words(changes: pd.DataFrame, kind: str) -> str:
-    """Whether depth pays for the networks of ``kind``, and from which budget on, as far as ``depth_changes`` knows."""
+    """Whether depth pays for the networks of ``kind``, and from which budget on, as far as ``depth_changes`` knows.
+
+    Raises ValueError for another kind than "plain" and "residual".
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind={kind!r}: choose one of {', '.join(KINDS)}")
     found = changes.loc[changes.kind == kind]
     if found.empty:
         return f"By no recipe are the {kind} networks of {SHALLOW} and of {DEEP} layers both recorded yet."
