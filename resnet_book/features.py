@@ -77,7 +77,7 @@ def measure_batch_norm(
 
 
 def class_scores(network: Network, features: Tensor) -> Tensor:
-    """What the network's last layer makes of features (N, C) float32: scores before softmax (N, classes), on the CPU."""
+    """What the network's last layer makes of features (N, C): scores before softmax (N, classes), on the CPU."""
     with torch.inference_mode():
         return network.classifier(features.to(network.classifier.weight.device)).cpu()
 
