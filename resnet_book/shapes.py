@@ -52,7 +52,7 @@ def signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def make(split: str) -> tuple[np.ndarray, np.ndarray]:
     """Make a split: images (N, 3, 32, 32) uint8, labels (N,) int64, classes in equal numbers and mixed order.
 
-    The arrays are made once, and cannot be changed: copy them. Raises ValueError for a split other than "train" and "test".
+    The arrays are made once and cannot be changed: copy them. Raises ValueError for a split but "train" and "test".
     """
     if split not in SEEDS:
         raise ValueError(f"split={split!r}: choose 'train' or 'test'")

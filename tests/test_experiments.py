@@ -6,16 +6,15 @@ import pytest
 
 from resnet_book import data, models
 from resnet_book.experiments import catalogue
-from resnet_book.experiments.catalogue import EXPERIMENTS, PAPER, RECIPES, Experiment
+from resnet_book.experiments.catalogue import EXPERIMENTS, PAPER, Experiment
 
 EACH = pytest.mark.parametrize(("name", "experiment"), EXPERIMENTS.items(), ids=list(EXPERIMENTS))
 
 
 @EACH
-def test_an_experiment_names_a_model_a_dataset_and_a_recipe_that_exist(name: str, experiment: Experiment) -> None:
+def test_an_experiment_names_a_model_and_a_dataset_that_exist(name: str, experiment: Experiment) -> None:
     assert experiment.model in models.MODELS
     assert experiment.dataset in data.DATASETS
-    assert experiment.recipe_name in RECIPES
     assert experiment.shortcut is None or experiment.shortcut in models.SHORTCUTS
 
 
@@ -79,7 +78,7 @@ def test_the_paper_recipe_is_the_papers() -> None:
 
 @pytest.mark.parametrize(("name", "times"), [("4k", 16), ("8k", 8), ("16k", 4)])
 def test_the_ladder_is_the_papers_recipe_made_shorter(name: str, times: int) -> None:
-    recipe = catalogue.RECIPES[name]
+    recipe = catalogue.LADDER[name]
     assert recipe.iterations * times == PAPER.iterations
     assert tuple(drop * times for drop in recipe.drops) == PAPER.drops
     assert replace(recipe, iterations=PAPER.iterations, drops=PAPER.drops) == PAPER

@@ -495,3 +495,11 @@ def test_testing_leaves_every_module_in_its_own_mode() -> None:
     assert network.training
     assert not network.stem.training
     assert not network.stem[1].training
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("device", "gpu"), ("device", None), ("precision", "float16"), ("compiled", "no")]
+)
+def test_an_impossible_engine_is_refused_when_it_is_made(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{field}={value!r}: choose"):
+        Engine(**{field: value})  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Choose how steps are computed: on which device, in which precision, compiled or not, recorded or not."""
+"""Choose how steps are computed: on which device, in which precision, compiled or not, as a CUDA graph or not."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ class Engine:
     """How training steps are computed. The same numbers, but for rounding, whichever is chosen.
 
     ``device``: "cpu", "cuda", "cuda:1", ...; ``precision``: "float32" or "bfloat16" (autocast); ``compiled``: through
-    ``torch.compile``. Raises ValueError for another precision, or ``compiled`` in several processes.
+    ``torch.compile``. Raises ValueError for no device, another precision, or ``compiled`` in several processes.
     """
 
     device: torch.device | str = "cpu"
@@ -32,8 +32,14 @@ class Engine:
     compiled: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "device", torch.device(self.device))  # the dataclass is frozen
-        autocast(self.device, self.precision)
+        try:
+            device = torch.device(self.device)
+        except (RuntimeError, TypeError):
+            raise ValueError(f"device={self.device!r}: choose cpu, cuda, or one GPU of several as cuda:1") from None
+        object.__setattr__(self, "device", device)  # the dataclass is frozen
+        autocast(device, self.precision)  # raises for one that does not exist
+        if not isinstance(self.compiled, bool):
+            raise ValueError(f"compiled={self.compiled!r}: choose True or False")
         if self.compiled and processes.size() > 1:
             raise ValueError("compiled=True: several processes train together without torch.compile; leave it out")
 

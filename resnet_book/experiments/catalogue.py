@@ -50,21 +50,6 @@ ABLATIONS = {
     "no-augmentation": replace(SHORT, padding=0, flip_probability=0.0),
 }
 
-# "short" is that of the 6n+2 networks; the wide ones have their own, WIDE_SHORT.
-RECIPES = {
-    "paper": PAPER,
-    "short": SHORT,
-    **LADDER,
-    "edge": EDGE,
-    "wide": WIDE,
-    "validation": VALIDATION,
-    "smoke": SMOKE,
-    "no-warmup": PAPER,
-    "float32": PAPER,  # and in that precision, where a GPU would take bfloat16
-    "short-bfloat16": SHORT,  # the other way round
-    **ABLATIONS,
-}
-
 
 @dataclass(frozen=True)
 class Experiment:
@@ -72,7 +57,7 @@ class Experiment:
 
     model: str  # a key of models.MODELS
     dataset: str  # a name that data.load knows
-    recipe_name: str  # what the recipe is called, a key of RECIPES
+    recipe_name: str  # "short" of the wide networks is another recipe than that of the 6n+2 networks
     recipe: Recipe
     shortcut: str | None = None  # a key of models.SHORTCUTS; None: what the model has anyway
     precision: str | None = None  # one of device.PRECISIONS; None: what suits the device, or is asked for
