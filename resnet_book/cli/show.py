@@ -107,10 +107,11 @@ def features(
     """Show the test images that a network's features rank first."""
     from resnet_book import data as datasets
     from resnet_book.analysis import study
+    from resnet_book.engine.device import find
     from resnet_book.experiments import studies
     from resnet_book.report import feature_picture
 
-    folder, computer = arguments.folder_of_records(results), arguments.device(device)
+    folder, computer = arguments.folder_of_records(results), find(device)
     if out:
         arguments.require_writable(out.parent, "--out")
     found = studies.find_study(name, seed, k=k, results=folder, data_root=data, device=computer)
