@@ -16,7 +16,7 @@ from small_runs import LONGER, add_tiny_experiment
 
 from resnet_book.cli.main import main
 from resnet_book.engine import callbacks
-from resnet_book.experiments import catalogue
+from resnet_book.experiments import catalogue, worker
 from resnet_book.experiments.catalogue import Experiment
 from resnet_book.recipe import Recipe
 from resnet_book.state import Training
@@ -43,6 +43,7 @@ def prepare() -> None:
     """Let this process know the experiments for good, and pause as it is told to."""
     patch = pytest.MonkeyPatch()
     add_experiments(patch)
+    patch.setattr(worker, "PATIENCE_SECONDS", 1)
     torch.set_num_threads(1)
     if "PAUSE" in os.environ:
         after_step = callbacks.Checkpoint.before_step

@@ -35,7 +35,7 @@ from resnet_book.experiments.sweep_view import View
 
 TICK_SECONDS = 0.2  # between two looks at the clock
 SAVE_SECONDS = 30.0  # before the end of a budget, for saving, after a test under way; of a short budget, a quarter
-CLOSE_SECONDS = 3.0  # before the end of a budget, for ending what is left; of a short budget, an eighth
+CLOSE_SECONDS = 3.0  # before the end of a budget, for ending the workers; of a short budget, an eighth
 PATIENCE_SECONDS = 60.0  # after Ctrl-C, for saving, with a compilation under way
 LOST_WORKERS = 10  # that a run may have had before it is called a failure; elsewhere, the scheduler's settings say
 QUIET: Any = logging.CRITICAL  # of dask's messages, from workers that come and go
@@ -94,7 +94,7 @@ class Sweep:
                 missing = self._missing(names, seeds, every, *worker.look(self.options, names))
                 if missing:
                     cluster = closing.enter_context(_local_cluster(self.options, self.jobs, len(missing)))
-                    closing.callback(lambda: _kill(cluster) if self._late() else None)
+                    closing.callback(_kill, cluster)  # all is saved: no need to wait until they have closed
                     self._train(closing.enter_context(Client(cluster, set_as_default=False)), missing)
             else:
                 address = self.cluster
@@ -198,10 +198,6 @@ class Sweep:
 
     def _stop_now(self) -> bool:
         return bool(self.signals) or time.monotonic() >= self.stop_at
-
-    def _late(self) -> bool:
-        """Whether there is no time to close in peace."""
-        return self.signals > 1 or time.monotonic() >= self.close_at
 
     @contextmanager
     def _count_signals(self) -> Iterator[None]:
