@@ -1,8 +1,8 @@
 """What the tests of the sweep share: tiny experiments, which as a script the command line knows, and its workers too.
 
 ``tiny-builtin-smoke`` is recorded in a moment, ``long-builtin-smoke`` has ten times the steps, and
-``diverging-builtin-smoke`` fails. Where $PAUSE is set, workers save at every step, and the long experiment waits so many
-seconds after each, so that a test can stop it midway. Dask's workers know all this by the line ``PRELOAD``.
+``diverging-builtin-smoke`` fails. Where $PAUSE is set, workers save at every step, and the long experiment waits so
+many seconds after each, so that a test can stop it midway. Dask's workers know all this by the line ``PRELOAD``.
 """
 
 import os

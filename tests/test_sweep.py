@@ -46,7 +46,7 @@ def cluster() -> Iterator[SpecCluster]:
         for name, value in (ENVIRONMENT | {"PAUSE": "0.05"}).items():
             patch.setenv(name, value)
         with (
-            config.set({"distributed.scheduler.allowed-failures": 10}),
+            config.set({"distributed.scheduler.allowed-failures": 10, "distributed.deploy.lost-worker-timeout": "1h"}),
             SpecCluster(workers=workers, scheduler=SCHEDULER, silence_logs=sweep.QUIET) as running,
         ):
             yield running

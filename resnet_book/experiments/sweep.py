@@ -235,16 +235,17 @@ def _local_cluster(options: Options, jobs: int | None, runs: int) -> Iterator[Sp
         "distributed.nanny.pre-spawn-environ": {**ENVIRONMENT, "OMP_NUM_THREADS": max(1, cores // jobs)},
         "distributed.scheduler.allowed-failures": LOST_WORKERS,
         "distributed.worker.daemon": False,  # a compiler starts processes
+        "distributed.deploy.lost-worker-timeout": "1h",  # a killed worker starts again, on a busy machine slowly
     }
-    # Ctrl-C at the terminal is for the sweep alone. Threads and processes inherit what is blocked.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        with config.set(settings):
+    with config.set(settings):
+        # Ctrl-C at the terminal is for the sweep alone. Threads and processes inherit what is blocked.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
             cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=QUIET)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    with cluster:
-        yield cluster
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with cluster:
+            yield cluster
 
 
 def _kill(cluster: SpecCluster) -> None:
