@@ -86,8 +86,8 @@ class Sweep:
     def work(self, names: Sequence[str], seeds: Sequence[int], every: bool = True) -> int:
         """Train what has no record; unless ``every``, only what suits the workers. Returns the exit status.
 
-        0, 1 if a run failed, 130 if interrupted. Raises ValueError for a device that is not there, and OSError for a
-        scheduler that does not answer.
+        0, 1 if a run failed, 130 if interrupted. Raises ValueError for a device that is not there or
+        workers that train several runs at a time, OSError for a scheduler that does not answer.
         """
         with self._count_signals(), ExitStack() as closing:
             if self.cluster is None:
@@ -105,6 +105,9 @@ class Sweep:
                 while not found.done() and not self._stop_now():
                     time.sleep(TICK_SECONDS)
                 if found.done():
+                    threads: Any = client.nthreads()
+                    if max(threads.values(), default=1) > 1:
+                        raise ValueError(f"--cluster {self.cluster}: start its workers with --nthreads 1, a run each.")
                     self._train(client, self._missing(names, seeds, every, *found.result()))
         return 130 if self.signals else 1 if self.failed else 0
 
@@ -168,13 +171,16 @@ class Sweep:
         if isinstance(event, Future):
             waiting.discard(event)
             self._note(event, futures[event])
+            if not self.stopping:
+                self.under_way.discard(futures[event])
+                self.view.end(futures[event])
         elif (run := Run(*event["run"])) in futures.values() and event["results"] == str(self.options.results):
             if event["state"] == "begins":
                 self.under_way.add(run)
                 self.view.begin(run)
             elif event["state"] == "trains":
                 self.view.move(run, event["iteration"], event["test_error"])
-            else:
+            elif run in self.under_way:
                 self.under_way.discard(run)
                 self.view.end(run)
                 if self.stopping and not self._path(run).exists():

@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 15.0  # with a lock: a worker that closes may still be saving
 def look(options: Options, names: Sequence[str]) -> tuple[str, dict[str, str]]:
     """Which type of device this machine computes on, and what is wrong with each dataset of the experiments ``names``.
 
-    Raises ValueError for a device that is not there, and for a worker that would train several runs at a time.
+    Raises ValueError for a device that is not there.
     """
     kind, faults = device.find(options.device).type, dict[str, str]()
     for dataset in {catalogue.get(name).dataset for name in names}:
