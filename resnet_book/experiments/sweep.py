@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
@@ -155,10 +156,11 @@ class Sweep:
         patience, signals = min(self.close_at, time.monotonic() + PATIENCE_SECONDS), self.signals
         self.stopping = True
         with suppress(OSError):
+            before: Any = client.processing()  # a worker that is gone told no more
             client.cancel(list(waiting))
-            processing: Any = client.processing()
-            wanted = {key for keys in processing.values() for key in keys}  # by another sweep
-            self.under_way -= {run for future, run in futures.items() if future.key in wanted}
+            after: Any = client.processing()  # another sweep wants these
+            stopping = set().union(*before.values()).difference(*after.values())
+            self.under_way &= {run for future, run in futures.items() if future.key in stopping}
         while self.under_way and self.signals == signals and time.monotonic() < patience:
             self._handle_next(futures, waiting)
 
@@ -244,7 +246,9 @@ def _local_cluster(options: Options, jobs: int | None, runs: int) -> Iterator[Sp
         "distributed.deploy.lost-worker-timeout": "1h",  # a killed worker starts again, on a busy machine slowly
     }
     with config.set(settings):
-        # Ctrl-C at the terminal is for the sweep alone. Threads and processes inherit what is blocked.
+        # Ctrl-C at the terminal is for the sweep alone. Threads and processes inherit what is blocked, unless they start
+        # the tracker, which unblocks it.
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=QUIET)
