@@ -246,8 +246,8 @@ def _local_cluster(options: Options, jobs: int | None, runs: int) -> Iterator[Sp
         "distributed.deploy.lost-worker-timeout": "1h",  # a killed worker starts again, on a busy machine slowly
     }
     with config.set(settings):
-        # Ctrl-C at the terminal is for the sweep alone. Threads and processes inherit what is blocked, unless they start
-        # the tracker, which unblocks it.
+        # Ctrl-C at the terminal is for the sweep alone. Threads and processes inherit what is blocked, unless they
+        # start python's resource tracker, which unblocks it.
         resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
