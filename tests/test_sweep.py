@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def cluster() -> Iterator[SpecCluster]:
             patch.setenv(name, value)
         with (
             config.set({"distributed.scheduler.allowed-failures": 10, "distributed.deploy.lost-worker-timeout": "1h"}),
-            SpecCluster(workers=workers, scheduler=SCHEDULER, silence_logs=sweep.QUIET) as running,
+            closing(SpecCluster(workers=workers, scheduler=SCHEDULER, silence_logs=sweep.QUIET)) as running,
         ):
             yield running
             sweep._kill(running)
@@ -265,7 +266,7 @@ def of_session(session: int) -> list[str]:
 
 @pytest.mark.slow
 def test_a_worker_that_gets_sigterm_saves_and_goes(options: runs.Options) -> None:
-    with SpecCluster(scheduler=SCHEDULER, silence_logs=sweep.QUIET) as scheduler:
+    with closing(SpecCluster(scheduler=SCHEDULER, silence_logs=sweep.QUIET)) as scheduler:
         process = subprocess.Popen(
             [sys.executable, "-m", "distributed.cli.dask_worker", scheduler.scheduler_address, "--nthreads", "1"],
             env={**os.environ, **ENVIRONMENT, "PAUSE": "0.5"},
