@@ -317,8 +317,8 @@ def test_the_sweep_is_told_what_the_command_says(swept: list[Any], tmp_path: Pat
     assert waiting == [Run(name, seed) for seed in (0, 1) for name in names]
     assert begin <= work.end - 5400 <= time.monotonic()
     assert (work.jobs, work.cluster) == (4, None)
-    folders = {"results": tmp_path / "a", "runs": tmp_path / "b", "data_root": tmp_path / "c"}  # from anywhere the same
-    assert work.options == runs.Options("cpu", None, False, **folders, progress=False)
+    a, b, c = (tmp_path / name for name in "abc")  # on a worker elsewhere they mean the same
+    assert work.options == runs.Options("cpu", None, False, results=a, runs=b, data_root=c, progress=False)
 
 
 @pytest.mark.parametrize(
