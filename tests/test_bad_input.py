@@ -187,9 +187,9 @@ def test_more_images_held_out_than_there_are_is_refused(
         ("cuda:7", 2, "torch sees cuda:0 to cuda:1. Choose one of these, or --device cpu"),
     ],
 )
-@pytest.mark.parametrize("queued", [False, True], ids=["one run", "the queue"])
+@pytest.mark.parametrize("swept", [False, True], ids=["one run", "a sweep"])
 def test_a_gpu_that_is_not_there_is_missed_before_the_training(
-    queued: bool,
+    swept: bool,
     device: str,
     gpus: int,
     expected: str,
@@ -200,7 +200,7 @@ def test_a_gpu_that_is_not_there_is_missed_before_the_training(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
-    message = complaint([*run, "--device", device, *(["--jobs", "2"] if queued else [])], capsys)
+    message = complaint([*run, "--device", device, *(["--jobs", "2"] if swept else [])], capsys)
     assert expected in message
     assert files(tmp_path) == {}
 
@@ -229,9 +229,9 @@ NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="this sy
 
 @pytest.mark.parametrize("option", ["--results", "--runs"])
 @pytest.mark.parametrize("folder", ["file", "file/below", pytest.param("/proc/folder", marks=NEEDS_PROC)])
-@pytest.mark.parametrize("queued", [False, True], ids=["one run", "the queue"])
+@pytest.mark.parametrize("swept", [False, True], ids=["one run", "a sweep"])
 def test_a_folder_that_cannot_be_written_fails_before_the_training(
-    queued: bool,
+    swept: bool,
     folder: str,
     option: str,
     run: list[str],
@@ -242,7 +242,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(
     """A file in its place, or a place where not even root may write: as root, permissions alone forbid nothing."""
     monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
     (tmp_path / "file").write_text("in the way")
-    message = complaint([*run, option, folder, *(["--jobs", "2"] if queued else [])], capsys)
+    message = complaint([*run, option, folder, *(["--jobs", "2"] if swept else [])], capsys)
     assert message.startswith(f"resnet-book: {option}: the folder {folder}")
     assert "cannot be written (" in message
     assert f"Name another one with {option}." in message

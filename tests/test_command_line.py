@@ -12,7 +12,7 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -25,10 +25,10 @@ from small_runs import LONGER, NAME, TEST, TRAIN, add_tiny_experiment, fit, same
 from resnet_book import __version__, data, train
 from resnet_book.cli import arguments, fetch
 from resnet_book.cli.main import DATASETS, program
-from resnet_book.engine import device
-from resnet_book.experiments import catalogue, queue, records, weights
+from resnet_book.engine import callbacks, device
+from resnet_book.experiments import catalogue, records, sweep, weights
 from resnet_book.experiments import run as runs
-from resnet_book.experiments.child import Run
+from resnet_book.experiments.order import Run
 from resnet_book.report import tables
 
 ROOT = Path(__file__).parent.parent
@@ -191,14 +191,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 def test_what_is_typed_reaches_the_run(tiny_run: list[str], asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    typed = ["--seed", "7", "--device", "cuda:1", "--report", "r.json", "--results", "a", "--runs", "b", "--data", "c"]
+    typed = ["--seed", "7", "--device", "cuda:1", "--results", "a", "--runs", "b", "--data", "c"]
     assert call("run", NAME, *typed).exit_code == runs.EXIT_LOCKED
-    options = runs.Options(torch.device("cuda:1"), results=Path("a"), runs=Path("b"), data_root="c")
-    assert asked == [(NAME, 7, options, Path("r.json"), os.getppid())]
+    options = runs.Options("cuda:1", results=Path("a"), runs=Path("b"), data_root="c")
+    assert asked == [(NAME, 7, options)]
     monkeypatch.setenv("RESNET_BOOK_RESULTS", "elsewhere")
     call(*tiny_run)
-    elsewhere = runs.Options(torch.device("cpu"), results=Path("elsewhere"), runs=Path("runs"), progress=False)
-    assert asked[1][:3] == (NAME, 0, elsewhere)
+    elsewhere = runs.Options("cpu", results=Path("elsewhere"), runs=Path("runs"), progress=False)
+    assert asked[1] == (NAME, 0, elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -258,39 +258,36 @@ def test_torchrun_chooses_how_many_processes_train_one_network(tiny_run: list[st
     assert '"processes": 2' in (tmp_path / "results" / NAME / "seed0.json").read_text()
 
 
-# --- run, in the queue ------------------------------------------------------------------------------------------------
-
-
-class NoQueue:
-    """In place of the queue: keeps what it was told, and trains nothing."""
-
-    told: ClassVar[list["NoQueue"]] = []
-
-    def __init__(self, waiting: list[Run], settings: runs.Options, **how: object) -> None:
-        self.waiting, self.settings, self.how = waiting, settings, how
-        self.recorded, self.failed = {}, {}
-        self.told.append(self)
-
-    def work(self) -> int:
-        return 0
-
-    def left(self) -> list[tuple[Run, str]]:
-        return [(run, "") for run in self.waiting]
+# --- run, as a sweep --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def told(tiny_run: list[str], monkeypatch: pytest.MonkeyPatch) -> list[NoQueue]:
-    """What the queues of this test are told, in an empty folder with the tiny experiment."""
-    monkeypatch.setattr(queue, "Queue", NoQueue)
-    NoQueue.told.clear()
-    return NoQueue.told
+def swept(tiny_run: list[str], monkeypatch: pytest.MonkeyPatch) -> list[tuple[sweep.Sweep, list[Run]]]:
+    """The sweeps of this test, which train nothing, and their runs; in an empty folder with the tiny experiment."""
+    found: list[tuple[sweep.Sweep, list[Run]]] = []
+    init = sweep.Sweep.__init__
+
+    def note(self: sweep.Sweep, *given: Any, **how: Any) -> None:
+        init(self, *given, **how)
+        found.append((self, []))
+
+    def missing(self: sweep.Sweep, *what: Any) -> list[Run]:
+        found[-1][1].extend(waiting := own_missing(self, *what))
+        self.left = [(run, "") for run in waiting]
+        return []
+
+    own_missing = sweep.Sweep._missing
+    monkeypatch.setattr(sweep.Sweep, "__init__", note)
+    monkeypatch.setattr(sweep.Sweep, "_missing", missing)
+    monkeypatch.setattr(sweep.worker, "look", lambda options, names: (options.device.split(":")[0], {}))
+    return found
 
 
-def test_missing_is_every_run_without_a_record_that_suits_a_cpu(told: list[NoQueue], tmp_path: Path) -> None:
+def test_missing_is_every_run_without_a_record_that_suits_a_cpu(swept: list[Any], tmp_path: Path) -> None:
     (tmp_path / "results" / SHORT).mkdir(parents=True)
     (tmp_path / "results" / SHORT / "seed1.json").touch()
     done = call("run", "--missing", "--device", "cpu")
-    waiting = told[0].waiting
+    waiting = swept[0][1]
     assert done.exit_code == 0
     assert Run(SHORT, 0) in waiting
     assert Run(SHORT, 1) not in waiting
@@ -303,30 +300,25 @@ def test_missing_is_every_run_without_a_record_that_suits_a_cpu(told: list[NoQue
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_a_star_is_every_experiment_and_so_is_nothing_on_a_gpu(
-    device: str, told: list[NoQueue], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+def test_a_star_is_every_experiment_and_so_is_nothing_on_a_gpu(device: str, swept: list[Any]) -> None:
     names = ["*"] if device == "cpu" else []
     assert call("run", "--missing", *names, "--device", device, "--seeds", "1").stderr == ""
-    assert {run.name for run in told[0].waiting} == set(catalogue.EXPERIMENTS)
-    assert told[0].waiting[0] == Run("plain20-cifar10", 0)
+    assert {run.name for run in swept[0][1]} == set(catalogue.EXPERIMENTS)
+    assert swept[0][1][0] == Run("plain20-cifar10", 0)
 
 
-def test_the_queue_is_told_what_the_command_says(told: list[NoQueue]) -> None:
+def test_the_sweep_is_told_what_the_command_says(swept: list[Any], tmp_path: Path) -> None:
     begin = time.monotonic()
     typed = ["--jobs", "4", "--budget", "1h30m", "--seeds", "2", "--device", "cpu", "--quiet", "--no-compile"]
     folders = ["--results", "a", "--runs", "b", "--data", "c"]
     assert call("run", "--missing", "*56*-short", *typed, *folders).exit_code == 0
-    (only,) = told
+    ((work, waiting),) = swept
     names = ("plain56-cifar10-short", "resnet56-cifar10-short")
-    assert only.waiting == [Run(name, seed) for seed in (0, 1) for name in names]
-    began = only.how.pop("began")
-    assert isinstance(began, float)
-    assert begin <= began <= time.monotonic()
-    assert only.how == {"jobs": 4, "budget": 5400.0, "quiet": True}
-    expected = runs.Options(torch.device("cpu"), None, False, Path("a"), Path("b"), data_root="c", progress=False)
-    assert only.settings == expected
+    assert waiting == [Run(name, seed) for seed in (0, 1) for name in names]
+    assert begin <= work.end - 5400 <= time.monotonic()
+    assert (work.jobs, work.cluster) == (4, None)
+    a, b, c = (tmp_path / name for name in "abc")  # on a worker elsewhere they mean the same
+    assert work.options == runs.Options("cpu", None, False, results=a, runs=b, data_root=c, progress=False)
 
 
 @pytest.mark.parametrize(
@@ -341,11 +333,18 @@ def test_the_queue_is_told_what_the_command_says(told: list[NoQueue]) -> None:
     ],
     ids=str,
 )
-def test_each_option_of_the_queue_makes_named_runs_use_it(
-    typed: list[str], seeds: list[int], told: list[NoQueue]
-) -> None:
+def test_each_option_of_the_sweep_makes_named_runs_use_it(typed: list[str], seeds: list[int], swept: list[Any]) -> None:
     assert call("run", NAME, *typed, "--device", "cpu").exit_code == 0
-    assert told[0].waiting == [Run(NAME, seed) for seed in seeds]
+    assert swept[0][1] == [Run(NAME, seed) for seed in seeds]
+
+
+@pytest.mark.parametrize("where", ["slrum", "localhost:8786"])
+def test_a_cluster_that_is_none_is_named_with_those_there_are(where: str, tiny_run: list[str]) -> None:
+    pytest.importorskip("dask_jobqueue")
+    failed = call(*tiny_run, "--cluster", where)
+    assert failed.exit_code == 1
+    assert f"--cluster {where}: give the address of a scheduler, tcp://host:8786, or one of" in failed.stderr
+    assert "slurm" in failed.stderr
 
 
 @pytest.mark.parametrize(
@@ -365,7 +364,7 @@ LINES = re.findall(r"^\$ (.*(?:(?<=\\)\n.*)*resnet[-_]book .*)", PROMISES, re.MU
 def test_every_line_of_the_readme_works(
     line: str, few_records: list[records.Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a CPU, and without training, torchrun, the queue and the network that data come from."""
+    """On a CPU, and without training, torchrun, the sweep and the network that data come from."""
 
     def record(name: str, seed: int, options: runs.Options, *_: object) -> object:
         written.append(records.path_of(options.results, name, seed))
@@ -375,7 +374,7 @@ def test_every_line_of_the_readme_works(
     for folder in ("cifar", "my-results"):
         (tmp_path / folder).mkdir()
     Image.new("RGB", (40, 30), "red").save("cat.jpg")
-    monkeypatch.setattr(queue, "Queue", NoQueue)
+    monkeypatch.setattr(sweep.Sweep, "work", lambda *_, **__: 0)
     monkeypatch.setattr(fetch, "fetch", lambda name, root: None)
     monkeypatch.setattr(runs, "train_and_record", record)
     words = shlex.split(line, comments=True)
@@ -421,7 +420,6 @@ def test_every_line_of_the_readme_works(
         (["run", "--missing", "--jobs", "0"], "x>=1"),
         (["run", "--missing", "--seeds", "all"], "not a valid integer"),
         (["run", "--missing", "--seeds", "2", "--seed", "1"], "not allowed with"),
-        (["run", "--missing", "--report", "file"], "for one run only"),
         *((["run", "--missing", "--budget", wrong], "as 90s, 25m") for wrong in ("", "25", "0m", "m", "1m1h", "1.5h")),
         (["data", "cifar1000"], "'cifar10', 'cifar100'"),
         (["data", "builtin"], "'cifar10', 'cifar100'"),
@@ -521,6 +519,31 @@ def test_list_shows_every_experiment_with_its_recorded_seeds(few_records: list[r
     assert list(rows) == list(catalogue.EXPERIMENTS)
     assert rows[SHORT] == ["short", "0, 1, 2"]
     assert rows["resnet20-cifar10"] == ["paper", "-"]
+
+
+def test_list_shows_what_is_under_way_and_how_far(
+    few_records: list[records.Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(iteration: int, _: object) -> None:
+        if iteration == 20:
+            raise KeyboardInterrupt
+
+    add_tiny_experiment(monkeypatch, LONGER)
+    monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
+    for seed in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            fit(
+                tiny(),
+                recipe=LONGER,
+                checkpoint=tmp_path / "runs" / NAME / f"seed{seed}" / "checkpoint.pt",
+                on_step=stop,
+            )
+    damaged = tmp_path / "runs" / NAME / "seed1" / "checkpoint.pt"
+    damaged.write_bytes(b"?")
+    shutil.copytree(tmp_path / "runs" / NAME / "seed0", tmp_path / "runs" / SHORT / "seed0")  # it is recorded
+    first, second = call("list", "--under-way").stdout.splitlines()
+    assert re.fullmatch(rf"{NAME}, seed 0: 19 of 200 iterations, test error [\d.]+ %, about 0\.0 hours left", first)
+    assert second.startswith(f"{NAME}, seed 1: {damaged.relative_to(tmp_path)} is not a checkpoint")
 
 
 @pytest.mark.parametrize("command", ["list", "table", "curves"])

@@ -7,14 +7,10 @@ folder that can be written, is checked when the command runs. Torch is imported 
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
-
-if TYPE_CHECKING:
-    import torch
 
 SEED = click.IntRange(0)  # how large one may be, the run knows
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -90,24 +86,6 @@ def folder_of_records(results: Path | None) -> Path:
     if not typed and folder.resolve() != Path("results").resolve():
         click.echo(f"The records are those in {folder} (--results names another folder).", err=True)
     return folder
-
-
-def device(name: str) -> "torch.device":
-    """The device that ``--device`` means for this process. Raises ValueError for a GPU that is not there."""
-    import torch
-
-    from resnet_book.engine import processes
-
-    auto = "cuda" if torch.cuda.is_available() else "cpu"
-    device = processes.local_device(torch.device(auto if name == "auto" else name))
-    count = torch.cuda.device_count()
-    if device.type == "cuda" and (device.index or 0) >= count:
-        found = "no GPU" if count == 0 else "cuda:0 alone" if count == 1 else f"cuda:0 to cuda:{count - 1}"
-        advice = (
-            f"Choose one of these, or --device cpu; start {count} processes at most." if count else "Use --device cpu."
-        )
-        raise ValueError(f"--device {name}: {device} is not there, torch sees {found}. {advice}")
-    return device
 
 
 def require_writable(folder: Path, option: str) -> None:

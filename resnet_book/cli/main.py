@@ -1,9 +1,9 @@
 """Run the command line, ``resnet-book`` or ``python -m resnet_book``.
 
 Exit status: 0 done; 1 something went wrong, and the message says what; 2 the command is not one, or names something
-that does not exist; 75 another process trains that run; 130 interrupted by Ctrl-C, the queue by SIGTERM too. Results
-go to standard output, progress and messages to standard error. Modules that import torch are imported inside the
-functions, so that ``--help`` answers at once.
+that does not exist; 75 another process trains that run; 130 interrupted by Ctrl-C or SIGTERM. Results go to
+standard output, progress and messages to standard error. Modules that import torch are imported inside the functions,
+so that ``--help`` answers at once.
 """
 
 import math
@@ -40,7 +40,7 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command, and end with its exit status."""
-        ctx.obj = time.monotonic(), os.getppid()  # when and by whom this was started; torch takes seconds to import
+        ctx.obj = time.monotonic()  # when this was started; torch takes seconds to import
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that spin slow down what else runs
         try:
             status = super().invoke(ctx) or 0
@@ -96,17 +96,19 @@ def fetch_data(names: tuple[str, ...], check: bool, data: str | None) -> None:
 )
 @click.option("--tensorboard", is_flag=True, help="write TensorBoard logs beside the checkpoint")
 @click.option("--quiet", is_flag=True, help="show no progress")
-@click.option("--report", type=Path, hidden=True, help="keep progress in this file; stop when the caller ends")
-@click.option("--missing", is_flag=True, help="queue: all without a record, or those of NAMEs and patterns (*-short)")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="queue: N runs at a time (default 1)")
-@click.option("--budget", type=arguments.budget, metavar="TIME", help="queue: save and stop after 90s, 25m, 2h, 1h30m")
-@click.option("--seeds", type=click.IntRange(1), metavar="N", help="queue: seeds 0 to N-1 (default with --missing: 3)")
+@click.option("--missing", is_flag=True, help="sweep: all without a record, or those of NAMEs and patterns (*-short)")
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="sweep: N runs at a time (default: one a GPU or core)"
+)
+@click.option("--budget", type=arguments.budget, metavar="TIME", help="sweep: save and stop after 90s, 25m, 2h, 1h30m")
+@click.option("--seeds", type=click.IntRange(1), metavar="N", help="sweep: seeds 0 to N-1 (default with --missing: 3)")
+@click.option("--cluster", metavar="WHERE", help="sweep: on dask's workers at tcp://host:8786, or by slurm, pbs, ...")
 @arguments.device_option
 @arguments.data_option
 @arguments.results_option
 @click.pass_obj
 def run(
-    start: tuple[float, int],
+    began: float,
     names: tuple[str, ...],
     seed: int | None,
     precision: str | None,
@@ -114,42 +116,40 @@ def run(
     runs: Path,
     tensorboard: bool,
     quiet: bool,
-    report: Path | None,
     missing: bool,
     jobs: int | None,
     budget: float | None,
     seeds: int | None,
+    cluster: str | None,
     device: str,
     data: str | None,
     results: Path,
 ) -> int:
     """Train experiments and record what they measured.
 
-    Any of --missing, --jobs, --budget and --seeds makes it a queue, which trains each run in a process of its own.
+    Any of --missing, --jobs, --budget, --seeds and --cluster makes it a sweep: dask's workers train several at a time.
     """
-    queued = missing or jobs or budget or seeds
-    if queued and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise click.UsageError("under torchrun, give names alone: the queue starts a process for each run itself")
-    if queued and report:
-        raise click.UsageError("--report is for one run only, not for the queue")
+    swept = missing or jobs or budget or seeds or cluster
+    if swept and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise click.UsageError("under torchrun, give names alone: the sweep starts its processes itself")
     if seeds and seed is not None:
         raise click.UsageError("--seeds is not allowed with --seed")
     if not (names or missing):
         raise click.UsageError("give the NAME of an experiment, or --missing for all that have no record")
     from resnet_book.experiments.run import Options
 
-    options = Options(arguments.device(device), precision, compiled, results, runs, data, tensorboard, not quiet)
-    began, caller = start
-    if not queued:
-        return _run_here(names, seed or 0, options, report, caller)
+    options = Options(device, precision, compiled, results, runs, data, tensorboard, not quiet)
+    if not swept:
+        return _run_here(names, seed or 0, options)
     chosen = range(seeds or (3 if missing else 1)) if seed is None else [seed]
-    return _run_queue(names, chosen, options, jobs or 1, budget or math.inf, began)
+    return _sweep(names, chosen, options, cluster=cluster, jobs=jobs, budget=budget or math.inf, began=began)
 
 
-def _run_here(names: tuple[str, ...], seed: int, options: "Options", report: Path | None, caller: int) -> int:
+def _run_here(names: tuple[str, ...], seed: int, options: "Options") -> int:
     """Train and record one run after the other, in this process."""
     from resnet_book.engine import processes
-    from resnet_book.experiments import queue, records
+    from resnet_book.engine.device import find
+    from resnet_book.experiments import order, records
     from resnet_book.experiments import run as runs
     from resnet_book.experiments.catalogue import EXPERIMENTS
 
@@ -160,19 +160,20 @@ def _run_here(names: tuple[str, ...], seed: int, options: "Options", report: Pat
         records.refuse_to_overwrite(path)
         arguments.require_writable(path.parent, "--results")
         arguments.require_writable(runs.folder_of(options.runs, name, seed), "--runs")
-    processes.start(options.device.type)
+    computer = find(options.device)
+    processes.start(computer.type)
     first = processes.rank() == 0
     for name, path in paths.items():
-        if first and options.device.type == "cpu" and not queue.without_gpu([name]):
+        if first and computer.type == "cpu" and not order.without_gpu([name]):
             shorter = [
                 f" `{each}` is made for machines without a GPU." for each in EXPERIMENTS if each == f"{name}-short"
             ]
             iterations = EXPERIMENTS[name].recipe.iterations
             click.echo(f"{name} takes {iterations:,} iterations: hours to days on a CPU.{''.join(shorter)}", err=True)
         if first:
-            click.echo(f"{name}, seed {seed}, on {processes.described(options.device)}")
+            click.echo(f"{name}, seed {seed}, on {processes.described(computer)}")
         try:
-            record = runs.train_and_record(name, seed, options, report, caller)
+            record = runs.train_and_record(name, seed, options)
         except runs.LockedError as error:
             click.echo(f"resnet-book: {error}", err=True)
             return runs.EXIT_LOCKED
@@ -182,28 +183,33 @@ def _run_here(names: tuple[str, ...], seed: int, options: "Options", report: Pat
     return 0
 
 
-def _run_queue(
-    names: tuple[str, ...], seeds: Sequence[int], options: "Options", jobs: int, budget: float, began: float
+def _sweep(
+    names: tuple[str, ...],
+    seeds: Sequence[int],
+    options: "Options",
+    *,
+    cluster: str | None,
+    jobs: int | None,
+    budget: float,
+    began: float,
 ) -> int:
-    """Let the queue train what is missing."""
-    from resnet_book.experiments import queue, queue_view, records
+    """Train what is missing, several runs at a time."""
+    from resnet_book.experiments import order
 
     try:
-        chosen = queue.matching(names or ["*"])
+        from resnet_book.experiments import sweep, sweep_view
+    except ModuleNotFoundError as error:
+        message = f"a sweep needs dask ({error.name} is missing): `pip install distributed`. One run alone needs none."
+        raise RuntimeError(message) from None
+    try:
+        chosen = order.matching(names or ["*"])
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     arguments.require_writable(options.results, "--results")
     arguments.require_writable(options.runs, "--runs")
-    if options.device.type == "cpu" and not names:
-        chosen = queue.without_gpu(chosen)
-        recipes = ", ".join(queue.WITHOUT_GPU)
-        click.echo(f"On a CPU: only recipes for machines without a GPU ({recipes}). '*' means all.", err=True)
-    wanted = queue.in_order(chosen, seeds)
-    missing = [run for run in wanted if not records.path_of(options.results, run.name, run.seed).exists()]
-    click.echo(f"{len(wanted)} run{'s' * (len(wanted) != 1)}, without a record: {len(missing)}")
-    work = queue.Queue(missing, options, jobs=jobs, budget=budget, began=began, quiet=not options.progress)
-    status = work.work()
-    click.echo(queue_view.summary(work.recorded, work.failed, work.left()))
+    work = sweep.Sweep(options, cluster=cluster, jobs=jobs, budget=budget, began=began)
+    status = work.work(chosen, seeds, every=bool(names))
+    click.echo(sweep_view.summary(work.recorded, work.failed, work.left))
     return _interrupted() if status == 130 else status
 
 

@@ -19,11 +19,15 @@ LONGEST_ROW = 100  # images at each end of a feature's row: what chance gives is
 
 
 @click.command("list")
+@click.option("--under-way", is_flag=True, help="only runs that are begun and not recorded, and how far they are")
+@click.option("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of checkpoints (default runs)")
 @arguments.records_option
-def list_experiments(results: Path | None) -> None:
+def list_experiments(under_way: bool, runs: Path, results: Path | None) -> None:
     """Show every experiment and which seeds are recorded."""
     from resnet_book.experiments import catalogue, records
 
+    if under_way:
+        return _list_under_way(runs, results or Path("results"))
     seeds: dict[str, list[int]] = {}
     for record in records.load_all(arguments.folder_of_records(results)):
         seeds.setdefault(record.experiment, []).append(record.seed)
@@ -33,6 +37,36 @@ def list_experiments(results: Path | None) -> None:
     for name, experiment in catalogue.EXPERIMENTS.items():
         recorded = ", ".join(map(str, seeds.get(name, []))) or "-"
         click.echo(f"{name:{width}}  {experiment.recipe_name:{recipe_width}}  {recorded}")
+
+
+def _list_under_way(runs: Path, results: Path) -> None:
+    """A line for each run with a checkpoint and no record; one that cannot be read says so."""
+    from resnet_book.engine.checkpoints import CheckpointError
+    from resnet_book.experiments import catalogue, records
+    from resnet_book.experiments.run import begun, is_locked
+
+    for folder in sorted(path.parent for path in runs.glob("*/seed*/checkpoint.pt")):
+        name, seed = folder.parent.name, folder.name.removeprefix("seed")
+        if name not in catalogue.EXPERIMENTS or not seed.isdecimal():
+            continue
+        if records.path_of(results, name, int(seed)).exists():
+            continue
+        try:
+            at = begun(runs, name, int(seed))
+        except CheckpointError as error:
+            click.echo(f"{name}, seed {seed}: {error}")
+            continue
+        if at is None:  # recorded, or removed, meanwhile
+            continue
+        parts = [str(at)]
+        if at.test_error is not None:
+            parts.append(f"test error {at.test_error:.2f} %")
+        if at.iteration:
+            hours = at.seconds / at.iteration * (at.iterations - at.iteration) / 3600
+            parts.append(f"about {hours:.1f} hours left")
+        if is_locked(folder):
+            parts.append("a process trains it now")
+        click.echo(f"{name}, seed {seed}: {', '.join(parts)}")
 
 
 @click.command()
@@ -107,10 +141,11 @@ def features(
     """Show the test images that a network's features rank first."""
     from resnet_book import data as datasets
     from resnet_book.analysis import study
+    from resnet_book.engine.device import find
     from resnet_book.experiments import studies
     from resnet_book.report import feature_picture
 
-    folder, computer = arguments.folder_of_records(results), arguments.device(device)
+    folder, computer = arguments.folder_of_records(results), find(device)
     if out:
         arguments.require_writable(out.parent, "--out")
     found = studies.find_study(name, seed, k=k, results=folder, data_root=data, device=computer)

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,12 +107,13 @@ class Checkpoint(Callback):
     """Keeps ``path`` less than a minute of training old, and goes on from it where it is there already.
 
     On the CPU with the same number of threads the run then ends with exactly the numbers of one never stopped. Ctrl-C
-    and SIGTERM save and raise KeyboardInterrupt, a second one without saving. Raises CheckpointError for a file that is
-    damaged or belongs to another run.
+    and SIGTERM save and raise KeyboardInterrupt, a second one without saving; so does ``stop``, asked before each step,
+    once it answers True (for a thread other than the main one, where no signal arrives). Raises CheckpointError for a
+    file that is damaged or belongs to another run.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, stop: Callable[[], bool] = lambda: False) -> None:
+        self.path, self.stop = Path(path), stop
 
     def begin(self, training: "Training") -> None:
         self.last_save = time.monotonic()
@@ -157,7 +159,7 @@ class Checkpoint(Callback):
         return time.monotonic() + ahead - self.last_save > CHECKPOINT_SECONDS
 
     def _stop_if_wanted(self, training: "Training", iteration: int) -> None:
-        if processes.agree(bool(self.received), iteration):
+        if processes.agree(bool(self.received) or self.stop(), iteration):
             self._save(training)
             raise KeyboardInterrupt
 

@@ -68,6 +68,23 @@ class Engine:
         return step
 
 
+def find(name: str) -> torch.device:
+    """The device that ``--device`` means for this process: "auto" is a GPU where there is one.
+
+    Raises ValueError for a GPU that is not there.
+    """
+    auto = "cuda" if torch.cuda.is_available() else "cpu"
+    found = processes.local_device(torch.device(auto if name == "auto" else name))
+    count = torch.cuda.device_count()
+    if found.type == "cuda" and (found.index or 0) >= count:
+        seen = "no GPU" if count == 0 else "cuda:0 alone" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+        advice = (
+            f"Choose one of these, or --device cpu; start {count} processes at most." if count else "Use --device cpu."
+        )
+        raise ValueError(f"--device {name}: {found} is not there, torch sees {seen}. {advice}")
+    return found
+
+
 def default_precision(device: torch.device | str) -> str:
     """ "bfloat16" on a GPU that has instructions for it, else "float32"."""
     device = torch.device(device)

@@ -1,27 +1,24 @@
 """Train one run, an experiment with a seed, and record it.
 
-A run has a folder, ``<runs>/<experiment>/seed<k>``, for its checkpoint, log and progress. Whoever trains it holds the
+A run has a folder, ``<runs>/<experiment>/seed<k>``, for its checkpoint and logs. Whoever trains it holds the
 file ``lock`` there, so that two processes never train the same run; the system lets go of it however a process ends.
 """
 
 import logging
-import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from filelock import FileLock, Timeout
 
 from resnet_book import data, features, models, train
 from resnet_book.analysis import answers, study
 from resnet_book.data import ImageSet
-from resnet_book.engine import callbacks, device, processes
+from resnet_book.engine import callbacks, checkpoints, device, processes
 from resnet_book.experiments import catalogue, records, weights
 from resnet_book.experiments.catalogue import Experiment
-from resnet_book.experiments.progress import Reporter
 from resnet_book.recipe import History, checked_seed
 
 EXIT_LOCKED = 75  # exit status of the command line after LockedError: EX_TEMPFAIL of sysexits.h
@@ -34,9 +31,12 @@ class LockedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Options:
-    """All that an experiment leaves open: where and how its runs are computed, and where their files go."""
+    """All that an experiment leaves open: where and how its runs are computed, and where their files go.
 
-    device: torch.device
+    What suits the device is decided where the run is computed, which may be another machine.
+    """
+
+    device: str = "auto"  # as device.find understands it
     precision: str | None = None  # None: device.default_precision
     compiled: bool | None = None  # None: device.worth_compiling
     results: Path = Path("results")
@@ -46,24 +46,27 @@ class Options:
     progress: bool = True  # show a bar
 
     def __post_init__(self) -> None:
-        for name, kind in (("device", torch.device), ("results", Path), ("runs", Path)):  # text will do
+        for name, kind in (("device", str), ("results", Path), ("runs", Path)):
             object.__setattr__(self, name, kind(getattr(self, name)))  # the dataclass is frozen
 
 
 def folder_of(runs: str | Path, name: str, seed: int) -> Path:
-    """The folder of checkpoint, log, lock and progress of experiment ``name`` with ``seed``."""
+    """The folder of checkpoint, logs and lock of experiment ``name`` with ``seed``."""
     return Path(runs) / name / f"seed{seed}"
 
 
 def train_and_record(
-    name: str, seed: int, options: Options, report: Path | None = None, caller: int | None = None
+    name: str,
+    seed: int,
+    options: Options,
+    stop: Callable[[], bool] = lambda: False,
+    further: Sequence[callbacks.Callback] = (),
 ) -> records.Record:
     """Train experiment ``name`` from ``seed``, or go on from its checkpoint; save and return its record.
 
-    Weights and feature study are saved too, beside the record. ``report``: a file to keep this run's ``Progress`` in;
-    the run then saves and stops, as on Ctrl-C, once the process ``caller`` that started this one (default: the parent
-    of now) has ended. Of several processes under ``torchrun``, each calls this; the first one alone has the lock and
-    writes.
+    Weights and feature study are saved too, beside the record. ``stop``: see ``callbacks.Checkpoint``; ``further``:
+    callbacks of the caller's. Of several processes under ``torchrun``, each calls this; the first one alone has the
+    lock and writes.
 
     Raises LockedError if another process trains this run, RecordError if it is recorded, and what ``train.fit`` raises.
     """
@@ -77,19 +80,16 @@ def train_and_record(
         engine = _engine(name, experiment, options)
         images, test = (data.load(experiment.dataset, split, options.data_root) for split in ("train", "test"))
         network = models.untrained(experiment.model, images.num_classes, experiment.shortcut, seed)
-        calls: list[callbacks.Callback] = [callbacks.Checkpoint(folder / "checkpoint.pt")]
+        calls: list[callbacks.Callback] = [callbacks.Checkpoint(folder / "checkpoint.pt", stop)]
         if options.progress:
             calls.append(callbacks.ProgressBar())
         if options.tensorboard:
             calls.append(callbacks.TensorBoard(folder / "tensorboard"))
-        if report:
-            calls.append(Reporter(report, caller or os.getppid()))
+        calls += further
         history = train.fit(network, images, test, experiment.recipe, seed=seed, engine=engine, callbacks=calls)
         record = processes.from_first(lambda: _record(name, seed, network, images, test, history, path))
         if first:
             (folder / "checkpoint.pt").unlink(missing_ok=True)  # it would pass for a run of the same seed again
-            if report:
-                report.unlink(missing_ok=True)
             with suppress(OSError):  # where it cannot be removed while it is held, or is gone
                 (folder / "lock").unlink()  # whoever waits for it finds the record
     return record
@@ -101,11 +101,12 @@ def _engine(name: str, experiment: Experiment, options: Options) -> device.Engin
         raise ValueError(
             f"precision={options.precision!r}: {name} is trained in {experiment.precision}. Leave --precision out."
         )
-    precision = experiment.precision or options.precision or device.default_precision(options.device)
+    computer = device.find(options.device)
+    precision = experiment.precision or options.precision or device.default_precision(computer)
     compiled = options.compiled
     if compiled is None:
-        compiled = device.worth_compiling(experiment.recipe.iterations, options.device)
-    return device.Engine(options.device, precision, compiled)
+        compiled = device.worth_compiling(experiment.recipe.iterations, computer)
+    return device.Engine(computer, precision, compiled)
 
 
 def _record(
@@ -142,6 +143,29 @@ def _record(
     )
     records.save_record(record, path.parent.parent)
     return record
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How far a run is that has no record yet."""
+
+    iteration: int  # finished ones
+    iterations: int  # of the whole run
+    test_error: float | None  # % after the last whole epoch, if there is one
+    seconds: float  # that it took so far
+
+    def __str__(self) -> str:
+        return f"{self.iteration:,} of {self.iterations:,} iterations"
+
+
+def begun(runs: str | Path, name: str, seed: int) -> Begun | None:
+    """How far the checkpoint of a run is, or None where there is none. Raises CheckpointError for a damaged one."""
+    state = checkpoints.load(folder_of(runs, name, seed) / "checkpoint.pt")
+    if state is None:
+        return None
+    history = History.from_dict(state["history"])
+    error = history.epochs[-1].test_error if history.epochs else None
+    return Begun(state["iteration"], catalogue.get(name).recipe.iterations, error, history.seconds)
 
 
 def require_writable(folder: Path) -> None:

@@ -1,0 +1,290 @@
+"""Train the runs that have no record on a Dask cluster: of this machine, one that runs, or a batch system's.
+
+Each worker trains one run at a time. A run that fails stops no other; one whose worker is killed is taken up by
+another. What the budget or Ctrl-C stops saves first, and the next sweep goes on from there; so does a run whose worker
+is asked to close, and one that nobody wants any more because its sweep was killed.
+"""
+
+import logging
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from importlib.util import find_spec
+from multiprocessing import resource_tracker
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import Any
+
+import torch
+from dask import config
+from distributed import Client, Future, Nanny, Scheduler, SpecCluster
+
+from resnet_book import data
+from resnet_book.engine import device
+from resnet_book.engine.checkpoints import CheckpointError
+from resnet_book.experiments import catalogue, order, records, worker
+from resnet_book.experiments.order import Run
+from resnet_book.experiments.run import Begun, LockedError, Options, begun, folder_of, is_locked
+from resnet_book.experiments.sweep_view import View
+
+TICK_SECONDS = 0.2  # between two looks at the clock
+SAVE_SECONDS = 30.0  # before the end of a budget, for saving, after a test under way; of a short budget, a quarter
+CLOSE_SECONDS = 3.0  # before the end of a budget, for ending the workers; of a short budget, an eighth
+PATIENCE_SECONDS = 60.0  # after Ctrl-C, for saving, with a compilation under way
+LOST_WORKERS = 10  # that a run may have had before it is called a failure; elsewhere, the scheduler's settings say
+QUIET: Any = logging.CRITICAL  # of dask's messages, from workers that come and go
+# Set before a worker starts. glibc keeps memory instead of giving it back after each step; threads that wait sleep.
+ENVIRONMENT = {
+    "MALLOC_MMAP_THRESHOLD_": 2**30,
+    "MALLOC_TRIM_THRESHOLD_": 2**33,
+    "MALLOC_TOP_PAD_": 2**28,
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+class Sweep:
+    """Trains runs until all had their turn, the budget is spent, or Ctrl-C.
+
+    ``cluster``: None for one of this machine, the address of a scheduler, or a batch system that dask-jobqueue knows;
+    ``jobs``: workers (default: one a GPU, else a core; of a batch system, a run). ``budget``: seconds, counted from
+    ``began`` (``time.monotonic``, default now). After ``work``, ``recorded`` has the test error (%) of each run that
+    was recorded meanwhile, ``failed`` why a run failed, ``left`` the others and how far they are ("": not begun).
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        cluster: str | None = None,
+        jobs: int | None = None,
+        budget: float = math.inf,
+        began: float | None = None,
+    ) -> None:
+        root = data.find_root(options.data_root)
+        self.options = replace(
+            options,
+            results=options.results.absolute(),
+            runs=options.runs.absolute(),
+            data_root=root.absolute() if options.data_root or root.is_dir() else None,  # None: where the workers look
+        )
+        self.cluster, self.jobs = cluster, jobs
+        self.recorded, self.failed, self.left = dict[Run, float](), dict[Run, str](), list[tuple[Run, str]]()
+        self.end = budget + (time.monotonic() if began is None else began)
+        self.stop_at = self.end - min(SAVE_SECONDS, budget / 4)
+        self.close_at = self.end - min(CLOSE_SECONDS, budget / 8)
+        self.signals = 0  # received: SIGINT and SIGTERM
+        self.stopping = False
+        self.events = SimpleQueue[Any]()  # messages of the workers, and futures that are done
+        self.under_way = set[Run]()  # on a worker
+
+    def work(self, names: Sequence[str], seeds: Sequence[int], every: bool = True) -> int:
+        """Train what has no record; unless ``every``, only what suits the workers. Returns the exit status.
+
+        0, 1 if a run failed, 130 if interrupted. Raises ValueError for a device that is not there or
+        workers that train several runs at a time, OSError for a scheduler that does not answer.
+        """
+        with self._count_signals(), ExitStack() as closing:
+            if self.cluster is None:
+                missing = self._missing(names, seeds, every, *worker.look(self.options, names))
+                if missing:
+                    cluster = closing.enter_context(_local_cluster(self.options, self.jobs, len(missing)))
+                    closing.callback(_kill, cluster)  # all is saved: no need to wait until they have closed
+                    self._train(closing.enter_context(Client(cluster, set_as_default=False)), missing)
+            else:
+                address = self.cluster
+                if "://" not in address:
+                    address = closing.enter_context(_batch_cluster(address, self.jobs or len(names) * len(seeds)))
+                client = closing.enter_context(Client(address, set_as_default=False))
+                found = client.submit(worker.look, self.options, names, pure=False, priority=1)
+                while not found.done() and not self._stop_now():
+                    time.sleep(TICK_SECONDS)
+                if found.done():
+                    threads: Any = client.nthreads()
+                    if max(threads.values(), default=1) > 1:
+                        raise ValueError(f"--cluster {self.cluster}: start its workers with --nthreads 1, a run each.")
+                    self._train(client, self._missing(names, seeds, every, *found.result()))
+        return 130 if self.signals else 1 if self.failed else 0
+
+    def _missing(
+        self, names: Sequence[str], seeds: Sequence[int], every: bool, kind: str, faults: dict[str, str]
+    ) -> list[Run]:
+        """The runs to train, in their order. Those whose data is not there fail here, and not each on a worker."""
+        if kind == "cpu" and not every:
+            names, recipes = order.without_gpu(names), ", ".join(order.WITHOUT_GPU)
+            print(f"On a CPU: only recipes for machines without a GPU ({recipes}). '*' means all.", file=sys.stderr)
+        wanted = order.in_order(names, seeds)
+        missing = [run for run in wanted if not self._path(run).exists()]
+        print(f"{len(wanted)} run{'s' * (len(wanted) != 1)}, without a record: {len(missing)}", flush=True)
+        fault = {run: faults.get(catalogue.get(run.name).dataset) for run in missing}
+        self.failed |= {run: why for run, why in fault.items() if why}
+        return [run for run in missing if run not in self.failed]
+
+    def _train(self, client: Client, missing: Sequence[Run]) -> None:
+        """Let the workers train, and note what becomes of it."""
+        known = {run: at for run in missing if (at := self._begun(run))}
+        self.view = View(missing, known, quiet=not self.options.progress)
+        client.register_plugin(worker.CloseOnSignals())
+        client.subscribe_topic(worker.TOPIC, lambda event: self.events.put(event[1]))
+        options, futures = replace(self.options, progress=False), dict[Future, Run]()
+        for place, run in enumerate(missing):
+            key = ("train", str(run), str(options.results))  # the same in every sweep: what two want is trained once
+            future = client.submit(worker.train, run, options, key=key, pure=False, priority=-place)
+            futures[future] = run
+            future.add_done_callback(self.events.put)
+        waiting = set(futures)
+        while waiting and not self._stop_now():
+            self._handle_next(futures, waiting)
+        self._stop(client, futures, waiting)
+        for run in (run for run in missing if run not in self.failed):
+            if self._path(run).exists():
+                self.recorded[run] = records.load_record(self._path(run)).test_error
+            else:
+                locked = is_locked(folder_of(self.options.runs, run.name, run.seed))
+                states = [str(self._begun(run) or ""), "under way elsewhere" if locked else ""]
+                self.left.append((run, ", ".join(filter(None, states))))
+        self.view.close()
+
+    def _stop(self, client: Client, futures: dict[Future, Run], waiting: set[Future]) -> None:
+        """Let the workers know that nobody wants the rest, and wait until they have saved it, but not for ever."""
+        patience, signals = min(self.close_at, time.monotonic() + PATIENCE_SECONDS), self.signals
+        self.stopping = True
+        with suppress(OSError):
+            before: Any = client.processing()  # a worker that is gone told no more
+            client.cancel(list(waiting))
+            after: Any = client.processing()  # another sweep wants these
+            stopping = set().union(*before.values()).difference(*after.values())
+            self.under_way &= {run for future, run in futures.items() if future.key in stopping}
+        while self.under_way and self.signals == signals and time.monotonic() < patience:
+            self._handle_next(futures, waiting)
+
+    def _handle_next(self, futures: dict[Future, Run], waiting: set[Future]) -> None:
+        """Wait a moment for the next message of a worker, or for a run that is done, and note what it says."""
+        try:
+            event = self.events.get(timeout=TICK_SECONDS)
+        except Empty:
+            return
+        if isinstance(event, Future):
+            waiting.discard(event)
+            self._note(event, futures[event])
+            if not self.stopping:
+                self.under_way.discard(futures[event])
+                self.view.end(futures[event])
+        elif (run := Run(*event["run"])) in futures.values() and event["results"] == str(self.options.results):
+            if event["state"] == "begins":
+                self.under_way.add(run)
+                self.view.begin(run)
+            elif event["state"] == "trains":
+                self.view.move(run, event["iteration"], event["test_error"])
+            elif run in self.under_way:
+                self.under_way.discard(run)
+                self.view.end(run)
+                if self.stopping and not self._path(run).exists():
+                    self.view.say(f"{run}: stopped at {self._begun(run) or 'its start'}")
+
+    def _note(self, future: Future, run: Run) -> None:
+        """Note what became of a run that is done: recorded, failed, or nothing, as when it was cancelled."""
+        if future.status == "finished":
+            self.view.say(f"{run}: recorded, test error {future.result():.2f} %")
+        elif future.status == "error" and not isinstance(error := future.exception(), LockedError):
+            self.failed[run] = f"{error} ({folder_of(self.options.runs, run.name, run.seed) / 'log.txt'})"
+            self.view.say(f"{run}: failed: {self.failed[run]}")
+
+    def _path(self, run: Run) -> Path:
+        return records.path_of(self.options.results, run.name, run.seed)
+
+    def _begun(self, run: Run) -> Begun | None:
+        with suppress(CheckpointError):  # the worker says what is wrong with it
+            return begun(self.options.runs, run.name, run.seed)
+        return None
+
+    def _stop_now(self) -> bool:
+        return bool(self.signals) or time.monotonic() >= self.stop_at
+
+    @contextmanager
+    def _count_signals(self) -> Iterator[None]:
+        """Count Ctrl-C and SIGTERM instead of dying of them, where this is the main thread: no other may."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def count(number: int, frame: FrameType | None) -> None:
+            self.signals += 1
+
+        previous = {number: signal.signal(number, count) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _local_cluster(options: Options, jobs: int | None, runs: int) -> Iterator[SpecCluster]:
+    """Workers on this machine, one a GPU or else a core, or ``jobs`` that share these; no more than there are runs."""
+    computer, cores = device.find(options.device), _cores()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
+    gpus = visible.split(",") if computer.type == "cuda" else []
+    gpus = gpus if computer.index is None else [gpus[computer.index]]
+    jobs = jobs or min(len(gpus) or cores, runs)
+    common = {"nthreads": 1, "memory_limit": None, "silence_logs": QUIET}
+    own = [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {} for number in range(min(jobs, runs))]
+    workers = {number: {"cls": Nanny, "options": {**common, "env": env}} for number, env in enumerate(own)}
+    dashboard = find_spec("bokeh") is not None
+    page = {"dashboard": dashboard, "dashboard_address": f"127.0.0.1:{8787 if dashboard else 0}"}
+    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", **page}}
+    settings = {
+        "distributed.nanny.pre-spawn-environ": {**ENVIRONMENT, "OMP_NUM_THREADS": max(1, cores // jobs)},
+        "distributed.scheduler.allowed-failures": LOST_WORKERS,
+        "distributed.worker.daemon": False,  # a compiler starts processes
+        "distributed.deploy.lost-worker-timeout": "1h",  # a killed worker starts again, on a busy machine slowly
+    }
+    with config.set(settings):
+        # Ctrl-C at the terminal is for the sweep alone. Threads and processes inherit what is blocked, unless they
+        # start python's resource tracker, which unblocks it.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=QUIET)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with cluster:
+            yield cluster
+
+
+def _kill(cluster: SpecCluster) -> None:
+    """End the workers of this machine at once."""
+    for nanny in cluster.workers.values():
+        process = nanny.pid
+        nanny.close_gracefully()  # it shall not start another
+        if process:
+            os.kill(process, signal.SIGKILL)
+
+
+@contextmanager
+def _batch_cluster(name: str, jobs: int) -> Iterator[SpecCluster]:
+    """Workers that are jobs of the batch system ``name``, as dask's own configuration describes them."""
+    try:
+        import dask_jobqueue
+    except ImportError:
+        raise ValueError(f"--cluster {name}: dask-jobqueue is not installed: `pip install dask-jobqueue`.") from None
+    kinds = {each.removesuffix("Cluster").lower(): each for each in vars(dask_jobqueue) if each.endswith("Cluster")}
+    if name not in kinds:
+        known = ", ".join(sorted(kinds))
+        raise ValueError(f"--cluster {name}: give the address of a scheduler, tcp://host:8786, or one of {known}.")
+    prologue = config.get(f"jobqueue.{name}.job-script-prologue", None) or []
+    exports = [f"export {variable}={value}" for variable, value in ENVIRONMENT.items()]
+    with getattr(dask_jobqueue, kinds[name])(job_script_prologue=[*exports, *prologue]) as cluster:
+        cluster.adapt(minimum=jobs, maximum=jobs)  # a job that ends is submitted again
+        yield cluster
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,62 @@
+"""What the tests of the sweep share: tiny experiments, which as a script the command line knows, and its workers too.
+
+``tiny-builtin-smoke`` is recorded in a moment, ``long-builtin-smoke`` has ten times the steps, and
+``diverging-builtin-smoke`` fails. Where $PAUSE is set, workers save at every step, and the long experiment waits so
+many seconds after each, so that a test can stop it midway. Dask's workers know all this by the line ``PRELOAD``.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import LONGER, add_tiny_experiment
+
+from resnet_book.cli.main import main
+from resnet_book.engine import callbacks
+from resnet_book.experiments import catalogue, worker
+from resnet_book.experiments.catalogue import Experiment
+from resnet_book.recipe import Recipe
+from resnet_book.state import Training
+
+LONG, DIVERGING = "long-builtin-smoke", "diverging-builtin-smoke"
+COMMAND = (sys.executable, str(Path(__file__).resolve()))
+PRELOAD = "import sweep_runs; sweep_runs.prepare()"
+ENVIRONMENT = {
+    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)]),
+    "DASK_DISTRIBUTED__WORKER__PRELOAD": repr([PRELOAD]),
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def add_experiments(patch: pytest.MonkeyPatch) -> None:
+    """Make the three experiments."""
+    add_tiny_experiment(patch)
+    others = {LONG: LONGER, DIVERGING: Recipe(iterations=20, batch_size=32, learning_rate=1e30)}
+    for name, recipe in others.items():
+        patch.setitem(catalogue.EXPERIMENTS, name, Experiment("tiny", "builtin", "smoke", recipe))
+
+
+def prepare() -> None:
+    """Let this process know the experiments for good, and pause as it is told to."""
+    patch = pytest.MonkeyPatch()
+    add_experiments(patch)
+    patch.setattr(worker, "PATIENCE_SECONDS", 1)
+    torch.set_num_threads(1)
+    if "PAUSE" in os.environ:
+        after_step = callbacks.Checkpoint.before_step
+
+        def wait_too(self: callbacks.Checkpoint, training: Training) -> None:
+            after_step(self, training)
+            if training.recipe == LONGER:
+                time.sleep(float(os.environ["PAUSE"]))
+
+        patch.setattr(callbacks.Checkpoint, "before_step", wait_too)
+        patch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
+
+
+if __name__ == "__main__":
+    prepare()
+    sys.exit(main(sys.argv[1:]))

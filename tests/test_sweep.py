@@ -1,0 +1,379 @@
+"""The sweep: in which order it trains, that nothing stops it but what should, and that it leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dask import config
+from distributed import Nanny, Scheduler, SpecCluster
+from filelock import FileLock
+from small_runs import LONGER, NAME, fit, tiny
+from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_experiments
+
+from resnet_book import data
+from resnet_book.cli.main import main
+from resnet_book.experiments import catalogue, order, records, sweep, sweep_view
+from resnet_book.experiments import run as runs
+from resnet_book.experiments.order import Run
+from resnet_book.experiments.sweep import Sweep
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SCHEDULER = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}}
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runs.Options:
+    """The folder of the test, with the tiny experiments."""
+    add_experiments(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    return runs.Options("cpu", results=tmp_path / "results", runs=tmp_path / "runs", progress=False)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[SpecCluster]:
+    """Two workers that know the tiny experiments; they wait 0.05 s after each step of the long one."""
+    common: dict[str, Any] = {"nthreads": 1, "memory_limit": None, "silence_logs": sweep.QUIET, "preload": [PRELOAD]}
+    workers = {place: {"cls": Nanny, "options": common} for place in range(2)}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (ENVIRONMENT | {"PAUSE": "0.05"}).items():
+            patch.setenv(name, value)
+        with (
+            config.set({"distributed.scheduler.allowed-failures": 10, "distributed.deploy.lost-worker-timeout": "1h"}),
+            closing(SpecCluster(workers=workers, scheduler=SCHEDULER, silence_logs=sweep.QUIET)) as running,
+        ):
+            yield running
+            sweep._kill(running)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Return once ``condition`` holds; fail if it does not within so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def checkpoint(options: runs.Options, run: Run) -> Path:
+    return runs.folder_of(options.runs, run.name, run.seed) / "checkpoint.pt"
+
+
+def once_it_trains(options: runs.Options, run: Run, act: Callable[[], object]) -> threading.Thread:
+    """Do so once ``run`` has saved its first step."""
+
+    def wait_and_act() -> None:
+        wait_for(checkpoint(options, run).exists)
+        act()
+
+    thread = threading.Thread(target=wait_and_act)
+    thread.start()
+    return thread
+
+
+def undisturbed(options: runs.Options, run: Run) -> bool:
+    """Whether the record of the long run has every number of one that was never stopped."""
+    record = records.load_record(records.path_of(options.results, run.name, run.seed))
+    return record.epochs == fit(tiny(run.seed), seed=run.seed, recipe=LONGER).epochs
+
+
+# --- The order --------------------------------------------------------------------------------------------------------
+
+
+def test_every_experiment_has_one_place_for_each_of_its_seeds() -> None:
+    places = Counter(
+        (name, seed)
+        for patterns, which in order.PRIORITY
+        for name in order.matching(patterns)
+        for seed in range(3)[which]
+    )
+    assert places == Counter({(name, seed): 1 for name in catalogue.EXPERIMENTS for seed in range(3)})
+
+
+def test_the_papers_networks_come_first_and_the_deepest_last() -> None:
+    ordered = order.in_order(catalogue.EXPERIMENTS, range(3))
+    first = ["plain20", "resnet20", "plain56", "resnet56", "plain32", "resnet32", "plain44", "resnet44"]
+    first += ["plain110", "resnet110"]
+    assert ordered[:10] == [Run(f"{model}-cifar10", 0) for model in first]
+    assert ordered[10:20] == [Run(f"{model}-cifar10", 1) for model in first]
+    wide = [
+        f"{model}-{dataset}"
+        for dataset in ("cifar10", "cifar100")
+        for model in ("resnet18", "plain18", "resnet34", "plain34")
+    ]
+    assert ordered[30:38] == [Run(name, 0) for name in wide]
+    others = {
+        f"{kind}{depth}-{dataset}"
+        for kind in ("plain", "resnet")
+        for depth in (10, 50)
+        for dataset in ("cifar10", "cifar100")
+    }
+    assert {run.name for run in ordered[38:46]} == others
+    assert ordered[-3:] == [Run("resnet1202-cifar10", seed) for seed in range(3)]
+    assert len(ordered) == len(set(ordered)) == 3 * len(catalogue.EXPERIMENTS)
+
+
+def test_a_single_seed_keeps_the_order_whichever_it_is() -> None:
+    zero, seven = (order.in_order(catalogue.EXPERIMENTS, [seed]) for seed in (0, 7))
+    assert [run.name for run in zero] == [run.name for run in seven]
+
+
+def test_an_experiment_without_a_place_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(catalogue.EXPERIMENTS, "new", catalogue.get("resnet20-cifar10"))
+    assert order.in_order(["new", "resnet1202-cifar10"], [0]) == [Run("resnet1202-cifar10", 0), Run("new", 0)]
+
+
+def test_without_a_gpu_only_short_recipes_are_taken() -> None:
+    names = order.without_gpu(catalogue.EXPERIMENTS)
+    assert {"resnet20-cifar10-short", "resnet20-cifar10-no-drops", "plain20-builtin-smoke"} <= set(names)
+    assert max(catalogue.get(name).recipe.iterations for name in names) == catalogue.LADDER["16k"].iterations
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [("*-shrot", "matches no experiment"), ("resnet20-cifar-10", "did you mean resnet20-cifar10")],
+)
+def test_a_pattern_that_matches_nothing_is_an_error(pattern: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        order.matching(["resnet*", pattern])
+
+
+# --- Training ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_does_not_stop_the_others(options: runs.Options, cluster: SpecCluster) -> None:
+    work = Sweep(options, cluster=cluster.scheduler_address)
+    assert work.work([DIVERGING, NAME], [0]) == 1
+    record = records.load_record(records.path_of(options.results, NAME, 0))
+    assert work.recorded == {Run(NAME, 0): record.test_error}
+    assert work.failed.keys() == {Run(DIVERGING, 0)}
+    log = runs.folder_of(options.runs, DIVERGING, 0) / "log.txt"
+    assert "was not finite in epoch 1 " in work.failed[Run(DIVERGING, 0)]
+    assert str(log) in work.failed[Run(DIVERGING, 0)]
+    assert "DivergedError" in log.read_text()
+    assert work.left == []
+    assert not runs.is_locked(log.parent)
+
+
+@pytest.mark.slow
+def test_what_the_budget_stops_goes_on_to_the_same_numbers(options: runs.Options, cluster: SpecCluster) -> None:
+    run = Run(LONG, 3)
+    work = Sweep(options, cluster=cluster.scheduler_address)
+    thread = once_it_trains(options, run, lambda: setattr(work, "stop_at", 0))
+    assert work.work([LONG], [3]) == 0
+    thread.join()
+    assert (work.recorded, work.failed) == ({}, {})
+    ((stopped, how_far),) = work.left
+    assert stopped == run
+    assert how_far.endswith(" of 200 iterations")
+    assert not runs.is_locked(checkpoint(options, run).parent)
+
+    again = Sweep(options, cluster=cluster.scheduler_address)
+    assert again.work([LONG], [3]) == 0
+    assert again.recorded.keys() == {run}
+    assert undisturbed(options, run)
+    assert not checkpoint(options, run).exists()
+
+
+@pytest.mark.slow
+def test_the_run_of_a_killed_worker_is_taken_up_and_ends_as_if_nothing_had_been(
+    options: runs.Options, cluster: SpecCluster
+) -> None:
+    def kill_workers() -> None:
+        for nanny in cluster.workers.values():
+            os.kill(nanny.pid, signal.SIGKILL)
+
+    run = Run(LONG, 1)
+    work = Sweep(options, cluster=cluster.scheduler_address)
+    thread = once_it_trains(options, run, kill_workers)
+    assert work.work([LONG], [1]) == 0
+    thread.join()
+    assert work.recorded.keys() == {run}
+    assert "Goes on from" in (checkpoint(options, run).parent / "log.txt").read_text()
+    assert undisturbed(options, run)
+
+
+@pytest.mark.slow
+def test_two_sweeps_of_one_scheduler_train_a_run_once(options: runs.Options, cluster: SpecCluster) -> None:
+    sweeps = [Sweep(options, cluster=cluster.scheduler_address) for _ in range(2)]
+    threads = [threading.Thread(target=each.work, args=([LONG], [0])) for each in sweeps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    error = records.load_record(records.path_of(options.results, LONG, 0)).test_error
+    assert [(each.recorded, each.failed, each.left) for each in sweeps] == [({Run(LONG, 0): error}, {}, [])] * 2
+    assert "RecordError" not in (checkpoint(options, Run(LONG, 0)).parent / "log.txt").read_text()
+
+
+@pytest.mark.slow
+def test_a_run_under_way_elsewhere_is_left_alone_and_no_failure(options: runs.Options, cluster: SpecCluster) -> None:
+    folder = runs.folder_of(options.runs, NAME, 0)
+    folder.mkdir(parents=True)
+    with FileLock(folder / "lock"):
+        work = Sweep(options, cluster=cluster.scheduler_address)
+        assert work.work([NAME], [0, 1]) == 0
+        assert work.recorded.keys() == {Run(NAME, 1)}
+        assert (work.failed, work.left) == ({}, [(Run(NAME, 0), "under way elsewhere")])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_save_and_leave_no_process(number: signal.Signals, options: runs.Options) -> None:
+    """As a terminal sends it, Ctrl-C reaches the workers' processes too."""
+    folders = ["--results", str(options.results), "--runs", str(options.runs)]
+    process = subprocess.Popen(
+        [*COMMAND, "run", LONG, "--jobs", "2", "--seeds", "2", "--device", "cpu", *folders],
+        env={**os.environ, **ENVIRONMENT, "PAUSE": "0.1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    for seed in range(2):
+        wait_for(checkpoint(options, Run(LONG, seed)).exists)
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.count("stopped at ") == 2
+    assert said.endswith("Interrupted. The same command goes on from what was saved.\n")
+    assert "Traceback" not in said
+    assert "distributed" not in said
+    wait_for(lambda: not of_session(process.pid), 10)
+    assert not any(runs.is_locked(checkpoint(options, Run(LONG, seed)).parent) for seed in range(2))
+
+
+def of_session(session: int) -> list[str]:
+    """The processes of a session, but for those that only wait to be waited for."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, fields = stat.read_text().rpartition(")")
+        except OSError:
+            continue
+        if int(fields.split()[3]) == session and fields.split()[0] != "Z":
+            found.append(name)
+    return found
+
+
+@pytest.mark.slow
+def test_a_worker_that_gets_sigterm_saves_and_goes(options: runs.Options) -> None:
+    with closing(SpecCluster(scheduler=SCHEDULER, silence_logs=sweep.QUIET)) as scheduler:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_worker", scheduler.scheduler_address, "--nthreads", "1"],
+            env={**os.environ, **ENVIRONMENT, "PAUSE": "0.5"},
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        run, work = Run(LONG, 0), Sweep(options, cluster=scheduler.scheduler_address)
+
+        def terminate() -> None:
+            os.killpg(process.pid, signal.SIGTERM)  # to its nanny and itself, as from a batch system
+            process.wait(60)
+            work.stop_at = 0
+
+        thread = once_it_trains(options, run, terminate)
+        assert work.work([LONG], [0]) == 0
+        thread.join()
+    assert of_session(process.pid) == []
+    ((stopped, how_far),) = work.left
+    assert stopped == run
+    assert not runs.is_locked(checkpoint(options, run).parent)
+    assert how_far.endswith(" of 200 iterations")
+    assert not list(checkpoint(options, run).parent.glob(".*.part"))
+
+
+def test_runs_without_data_fail_once_and_start_no_worker(
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str, split: str, root: str | None) -> None:
+        raise data.DataError(f"{name} is not there")
+
+    monkeypatch.setattr(data, "load", load)
+    monkeypatch.setattr(sweep, "SpecCluster", lambda **_: pytest.fail("started workers"))
+    work = Sweep(options)
+    assert work.work([NAME], [0, 1]) == 1
+    assert sweep_view.summary(work.recorded, work.failed, work.left) == (
+        f"Recorded: 0 runs\nFailed: 2 runs\n  {NAME}, seed 0 and 1 more: builtin is not there"
+    )
+
+
+@pytest.mark.parametrize("given", [None, 3])
+@pytest.mark.parametrize("visible", [None, "4,7"])
+def test_each_worker_has_its_share_of_the_cores_and_a_gpu_of_its_own(
+    given: int | None, visible: str | None, options: runs.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, Any] = {}
+
+    class Seen(Exception):
+        pass
+
+    def note(workers: dict[int, Any], **_: object) -> None:
+        made.update(workers=workers, environment=config.get("distributed.nanny.pre-spawn-environ"))
+        raise Seen
+
+    monkeypatch.setattr(sweep, "SpecCluster", note)
+    monkeypatch.setattr(sweep, "_cores", lambda: 8)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(Seen), sweep._local_cluster(runs.Options("cuda" if visible else "cpu"), given, 100):
+        pass
+    seen = [each["options"]["env"].get("CUDA_VISIBLE_DEVICES") for each in made["workers"].values()]
+    assert seen == (["4", "7", "4"] if visible else [None] * 8)[: given or None][: given or (2 if visible else 8)]
+    assert made["environment"]["OMP_NUM_THREADS"] == 8 // len(seen)
+    assert made["environment"]["MALLOC_TRIM_THRESHOLD_"] == 2**33
+
+
+def test_without_dask_a_sweep_says_what_to_install(
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("sweep", "worker"):
+        monkeypatch.delitem(sys.modules, f"resnet_book.experiments.{name}")
+        monkeypatch.delattr(f"resnet_book.experiments.{name}")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert main(["run", "--missing", NAME]) == 1
+    assert "`pip install distributed`" in capsys.readouterr().err
+
+
+# --- One run ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_nothing_of_what_killed_processes_had_half_written(options: runs.Options) -> None:
+    folder = runs.folder_of(options.runs, NAME, 1)
+    results = options.results / NAME
+    leftovers = [folder / ".checkpoint.pt.99.part", folder / ".other.99.part"]
+    leftovers += [results / name for name in (".seed1.safetensors.99.part", ".seed1.99.tmp.99.part", "seed1.99.tmp")]
+    others = [results / name for name in (".seed10.safetensors.99.part", "seed10.99.tmp", ".seed0.99.tmp.99.part")]
+    for path in (*leftovers, *others):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    runs.train_and_record(NAME, 1, options)
+    assert not any(path.exists() for path in leftovers)
+    assert all(path.exists() for path in others)
+    assert list(folder.iterdir()) == []
+
+
+# --- What it shows ----------------------------------------------------------------------------------------------------
+
+
+def test_the_summary_says_what_became_of_each_run() -> None:
+    left = [(Run("a", 3), "5 of 10 iterations"), (Run("a", 4), ""), (Run("a", 5), "")]
+    assert sweep_view.summary({Run("a", 0): 8.754}, {Run("a", 1): "why", Run("a", 2): "because"}, left).split("\n") == [
+        "Recorded: 1 run",
+        "  a, seed 0: test error 8.75 %",
+        "Failed: 2 runs",
+        "  a, seed 1: why",
+        "  a, seed 2: because",
+        "Left: 3 runs",
+        "  a, seed 3: 5 of 10 iterations",
+        "  2 not begun, next a, seed 4",
+    ]
