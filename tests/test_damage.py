@@ -202,7 +202,7 @@ def test_a_full_disk_is_told_with_the_folder_and_what_is_kept(tmp_path: Path, mo
         assert not list(path.parent.iterdir())
     checkpoints.save({"a": 1}, path)
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    words = rf"The checkpoint of before is kept\. Make room in {re.escape(str(path.parent))}"
+    words = rf"The previous checkpoint is kept\. Make room in {re.escape(str(path.parent))}"
     with pytest.raises(OSError, match=words):
         checkpoints.save({"a": 2}, path)
     assert checkpoints.load(path) == {"a": 1}

@@ -55,7 +55,6 @@ def test_alone_every_exchange_is_the_identity() -> None:
     tensor = torch.arange(8.0).reshape(2, 4)
     assert torch.equal(processes.share(tensor), tensor)
     assert torch.equal(processes.total(tensor), tensor)
-    assert torch.equal(processes.most(tensor), tensor)
     assert [processes.agree(wanted, 7) for wanted in (True, False)] == [True, False]
     assert processes.from_first(lambda: 3) == 3
     network = tiny()

@@ -63,7 +63,7 @@ def save(state: dict[str, Any], path: str | Path) -> None:
         write_atomically(path, write)
     except OSError as error:
         mend = "Make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Check what is amiss"
-        kept = "The checkpoint of before is kept" if path.exists() else "There is no older checkpoint"
+        kept = "The previous checkpoint is kept" if path.exists() else "There is no older checkpoint"
         raise OSError(
             f"{path} cannot be written ({error.strerror}; it takes {len(content) / 1e6:,.1f} MB). {kept}. {mend} in "
             f"{path.parent}, or save elsewhere (--runs), and start the run again."

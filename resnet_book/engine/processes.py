@@ -69,14 +69,6 @@ def total(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def most(tensor: Tensor) -> Tensor:
-    """Largest over all processes, as a new tensor."""
-    tensor = tensor.clone()
-    if size() > 1:
-        dist.all_reduce(tensor, dist.ReduceOp.MAX)
-    return tensor
-
-
 def agree(wanted: bool, iteration: int) -> bool:
     """Whether any process wants it. Between GPUs the answer is no but for every ``CONTROL_INTERVAL``-th iteration."""
     if size() == 1:

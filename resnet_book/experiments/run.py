@@ -68,28 +68,36 @@ def train_and_record(
     callbacks of the caller's. Of several processes under ``torchrun``, each calls this; the first one alone has the
     lock and writes.
 
-    Raises LockedError if another process trains this run, RecordError if it is recorded, and what ``train.fit`` raises.
+    Raises LockedError if another process trains this run, RecordError if it is recorded, what ``train.fit`` raises, and
+    OSError where the record cannot be written: the trained run is then kept, and the message says how to record it.
     """
-    seed = checked_seed(seed)
+    experiment, seed = catalogue.get(name), checked_seed(seed)
     folder, path = folder_of(options.runs, name, seed), records.path_of(options.results, name, seed)
     first = processes.rank() == 0
     with _ready(folder, path) if first else nullcontext():
-        # It warns of compilers for a GPU whenever something is compiled for the CPU.
+        # This logger warns of compilers for a GPU whenever something is compiled for the CPU.
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-        experiment = catalogue.get(name)
         engine = _engine(name, experiment, options)
         images, test = (data.load(experiment.dataset, split, options.data_root) for split in ("train", "test"))
         network = models.untrained(experiment.model, images.num_classes, experiment.shortcut, seed)
-        calls: list[callbacks.Callback] = [callbacks.Checkpoint(folder / "checkpoint.pt", stop)]
+        kept = folder / "checkpoint.pt"
+        calls: list[callbacks.Callback] = [callbacks.Checkpoint(kept, stop)]
         if options.progress:
             calls.append(callbacks.ProgressBar())
         if options.tensorboard:
             calls.append(callbacks.TensorBoard(folder / "tensorboard"))
         calls += further
         history = train.fit(network, images, test, experiment.recipe, seed=seed, engine=engine, callbacks=calls)
-        record = processes.from_first(lambda: _record(name, seed, network, images, test, history, path))
+        try:
+            record = processes.from_first(lambda: _record(name, seed, network, images, test, history, path))
+        except OSError as error:
+            raise OSError(
+                f"{error.filename or path} cannot be written ({error.strerror}). Nothing is lost: the trained run is "
+                f"in {kept}. Make room in {path.parent}, or name another folder (--results), and run it again: it is "
+                "recorded without further training."
+            ) from error
         if first:
-            (folder / "checkpoint.pt").unlink(missing_ok=True)  # it would pass for a run of the same seed again
+            kept.unlink(missing_ok=True)  # it would pass for a run of the same seed again
             with suppress(OSError):  # where it cannot be removed while it is held, or is gone
                 (folder / "lock").unlink()  # whoever waits for it finds the record
     return record
