@@ -1,0 +1,121 @@
+"""Time what the whole CPU trains: one network on all threads, or several side by side with a thread each.
+
+Every way runs in processes of its own, started anew for each pass, because the memory allocator is set before a process
+starts. All ways take turns. Run it with ``python benchmarks/whole_machine.py``; README.md holds what was measured.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+from resnet_book.experiments.sweep import ENVIRONMENT
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+ALLOCATOR = {name: str(value) for name, value in ENVIRONMENT.items() if name.startswith("MALLOC_")}
+
+
+@dataclass
+class Way:
+    """One way to keep the machine busy, and the images per second of its passes, all processes together."""
+
+    name: str
+    kind: str  # "conventional" or "ours"
+    processes: int
+    threads: int  # of each process
+    allocator: bool  # that keeps memory instead of giving it back after each step
+    precision: str = "float32"
+    passes: list[float] = field(default_factory=list)
+
+    def run(self, options: argparse.Namespace) -> None:
+        """Train in all processes at once for about ``options.seconds``, from a common start, and keep the rate."""
+        setting = {"OMP_NUM_THREADS": str(self.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+        others = {name: value for name, value in os.environ.items() if name not in ALLOCATOR}
+        environment = {**others, **setting, **(ALLOCATOR if self.allocator else {})}
+        command = [sys.executable, __file__, "--train", self.kind, "--precision", self.precision]
+        command += ["--model", options.model, "--seconds", str(options.seconds)]
+        command += ["--data", options.data] if options.data else []
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        running = [subprocess.Popen(command, env=environment, **pipes) for _ in range(self.processes)]
+        for process in running:
+            assert process.stdout is not None
+            if process.stdout.readline() != "ready\n":
+                raise RuntimeError(f"{self.name}: a process ended before it could train; its message is above")
+        for process in running:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        self.passes.append(sum(float(process.communicate()[0]) for process in running))
+
+
+def train(options: argparse.Namespace) -> None:
+    """Be one of the processes: get ready, wait for the word, train, print images per second."""
+    import torch
+    from training import ENDLESS, conventional, ours
+
+    from resnet_book import data, models
+    from resnet_book.engine.device import Engine, worth_compiling
+    from resnet_book.recipe import Recipe
+
+    images = data.load("cifar10" if options.data else "builtin", "train", options.data)
+    recipe = Recipe(iterations=ENDLESS, drops=())
+    network = models.MODELS[options.model](generator=torch.Generator().manual_seed(0))
+    if options.train == "conventional":
+        way = conventional(network, images, recipe, torch.device("cpu"), CORES)
+    else:
+        compiled = worth_compiling(Recipe().iterations, "cpu")
+        way = ours(network, images, recipe, Engine("cpu", options.precision, compiled))
+    for _ in range(way.settling):
+        way.step()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    start, steps = time.perf_counter(), 0
+    while time.perf_counter() - start < options.seconds:
+        way.step()
+        steps += 1
+    print(recipe.batch_size * steps / (time.perf_counter() - start), flush=True)
+
+
+def main() -> None:
+    """Measure all ways in turns and print images per second of the machine, and ratios to the first way."""
+    parser = argparse.ArgumentParser(description="Time training on all cores: one network at a time, or several.")
+    parser.add_argument("--data", metavar="DIR", help="folder of CIFAR-10 (default: the built-in images)")
+    parser.add_argument("--model", default="resnet20", metavar="NAME", help="default resnet20")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of a pass (default 20)")
+    parser.add_argument("--repeats", type=int, default=3, help="passes of each, in turns (default 3)")
+    parser.add_argument("--bfloat16", action="store_true", help="ours in bfloat16 too")
+    parser.add_argument("--train", choices=("conventional", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("--precision", default="float32", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.repeats < 1 or options.seconds <= 0:
+        parser.error("--repeats must be at least 1, --seconds above 0")
+    if options.train:
+        return train(options)
+    ways = [
+        Way(f"conventional, {CORES} workers", "conventional", 1, CORES, allocator=False),
+        Way(f"ours, one of {CORES} threads", "ours", 1, CORES, allocator=False),
+        Way(f"ours, one of {CORES} threads, memory kept", "ours", 1, CORES, allocator=True),
+        Way(f"ours, {CORES} of one thread", "ours", CORES, 1, allocator=False),
+        Way(f"ours, {CORES} of one thread, memory kept", "ours", CORES, 1, allocator=True),
+    ]
+    if options.bfloat16:
+        ways.append(Way(f"ours, bfloat16, {CORES} of one thread, memory kept", "ours", CORES, 1, True, "bfloat16"))
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    print(
+        f"{options.model}, {CORES} cores, load before the start {load}; images/s of all processes together", flush=True
+    )
+    for _ in range(options.repeats):
+        for way in ways:
+            way.run(options)
+    for way in ways:
+        ratios = sorted(own / first for own, first in zip(way.passes, ways[0].passes, strict=True))
+        rate = f"{statistics.median(way.passes):,.0f} ({min(way.passes):,.0f} to {max(way.passes):,.0f})"
+        print(f"  {way.name:50} {rate:22} ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+    return None
+
+
+if __name__ == "__main__":
+    main()
