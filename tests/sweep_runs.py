@@ -1,7 +1,7 @@
 """What the tests of the sweep share: tiny experiments, which as a script the command line knows, and its workers too.
 
 ``tiny-builtin-smoke`` is recorded in a moment, ``long-builtin-smoke`` has ten times the steps, and
-``diverging-builtin-smoke`` fails. Where $PAUSE is set, workers save at every step, and the long experiment waits so
+``diverging-builtin-smoke`` fails. Where $PAUSE is set, workers save twice a second, and the long experiment waits so
 many seconds after each, so that a test can stop it midway. Dask's workers know all this by the line ``PRELOAD``.
 """
 
@@ -54,7 +54,7 @@ def prepare() -> None:
                 time.sleep(float(os.environ["PAUSE"]))
 
         patch.setattr(callbacks.Checkpoint, "before_step", wait_too)
-        patch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
+        patch.setattr(callbacks, "CHECKPOINT_SECONDS", 0.5)
 
 
 if __name__ == "__main__":

@@ -40,11 +40,11 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runs.Options:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[SpecCluster]:
-    """Two workers that know the tiny experiments; they wait 0.05 s after each step of the long one."""
+    """Two workers that know the tiny experiments; they wait 0.03 s after each step of the long one."""
     common: dict[str, Any] = {"nthreads": 1, "memory_limit": None, "silence_logs": sweep.QUIET, "preload": [PRELOAD]}
     workers = {place: {"cls": Nanny, "options": common} for place in range(2)}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (ENVIRONMENT | {"PAUSE": "0.05"}).items():
+        for name, value in (ENVIRONMENT | {"PAUSE": "0.03"}).items():
             patch.setenv(name, value)
         with (
             config.set({"distributed.scheduler.allowed-failures": 10, "distributed.deploy.lost-worker-timeout": "1h"}),
