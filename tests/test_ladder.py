@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from invented import table_record
@@ -80,7 +81,7 @@ def test_the_figure_has_a_line_for_each_network_and_a_published_mark(recipes: li
     training, test = ladder.plot(ladder.corners(records), *axes)
     assert [len(ax.containers) for ax in (training, test)] == [4, 4]
     marks = [line for line in test.lines if line.get_markerfacecolor() == "white"]
-    assert sorted(float(line.get_ydata()[0]) for line in marks) == [6.97, 8.75, 9.5, 13.5]
+    assert sorted(float(np.asarray(line.get_ydata()).item()) for line in marks) == [6.97, 8.75, 9.5, 13.5]
     labels = [label.get_text() for label in test.get_xticklabels()]
     assert labels == [f"{each // 1000}k" for each in sorted(BUDGETS[recipe] for recipe in recipes)] + ["64k"]
     figure.canvas.draw()
