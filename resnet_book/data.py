@@ -276,11 +276,12 @@ def split_rows(rows: np.ndarray, num_label_bytes: int) -> tuple[Tensor, Tensor]:
     return labels, images
 
 
-def read_rows(path: Path, format: Format, rows: np.ndarray, sha256: str | None = None) -> None:
+def read_rows(path: str | Path, format: Format, rows: np.ndarray, sha256: str | None = None) -> None:
     """Fill ``rows`` (images, row bytes) uint8 from one official file, and check size, labels and checksum.
 
     Raises DataError that names the file, what was expected, what was found and what to do.
     """
+    path = Path(path)
     name = next((name for name, each in FORMATS.items() if each.folder == format.folder), "")
     fetch = _command(name, path.parent.parent)
     advice = f"{fetch} fetches the dataset again and replaces the file."

@@ -1,5 +1,6 @@
 """What cannot work fails before anything is trained, with one line that says what to do, and loses nothing."""
 
+import ast
 import json
 import shutil
 from dataclasses import replace
@@ -286,3 +287,17 @@ def test_an_experiment_with_a_network_that_does_not_exist_fails_with_those_that_
     message = complaint(run, capsys)
     assert "network 'resnet21' is unknown: choose one of resnet20" in message
     assert files(tmp_path) == {}
+
+
+def test_every_public_function_takes_a_path_as_text_too() -> None:
+    package = Path(__file__).parents[1] / "resnet_book"
+    alone = [
+        f"{path.relative_to(package)}: {function.name}({argument.arg})"
+        for path in package.rglob("*.py")
+        if "cli" not in path.parts  # the command line makes paths of what is typed
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef) and (function.name == "__init__" or not function.name.startswith("_"))
+        for argument in (*function.args.args, *function.args.kwonlyargs)
+        if argument.annotation and "Path" in (words := ast.unparse(argument.annotation)) and "str" not in words
+    ]
+    assert alone == []

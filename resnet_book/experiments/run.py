@@ -176,19 +176,20 @@ def begun(runs: str | Path, name: str, seed: int) -> Begun | None:
     return Begun(state["iteration"], catalogue.get(name).recipe.iterations, error, history.seconds)
 
 
-def require_writable(folder: Path) -> None:
+def require_writable(folder: str | Path) -> None:
     """Make ``folder`` and try to write there, so that it fails before the training and not after it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
-def is_locked(folder: Path) -> bool:
+def is_locked(folder: str | Path) -> bool:
     """Whether a process trains the run of this folder."""
-    if not (folder / "lock").exists():
+    lock = Path(folder) / "lock"
+    if not lock.exists():
         return False
     try:
-        with FileLock(folder / "lock", timeout=0):
+        with FileLock(lock, timeout=0):
             return False
     except Timeout:
         return True
