@@ -1,7 +1,7 @@
 """Time what the whole CPU trains: one network on all threads, or several side by side with a thread each.
 
-Every way runs in processes of its own, started anew for each pass, because the memory allocator is set before a process
-starts. All ways take turns. Run it with ``python benchmarks/whole_machine.py``; README.md holds what was measured.
+Every way runs in processes of its own, started anew for each pass: threads and the memory allocator are set once a
+process. All ways take turns. Run it with ``python benchmarks/whole_machine.py``; README.md holds what was measured.
 """
 
 import argparse
@@ -12,10 +12,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from resnet_book.experiments.sweep import ENVIRONMENT
-
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-ALLOCATOR = {name: str(value) for name, value in ENVIRONMENT.items() if name.startswith("MALLOC_")}
 
 
 @dataclass
@@ -26,18 +23,18 @@ class Way:
     kind: str  # "conventional" or "ours"
     processes: int
     threads: int  # of each process
-    allocator: bool  # that keeps memory instead of giving it back after each step
+    kept: bool  # memory, instead of giving it back after each step
     precision: str = "float32"
     passes: list[float] = field(default_factory=list)
 
     def run(self, options: argparse.Namespace) -> None:
         """Train in all processes at once for about ``options.seconds``, from a common start, and keep the rate."""
         setting = {"OMP_NUM_THREADS": str(self.threads), "OMP_WAIT_POLICY": "PASSIVE"}
-        others = {name: value for name, value in os.environ.items() if name not in ALLOCATOR}
-        environment = {**others, **setting, **(ALLOCATOR if self.allocator else {})}
+        environment = {**os.environ, **setting}
         command = [sys.executable, __file__, "--train", self.kind, "--precision", self.precision]
         command += ["--model", options.model, "--seconds", str(options.seconds)]
         command += ["--data", options.data] if options.data else []
+        command += ["--give-memory-back"] if not self.kept else []
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         running = [subprocess.Popen(command, env=environment, **pipes) for _ in range(self.processes)]
         for process in running:
@@ -57,9 +54,12 @@ def train(options: argparse.Namespace) -> None:
     from training import ENDLESS, conventional, ours
 
     from resnet_book import data, models
+    from resnet_book.engine import device
     from resnet_book.engine.device import Engine, worth_compiling
     from resnet_book.recipe import Recipe
 
+    if options.give_memory_back:
+        device.keep_memory = lambda: None
     images = data.load("cifar10" if options.data else "builtin", "train", options.data)
     recipe = Recipe(iterations=ENDLESS, drops=())
     network = models.MODELS[options.model](generator=torch.Generator().manual_seed(0))
@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="passes of each, in turns (default 3)")
     parser.add_argument("--bfloat16", action="store_true", help="ours in bfloat16 too")
     parser.add_argument("--train", choices=("conventional", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("--give-memory-back", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--precision", default="float32", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.repeats < 1 or options.seconds <= 0:
@@ -95,11 +96,11 @@ def main() -> None:
     if options.train:
         return train(options)
     ways = [
-        Way(f"conventional, {CORES} workers", "conventional", 1, CORES, allocator=False),
-        Way(f"ours, one of {CORES} threads", "ours", 1, CORES, allocator=False),
-        Way(f"ours, one of {CORES} threads, memory kept", "ours", 1, CORES, allocator=True),
-        Way(f"ours, {CORES} of one thread", "ours", CORES, 1, allocator=False),
-        Way(f"ours, {CORES} of one thread, memory kept", "ours", CORES, 1, allocator=True),
+        Way(f"conventional, {CORES} workers", "conventional", 1, CORES, kept=False),
+        Way(f"ours, one of {CORES} threads", "ours", 1, CORES, kept=False),
+        Way(f"ours, one of {CORES} threads, memory kept", "ours", 1, CORES, kept=True),
+        Way(f"ours, {CORES} of one thread", "ours", CORES, 1, kept=False),
+        Way(f"ours, {CORES} of one thread, memory kept", "ours", CORES, 1, kept=True),
     ]
     if options.bfloat16:
         ways.append(Way(f"ours, bfloat16, {CORES} of one thread, memory kept", "ours", CORES, 1, True, "bfloat16"))

@@ -3,6 +3,7 @@
 # pyright: reportArgumentType=false
 # Values of other types than the annotated ones are what some tests are about.
 
+import platform
 import random
 import re
 import shutil
@@ -503,3 +504,16 @@ def test_testing_leaves_every_module_in_its_own_mode() -> None:
 def test_an_impossible_engine_is_refused_when_it_is_made(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{field}={value!r}: choose"):
         Engine(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator is glibc's")
+def test_a_cpu_keeps_the_memory_of_large_tensors_for_the_next_step() -> None:
+    def resident() -> int:
+        (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:")]
+        return 1024 * int(line.split()[1])
+
+    with Engine().computing():
+        large = torch.ones(2**25)
+        size, before = large.nbytes, resident()
+        del large
+        assert resident() > before - size / 2

@@ -1,11 +1,13 @@
 """Choose how steps are computed: on which device, in which precision, compiled or not, as a CUDA graph or not."""
 
+import ctypes
 import os
 import shutil
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -44,7 +46,7 @@ class Engine:
             raise ValueError("compiled=True: several processes train together without torch.compile; leave it out")
 
     def computing(self) -> AbstractContextManager[object]:
-        """The context of a whole training: the GPU's kernels."""
+        """The context of a whole training: the GPU's kernels, the CPU's memory."""
         return kernels(self.device, self.precision)
 
     def autocast(self) -> torch.autocast:
@@ -107,11 +109,31 @@ def worth_compiling(iterations: int, device: torch.device | str) -> bool:
 
 
 def kernels(device: torch.device | str, precision: str) -> AbstractContextManager[object]:
-    """How a GPU computes: with the kernels it finds fastest, and in float32 without TensorFloat-32."""
+    """How a GPU computes: with the kernels it finds fastest, and in float32 without TensorFloat-32.
+
+    On a CPU, memory is kept from here on: see ``keep_memory``.
+    """
     if torch.device(device).type != "cuda":
+        keep_memory()
         return nullcontext()
     tf32 = precision != "float32"
     return torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=tf32)
+
+
+@cache
+def keep_memory() -> None:
+    """Let this process keep the memory of large tensors, in place of giving it back after each step and asking again.
+
+    For glibc, which else clears gigabytes a step anew; how much faster a step is then: benchmarks/README.md. Elsewhere
+    it does nothing. The numbers are from malloc.h.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3
+    for parameter, size in ((mmap_threshold, 2**30), (trim_threshold, 2**31 - 1), (top_pad, 2**28)):  # bytes
+        mallopt(parameter, size)
 
 
 def autocast(device: torch.device | str, precision: str) -> torch.autocast:

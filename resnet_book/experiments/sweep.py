@@ -40,13 +40,7 @@ CLOSE_SECONDS = 3.0  # before the end of a budget, for ending the workers; of a 
 PATIENCE_SECONDS = 60.0  # after Ctrl-C, for saving, with a compilation under way
 LOST_WORKERS = 10  # that a run may have had before it is called a failure; elsewhere, the scheduler's settings say
 QUIET: Any = logging.CRITICAL  # of dask's messages, from workers that come and go
-# Set before a worker starts. glibc keeps memory instead of giving it back after each step; threads that wait sleep.
-ENVIRONMENT = {
-    "MALLOC_MMAP_THRESHOLD_": 2**30,
-    "MALLOC_TRIM_THRESHOLD_": 2**33,
-    "MALLOC_TOP_PAD_": 2**28,
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
+THREADS_THAT_WAIT_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}  # set before a worker starts
 
 
 class Sweep:
@@ -240,7 +234,7 @@ def _local_cluster(options: Options, jobs: int | None, runs: int) -> Iterator[Sp
     page = {"dashboard": dashboard, "dashboard_address": f"127.0.0.1:{8787 if dashboard else 0}"}
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", **page}}
     settings = {
-        "distributed.nanny.pre-spawn-environ": {**ENVIRONMENT, "OMP_NUM_THREADS": max(1, cores // jobs)},
+        "distributed.nanny.pre-spawn-environ": {**THREADS_THAT_WAIT_SLEEP, "OMP_NUM_THREADS": max(1, cores // jobs)},
         "distributed.scheduler.allowed-failures": LOST_WORKERS,
         "distributed.worker.daemon": False,  # a compiler starts processes
         "distributed.deploy.lost-worker-timeout": "1h",  # a killed worker starts again, on a busy machine slowly
@@ -279,7 +273,7 @@ def _batch_cluster(name: str, jobs: int) -> Iterator[SpecCluster]:
         known = ", ".join(sorted(kinds))
         raise ValueError(f"--cluster {name}: give the address of a scheduler, tcp://host:8786, or one of {known}.")
     prologue = config.get(f"jobqueue.{name}.job-script-prologue", None) or []
-    exports = [f"export {variable}={value}" for variable, value in ENVIRONMENT.items()]
+    exports = [f"export {variable}={value}" for variable, value in THREADS_THAT_WAIT_SLEEP.items()]
     with getattr(dask_jobqueue, kinds[name])(job_script_prologue=[*exports, *prologue]) as cluster:
         cluster.adapt(minimum=jobs, maximum=jobs)  # a job that ends is submitted again
         yield cluster
