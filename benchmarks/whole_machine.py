@@ -35,6 +35,7 @@ class Way:
         command += ["--model", options.model, "--seconds", str(options.seconds)]
         command += ["--data", options.data] if options.data else []
         command += ["--give-memory-back"] if not self.kept else []
+        command += ["--no-compile"] if not options.compile else []
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         running = [subprocess.Popen(command, env=environment, **pipes) for _ in range(self.processes)]
         for process in running:
@@ -66,7 +67,7 @@ def train(options: argparse.Namespace) -> None:
     if options.train == "conventional":
         way = conventional(network, images, recipe, torch.device("cpu"), CORES)
     else:
-        compiled = worth_compiling(Recipe().iterations, "cpu")
+        compiled = options.compile and worth_compiling(Recipe().iterations, "cpu")
         way = ours(network, images, recipe, Engine("cpu", options.precision, compiled))
     for _ in range(way.settling):
         way.step()
@@ -87,6 +88,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of a pass (default 20)")
     parser.add_argument("--repeats", type=int, default=3, help="passes of each, in turns (default 3)")
     parser.add_argument("--bfloat16", action="store_true", help="ours in bfloat16 too")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="ours (default: yes)")
     parser.add_argument("--train", choices=("conventional", "ours"), help=argparse.SUPPRESS)
     parser.add_argument("--give-memory-back", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--precision", default="float32", help=argparse.SUPPRESS)

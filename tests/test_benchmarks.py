@@ -4,6 +4,7 @@ import importlib
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -61,6 +62,16 @@ def test_the_training_benchmark_prints_the_ratio_and_the_floor() -> None:
     assert floor, printed
     assert float(floor[1]) > 0
     assert len(re.findall(r"takes [\d.]+ times its floor", printed)) == 2
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_whole_machine_adds_up_what_its_processes_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    whole_machine = importlib.import_module("whole_machine")
+    way = whole_machine.Way("two of one thread", "ours", 2, 1, kept=True)
+    way.run(Namespace(model="plain20", seconds=0.5, data=None, compile=False))
+    (rate,) = way.passes
+    assert 1 < rate < 1e5  # images per second
 
 
 def test_the_benchmark_takes_the_steps_of_fit(training: ModuleType) -> None:
