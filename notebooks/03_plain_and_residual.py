@@ -100,8 +100,10 @@ images.shape, images.mean().round(decimals=2), images.std().round(decimals=2)
 # {cite}`ioffe2015batch`, which shifts and scales each channel to mean 0 and standard deviation 1 over the batch (and
 # then by a learned weight and bias, 1 and 0 at the start). A ReLU stands between the two layers and one at the end:
 #
+# $$
 # y = \mathrm{ReLU}\bigl(F(x)\bigr), \qquad
 # F(x) = \mathrm{BN}_2\Bigl(W_2 * \mathrm{ReLU}\bigl(\mathrm{BN}_1(W_1 * x)\bigr)\Bigr).
+# $$ (eq-plain-block)
 #
 # The convolutions have no bias: the batch norm would subtract it again at once. A block that begins a new *stage* takes
 # every second pixel (`stride=2`) and has twice as many channels, so that the work stays about the same.
@@ -154,7 +156,9 @@ mine(x).shape
 #
 # The residual block is the same, but for one addition before the last ReLU:
 #
+# $$
 # y = \mathrm{ReLU}\bigl(F(x) + x\bigr).
+# $$ (eq-residual-block)
 #
 # If the best thing a block can do is to leave its input alone, the plain block of {eq}`eq-plain-block` has to build the
 # identity out of two convolutions; the residual block of {eq}`eq-residual-block` only has to let $F$ go to zero.
@@ -359,8 +363,10 @@ display(Markdown(text))
 # divided by the number of inputs, double it. With $x_l$ the output of layer $l$ and $L$ the loss, each layer is left
 # with
 #
+# $$
 # \frac{\lVert \partial L / \partial x_{l} \rVert}{\lVert \partial L / \partial x_{l+1} \rVert}
 # \approx \frac{1}{\sqrt{1 - 1/\pi}} \approx 1.21 .
+# $$ (eq-growth)
 #
 # It is an argument for very wide networks and inputs that are unlike one another, made with rigour by
 # {cite:t}`yang2019mean`; the rate measured above is a little lower, since our layers are narrow and our images
@@ -707,7 +713,9 @@ display(Markdown(f"By the recipe `{best}`:\n\n" + "\n".join(lines) if lines else
 # $\gamma_c$ and the learned mean $\beta_c$, so that all channels together have the variance (the response is its square
 # root)
 #
+# $$
 # \overline{\gamma^2} + \mathrm{var}(\beta) .
+# $$ (eq-response)
 #
 # {numref}`fig-ch3-responses` shows it for the recorded networks whose weights were kept, and for the networks trained
 # on this page where there are none.
@@ -781,10 +789,12 @@ display(Markdown(text))
 #
 # A kernel with a 1 in its middle copies a channel; `nn.init.dirac_` makes such kernels.
 #
+# ```python
 # block = PlainBlock(16, 16).eval()
 # nn.init.dirac_(block.convolution1.weight)
 # nn.init.dirac_(block.convolution2.weight)
 # torch.testing.assert_close(block(after_relu), after_relu, rtol=1e-4, atol=1e-4)
+# ```
 #
 # So a deep plain network that does what a shallow one does exists. Training does not find it.
 #
@@ -798,8 +808,10 @@ display(Markdown(text))
 # Two shortcuts change the shape: $16 \cdot 32 + 32 \cdot 64$ weights, and a batch norm behind each with $2 \cdot 32 + 2
 # \cdot 64$ parameters, 2,752 together. Twins would no longer have equal counts.
 #
+# ```python
 # projected = models.MODELS["resnet20"](shortcut="projection")
 # models.count_parameters(projected) - parameters("resnet20")
+# ```
 #
 # </details>
 #
@@ -808,10 +820,12 @@ display(Markdown(text))
 #
 # <details><summary>Solution</summary>
 #
+# ```python
 # for depth in (20, 32, 44, 56, 110):
 #     frame = diagnostics.block_gradients(untrained("plain", depth), images, labels)
 #     times = frame.gradient_norm.iloc[0] / frame.gradient_norm.iloc[-1]
 #     print(depth, round(times ** (1 / (frame.layer.iloc[-1] - frame.layer.iloc[0])), 3))
+# ```
 #
 # About the same at every depth: between 1.17 and 1.19 when we tried. It is a little less than the theory's rate for
 # infinitely wide networks; ours have 16 to 64 channels, and where a new stage begins their number changes.
@@ -823,8 +837,10 @@ display(Markdown(text))
 #
 # <details><summary>Solution</summary>
 #
+# ```python
 # for key, network in twins.items():
 #     print(key, diagnostics.layer_responses(network, images).response.round(2).tolist())
+# ```
 #
 # In the plain network the responses shrink slowly, to less than a tenth over 56 layers. In the residual network each
 # block adds about as much variance as it gets, so they double every few layers and end above ten thousand: shortcuts
