@@ -330,7 +330,7 @@ def test_each_worker_has_its_share_of_the_cores_and_a_gpu_of_its_own(
     seen = [each["options"]["env"].get("CUDA_VISIBLE_DEVICES") for each in made["workers"].values()]
     assert seen == (["4", "7", "4"] if visible else [None] * 8)[: given or None][: given or (2 if visible else 8)]
     assert made["environment"]["OMP_NUM_THREADS"] == 8 // len(seen)
-    assert made["environment"]["MALLOC_TRIM_THRESHOLD_"] == 2**33
+    assert made["environment"]["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
 def test_without_dask_a_sweep_says_what_to_install(
