@@ -15,7 +15,7 @@ from torch.optim.swa_utils import update_bn
 from resnet_book import augment
 from resnet_book.data import ImageSet
 from resnet_book.engine.checks import whole
-from resnet_book.engine.device import evaluation_mode, kernels
+from resnet_book.engine.device import in_mode, kernels
 from resnet_book.models import Network
 
 
@@ -43,7 +43,7 @@ def extract(
     mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
     std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
     features = torch.empty(len(pixels), network.classifier.in_features)
-    with torch.inference_mode(), kernels(device, "float32"), evaluation_mode(network):
+    with torch.inference_mode(), kernels(device, "float32"), in_mode(network, training=False):
         for begin in range(0, len(pixels), batch_size):
             batch = augment.normalise(pixels[begin : begin + batch_size].to(device), mean_tensor, std_tensor)
             features[begin : begin + batch_size] = network.features(batch).cpu()  # (batch, C)

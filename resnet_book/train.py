@@ -17,7 +17,7 @@ from resnet_book.data import ImageSet, hold_out
 from resnet_book.engine import processes
 from resnet_book.engine.callbacks import Callback
 from resnet_book.engine.checks import whole
-from resnet_book.engine.device import CPU, Engine, autocast, evaluation_mode, kernels
+from resnet_book.engine.device import CPU, Engine, autocast, in_mode, kernels
 from resnet_book.models import Network
 from resnet_book.recipe import History, Recipe, checked_seed
 from resnet_book.state import Training
@@ -55,7 +55,7 @@ def evaluate(
     wrong = torch.zeros((), device=device, dtype=torch.int64)
     starts = range(0, len(images), batch_size)
     casting = autocast(device, precision)
-    with torch.inference_mode(), kernels(device, precision), casting, evaluation_mode(network):
+    with torch.inference_mode(), kernels(device, precision), casting, in_mode(network, training=False):
         for begin in starts[processes.rank() :: processes.size()]:
             batch = images.images[begin : begin + batch_size].to(device)
             labels = images.labels[begin : begin + batch_size].to(device)

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resnet_book.engine.device import in_mode
 from resnet_book.models import Network
 
 
@@ -156,14 +157,11 @@ def _mean_cosines(ones: Iterable[Tensor], others: Iterable[Tensor]) -> list[floa
 @contextmanager
 def _unchanged(network: nn.Module, training: bool) -> Iterator[None]:
     """The network in training or evaluation mode; afterwards every module's mode and every buffer as they were."""
-    modes = [(module, module.training) for module in network.modules()]
     buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
-    network.train(training)
     try:
-        yield
+        with in_mode(network, training=training):
+            yield
     finally:
-        for module, mode in modes:
-            module.training = mode
         with torch.no_grad():
             for buffer, before in buffers:
                 buffer.copy_(before)

@@ -144,16 +144,15 @@ def autocast(device: torch.device | str, precision: str) -> torch.autocast:
 
 
 @contextmanager
-def evaluation_mode(network: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Put ``network`` into evaluation mode, and each of its modules back into the mode in which it came."""
-    modules = list(network.modules()) if isinstance(network, nn.Module) else []
-    modes = [module.training for module in modules]
-    for module in modules:
-        module.training = False
+def in_mode(network: Callable[[Tensor], Tensor], *, training: bool) -> Iterator[None]:
+    """Put ``network`` into training or evaluation mode, and afterwards each of its modules back into its own."""
+    modes = [(module, module.training) for module in network.modules()] if isinstance(network, nn.Module) else []
+    for module, _ in modes:
+        module.training = training
     try:
         yield
     finally:
-        for module, mode in zip(modules, modes, strict=True):
+        for module, mode in modes:
             module.training = mode
 
 
