@@ -855,7 +855,7 @@ PRECISION_TWINS = {
 }
 of_precision = {precision: [] for precision in ("float32", "bfloat16")}
 for each in records.load_all(records.find_results()):
-    of_precision[each.precision].append(each)
+    of_precision.get(each.precision, []).append(each)  # one that changed it on its way is in neither
 found = {precision: tables.summary(each).set_index("experiment") for precision, each in of_precision.items()}
 cells = {
     title: [tables.recorded_cell(found[precision], name) for precision, name in zip(found, names, strict=True)]

@@ -166,6 +166,26 @@ def test_a_bfloat16_run_goes_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert same_weights(resumed, network)
 
 
+@pytest.mark.slow
+def test_a_run_goes_on_in_another_precision_which_its_parts_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that was begun on a GPU, in bfloat16, and goes on on a CPU."""
+    stopped(monkeypatch, tmp_path / "checkpoint", 13, Engine(precision="bfloat16"))
+    history = fit(tiny(), checkpoint=tmp_path / "checkpoint")
+    parts = [(part.last_iteration, part.precision) for part in history.parts]
+    assert parts == [(14, "bfloat16"), (20, "float32")]
+    assert history.epochs[-1].train_loss == pytest.approx(fit(tiny()).epochs[-1].train_loss, rel=0.02)
+
+
+def test_another_version_of_torch_which_describes_modules_otherwise_may_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(monkeypatch, tmp_path / "checkpoint", 5)
+    monkeypatch.setattr(torch.nn.BatchNorm2d, "extra_repr", lambda layer: "described otherwise")
+    assert [part.first_iteration for part in fit(tiny(), checkpoint=tmp_path / "checkpoint").parts] == [0, 6]
+
+
 def test_a_checkpoint_keeps_momenta_and_not_how_a_device_steps(tmp_path: Path) -> None:
     """So that a run of a CPU goes on on a GPU with the GPU's fused step, which a CUDA graph needs."""
     fit(tiny(), checkpoint=tmp_path / "checkpoint")
@@ -330,7 +350,6 @@ OTHER_RUNS = {
     "other test images": {"test": TEST.subset(60)},
     "another recipe": {"recipe": replace(RECIPE, momentum=0.8)},
     "seed": {"seed": 1},
-    "precision": {"engine": Engine(precision="bfloat16")},
 }
 
 

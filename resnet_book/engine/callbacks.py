@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from torch import nn
 from tqdm import tqdm
 
 from resnet_book.engine import checkpoints, machine, processes
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from resnet_book.state import Training
 
 CHECKPOINT_SECONDS = 45.0  # between two checkpoints: under a minute, with the step under way
-FORMAT = 4  # of checkpoints: one of another format, or with other random choices from the same seed, is refused
+FORMAT = 5  # of checkpoints: one of another format, or with other random choices from the same seed, is refused
 DIFFERENCES = {  # between two runs, where the values say nothing to people
     "network": "another network",
     "train": "other training images",
@@ -106,7 +107,8 @@ class ProgressBar(Callback):
 class Checkpoint(Callback):
     """Keeps ``path`` less than a minute of training old, and goes on from it where it is there already.
 
-    On the CPU with the same number of threads the run then ends with exactly the numbers of one never stopped. Ctrl-C
+    On the CPU with the same precision and number of threads the run then ends with exactly the numbers of one never
+    stopped; another device or precision may take it up, which the history's ``parts`` show. Ctrl-C
     and SIGTERM save and raise KeyboardInterrupt, a second one without saving; so does ``stop``, asked before each step,
     once it answers True (for a thread other than the main one, where no signal arrives). Raises CheckpointError for a
     file that is damaged or belongs to another run.
@@ -183,12 +185,18 @@ def _identity(training: "Training") -> dict[str, Any]:
     """What makes a run the same run: a checkpoint of another one is not taken up."""
     return {
         "format": FORMAT,
-        "network": hashlib.sha256(repr(training.network).encode()).hexdigest(),  # twins have parameters of equal names
+        "network": _structure(training.network),
         **{name: images.sha256 for name, images in training.sets.items()},
         "recipe": repr(training.recipe),
         "seed": training.seed,
-        "precision": training.engine.precision,
     }
+
+
+def _structure(network: nn.Module) -> str:
+    """A digest of the modules' kinds and the tensors' shapes: the same in every version of torch."""
+    kinds = [(name, type(module).__name__) for name, module in network.named_modules()]  # twins differ in these alone
+    shapes = [(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()]
+    return hashlib.sha256(repr((kinds, shapes)).encode()).hexdigest()
 
 
 def _require_same_run(path: Path, state: dict[str, Any], expected: dict[str, Any]) -> None:

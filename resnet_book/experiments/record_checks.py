@@ -63,14 +63,15 @@ def _require_experiment(record: "Record") -> None:
 def _require_parts(record: "Record") -> None:
     """Each part begins where the one before it ended, and the last one ends the run."""
     _require(bool(record.parts), "it has no parts")
-    precision = catalogue.EXPERIMENTS[record.experiment].precision or record.precision
+    wanted = catalogue.EXPERIMENTS[record.experiment].precision
     iteration = 0
     for place, part in enumerate(record.parts):
         at = f"parts.{place}."
         follows = part.first_iteration == iteration <= part.last_iteration
         _require(follows, f"{at}first_iteration: {part.first_iteration}, where {iteration:,} were finished")
         iteration = part.last_iteration
-        _require(part.precision == precision in PRECISIONS, f"{at}precision is {part.precision!r}")
+        possible = part.precision in PRECISIONS and wanted in (None, part.precision)
+        _require(possible, f"{at}precision is {part.precision!r}")
         shared = part.processes >= 1 and record.recipe["batch_size"] % part.processes == 0
         _require(shared, f"{at}processes is {part.processes}, by which no batch can be shared")
         _require_machine(at, part)

@@ -98,8 +98,8 @@ class Record(BaseModel):
 
     @property
     def precision(self) -> str:
-        """What it was trained in, the same in all parts."""
-        return self.parts[0].precision
+        """What it was trained in; parts that differ are joined by "; "."""
+        return _each_once(part.precision for part in self.parts)
 
     @property
     def compiled(self) -> bool:
