@@ -1,4 +1,4 @@
-"""Time what the whole CPU trains: one network on all threads, or several side by side with a thread each.
+"""Time what a whole CPU or GPU trains: one network by itself, or several side by side.
 
 Every way runs in processes of its own, started anew for each pass: threads and the memory allocator are set once a
 process. All ways take turns. Run it with ``python benchmarks/whole_machine.py``; README.md holds what was measured.
@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+STEPS_AT_A_TIME = {"cpu": 1, "cuda": 25}  # between two looks at the clock, for which a GPU is waited for
 
 
 @dataclass
@@ -23,8 +24,9 @@ class Way:
     kind: str  # "conventional" or "ours"
     processes: int
     threads: int  # of each process
-    kept: bool  # memory, instead of giving it back after each step
+    kept: bool  # a CPU's memory, instead of giving it back after each step
     precision: str = "float32"
+    device: str = "cpu"
     passes: list[float] = field(default_factory=list)
 
     def run(self, options: argparse.Namespace) -> None:
@@ -32,6 +34,7 @@ class Way:
         setting = {"OMP_NUM_THREADS": str(self.threads), "OMP_WAIT_POLICY": "PASSIVE"}
         environment = {**os.environ, **setting}
         command = [sys.executable, __file__, "--train", self.kind, "--precision", self.precision]
+        command += ["--device", self.device]
         command += ["--model", options.model, "--seconds", str(options.seconds)]
         command += ["--data", options.data] if options.data else []
         command += ["--give-memory-back"] if not self.kept else []
@@ -52,6 +55,7 @@ class Way:
 def train(options: argparse.Namespace) -> None:
     """Be one of the processes: get ready, wait for the word, train, print images per second."""
     import torch
+    from cost import wait_for_gpu
     from training import ENDLESS, conventional, ours
 
     from resnet_book import data, models
@@ -65,29 +69,62 @@ def train(options: argparse.Namespace) -> None:
     recipe = Recipe(iterations=ENDLESS, drops=())
     network = models.MODELS[options.model](generator=torch.Generator().manual_seed(0))
     if options.train == "conventional":
-        way = conventional(network, images, recipe, torch.device("cpu"), CORES)
+        way = conventional(network, images, recipe, torch.device(options.device), workers(options.device))
     else:
-        compiled = options.compile and worth_compiling(Recipe().iterations, "cpu")
-        way = ours(network, images, recipe, Engine("cpu", options.precision, compiled))
+        compiled = options.compile and worth_compiling(Recipe().iterations, options.device)
+        way = ours(network, images, recipe, Engine(options.device, options.precision, compiled))
     for _ in range(way.settling):
         way.step()
+    wait_for_gpu()
     print("ready", flush=True)
     sys.stdin.readline()
     start, steps = time.perf_counter(), 0
     while time.perf_counter() - start < options.seconds:
-        way.step()
-        steps += 1
+        for _ in range(STEPS_AT_A_TIME[options.device]):
+            way.step()
+            steps += 1
+        wait_for_gpu()
     print(recipe.batch_size * steps / (time.perf_counter() - start), flush=True)
+
+
+def workers(device: str) -> int:
+    """Of the conventional loop's loader."""
+    return CORES if device == "cpu" else min(8, max(1, CORES - 1))
+
+
+def ways_of(options: argparse.Namespace) -> list[Way]:
+    """What is compared on ``options.device``."""
+    loaders = workers(options.device)
+    usual = Way(f"conventional, {loaders} workers", "conventional", 1, loaders, kept=False, device=options.device)
+    if options.device == "cuda":
+        counts = [1, *(count for count in (2, 4, 8) if count <= CORES)]
+        ours = [Way(f"ours, {count} at once", "ours", count, 1, True, "bfloat16", "cuda") for count in counts]
+        return [usual, *ours]
+    ways = [
+        usual,
+        Way(f"ours, one of {CORES} threads", "ours", 1, CORES, kept=False),
+        Way(f"ours, one of {CORES} threads, memory kept", "ours", 1, CORES, kept=True),
+        Way(f"ours, {CORES} of one thread", "ours", CORES, 1, kept=False),
+        Way(f"ours, {CORES} of one thread, memory kept", "ours", CORES, 1, kept=True),
+    ]
+    if options.bfloat16:
+        ways.append(Way(f"ours, bfloat16, {CORES} of one thread, memory kept", "ours", CORES, 1, True, "bfloat16"))
+    return ways
 
 
 def main() -> None:
     """Measure all ways in turns and print images per second of the machine, and ratios to the first way."""
-    parser = argparse.ArgumentParser(description="Time training on all cores: one network at a time, or several.")
+    parser = argparse.ArgumentParser(
+        description="Time training on a whole CPU or GPU: one network, or several at once."
+    )
     parser.add_argument("--data", metavar="DIR", help="folder of CIFAR-10 (default: the built-in images)")
     parser.add_argument("--model", default="resnet20", metavar="NAME", help="default resnet20")
     parser.add_argument("--seconds", type=float, default=20.0, help="of a pass (default 20)")
     parser.add_argument("--repeats", type=int, default=3, help="passes of each, in turns (default 3)")
-    parser.add_argument("--bfloat16", action="store_true", help="ours in bfloat16 too")
+    parser.add_argument("--device", choices=STEPS_AT_A_TIME, default="cpu", help="default cpu")
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="ours in bfloat16 too, on a CPU; on a GPU ours always is"
+    )
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="ours (default: yes)")
     parser.add_argument("--train", choices=("conventional", "ours"), help=argparse.SUPPRESS)
     parser.add_argument("--give-memory-back", action="store_true", help=argparse.SUPPRESS)
@@ -97,18 +134,11 @@ def main() -> None:
         parser.error("--repeats must be at least 1, --seconds above 0")
     if options.train:
         return train(options)
-    ways = [
-        Way(f"conventional, {CORES} workers", "conventional", 1, CORES, kept=False),
-        Way(f"ours, one of {CORES} threads", "ours", 1, CORES, kept=False),
-        Way(f"ours, one of {CORES} threads, memory kept", "ours", 1, CORES, kept=True),
-        Way(f"ours, {CORES} of one thread", "ours", CORES, 1, kept=False),
-        Way(f"ours, {CORES} of one thread, memory kept", "ours", CORES, 1, kept=True),
-    ]
-    if options.bfloat16:
-        ways.append(Way(f"ours, bfloat16, {CORES} of one thread, memory kept", "ours", CORES, 1, True, "bfloat16"))
+    ways = ways_of(options)
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     print(
-        f"{options.model}, {CORES} cores, load before the start {load}; images/s of all processes together", flush=True
+        f"{options.model} on {options.device}, {CORES} cores, load before the start {load}; images/s of all processes",
+        flush=True,
     )
     for _ in range(options.repeats):
         for way in ways:
