@@ -31,6 +31,17 @@ KERNEL_SETTINGS = {  # kernels that say nothing of their own, whatever the user'
     "PYTHONHASHSEED": "0",
 }
 
+# Where the live network stands in a page at the top of the book.
+LIVE = """```{raw} html
+<link rel="stylesheet" href="live/live.css">
+<div class="live-network" data-source="live/live_data.js" role="group" aria-label="A trained network in this page">
+<p>The network runs in JavaScript, which is off here or has not loaded.
+Chapter 4 shows the same network's answers as pictures.</p>
+</div>
+<script src="live/live.js" defer></script>
+```
+"""
+
 
 class BuildError(RuntimeError):
     """A step failed; the message says which, why and where to look."""
@@ -146,6 +157,7 @@ def render(chapters: list[Path], tier: str) -> None:
         raise BuildError("the table of recorded results could not be made; the message is above.")
     (BOOK / "_generated" / "results.md").write_text(table.stdout, encoding="utf-8")
     _draw_front_page(BOOK / "_generated")
+    _write_live_network(BOOK / "_generated")
     (BOOK / "_generated" / "tier.md").write_text(f"The chapters of this copy ran at tier `{tier}`.\n", encoding="utf-8")
 
     print("book: rendering the pages", flush=True)
@@ -181,6 +193,31 @@ def _draw_front_page(folder: Path) -> None:
     changes = ladder.depth_changes(corners)
     text = "".join(f"- {ladder.in_words(changes, kind)}\n" for kind in figures.KINDS)
     (folder / "ladder.md").write_text(text, encoding="utf-8")
+
+
+def _write_live_network(folder: Path) -> None:
+    """Write what the page of the live network loads: its script, pictures, and networks of the records."""
+    from resnet_book.experiments import trained
+    from resnet_book.experiments.records import RecordError
+    from resnet_book.report import live_network
+
+    networks = []
+    for recipe in ("cifar10", "cifar10-short"):  # the first with records; both twins, where there are both
+        for model in ("resnet20", "plain20"):
+            try:
+                networks.append(
+                    live_network.described(trained.load_trained(f"{model}-{recipe}", results=ROOT / "results"))
+                )
+            except RecordError:
+                continue
+        if networks:
+            break
+    (folder / "extra" / "live").mkdir(parents=True)
+    for name in ("live.js", "live.css"):
+        shutil.copyfile(BOOK / "live" / name, folder / "extra" / "live" / name)
+    pictures = [BOOK / "live" / "pictures" / f"{name}.jpg" for name in ("cat", "horse", "rocket", "coffee")]
+    live_network.write(networks, pictures, folder / "extra" / "live" / "live_data.js")
+    (folder / "live.md").write_text(LIVE, encoding="utf-8")
 
 
 def read_source(source: Path) -> nbformat.NotebookNode:

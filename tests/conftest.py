@@ -1,15 +1,21 @@
 """Shared by the tests: the real CIFAR where it is, and small folders in its format where it need not be real."""
 
 import hashlib
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
 from resnet_book import data
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SMALL_BATCH = 4  # images in each file of the small folders
 
@@ -60,3 +66,21 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright  # not every environment has it
+
+    found = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        message = f"no browser found ({', '.join(BROWSERS)}): install Chromium, or name one in BROWSER_PATH"
+        pytest.fail(message) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()

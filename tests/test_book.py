@@ -7,7 +7,6 @@ where REQUIRE_BROWSER is set.
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +16,13 @@ from urllib.parse import unquote, urlparse
 import nbformat
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "book" / "_build" / "html"
 CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))]
-PAGES = ["intro", *CHAPTERS, "reproduce", "bibliography"]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PAGES = ["intro", *CHAPTERS, "live", "reproduce", "bibliography"]
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -38,19 +36,6 @@ def html() -> Path:
             made = subprocess.run(["make", "pages"], cwd=ROOT, env=settings, capture_output=True, text=True)
             assert made.returncode == 0, made.stdout + made.stderr
     return HTML
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
-    found = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        message = f"no browser found ({', '.join(BROWSERS)}): install Chromium, or name one in BROWSER_PATH"
-        pytest.fail(message) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Visit:
@@ -296,3 +281,21 @@ def test_the_bibliography_lists_every_work_of_the_file_once(html: Path) -> None:
     keys = re.findall(r"^@\w+\{(\w+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.MULTILINE)
     page = (html / "bibliography.html").read_text(encoding="utf-8")
     assert len(re.findall(r'<div class="citation"', page)) == len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("page", ["intro", "live"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+def test_the_network_in_the_page_answers(page: str, viewport: Any, browser: Browser, html: Path) -> None:
+    visit = Visit(browser, viewport)
+    shown = visit.open(html / f"{page}.html")
+    shown.locator(".live-network").scroll_into_view_if_needed()
+    shown.wait_for_selector(".live-bars li")
+    shown.get_by_role("button", name="horse").click()
+    assert "says of “horse”: horse" in shown.inner_text(".live-answer")
+    shown.get_by_label("ask me first").uncheck()
+    shown.get_by_label("block 2: its layers").uncheck()
+    assert "with 1 part taken out" in shown.inner_text(".live-answer")
+    wide = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+    assert visit.problems == []
+    visit.context.close()

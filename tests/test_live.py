@@ -1,0 +1,171 @@
+"""The page's own JavaScript computes what PyTorch computes: read in a browser, with blocks and shortcuts cut."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Browser, Page
+from torch import nn
+
+from resnet_book import augment, data, load_trained, models
+from resnet_book.experiments.trained import TrainedNetwork
+from resnet_book.report import live_network
+
+BOOK = Path(__file__).parent.parent / "book"
+pytestmark = pytest.mark.slow
+NAMES = ("resnet20-builtin-smoke", "plain20-builtin-smoke")
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page with the script, and a place for the network."""
+    page = browser.new_page()
+    page.set_content('<div class="live-network"></div>')
+    page.add_script_tag(path=BOOK / "live" / "live.js")
+    page.add_style_tag(path=BOOK / "live" / "live.css")
+    yield page
+    page.close()
+
+
+def cut_network(trained: TrainedNetwork, cuts: dict[int, str]) -> models.Network:
+    """The network without the layers, or without the shortcuts, of some blocks, in torch."""
+    network = deepcopy(trained.network)
+    number = 0
+    for stage in network.stages.children():
+        assert isinstance(stage, nn.Sequential)
+        for place, block in enumerate(stage):
+            layers: Any = block.layers
+            around = models.make_shortcut(
+                "subsample", layers[0].in_channels, layers[0].out_channels, layers[0].stride[0]
+            )
+            if cuts.get(number) == "block":
+                stage[place] = around
+            elif cuts.get(number) == "shortcut":
+                stage[place] = models.PlainBlock(layers)
+            number += 1
+    return network
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "cuts", [{}, {0: "block"}, {3: "block", 8: "block"}, {3: "shortcut"}, {4: "shortcut", 6: "block"}]
+)
+def test_the_page_computes_the_scores_that_torch_computes(name: str, cuts: dict[int, str], page: Page) -> None:
+    if name.startswith("plain") and "shortcut" in cuts.values():
+        pytest.skip("a plain network has none")
+    trained = load_trained(name)
+    images = data.load("builtin", "test").images[: 5 if len(cuts) == 1 else 20]  # (N, 3, 32, 32) uint8
+    mean, std = torch.tensor(trained.record.mean), torch.tensor(trained.record.std)
+    with torch.inference_mode():
+        expected = cut_network(trained, cuts)(augment.normalise(images, mean, std))
+    found = page.evaluate(
+        """([described, images, cuts]) => {
+            const network = LiveNetwork.load(described);
+            return images.map((image) => LiveNetwork.run(network, image, cuts).scores);
+        }""",
+        [live_network.described(trained), images.flatten(1).tolist(), [cuts.get(number, "") for number in range(9)]],
+    )
+    torch.testing.assert_close(torch.tensor(found), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_a_network_that_the_page_cannot_compute_is_refused() -> None:
+    trained = load_trained("resnet20-builtin-smoke")
+    wide = TrainedNetwork(models.build("resnet10").eval(), trained.record)
+    with pytest.raises(ValueError, match=r"the page computes networks of 6n\+2 layers"):
+        live_network.described(wide)
+
+
+def test_the_data_is_a_script_with_the_networks_and_the_pictures(tmp_path: Path) -> None:
+    described = live_network.described(load_trained(NAMES[0]))
+    live_network.write([described], sorted((BOOK / "live" / "pictures").glob("*.jpg")), tmp_path / "live_data.js")
+    script = (tmp_path / "live_data.js").read_text(encoding="utf-8")
+    written = json.loads(script.removeprefix("window.LIVE_NETWORK = ").removesuffix(";\n"))
+    assert [network["name"] for network in written["networks"]] == ["resnet20"]
+    assert [picture["name"] for picture in written["pictures"]] == ["cat", "coffee", "horse", "rocket"]
+    assert len(script) < 3_000_000
+
+
+@pytest.fixture
+def live(page: Page) -> Page:
+    """The page with both networks and the pictures, once the first picture was answered."""
+    pictures = sorted((BOOK / "live" / "pictures").glob("*.jpg"))
+    shown = [{"name": each.stem, "jpeg": base64.b64encode(each.read_bytes()).decode()} for each in pictures]
+    networks = [live_network.described(load_trained(name)) for name in NAMES]
+    page.evaluate(
+        "data => LiveNetwork.start(document.querySelector('.live-network'), data)",
+        {"networks": networks, "pictures": shown},
+    )
+    page.wait_for_selector(".live-bars li")
+    return page
+
+
+def answer(page: Page) -> str:
+    return page.inner_text(".live-answer")
+
+
+def test_a_picture_is_answered_with_ten_probabilities_and_the_maps_of_three_stages(live: Page) -> None:
+    assert "resnet20 says of “cat”" in answer(live)
+    numbers = [float(text.removesuffix(" %")) for text in live.locator(".live-number").all_inner_texts()]
+    assert len(numbers) == 10
+    assert sum(numbers) == pytest.approx(100, abs=0.6)
+    assert live.locator(".live-maps canvas").count() == 3
+    live.get_by_role("button", name="rocket").click()
+    assert "“rocket”" in answer(live)
+
+
+def test_the_page_asks_before_it_shows_what_a_cut_does_and_puts_everything_back(live: Page) -> None:
+    whole = live.locator(".live-number").all_inner_texts()
+    live.get_by_label("block 1: its layers").click()
+    assert "You took out the layers of block 1." in live.inner_text(".live-question")
+    assert not live.locator(".live-bars").is_visible()
+    live.get_by_role("button", name="It stays").click()
+    assert re.match(r"(You were right|Not so)\. resnet20, with 1 part taken out,", answer(live))
+    cut = live.locator(".live-number").all_inner_texts()
+    live.get_by_role("button", name="Put everything back").click()
+    assert live.locator(".live-number").all_inner_texts() == whole != cut
+
+
+def test_the_network_is_used_with_a_keyboard_alone(live: Page) -> None:
+    live.get_by_label("ask me first").focus()
+    live.keyboard.press("Space")  # do not ask
+    live.keyboard.press("Tab")
+    live.keyboard.press("Space")
+    assert "with 1 part taken out" in answer(live)
+    live.keyboard.press("Tab")  # the focus stayed where it was
+    live.keyboard.press("Space")
+    assert live.evaluate("document.activeElement.getAttribute('aria-label')") == "block 1: its shortcut"
+    assert live.get_by_label("block 1: its layers").is_checked()  # one cut a block
+
+
+def test_the_plain_twin_has_no_shortcuts_to_close(live: Page) -> None:
+    live.get_by_label("Network:").select_option("plain20")
+    assert "plain20 says of" in answer(live)
+    assert live.get_by_label("its shortcut").count() == 0
+    assert live.get_by_label("its layers").count() == 9
+
+
+def test_a_file_that_is_no_picture_is_named(live: Page, tmp_path: Path) -> None:
+    (tmp_path / "notes.png").write_text("no picture")
+    live.set_input_files("input[type=file]", tmp_path / "notes.png")
+    live.wait_for_function("document.querySelector('.live-answer').textContent.includes('cannot be read')")
+    assert "notes.png cannot be read as a picture" in answer(live)
+
+
+def test_a_picture_of_the_readers_is_seen_as_its_middle_square(live: Page, tmp_path: Path) -> None:
+    wide = np.zeros((64, 128, 3), np.uint8)
+    wide[:, 32:96] = (200, 100, 50)  # the middle square
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    live.set_input_files("input[type=file]", tmp_path / "wide.png")
+    live.wait_for_function("document.querySelector('.live-answer').textContent.includes('wide.png')")
+    seen = live.evaluate(
+        "() => [...document.querySelector('.live-seen').getContext('2d').getImageData(0, 0, 32, 32).data]"
+    )
+    assert np.array(seen).reshape(-1, 4).tolist() == 32 * 32 * [[200, 100, 50, 255]]
