@@ -15,7 +15,8 @@ from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from resnet_book import features
-from resnet_book.data import CLASS_NAMES, IMAGE_SHAPE
+from resnet_book.cifar import IMAGE_SHAPE
+from resnet_book.data import CLASS_NAMES
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import catalogue, weights
 from resnet_book.experiments.records import Record, RecordError, find_results
