@@ -101,9 +101,7 @@ def rank(features: Tensor, k: int) -> tuple[Tensor, Tensor]:
     of the images, at both ends, so the answer is the same every time. Raises ValueError where ``k`` is not between 1
     and N, or a feature is not finite.
     """
-    count = len(features)
-    if not 1 <= k <= count:
-        raise ValueError(f"k={k}: there are {count} images to rank; choose 1 to {count}")
+    k = whole("k", k, 1, len(features), "the number of images")
     if not features.isfinite().all():
         raise ValueError("features: some are not finite, so they cannot be ranked; has the network diverged?")
     least = features.argsort(dim=0, stable=True)[:k]
@@ -123,8 +121,8 @@ def nearest(features: Tensor, queries: Tensor, k: int, batch_size: int = 500) ->
     whose features are zero has the cosine 0 with every other. Compares ``batch_size`` queries at a time. Raises
     ValueError where ``k`` is not between 1 and N - 1.
     """
-    if not 1 <= k < len(features):
-        raise ValueError(f"k={k}: each image has {len(features) - 1} others; choose 1 to {len(features) - 1}")
+    k = whole("k", k, 1, len(features) - 1, "the number of other images")
+    batch_size = whole("batch_size", batch_size, 1)
     directions = F.normalize(features, dim=1)
     found = []
     for part in queries.split(batch_size):

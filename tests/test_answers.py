@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -35,9 +36,9 @@ def test_the_top_error_is_of_the_best_alone_unless_told_otherwise() -> None:
     assert answers.top_error(SCORES, LABELS) == 75.0
 
 
-@pytest.mark.parametrize("k", [0, -1, 5])
-def test_more_or_fewer_best_classes_than_there_are_is_an_error(k: int) -> None:
-    with pytest.raises(ValueError, match=f"k={k}: there are 4 classes; choose 1 to 4"):
+@pytest.mark.parametrize("k", [0, -1, 5, 1.5])
+def test_more_or_fewer_best_classes_than_there_are_is_an_error(k: Any) -> None:
+    with pytest.raises(ValueError, match=f"k={k}: choose a whole number from 1 to 4, the number of classes"):
         answers.top_error(SCORES, LABELS, k)
 
 

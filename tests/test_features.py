@@ -119,9 +119,9 @@ def test_all_images_can_be_ranked():
     assert torch.equal(least, most.flip(1))
 
 
-@pytest.mark.parametrize("k", [0, 31])
+@pytest.mark.parametrize("k", [0, 31, 2.0])
 def test_more_images_than_there_are_cannot_be_ranked(extracted, k):
-    with pytest.raises(ValueError, match=f"k={k}: there are 30 images to rank; choose 1 to 30"):
+    with pytest.raises(ValueError, match=f"k={k}: choose a whole number from 1 to 30, the number of images"):
         features.rank(extracted, k)
 
 
@@ -170,7 +170,7 @@ def test_an_image_is_not_its_own_neighbour(extracted):
 
 @pytest.mark.parametrize("k", [0, 30])
 def test_an_image_has_no_more_neighbours_than_there_are_others(extracted, k):
-    with pytest.raises(ValueError, match=f"k={k}: each image has 29 others"):
+    with pytest.raises(ValueError, match=f"k={k}: choose a whole number from 1 to 29, the number of other images"):
         features.nearest(extracted, torch.arange(30), k)
 
 

@@ -48,7 +48,7 @@ def test_chance_probabilities_sum_to_one_at_the_size_of_cifar10():
 
 
 def test_chance_needs_enough_images():
-    with pytest.raises(ValueError, match="k=5: there are 4 images"):
+    with pytest.raises(ValueError, match="k=5: choose a whole number from 1 to 4"):
         purity.chance_purity(torch.zeros(4, dtype=torch.int64), 5)
 
 
@@ -77,7 +77,7 @@ def test_entropy_by_chance_is_exact_for_two_images_of_two_pairs():
 
 @pytest.mark.parametrize("k", [0, 5])
 def test_entropy_by_chance_needs_enough_images(k):
-    with pytest.raises(ValueError, match=f"k={k}: there are 4 images"):
+    with pytest.raises(ValueError, match=f"k={k}: choose a whole number from 1 to 4, the number of images"):
         purity.chance_entropy(torch.zeros(4, dtype=torch.int64), k)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from resnet_book.data import ImageSet
+from resnet_book.engine.checks import whole
 
 
 def top_error(scores: Tensor, labels: Tensor, k: int = 1) -> float:
@@ -17,8 +18,7 @@ def top_error(scores: Tensor, labels: Tensor, k: int = 1) -> float:
     """
     if labels.shape != (len(scores),) or len(labels) == 0:
         raise ValueError(f"labels: expected ({len(scores)},), one for each row of scores, found {tuple(labels.shape)}")
-    if not 1 <= k <= scores.shape[1]:
-        raise ValueError(f"k={k}: there are {scores.shape[1]} classes; choose 1 to {scores.shape[1]}")
+    k = whole("k", k, 1, scores.shape[1], "the number of classes")
     among = (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1)  # (N,)
     return 100 * (~among).sum().item() / len(labels)
 

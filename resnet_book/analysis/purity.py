@@ -10,6 +10,8 @@ from math import comb, log, log2, nan
 import torch
 from torch import Tensor
 
+from resnet_book.engine.checks import whole
+
 
 def class_counts(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """How many of each row's images belong to each class: indices (C, k), labels (N,) -> (C, num_classes) int64.
@@ -39,7 +41,7 @@ def chance_distribution(labels: Tensor, k: int) -> Tensor:
     Exact: the sets of ``k`` images with at most m of each class are counted by the coefficient of x^k in the product,
     over the classes, of the polynomials sum_j (size choose j) x^j with j up to m. Raises ValueError as ``rank`` does.
     """
-    _require_enough(labels, k)
+    k = whole("k", k, 1, len(labels), "the number of images")
     sizes = labels.bincount().tolist()
     all_sets = comb(len(labels), k)
     at_most = [0.0]  # at_most[m]: probability that no class has more than m; no set of k images has none of any
@@ -74,7 +76,7 @@ def chance_entropy(labels: Tensor, k: int) -> float:
 
     Exact: the sum over the classes of the expected -p log2 p, where a class's count is hypergeometric.
     """
-    _require_enough(labels, k)
+    k = whole("k", k, 1, len(labels), "the number of images")
     total = 0.0
     for size in labels.bincount().tolist():
         for count in range(1, k + 1):
@@ -114,8 +116,3 @@ def mean_interval(values: Tensor) -> tuple[float, float, float]:
     means = values.double()[chosen].mean(dim=1)
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return values.double().mean().item(), low, high
-
-
-def _require_enough(labels: Tensor, k: int) -> None:
-    if not 1 <= k <= len(labels):
-        raise ValueError(f"k={k}: there are {len(labels)} images to draw from; choose 1 to {len(labels)}")

@@ -4,8 +4,8 @@ import math
 from typing import SupportsFloat, SupportsIndex
 
 
-def whole(name: str, value: SupportsIndex, low: int | None = None, high: int | None = None) -> int:
-    """``value`` as an int, between ``low`` and ``high`` where they are given.
+def whole(name: str, value: SupportsIndex, low: int | None = None, high: int | None = None, most: str = "") -> int:
+    """``value`` as an int, between ``low`` and ``high`` where they are given. ``most`` says in words what ``high`` is.
 
     Takes ints, numpy's integers and integer tensors of one element. Raises ValueError, with ``name``, for others.
     """
@@ -14,7 +14,7 @@ def whole(name: str, value: SupportsIndex, low: int | None = None, high: int | N
     except (AttributeError, TypeError, RuntimeError):
         number = None
     if number is None or not (low is None or number >= low) or not (high is None or number <= high):
-        raise ValueError(f"{name}={value!r}: choose a whole number{_limits(low, high)}")
+        raise ValueError(f"{name}={value!r}: choose a whole number{_limits(low, high)}{', ' * bool(most)}{most}")
     return number
 
 

@@ -80,7 +80,7 @@ class TrainedNetwork:
         put on white where it is transparent, resized on the short side and cut to the middle 32 x 32.
         Raises ValueError for anything else, and for ``k`` below 1 or above the number of classes.
         """
-        k = whole("k", k, 1, len(self.class_names))
+        k = whole("k", k, 1, len(self.class_names), "the number of classes")
         if isinstance(picture, list | tuple):
             prepared = [_prepare(each, f"picture[{index}]") for index, each in enumerate(picture)]
         elif isinstance(picture, np.ndarray | Tensor) and picture.ndim == 4:
