@@ -1,6 +1,7 @@
 """Load labelled images, CIFAR-10, CIFAR-100 or the built-in ones, unchanged; choose among them, hold some out."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from resnet_book import cifar, shapes
-from resnet_book.engine.checks import whole
+from resnet_book.engine.checks import checked_indices, checked_seed, whole
 
 Split = Literal["train", "test"]
 CLASS_NAMES = {  # by label, as the official files of names have them
@@ -49,7 +50,7 @@ class ImageSet:
     ``images`` (N, 3, H, W) uint8, 32 x 32 in the datasets here; ``labels`` (N,) whole numbers, kept as int64, each the
     place of the image's class in ``class_names``. CIFAR-100 also has the labels of its superclasses, ``coarse_labels``
     (N,), which are None elsewhere. A set may be empty; what cannot work without images refuses it. Raises ValueError
-    for other shapes and types, and for labels that no class has.
+    for other shapes and types, for labels that no class has, and for two classes of one name.
     """
 
     name: str
@@ -75,6 +76,8 @@ class ImageSet:
             if isinstance(getattr(self, names), str) or getattr(self, names) is None:
                 raise ValueError(f"{names}={getattr(self, names)!r}: give a tuple of names, one for each class")
             object.__setattr__(self, names, tuple(getattr(self, names)))
+            if twice := {name for name, count in Counter(getattr(self, names)).items() if count > 1}:
+                raise ValueError(f"{names}: more than one class is called {min(twice)!r}; give each its own name")
             if labels == "labels" or self.coarse_labels is not None:
                 checked = _checked_labels(labels, getattr(self, labels), len(images), names, getattr(self, names))
                 object.__setattr__(self, labels, checked)
@@ -108,7 +111,8 @@ class ImageSet:
         return self.chosen(torch.arange(min(whole("count", count, 0), len(self))))
 
     def chosen(self, indices: Tensor) -> "ImageSet":
-        """The images that ``indices`` (M,) int64 names, in that order."""
+        """The images that ``indices`` (M,) int64 names, in that order. Raises ValueError for one that is not there."""
+        indices = checked_indices("indices", indices, ("M",), len(self))
         coarse = None if self.coarse_labels is None else self.coarse_labels[indices]
         return replace(self, images=self.images[indices], labels=self.labels[indices], coarse_labels=coarse)
 
@@ -152,7 +156,7 @@ def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSe
     The paper chose its schedule on 45,000 / 5,000 training images of CIFAR-10 split so (section 4.2). Raises ValueError
     unless ``count`` is 0 or above and leaves at least one image, and ``seed`` is from 0 to 2^63 - 1.
     """
-    count, seed = whole("count", count, 0), whole("seed", seed, 0, 2**63 - 1)
+    count, seed = whole("count", count, 0), checked_seed(seed)
     if count == 0:
         return images, images.subset(0)
     if count >= len(images):

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_book.engine.checks import whole
+from resnet_book.engine.checks import checked_seed, require_generator, whole
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
@@ -147,7 +147,7 @@ class Network(nn.Module):
     is a key of ``SHORTCUTS``, or None for a plain network. ``bottleneck`` chooses the three-layer block. Weights are
     drawn from ``generator`` (He initialisation); None draws from torch's global generator.
 
-    Raises ValueError for an unknown ``shortcut`` or fewer than two classes.
+    Raises ValueError for an unknown ``shortcut``, fewer than two classes, or a seed in place of a ``generator``.
     """
 
     def __init__(
@@ -196,7 +196,12 @@ class Network(nn.Module):
 
 
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
-    """He initialisation in place: weights ~ N(0, 2 / fan-in), biases 0 (He et al. 2015, arXiv:1502.01852, eq. 10)."""
+    """He initialisation in place: weights ~ N(0, 2 / fan-in), biases 0 (He et al. 2015, arXiv:1502.01852, eq. 10).
+
+    Raises ValueError for a seed in place of a ``generator``.
+    """
+    if generator is not None:
+        require_generator(generator)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
@@ -275,7 +280,7 @@ def untrained(name: str, num_classes: int = 10, shortcut: str | None = None, see
 
     Raises ValueError for a seed that is negative or beyond 63 bits, and as ``build`` does.
     """
-    seed = whole("seed", seed, 0, 2**63 - 1)
+    seed = checked_seed(seed)
     with torch.random.fork_rng(devices=[]):  # torch's layers draw before we do
         return build(name, num_classes, shortcut, torch.Generator().manual_seed(seed))
 

@@ -10,10 +10,8 @@ from typing import Any, get_args
 from torch import Tensor
 
 from resnet_book.augment import PaddingMode, channel_values
-from resnet_book.engine.checks import real, whole
+from resnet_book.engine.checks import checked_seed, real, whole
 from resnet_book.engine.machine import Part
-
-LARGEST_SEED = 2**63 - 1  # the largest that every generator, and every file, takes
 
 
 @dataclass(frozen=True)
@@ -68,11 +66,6 @@ class Recipe:
         if iteration < self.warmup_iterations:
             return self.warmup_learning_rate
         return self.learning_rate / self.drop_divisor ** sum(iteration >= drop for drop in self.drops)
-
-
-def checked_seed(seed: int, name: str = "seed") -> int:
-    """``seed`` as an int. Raises ValueError for one that is negative or beyond ``LARGEST_SEED``."""
-    return whole(name, seed, 0, LARGEST_SEED)
 
 
 def _drops(drops: Iterable[int]) -> tuple[int, ...]:

@@ -16,10 +16,10 @@ from resnet_book import augment, features
 from resnet_book.data import ImageSet, hold_out
 from resnet_book.engine import processes
 from resnet_book.engine.callbacks import Callback
-from resnet_book.engine.checks import whole
+from resnet_book.engine.checks import checked_seed, whole
 from resnet_book.engine.device import CPU, Engine, autocast, in_mode, kernels
 from resnet_book.models import Network
-from resnet_book.recipe import History, Recipe, checked_seed
+from resnet_book.recipe import History, Recipe
 from resnet_book.state import Training
 
 # Images at a time in the tests between epochs: a GPU is busy with many, a CPU's caches hold few.

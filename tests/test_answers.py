@@ -1,5 +1,6 @@
 """Errors and confusions, from examples small enough to be counted by hand, and the real superclasses of CIFAR-100."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,11 @@ def test_another_number_of_labels_than_of_answers_is_refused(count: int) -> None
 def test_labels_of_one_byte_are_counted_as_whole_numbers() -> None:
     labels = torch.tensor([19], dtype=torch.uint8)
     assert answers.confusion(torch.tensor([15], dtype=torch.uint8), labels, 20)[19, 15] == 1
+
+
+@pytest.mark.parametrize(
+    ("predicted", "found"), [([0], "whole numbers (4,), found int64 (1,)"), ([0, 1, 2, 4], "0 to 3, found 0 to 4")]
+)
+def test_answers_that_are_no_classes_of_the_images_have_no_superclass_error(predicted: list[int], found: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"predicted: expected {found}")):
+        answers.superclass_error(torch.tensor(predicted), with_superclasses([0, 1, 2, 3], [0, 0, 1, 1]))

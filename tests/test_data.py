@@ -543,6 +543,18 @@ def test_sets_of_many_classes_or_other_shapes_have_identities_of_their_own() -> 
     assert len({each.sha256 for each in sets}) == 3
 
 
+@pytest.mark.parametrize("names", ["class_names", "coarse_class_names"])
+def test_two_classes_of_one_name_are_refused(names: str):
+    with pytest.raises(ValueError, match=f"{names}: more than one class is called 'b'; give each its own name"):
+        replace(data.load("builtin", "test").subset(0), **{names: ("a", "b", "c", "b")})
+
+
+@pytest.mark.parametrize("indices", [[0, 4], [-1], [0.5]])
+def test_an_image_that_is_not_there_cannot_be_chosen(indices: list[float]):
+    with pytest.raises(ValueError, match="indices: expected"):
+        image_set().chosen(torch.tensor(indices))
+
+
 @pytest.mark.parametrize(("field", "value"), [("split", "validation"), ("class_names", "ab"), ("class_names", None)])
 def test_a_split_or_names_that_cannot_be_are_refused(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{field}="):

@@ -619,3 +619,8 @@ def test_fewer_than_two_classes_is_an_error(num_classes: int) -> None:
 def test_a_depth_that_is_not_6n_plus_2_is_an_error(depth: int) -> None:
     with pytest.raises(ValueError, match=rf"depth={depth}: .*6n\+2"):
         models.narrow(depth, residual=True)
+
+
+def test_a_seed_is_no_generator_of_weights() -> None:
+    with pytest.raises(ValueError, match=r"generator=0: make one from a seed with torch.Generator\(\)"):
+        MODELS["resnet20"](generator=0)

@@ -14,7 +14,8 @@ import torch
 from small_runs import RECIPE, fit, tiny
 
 from resnet_book.engine import checkpoints
-from resnet_book.recipe import LARGEST_SEED, Epoch, History, Recipe
+from resnet_book.engine.checks import LARGEST_SEED
+from resnet_book.recipe import Epoch, History, Recipe
 
 WHOLE, REAL = "choose a whole number", "choose a number"
 CHANNELS = r"give three numbers for red, green and blue, in units of pixel values, 0 to 255"

@@ -1,7 +1,12 @@
-"""Check the numbers that readers hand in, and turn numpy's into Python's."""
+"""Check the numbers, indices and generators that readers hand in, and turn numpy's numbers into Python's."""
 
 import math
 from typing import SupportsFloat, SupportsIndex
+
+import torch
+from torch import Tensor
+
+LARGEST_SEED = 2**63 - 1  # the largest that every generator, and every file, takes
 
 
 def whole(name: str, value: SupportsIndex, low: int | None = None, high: int | None = None, most: str = "") -> int:
@@ -37,6 +42,36 @@ def real(
         )
         raise ValueError(f"{name}={value!r}: choose a number{limits}")
     return number
+
+
+def checked_seed(seed: int, name: str = "seed") -> int:
+    """``seed`` as an int. Raises ValueError for one that is negative or beyond ``LARGEST_SEED``."""
+    return whole(name, seed, 0, LARGEST_SEED)
+
+
+def require_generator(generator: object) -> None:
+    """Raise ValueError for what is no generator, as a seed."""
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator={generator!r}: make one from a seed with torch.Generator().manual_seed(seed)")
+
+
+def checked_indices(name: str, values: Tensor, shape: tuple[int | str, ...], end: int | None = None) -> Tensor:
+    """``values``, labels or indices, as int64: of ``shape``, where a letter is any size, from 0 to below ``end``.
+
+    Raises ValueError, with ``name``, for others.
+    """
+    found = tuple(values.shape)
+    fits = len(found) == len(shape) and all(size in (n, str(size)) for n, size in zip(found, shape, strict=True))
+    fractional = values.is_floating_point() or values.is_complex() or values.dtype == torch.bool
+    if not fits or (fractional and values.numel()):
+        kind, sizes = str(values.dtype).removeprefix("torch."), str(tuple(shape)).replace("'", "")
+        raise ValueError(f"{name}: expected whole numbers {sizes}, found {kind} {found}")
+    if values.numel():
+        low, high = int(values.min()), int(values.max())
+        if low < 0 or (end is not None and high >= end):
+            limits = "0 or above" if end is None else f"0 to {end - 1}"
+            raise ValueError(f"{name}: expected {limits}, found {low} to {high}")
+    return values.long()
 
 
 def _is_bool(value: object) -> bool:

@@ -20,8 +20,9 @@ from resnet_book import models
 from resnet_book.augment import channel_values
 from resnet_book.data import ImageSet
 from resnet_book.engine.checkpoints import write_atomically
+from resnet_book.engine.checks import LARGEST_SEED, checked_seed
 from resnet_book.experiments import catalogue, record_checks
-from resnet_book.recipe import LARGEST_SEED, Epoch, History, Part, Recipe, checked_seed
+from resnet_book.recipe import Epoch, History, Part, Recipe
 
 SCHEMA_VERSION = 2
 PACKAGE = Path(__file__).parents[1]

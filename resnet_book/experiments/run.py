@@ -17,9 +17,10 @@ from resnet_book import data, features, models, train
 from resnet_book.analysis import answers, study
 from resnet_book.data import ImageSet
 from resnet_book.engine import callbacks, checkpoints, device, processes
+from resnet_book.engine.checks import checked_seed
 from resnet_book.experiments import catalogue, records, weights
 from resnet_book.experiments.catalogue import Experiment
-from resnet_book.recipe import History, checked_seed
+from resnet_book.recipe import History
 
 EXIT_LOCKED = 75  # exit status of the command line after LockedError: EX_TEMPFAIL of sysexits.h
 LOCK_SECONDS = 1.0  # how long to wait for a lock: longer than ``is_locked`` takes to look
