@@ -10,7 +10,7 @@ Two families, both from a 3x3 stem, stages of equal blocks, global average pooli
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -225,16 +225,30 @@ def narrow(depth: int, residual: bool) -> Callable[..., Network]:
     n, rest = divmod(depth - 2, 6)
     if n < 1 or rest:
         raise ValueError(f"depth={depth}: these networks have 6n+2 layers: 8, 14, 20, 26, 32, ...")
-    return partial(Network, (16, 32, 64), (n, n, n), shortcut="subsample" if residual else None)
+    return _constructor((16, 32, 64), (n, n, n), "subsample" if residual else None)
 
 
 def wide(num_blocks: tuple[int, int, int, int], residual: bool, bottleneck: bool = False) -> Callable[..., Network]:
     """Constructor of a wide network with ``num_blocks`` blocks in its four stages."""
-    shortcut = "average" if residual else None
-    return partial(Network, (64, 128, 256, 512), num_blocks, shortcut=shortcut, bottleneck=bottleneck)
+    return _constructor((64, 128, 256, 512), num_blocks, "average" if residual else None, bottleneck)
 
 
-# Each constructor takes num_classes=10, shortcut= (a key of SHORTCUTS) and generator=, and returns a Network.
+def _constructor(
+    widths: tuple[int, ...], num_blocks: tuple[int, ...], own: str | None, bottleneck: bool = False
+) -> Callable[..., Network]:
+    """Constructor of a network whose shortcuts are its ``own`` unless others are asked for; None: it is plain."""
+
+    def construct(
+        num_classes: int = 10, shortcut: str | None = None, generator: torch.Generator | None = None
+    ) -> Network:
+        if own is None and shortcut is not None:
+            raise ValueError(f"shortcut={shortcut!r}: a plain network has none; take resnet<depth>, its residual twin")
+        return Network(widths, num_blocks, own if shortcut is None else shortcut, num_classes, bottleneck, generator)
+
+    return construct
+
+
+# Each constructor takes num_classes=10, shortcut= (a key of SHORTCUTS; None: its own) and generator=, as ``build``.
 MODELS: dict[str, Callable[..., Network]] = {
     "resnet20": narrow(20, residual=True),
     "resnet32": narrow(32, residual=True),
@@ -268,11 +282,7 @@ def build(
     """
     if name not in MODELS:
         raise ValueError(f"network {name!r} is unknown: choose one of {', '.join(MODELS)}")
-    if shortcut is None:
-        return MODELS[name](num_classes=num_classes, generator=generator)
-    if name.startswith("plain"):
-        raise ValueError(f"shortcut={shortcut!r}: {name} has no shortcuts; take {name.replace('plain', 'resnet')}")
-    return MODELS[name](num_classes=num_classes, shortcut=shortcut, generator=generator)
+    return MODELS[name](num_classes, shortcut, generator)
 
 
 def untrained(name: str, num_classes: int = 10, shortcut: str | None = None, seed: int = 0) -> Network:
