@@ -225,15 +225,15 @@ def narrow(depth: int, residual: bool) -> Callable[..., Network]:
     n, rest = divmod(depth - 2, 6)
     if n < 1 or rest:
         raise ValueError(f"depth={depth}: these networks have 6n+2 layers: 8, 14, 20, 26, 32, ...")
-    return _constructor((16, 32, 64), (n, n, n), "subsample" if residual else None)
+    return constructor((16, 32, 64), (n, n, n), "subsample" if residual else None)
 
 
 def wide(num_blocks: tuple[int, int, int, int], residual: bool, bottleneck: bool = False) -> Callable[..., Network]:
     """Constructor of a wide network with ``num_blocks`` blocks in its four stages."""
-    return _constructor((64, 128, 256, 512), num_blocks, "average" if residual else None, bottleneck)
+    return constructor((64, 128, 256, 512), num_blocks, "average" if residual else None, bottleneck)
 
 
-def _constructor(
+def constructor(
     widths: tuple[int, ...], num_blocks: tuple[int, ...], own: str | None, bottleneck: bool = False
 ) -> Callable[..., Network]:
     """Constructor of a network whose shortcuts are its ``own`` unless others are asked for; None: it is plain."""
