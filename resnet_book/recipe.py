@@ -4,10 +4,8 @@ Source of the defaults: He et al. 2015 (arXiv:1512.03385), section 4.2.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, get_args
-
-from torch import Tensor
 
 from resnet_book.augment import PaddingMode, channel_values
 from resnet_book.engine.checks import checked_seed, real, whole
@@ -111,16 +109,10 @@ class History:
     train_seconds: float = 0.0  # of training alone
     images_per_second: float = 0.0  # training images over seconds of training
     peak_memory: int = 0  # bytes: allocated on the GPU; on the CPU, resident for the whole process; 0: not measured
-    # (N, C): of the test images, by the trained network; neither saved nor recorded
-    test_features: Tensor | None = field(default=None, compare=False, repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it in plain values, but for ``test_features``."""
-        return asdict(replace(self, test_features=None))
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "History":
-        """The history that ``to_dict`` wrote."""
+        """The history of which ``asdict`` made ``fields``."""
         epochs, parts = [Epoch(**row) for row in fields["epochs"]], [Part(**row) for row in fields["parts"]]
         mean, std = tuple(fields["mean"]), tuple(fields["std"])
         return cls(**{**fields, "epochs": epochs, "parts": parts, "mean": mean, "std": std})

@@ -183,8 +183,8 @@ def _test(training: Training) -> dict[str, float]:
     measured = dict[str, float]()
     for name, images in training.test_sets.items():
         if last and name == "test" and isinstance(network, Network):
-            history.test_features = features.extract(network, images, history.mean, history.std, device=device)
-            scores = features.class_scores(network, history.test_features)
+            training.test_features = features.extract(network, images, history.mean, history.std, device=device)
+            scores = features.class_scores(network, training.test_features)
             loss, error = features.loss_and_error(scores, images.labels)
         else:
             batch_size = TEST_BATCH.get(device.type, 500)

@@ -3,8 +3,9 @@
 # pyright: reportArgumentType=false
 # Values of other types than the annotated ones are what some tests are about.
 
+import json
 import math
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +172,6 @@ def test_the_largest_seed_trains() -> None:
 # --- Histories --------------------------------------------------------------------------------------------------------
 
 
-def test_a_history_comes_back_from_its_plain_values_without_the_features() -> None:
-    history = History([Epoch(8, 0.1, 2.0, 90.0, 2.0, 90.0)], mean=(1.0, 2.0, 3.0), test_features=torch.ones(2, 3))
-    back = History.from_dict(history.to_dict())
-    assert back == history  # features are compared by nobody
-    assert back.test_features is None
+def test_a_history_comes_back_from_its_plain_values() -> None:
+    history = History([Epoch(8, 0.1, 2.0, 90.0, 2.0, 90.0)], mean=(1.0, 2.0, 3.0))
+    assert History.from_dict(json.loads(json.dumps(asdict(history)))) == history
