@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet_book.engine.checks import real, require_generator, whole
+from resnet_book.engine.checks import one_of, real, require_generator, whole
 
 PaddingMode = Literal["zeros", "edge", "reflect"]
 
@@ -78,8 +78,7 @@ def pad(images: Tensor, padding: int, mode: PaddingMode = "zeros") -> Tensor:
     ``mode``: "zeros" (black), "edge" (repeat the border pixel), "reflect" (mirror, without repeating the border).
     Raises ValueError for another mode, a negative padding, or a reflection wider than the image.
     """
-    if mode not in get_args(PaddingMode):
-        raise ValueError(f"mode={mode!r}: choose one of {', '.join(get_args(PaddingMode))}")
+    one_of("mode", mode, get_args(PaddingMode))
     height, width = images.shape[-2:]
     padding = whole("padding", padding, 0)
     if mode == "reflect" and padding >= min(height, width):

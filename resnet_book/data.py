@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from resnet_book import cifar, shapes
-from resnet_book.engine.checks import checked_indices, checked_seed, whole
+from resnet_book.engine.checks import checked_indices, checked_seed, one_of, whole
 
 Split = Literal["train", "test"]
 CLASS_NAMES = {  # by label, as the official files of names have them
@@ -70,8 +70,7 @@ class ImageSet:
                 "channels last."
             )
         object.__setattr__(self, "images", images)
-        if self.split not in get_args(Split):
-            raise ValueError(f"split={self.split!r}: choose 'train' or 'test'")
+        one_of("split", self.split, get_args(Split))
         for labels, names in (("labels", "class_names"), ("coarse_labels", "coarse_class_names")):
             if isinstance(getattr(self, names), str) or getattr(self, names) is None:
                 raise ValueError(f"{names}={getattr(self, names)!r}: give a tuple of names, one for each class")
@@ -133,21 +132,10 @@ def _described(values: Tensor) -> str:
 
 def _checked_labels(name: str, values: object, count: int, names: str, classes: tuple[str, ...]) -> Tensor:
     """``values`` as ``count`` labels (N,) int64, each the place of one of ``classes``, which are called ``names``."""
-    labels = _as_tensor(name, values)
-    fractional = labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool
-    if labels.shape != (count,) or (fractional and count):
-        raise ValueError(
-            f"{name}: expected whole numbers ({count},), one for each image, found {_described(labels)}. Pass the "
-            f"place of each image's class in {names}, counted from 0."
-        )
-    labels = labels.to(torch.int64)
-    wrong = ((labels < 0) | (labels >= len(classes))).nonzero()
-    if len(wrong):
-        raise ValueError(
-            f"{name}: image {wrong[0].item():,} has {labels[wrong[0]].item()}, but there are {len(classes)} {names}: "
-            f"pass labels from 0 to {len(classes) - 1}, or all names."
-        )
-    return labels
+    try:
+        return checked_indices(name, _as_tensor(name, values), (count,), len(classes))
+    except ValueError as error:
+        raise ValueError(f"{error}. Pass the place of each image's class in {names}, counted from 0.") from None
 
 
 def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSet]:
@@ -173,10 +161,8 @@ def load(name: str, split: Split, root: str | Path | None = None, *, verify: boo
     cifar.DataMissingError where the data is not there, cifar.DataError where it is damaged, unreadable, or another
     version of the data. "builtin" needs no files.
     """
-    if name not in DATASETS:
-        raise ValueError(f"dataset {name!r} is unknown: choose one of {', '.join(DATASETS)}")
-    if split not in get_args(Split):
-        raise ValueError(f"split={split!r}: choose 'train' or 'test'")
+    one_of("name", name, DATASETS)
+    one_of("split", split, get_args(Split))
     if name == "builtin":
         images, labels = shapes.make(split)
         return ImageSet(name, split, torch.tensor(images), torch.tensor(labels), CLASS_NAMES[name])

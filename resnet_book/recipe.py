@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from resnet_book.augment import PaddingMode, channel_values
-from resnet_book.engine.checks import checked_seed, real, whole
+from resnet_book.engine.checks import checked_seed, one_of, real, whole
 from resnet_book.engine.machine import Part
 
 
@@ -49,7 +49,7 @@ class Recipe:
             "momentum": real("momentum", self.momentum, 0, 1),
             "weight_decay": real("weight_decay", self.weight_decay, 0),
             "padding": whole("padding", self.padding, 0),
-            "padding_mode": _padding_mode(self.padding_mode),
+            "padding_mode": one_of("padding_mode", self.padding_mode, get_args(PaddingMode)),
             "flip_probability": real("flip_probability", self.flip_probability, 0, 1),
             "mean": None if self.mean is None else channel_values("mean", self.mean),
             "std": None if self.std is None else channel_values("std", self.std),
@@ -75,12 +75,6 @@ def _drops(drops: Iterable[int]) -> tuple[int, ...]:
     if list(checked) != sorted(set(checked)):
         raise ValueError(f"drops={checked}: give the iterations in rising order, each once")
     return checked
-
-
-def _padding_mode(mode: str) -> str:
-    if mode not in get_args(PaddingMode):
-        raise ValueError(f"padding_mode={mode!r}: choose one of {', '.join(map(repr, get_args(PaddingMode)))}")
-    return str(mode)
 
 
 @dataclass(frozen=True)

@@ -170,18 +170,18 @@ def test_images_of_another_type_or_shape_are_refused_with_what_to_pass(images: A
         (LABELS[:3], r"found int64 \(3,\)"),
         (torch.eye(3)[LABELS], r"found float32 \(4, 3\)"),
         (["a", "b", "c", "d"], "expected a tensor or a numpy array of numbers"),
-        (torch.tensor([0, 1, 11, 2]), "image 2 has 11, but there are 3 class_names: pass labels from 0 to 2"),
-        (torch.tensor([0, 1, 2, -1]), "image 3 has -1"),
+        (torch.tensor([0, 1, 11, 2]), r"\[2\]=11: expected 0 to 2.*each image's class in class_names, counted from 0"),
+        (torch.tensor([0, 1, 2, -1]), r"\[3\]=-1: expected 0 to 2"),
     ],
 )
 def test_labels_of_another_type_shape_or_range_are_refused_with_what_to_pass(labels: Any, message: str):
-    with pytest.raises(ValueError, match=f"labels: .*{message}"):
+    with pytest.raises(ValueError, match=f"labels.*{message}"):
         image_set(labels=labels)
 
 
 def test_superclasses_are_checked_as_classes_are():
     assert image_set(IMAGES, LABELS, LABELS.int(), NAMES).coarse_labels is not None
-    with pytest.raises(ValueError, match="coarse_labels: image 0 has 2, but there are 2 coarse_class_names"):
+    with pytest.raises(ValueError, match=r"coarse_labels\[0\]=2: expected 0 to 1.*class in coarse_class_names"):
         image_set(IMAGES, LABELS, LABELS, ("a", "b"))
 
 
@@ -458,13 +458,13 @@ def test_a_file_that_may_not_be_read_is_named(small_cifar: Path, monkeypatch: py
 
 
 def test_an_unknown_dataset_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="'cifar11' is unknown: choose one of cifar10, cifar100, builtin"):
+    with pytest.raises(ValueError, match="name='cifar11': choose one of cifar10, cifar100, builtin"):
         data.load("cifar11", "train")
 
 
 def test_an_unknown_split_is_answered_with_the_known_ones():
     split: Any = "validation"
-    with pytest.raises(ValueError, match="split='validation': choose 'train' or 'test'"):
+    with pytest.raises(ValueError, match="split='validation': choose one of train, test"):
         data.load("builtin", split)
 
 
@@ -551,7 +551,7 @@ def test_two_classes_of_one_name_are_refused(names: str):
 
 @pytest.mark.parametrize("indices", [[0, 4], [-1], [0.5]])
 def test_an_image_that_is_not_there_cannot_be_chosen(indices: list[float]):
-    with pytest.raises(ValueError, match="indices: expected"):
+    with pytest.raises(ValueError, match=r"indices.*: expected"):
         image_set().chosen(torch.tensor(indices))
 
 

@@ -240,7 +240,7 @@ TWO = torch.zeros(2, 10)
         (features.principal_map, (torch.ones(5, 3, dtype=torch.int64),), "found int64 (5, 3)"),
         (features.principal_map, (torch.full((5, 3), torch.inf),), "features: some are not finite"),
         (features.rank, (torch.ones(5), 1), "found float32 (5,)"),
-        (features.nearest, (torch.ones(5, 3), torch.tensor([5]), 1), "queries: expected 0 to 4, found 5 to 5"),
+        (features.nearest, (torch.ones(5, 3), torch.tensor([5]), 1), "queries[0]=5: expected 0 to 4"),
         (
             features.nearest,
             (torch.ones(5, 3), torch.tensor(2), 1),
@@ -251,7 +251,7 @@ TWO = torch.zeros(2, 10)
             (TWO, torch.tensor([0]), 1),
             "labels: expected whole numbers (2,), found int64 (1,)",
         ),
-        (features.loss_and_error, (TWO, torch.tensor([0, 10])), "labels: expected 0 to 9, found 0 to 10"),
+        (features.loss_and_error, (TWO, torch.tensor([0, 10])), "labels[1]=10: expected 0 to 9"),
     ],
 )
 def test_features_and_labels_that_do_not_fit_are_named(function: Any, arguments: tuple[Any, ...], message: str) -> None:

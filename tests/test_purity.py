@@ -22,7 +22,7 @@ def test_purity_is_the_share_of_the_most_frequent_class():
 
 
 def test_a_label_beyond_the_classes_is_refused():
-    with pytest.raises(ValueError, match="labels: expected 0 to 1, found 0 to 2"):
+    with pytest.raises(ValueError, match="labels\\[2\\]=2: expected 0 to 1"):
         purity.purity(torch.tensor([[0]]), torch.tensor([0, 1, 2]), 2)
 
 
@@ -121,8 +121,8 @@ ROWS, ROW_LABELS, VALUES = torch.tensor([[0, 1], [2, 1]]), torch.tensor([0, 1, 1
 @pytest.mark.parametrize(
     ("measure", "arguments", "message"),
     [
-        (purity.purity, (torch.tensor([[0, 3]]), ROW_LABELS, 2), "indices: expected 0 to 2, found 0 to 3"),
-        (purity.purity, (torch.tensor([[0, -1]]), ROW_LABELS, 2), "indices: expected 0 to 2, found -1 to 0"),
+        (purity.purity, (torch.tensor([[0, 3]]), ROW_LABELS, 2), "indices[0, 1]=3: expected 0 to 2"),
+        (purity.purity, (torch.tensor([[0, -1]]), ROW_LABELS, 2), "indices[0, 1]=-1: expected 0 to 2"),
         (
             purity.purity,
             (torch.tensor([0, 1]), ROW_LABELS, 2),
@@ -131,10 +131,10 @@ ROWS, ROW_LABELS, VALUES = torch.tensor([[0, 1], [2, 1]]), torch.tensor([0, 1, 1
         (purity.entropy, (ROWS[:, :0], ROW_LABELS, 2), "indices: expected one image or more in each row, found none"),
         (purity.entropy, (ROWS, ROW_LABELS.float(), 2), "labels: expected whole numbers (N,), found float32 (3,)"),
         (purity.entropy, (ROWS, ROW_LABELS[:, None], 2), "labels: expected whole numbers (N,), found int64 (3, 1)"),
-        (purity.chance_purity, (ROW_LABELS - 1, 2), "labels: expected 0 or above, found -1 to 0"),
+        (purity.chance_purity, (ROW_LABELS - 1, 2), "labels[0]=-1: expected 0 or above"),
         (purity.chance_entropy, (ROW_LABELS.double(), 2), "labels: expected whole numbers (N,), found float64 (3,)"),
         (purity.chance_entropy, (ROW_LABELS, 1.5), "k=1.5: choose a whole number from 1 to 3, the number of images"),
-        (purity.class_means, (VALUES, ROW_LABELS, 1), "labels: expected 0 to 0, found 0 to 1"),
+        (purity.class_means, (VALUES, ROW_LABELS, 1), "labels[1]=1: expected 0 to 0"),
         (purity.class_means, (VALUES, ROW_LABELS[:2], 2), "labels: expected whole numbers (3,), found int64 (2,)"),
         (purity.class_means, (VALUES.long(), ROW_LABELS, 2), "features: expected floats (N, C)"),
         (purity.class_means, (VALUES / 0, ROW_LABELS, 2), "features: some are not finite"),

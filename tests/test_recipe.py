@@ -36,7 +36,7 @@ IMPOSSIBLE: list[tuple[str, list[Any], str]] = [
     ("momentum", [2, -0.1, 1.01, math.nan, "0.9", None, False], rf"{REAL} from 0 to 1"),
     ("weight_decay", [-1e-4, math.nan, math.inf, "1e-4", None], rf"{REAL} of at least 0"),
     ("padding", [-1, 4.0, "4", None, True], rf"{WHOLE} of at least 0"),
-    ("padding_mode", ["mirror", "", None, 0, ["zeros"]], r"choose one of 'zeros', 'edge', 'reflect'"),
+    ("padding_mode", ["mirror", "", None, 0, ["zeros"]], "choose one of zeros, edge, reflect"),
     ("flip_probability", [50, 1.01, -0.5, math.nan, "0.5", None, True], rf"{REAL} from 0 to 1"),
     ("mean", [125.0, (125.0,), (125, 123), (125, 123, 114, 1), "rgb", 0], CHANNELS),
     ("mean", [(0.49, 0.48, 0.45)], rf"units of 0 to 1; {CHANNELS}"),

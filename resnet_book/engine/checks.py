@@ -1,6 +1,7 @@
 """Check the numbers, indices and generators that readers hand in, and turn numpy's numbers into Python's."""
 
 import math
+from collections.abc import Iterable
 from typing import SupportsFloat, SupportsIndex
 
 import torch
@@ -44,6 +45,13 @@ def real(
     return number
 
 
+def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
+    """``value`` as a str. Raises ValueError, with ``name``, unless it is one of ``allowed``."""
+    if value not in (words := tuple(allowed)):
+        raise ValueError(f"{name}={value!r}: choose one of {', '.join(words)}")
+    return str(value)
+
+
 def checked_seed(seed: int, name: str = "seed") -> int:
     """``seed`` as an int. Raises ValueError for one that is negative or beyond ``LARGEST_SEED``."""
     return whole(name, seed, 0, LARGEST_SEED)
@@ -66,12 +74,13 @@ def checked_indices(name: str, values: Tensor, shape: tuple[int | str, ...], end
     if not fits or (fractional and values.numel()):
         kind, sizes = str(values.dtype).removeprefix("torch."), str(tuple(shape)).replace("'", "")
         raise ValueError(f"{name}: expected whole numbers {sizes}, found {kind} {found}")
-    if values.numel():
-        low, high = int(values.min()), int(values.max())
-        if low < 0 or (end is not None and high >= end):
-            limits = "0 or above" if end is None else f"0 to {end - 1}"
-            raise ValueError(f"{name}: expected {limits}, found {low} to {high}")
-    return values.long()
+    values = values.long()
+    wrong = values < 0 if end is None else (values < 0) | (values >= end)
+    if wrong.any():
+        place = wrong.nonzero()[0].tolist()
+        limits = "0 or above" if end is None else f"0 to {end - 1}"
+        raise ValueError(f"{name}{place}={int(values[tuple(place)])}: expected {limits}")
+    return values
 
 
 def _is_bool(value: object) -> bool:
