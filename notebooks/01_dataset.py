@@ -51,7 +51,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from resnet_book import augment, data
+from resnet_book import augment, cifar, data
 from resnet_book.experiments import catalogue
 from resnet_book.report import figures
 
@@ -64,7 +64,7 @@ print(f"datasets that the package knows: {', '.join(data.DATASETS)}")
 name = "builtin" if tier == "smoke" else "cifar10"
 try:
     train, test = data.load(name, "train", root), data.load(name, "test", root)
-except data.DataMissingError as missing:
+except cifar.DataMissingError as missing:
     if missing.named:  # you named a folder, so nothing may stand in for it
         raise
     train, test = data.load("builtin", "train"), data.load("builtin", "test")
@@ -109,7 +109,7 @@ workshop = tempfile.TemporaryDirectory()
 path = Path(workshop.name) / "cifar-10-batches-bin" / "data_batch_1.bin"
 path.parent.mkdir()
 if train.name == "cifar10":
-    with (data.find_root(root) / "cifar-10-batches-bin" / "data_batch_1.bin").open("rb") as official:
+    with (cifar.find_root(root) / "cifar-10-batches-bin" / "data_batch_1.bin").open("rb") as official:
         path.write_bytes(official.read(100 * 3_073))
 else:
     path.write_bytes(b"".join(map(as_row, train.images[:100], train.labels[:100])))
@@ -172,7 +172,7 @@ plt.show()
 
 # %%
 viewed = torch.frombuffer(row, dtype=torch.uint8)[1:].view(3, 32, 32)
-labels, images = data.split_rows(np.frombuffer(row, np.uint8)[None], num_label_bytes=1)
+labels, images = cifar.split_rows(np.frombuffer(row, np.uint8)[None], num_label_bytes=1)
 assert torch.equal(by_hand, viewed)
 assert torch.equal(by_hand, images[0])
 assert torch.equal(by_hand, train.images[0])
@@ -226,7 +226,7 @@ print("first classes: ", [train.class_names[label] for label in rows[:6, 0]])
 # %%
 files = [
     (file.name, dataset, split, file.num_images, known.row_bytes, file.num_images * known.row_bytes)
-    for dataset, known in data.FORMATS.items()
+    for dataset, known in cifar.FORMATS.items()
     for split, files in known.files.items()
     for file in files
 ]
@@ -345,7 +345,7 @@ def invented() -> data.ImageSet:
 
 try:
     hundred = invented() if train.name == "builtin" else data.load("cifar100", "train", root)
-except data.DataMissingError as missing:
+except cifar.DataMissingError as missing:
     if missing.named:
         raise
     hundred = invented()
@@ -353,7 +353,7 @@ print(f"{hundred.name}: {len(hundred.coarse_class_names)} coarse and {hundred.nu
 
 # %%
 if hundred.name == "cifar100":
-    with (data.find_root(root) / "cifar-100-binary" / "train.bin").open("rb") as official:
+    with (cifar.find_root(root) / "cifar-100-binary" / "train.bin").open("rb") as official:
         row = bytearray(official.read(3_074))
 else:
     row = bytearray([hundred.coarse_labels[0]]) + as_row(hundred.images[0], hundred.labels[0])
@@ -362,7 +362,7 @@ print(f"{len(row):,} bytes: coarse {coarse} ({hundred.coarse_class_names[coarse]
 print(f"({hundred.class_names[fine]}), then pixels {list(row[2:8])} ...")
 
 # %%
-labels, images = data.split_rows(np.frombuffer(row, np.uint8)[None], num_label_bytes=2)
+labels, images = cifar.split_rows(np.frombuffer(row, np.uint8)[None], num_label_bytes=2)
 assert labels.tolist() == [[hundred.coarse_labels[0], hundred.labels[0]]]
 assert torch.equal(images[0], hundred.images[0])
 labels
@@ -414,7 +414,7 @@ print("the right classes:", rows[:12, 0].tolist())
 print("after the loss:   ", lost_rows[:12, 0].tolist())
 
 # %% mystnb={"figure": {"caption": "The third to tenth image of the file, as it is and after one byte of the sixth image was lost.", "name": "fig-ch1-lost"}, "image": {"alt": "Up to the sixth image both rows agree; from there on, the images of the damaged file are shifted by one pixel, which is hard to see, although their class labels are now pixel values."}}
-intact, damaged = data.split_rows(rows, 1)[1], data.split_rows(lost_rows, 1)[1]
+intact, damaged = cifar.split_rows(rows, 1)[1], cifar.split_rows(lost_rows, 1)[1]
 figure, ax = plt.subplots(figsize=(7.2, 2.2))
 figures.show_rows(torch.stack([intact[2:10], damaged[2:10]]), ("as it is", "a byte lost"), ax)
 plt.show()
@@ -433,8 +433,8 @@ def told_about(content: bytes) -> str:
     path.write_bytes(content)
     into = np.empty((100, 3_073), np.uint8)
     try:
-        data.read_rows(path, data.FORMATS["cifar10"], into, hashlib.sha256(good).hexdigest())
-    except data.DataError as error:
+        cifar.read_rows(path, cifar.FORMATS["cifar10"], into, hashlib.sha256(good).hexdigest())
+    except cifar.DataError as error:
         return str(error).replace(workshop.name, "my-data")
     return "nothing to complain about"
 
@@ -460,7 +460,7 @@ Markdown("\n".join(f"- **{kind}.** {told_about(content)}" for kind, content in d
 path.write_bytes(good)
 try:
     data.load("cifar10", "train", workshop.name)
-except data.DataError as error:
+except cifar.DataError as error:
     print(type(error).__name__, "-", str(error).replace(workshop.name, "my-data"))
 
 # %% [markdown]

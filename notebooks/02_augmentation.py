@@ -47,7 +47,7 @@ import torch.nn.functional as F
 from IPython.display import Markdown, display
 from torch import Tensor, nn
 
-from resnet_book import augment, data, models
+from resnet_book import augment, cifar, data, models
 from resnet_book.experiments import catalogue
 from resnet_book.report import figures
 from resnet_book.train import evaluate, fit
@@ -61,7 +61,7 @@ name = "builtin" if tier == "smoke" else "cifar10"
 root = data_root or None
 try:
     train, test = data.load(name, "train", root), data.load(name, "test", root)
-except data.DataMissingError as missing:
+except cifar.DataMissingError as missing:
     if missing.named:  # you named a folder, so nothing may stand in for it
         raise
     train, test = data.load("builtin", "train"), data.load("builtin", "test")

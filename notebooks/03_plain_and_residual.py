@@ -49,7 +49,7 @@ import torch.nn.functional as F
 from IPython.display import Markdown, display
 from torch import nn
 
-from resnet_book import augment, data, models
+from resnet_book import augment, cifar, data, models
 from resnet_book.analysis import diagnostics
 from resnet_book.engine.device import Engine, default_precision, worth_compiling
 from resnet_book.experiments import records, weights
@@ -71,7 +71,7 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 wanted = "builtin" if tier == "smoke" else "cifar10"
 try:
     train_images, test_images = (data.load(wanted, split, data_root or None) for split in ("train", "test"))
-except data.DataMissingError as missing:
+except cifar.DataMissingError as missing:
     if missing.named:  # you named a folder, so nothing may stand in for it
         raise
     train_images, test_images = (data.load("builtin", split) for split in ("train", "test"))

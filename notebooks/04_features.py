@@ -48,7 +48,7 @@ from IPython.display import Image, Markdown, display
 from torch import nn
 
 # %%
-from resnet_book import augment, data, features, train
+from resnet_book import augment, cifar, data, features, train
 from resnet_book.analysis import purity, study
 from resnet_book.experiments import records, studies, weights
 from resnet_book.report import feature_picture, figures, study_figures, tables
@@ -88,7 +88,7 @@ for name in wanted_networks(tier):
     try:
         test = data.load(record.dataset["name"], "test", data_root or None)
         break
-    except data.DataMissingError as missing:
+    except cifar.DataMissingError as missing:
         if missing.named:  # you named a folder, so nothing may stand in for it
             raise
         problems.append(f"`{name}` needs CIFAR-10, which was not found: `resnet-book data cifar10` fetches it.")

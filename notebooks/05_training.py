@@ -50,7 +50,7 @@ from IPython.display import Markdown, display
 from matplotlib.ticker import LogLocator
 from torch import nn
 
-from resnet_book import augment, data, models
+from resnet_book import augment, cifar, data, models
 from resnet_book.engine.device import Engine
 from resnet_book.experiments import records
 from resnet_book.experiments.catalogue import ABLATIONS, EXPERIMENTS, PAPER, SHORT, warmed_up
@@ -93,7 +93,7 @@ PAPER
 wanted = "builtin" if tier == "smoke" else "cifar10"
 try:
     train_images, test_images = (data.load(wanted, split, data_root or None) for split in ("train", "test"))
-except data.DataMissingError as missing:
+except cifar.DataMissingError as missing:
     if missing.named:  # you named a folder, so nothing may stand in for it
         raise
     train_images, test_images = (data.load("builtin", split) for split in ("train", "test"))

@@ -63,7 +63,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
 # %%
-from resnet_book import augment, data, models
+from resnet_book import augment, cifar, data, models
 from resnet_book.engine import machine
 from resnet_book.engine.device import Engine, default_precision, worth_compiling
 from resnet_book.experiments import records
@@ -80,7 +80,7 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 wanted = "builtin" if tier == "smoke" else "cifar10"
 try:
     train_images = data.load(wanted, "train", data_root or None)
-except data.DataMissingError as missing:
+except cifar.DataMissingError as missing:
     if missing.named:  # you named a folder, so nothing may stand in for it
         raise
     train_images = data.load("builtin", "train")

@@ -57,7 +57,7 @@ from IPython.display import Markdown, display
 from torch import Tensor, nn
 
 # %%
-from resnet_book import data, features, models
+from resnet_book import cifar, data, features, models
 from resnet_book.analysis import answers, study
 from resnet_book.engine.device import Engine, default_precision, worth_compiling
 from resnet_book.experiments import records, studies, weights
@@ -632,7 +632,7 @@ train, test = halved(train_images.subset(384 + 200)), halved(test_images.subset(
 try:
     if tier != "smoke":
         train, test = (data.load("cifar10", split, data_root or None) for split in ("train", "test"))
-except data.DataMissingError as missing:
+except cifar.DataMissingError as missing:
     if missing.named:  # you named a folder, so nothing may stand in for it
         raise
     note = "**CIFAR-10 was not found: these are the built-in images.** `resnet-book data cifar10` fetches it."

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet_book.engine.checks import real, whole
+from resnet_book.engine.checks import one_of, real, require_generator, whole
 
 PaddingMode = Literal["zeros", "edge", "reflect"]
 
@@ -22,8 +22,10 @@ def sample(count: int, generator: torch.Generator, padding: int = 4, flip_probab
     """Random crops and flips for ``count`` images: (3, count) int64 on the generator's device, for ``apply``.
 
     Its rows: row and column of the crop's corner in the padded image, 0 to 2 ``padding``, and 1 where the image is
-    mirrored, else 0. Raises ValueError for a negative padding or count, or a probability outside 0 to 1.
+    mirrored, else 0. Raises ValueError for a negative padding or count, a probability outside 0 to 1, or a seed in
+    place of a ``generator``.
     """
+    require_generator(generator)
     count, padding = whole("count", count, 0), whole("padding", padding, 0)
     flip_probability = real("flip_probability", flip_probability, 0, 1)
     corners = torch.randint(0, 2 * padding + 1, (2, count), generator=generator, device=generator.device)
@@ -76,8 +78,7 @@ def pad(images: Tensor, padding: int, mode: PaddingMode = "zeros") -> Tensor:
     ``mode``: "zeros" (black), "edge" (repeat the border pixel), "reflect" (mirror, without repeating the border).
     Raises ValueError for another mode, a negative padding, or a reflection wider than the image.
     """
-    if mode not in get_args(PaddingMode):
-        raise ValueError(f"mode={mode!r}: choose one of {', '.join(get_args(PaddingMode))}")
+    one_of("mode", mode, get_args(PaddingMode))
     height, width = images.shape[-2:]
     padding = whole("padding", padding, 0)
     if mode == "reflect" and padding >= min(height, width):

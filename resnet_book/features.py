@@ -14,7 +14,7 @@ from torch.optim.swa_utils import update_bn
 
 from resnet_book import augment
 from resnet_book.data import ImageSet
-from resnet_book.engine.checks import whole
+from resnet_book.engine.checks import checked_indices, whole
 from resnet_book.engine.device import in_mode, kernels
 from resnet_book.models import Network
 
@@ -85,13 +85,22 @@ def class_scores(network: Network, features: Tensor) -> Tensor:
 def loss_and_error(scores: Tensor, labels: Tensor) -> tuple[float, float]:
     """Mean cross-entropy (nats) and error (%) of scores (N, classes) for labels (N,) int64.
 
-    Raises ValueError where there is no image.
+    Raises ValueError where there is no image, or not one label of the network's classes for each.
     """
     if len(labels) == 0:
         raise ValueError("labels: there are none, so there is no mean; give at least one image")
-    labels = labels.to(scores.device)
+    labels = checked_indices("labels", labels, scores.shape[:1], scores.shape[1]).to(scores.device)
     loss = F.cross_entropy(scores.double(), labels).item()
     return loss, 100 * (scores.argmax(dim=1) != labels).sum().item() / len(labels)
+
+
+def require_finite(features: Tensor, least: int = 1) -> None:
+    """Raise ValueError unless ``features`` are finite floats (N, C), of an image or more, C at least ``least``."""
+    if features.ndim != 2 or 0 in features.shape or features.shape[1] < least or not features.is_floating_point():
+        found = f"{str(features.dtype).removeprefix('torch.')} {tuple(features.shape)}"
+        raise ValueError(f"features: expected floats (N, C), N from 1 and C from {least} up, found {found}")
+    if not features.isfinite().all():
+        raise ValueError("features: some are not finite; has the network diverged?")
 
 
 def rank(features: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -99,13 +108,10 @@ def rank(features: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
     ``least`` runs from the lowest value upwards, ``most`` from the highest downwards. Equal values come in the order
     of the images, at both ends, so the answer is the same every time. Raises ValueError where ``k`` is not between 1
-    and N, or a feature is not finite.
+    and N, and as ``require_finite`` does.
     """
-    count = len(features)
-    if not 1 <= k <= count:
-        raise ValueError(f"k={k}: there are {count} images to rank; choose 1 to {count}")
-    if not features.isfinite().all():
-        raise ValueError("features: some are not finite, so they cannot be ranked; has the network diverged?")
+    require_finite(features)
+    k = whole("k", k, 1, len(features), "the number of images")
     least = features.argsort(dim=0, stable=True)[:k]
     most = features.argsort(dim=0, stable=True, descending=True)[:k]
     return least.T.contiguous(), most.T.contiguous()  # (C, k) each
@@ -121,10 +127,12 @@ def nearest(features: Tensor, queries: Tensor, k: int, batch_size: int = 500) ->
 
     ``features`` (N, C); ``queries`` (Q,) int64, indices of images; an image is not its own neighbour. An image all of
     whose features are zero has the cosine 0 with every other. Compares ``batch_size`` queries at a time. Raises
-    ValueError where ``k`` is not between 1 and N - 1.
+    ValueError where ``k`` is not between 1 and N - 1, for an image that is not there, and as ``require_finite`` does.
     """
-    if not 1 <= k < len(features):
-        raise ValueError(f"k={k}: each image has {len(features) - 1} others; choose 1 to {len(features) - 1}")
+    require_finite(features)
+    queries = checked_indices("queries", queries, ("Q",), len(features))
+    k = whole("k", k, 1, len(features) - 1, "the number of other images")
+    batch_size = whole("batch_size", batch_size, 1)
     directions = F.normalize(features, dim=1)
     found = []
     for part in queries.split(batch_size):
@@ -138,8 +146,9 @@ def principal_map(features: Tensor) -> tuple[Tensor, Tensor]:
     """Features on a plane: their first two principal components, and the share of the variance that each holds.
 
     (N, C) with two features or more -> (N, 2) of the features' type, (2,) float64. Each axis points to where its
-    largest loading is positive, so that the map is the same every time.
+    largest loading is positive, so that the map is the same every time. Raises ValueError as ``require_finite`` does.
     """
+    require_finite(features, least=2)
     centred = features.double() - features.double().mean(dim=0)
     variances, axes = torch.linalg.eigh(centred.T @ centred)  # in rising order; (C,), (C, C)
     axes = axes[:, -2:].flip(1)  # (C, 2)
@@ -151,9 +160,10 @@ def principal_map(features: Tensor) -> tuple[Tensor, Tensor]:
 def confidently_wrong(scores: Tensor, labels: Tensor, k: int) -> Tensor:
     """The wrongly answered images whose answers have the highest softmax, highest first: (N, classes), (N,) -> (k,).
 
-    Fewer than ``k`` where fewer answers are wrong. Raises ValueError for a negative ``k``.
+    Fewer than ``k`` where fewer answers are wrong. Raises ValueError for a negative ``k``, and unless there is one
+    label of the network's classes for each answer.
     """
-    k = whole("k", k, 0)
+    k, labels = whole("k", k, 0), checked_indices("labels", labels, scores.shape[:1], scores.shape[1])
     confidence, predicted = scores.softmax(dim=1).max(dim=1)
     wrong = (predicted != labels).nonzero().flatten()
     return wrong[confidence[wrong].argsort(descending=True, stable=True)[:k]]

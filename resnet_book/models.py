@@ -10,13 +10,13 @@ Two families, both from a 3x3 stem, stages of equal blocks, global average pooli
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_book.engine.checks import whole
+from resnet_book.engine.checks import checked_seed, require_generator, whole
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
@@ -147,7 +147,7 @@ class Network(nn.Module):
     is a key of ``SHORTCUTS``, or None for a plain network. ``bottleneck`` chooses the three-layer block. Weights are
     drawn from ``generator`` (He initialisation); None draws from torch's global generator.
 
-    Raises ValueError for an unknown ``shortcut`` or fewer than two classes.
+    Raises ValueError for an unknown ``shortcut``, fewer than two classes, or a seed in place of a ``generator``.
     """
 
     def __init__(
@@ -196,7 +196,12 @@ class Network(nn.Module):
 
 
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
-    """He initialisation in place: weights ~ N(0, 2 / fan-in), biases 0 (He et al. 2015, arXiv:1502.01852, eq. 10)."""
+    """He initialisation in place: weights ~ N(0, 2 / fan-in), biases 0 (He et al. 2015, arXiv:1502.01852, eq. 10).
+
+    Raises ValueError for a seed in place of a ``generator``.
+    """
+    if generator is not None:
+        require_generator(generator)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
@@ -220,16 +225,30 @@ def narrow(depth: int, residual: bool) -> Callable[..., Network]:
     n, rest = divmod(depth - 2, 6)
     if n < 1 or rest:
         raise ValueError(f"depth={depth}: these networks have 6n+2 layers: 8, 14, 20, 26, 32, ...")
-    return partial(Network, (16, 32, 64), (n, n, n), shortcut="subsample" if residual else None)
+    return constructor((16, 32, 64), (n, n, n), "subsample" if residual else None)
 
 
 def wide(num_blocks: tuple[int, int, int, int], residual: bool, bottleneck: bool = False) -> Callable[..., Network]:
     """Constructor of a wide network with ``num_blocks`` blocks in its four stages."""
-    shortcut = "average" if residual else None
-    return partial(Network, (64, 128, 256, 512), num_blocks, shortcut=shortcut, bottleneck=bottleneck)
+    return constructor((64, 128, 256, 512), num_blocks, "average" if residual else None, bottleneck)
 
 
-# Each constructor takes num_classes=10, shortcut= (a key of SHORTCUTS) and generator=, and returns a Network.
+def constructor(
+    widths: tuple[int, ...], num_blocks: tuple[int, ...], own: str | None, bottleneck: bool = False
+) -> Callable[..., Network]:
+    """Constructor of a network whose shortcuts are its ``own`` unless others are asked for; None: it is plain."""
+
+    def construct(
+        num_classes: int = 10, shortcut: str | None = None, generator: torch.Generator | None = None
+    ) -> Network:
+        if own is None and shortcut is not None:
+            raise ValueError(f"shortcut={shortcut!r}: a plain network has none; take resnet<depth>, its residual twin")
+        return Network(widths, num_blocks, own if shortcut is None else shortcut, num_classes, bottleneck, generator)
+
+    return construct
+
+
+# Each constructor takes num_classes=10, shortcut= (a key of SHORTCUTS; None: its own) and generator=, as ``build``.
 MODELS: dict[str, Callable[..., Network]] = {
     "resnet20": narrow(20, residual=True),
     "resnet32": narrow(32, residual=True),
@@ -263,11 +282,7 @@ def build(
     """
     if name not in MODELS:
         raise ValueError(f"network {name!r} is unknown: choose one of {', '.join(MODELS)}")
-    if shortcut is None:
-        return MODELS[name](num_classes=num_classes, generator=generator)
-    if name.startswith("plain"):
-        raise ValueError(f"shortcut={shortcut!r}: {name} has no shortcuts; take {name.replace('plain', 'resnet')}")
-    return MODELS[name](num_classes=num_classes, shortcut=shortcut, generator=generator)
+    return MODELS[name](num_classes, shortcut, generator)
 
 
 def untrained(name: str, num_classes: int = 10, shortcut: str | None = None, seed: int = 0) -> Network:
@@ -275,7 +290,7 @@ def untrained(name: str, num_classes: int = 10, shortcut: str | None = None, see
 
     Raises ValueError for a seed that is negative or beyond 63 bits, and as ``build`` does.
     """
-    seed = whole("seed", seed, 0, 2**63 - 1)
+    seed = checked_seed(seed)
     with torch.random.fork_rng(devices=[]):  # torch's layers draw before we do
         return build(name, num_classes, shortcut, torch.Generator().manual_seed(seed))
 

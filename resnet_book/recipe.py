@@ -4,16 +4,12 @@ Source of the defaults: He et al. 2015 (arXiv:1512.03385), section 4.2.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from torch import Tensor
-
 from resnet_book.augment import PaddingMode, channel_values
-from resnet_book.engine.checks import real, whole
+from resnet_book.engine.checks import checked_seed, one_of, real, whole
 from resnet_book.engine.machine import Part
-
-LARGEST_SEED = 2**63 - 1  # the largest that every generator, and every file, takes
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class Recipe:
             "momentum": real("momentum", self.momentum, 0, 1),
             "weight_decay": real("weight_decay", self.weight_decay, 0),
             "padding": whole("padding", self.padding, 0),
-            "padding_mode": _padding_mode(self.padding_mode),
+            "padding_mode": one_of("padding_mode", self.padding_mode, get_args(PaddingMode)),
             "flip_probability": real("flip_probability", self.flip_probability, 0, 1),
             "mean": None if self.mean is None else channel_values("mean", self.mean),
             "std": None if self.std is None else channel_values("std", self.std),
@@ -70,11 +66,6 @@ class Recipe:
         return self.learning_rate / self.drop_divisor ** sum(iteration >= drop for drop in self.drops)
 
 
-def checked_seed(seed: int, name: str = "seed") -> int:
-    """``seed`` as an int. Raises ValueError for one that is negative or beyond ``LARGEST_SEED``."""
-    return whole(name, seed, 0, LARGEST_SEED)
-
-
 def _drops(drops: Iterable[int]) -> tuple[int, ...]:
     try:
         each = tuple(drops)
@@ -84,12 +75,6 @@ def _drops(drops: Iterable[int]) -> tuple[int, ...]:
     if list(checked) != sorted(set(checked)):
         raise ValueError(f"drops={checked}: give the iterations in rising order, each once")
     return checked
-
-
-def _padding_mode(mode: str) -> str:
-    if mode not in get_args(PaddingMode):
-        raise ValueError(f"padding_mode={mode!r}: choose one of {', '.join(map(repr, get_args(PaddingMode)))}")
-    return str(mode)
 
 
 @dataclass(frozen=True)
@@ -118,16 +103,10 @@ class History:
     train_seconds: float = 0.0  # of training alone
     images_per_second: float = 0.0  # training images over seconds of training
     peak_memory: int = 0  # bytes: allocated on the GPU; on the CPU, resident for the whole process; 0: not measured
-    # (N, C): of the test images, by the trained network; neither saved nor recorded
-    test_features: Tensor | None = field(default=None, compare=False, repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it in plain values, but for ``test_features``."""
-        return asdict(replace(self, test_features=None))
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "History":
-        """The history that ``to_dict`` wrote."""
+        """The history of which ``asdict`` made ``fields``."""
         epochs, parts = [Epoch(**row) for row in fields["epochs"]], [Part(**row) for row in fields["parts"]]
         mean, std = tuple(fields["mean"]), tuple(fields["std"])
         return cls(**{**fields, "epochs": epochs, "parts": parts, "mean": mean, "std": std})

@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from resnet_book.engine.checks import one_of
+
 CLASS_NAMES = ("disc", "ring", "square", "frame", "triangle", "plus", "bow tie", "bars", "crescent", "heart")
 SIZES = {"train": 5_000, "test": 1_000}
 SEEDS = {"train": 2015, "test": 1512}
@@ -54,9 +56,7 @@ def make(split: str) -> tuple[np.ndarray, np.ndarray]:
 
     The arrays are made once and cannot be changed: copy them. Raises ValueError for a split but "train" and "test".
     """
-    if split not in SEEDS:
-        raise ValueError(f"split={split!r}: choose 'train' or 'test'")
-    random = np.random.RandomState(SEEDS[split])
+    random = np.random.RandomState(SEEDS[one_of("split", split, SEEDS)])
     labels = random.permutation(SIZES[split]) % len(CLASS_NAMES)
     images = np.empty((SIZES[split], 3, SIDE, SIDE), dtype=np.uint8)
     for label, shape in enumerate(CLASS_NAMES):

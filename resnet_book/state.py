@@ -7,7 +7,7 @@ What changes from step to step is a tensor that keeps its place in memory, as a 
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -111,6 +111,7 @@ class Training:
         self.meter = Meter(device)
         self.iteration = 0  # finished ones
         self.test_seconds = 0.0  # of the last test
+        self.test_features: Tensor | None = None  # (N, C), of the test images, once the last test has computed them
         self.clock = time.monotonic()
 
     @property
@@ -196,7 +197,7 @@ class Training:
             "optimizer": self.optimizer.state_dict()["state"],
             "loss_sum": processes.total(self.meter.loss_sum),
             "wrong": processes.total(self.meter.wrong),
-            "history": self.history.to_dict(),
+            "history": asdict(self.history),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -16,10 +16,10 @@ from resnet_book import augment, features
 from resnet_book.data import ImageSet, hold_out
 from resnet_book.engine import processes
 from resnet_book.engine.callbacks import Callback
-from resnet_book.engine.checks import whole
+from resnet_book.engine.checks import checked_seed, whole
 from resnet_book.engine.device import CPU, Engine, autocast, in_mode, kernels
 from resnet_book.models import Network
-from resnet_book.recipe import History, Recipe, checked_seed
+from resnet_book.recipe import History, Recipe
 from resnet_book.state import Training
 
 # Images at a time in the tests between epochs: a GPU is busy with many, a CPU's caches hold few.
@@ -183,8 +183,8 @@ def _test(training: Training) -> dict[str, float]:
     measured = dict[str, float]()
     for name, images in training.test_sets.items():
         if last and name == "test" and isinstance(network, Network):
-            history.test_features = features.extract(network, images, history.mean, history.std, device=device)
-            scores = features.class_scores(network, history.test_features)
+            training.test_features = features.extract(network, images, history.mean, history.std, device=device)
+            scores = features.class_scores(network, training.test_features)
             loss, error = features.loss_and_error(scores, images.labels)
         else:
             batch_size = TEST_BATCH.get(device.type, 500)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_book import data
+from resnet_book import cifar
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -23,8 +23,8 @@ SMALL_BATCH = 4  # images in each file of the small folders
 @pytest.fixture(scope="session")
 def cifar_root() -> Path:
     """The folder of the real CIFAR-10 and CIFAR-100; tests that ask for it are skipped where it is not."""
-    root = data.find_root()
-    for format in data.FORMATS.values():
+    root = cifar.find_root()
+    for format in cifar.FORMATS.values():
         if not (root / format.folder).is_dir():
             pytest.skip(
                 f"needs the real data: no {format.folder}/ in {root.resolve()} ($RESNET_BOOK_DATA, else ./data)"
@@ -36,12 +36,12 @@ def cifar_root() -> Path:
 def small_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with CIFAR-10 and CIFAR-100 in the official format, but four images a file; FORMATS agrees with it."""
     root = tmp_path / "small"
-    for name, format in list(data.FORMATS.items()):
-        monkeypatch.setitem(data.FORMATS, name, write_small(root, format))
+    for name, format in list(cifar.FORMATS.items()):
+        monkeypatch.setitem(cifar.FORMATS, name, write_small(root, format))
     return root
 
 
-def write_small(root: Path, format: data.Format) -> data.Format:
+def write_small(root: Path, format: cifar.Format) -> cifar.Format:
     """Write the files of ``format`` with few images of noise; returns the format with their sizes and checksums."""
     random = np.random.RandomState(10)
     folder = root / format.folder
@@ -54,7 +54,7 @@ def write_small(root: Path, format: data.Format) -> data.Format:
             for byte, num_classes in enumerate(format.label_classes):
                 rows[:, byte] = random.randint(0, num_classes, SMALL_BATCH)
             (folder / batch.name).write_bytes(rows.tobytes())
-            small.append(data.BatchFile(batch.name, SMALL_BATCH, hashlib.sha256(rows.tobytes()).hexdigest()))
+            small.append(cifar.BatchFile(batch.name, SMALL_BATCH, hashlib.sha256(rows.tobytes()).hexdigest()))
         files[split] = tuple(small)
     return replace(format, files=files)
 

@@ -6,7 +6,6 @@ can kill it anywhere: ``python small_runs.py run tiny-builtin-smoke --results DI
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ from resnet_book.models import Network
 from resnet_book.recipe import History, Recipe
 from resnet_book.state import Training
 
-TINY = partial(Network, (4, 8), (1, 1), shortcut="subsample")
 TRAIN = data.load("builtin", "train").subset(256)
 TEST = data.load("builtin", "test").subset(70)
 RECIPE = Recipe(iterations=20, batch_size=32, drops=(12, 16))  # two epochs of eight iterations, and a half
@@ -34,7 +32,7 @@ LONGER = Recipe(iterations=200, batch_size=32, drops=(100, 150))
 
 def tiny(seed: int = 0, shortcut: str | None = "subsample") -> Network:
     """A network of six layers and some thousand parameters."""
-    return TINY(shortcut=shortcut, generator=torch.Generator().manual_seed(seed))
+    return Network((4, 8), (1, 1), shortcut, generator=torch.Generator().manual_seed(seed))
 
 
 class OnStep(Callback):
@@ -71,7 +69,7 @@ def same_weights(one: nn.Module, other: nn.Module) -> bool:
 
 def add_tiny_experiment(patch: pytest.MonkeyPatch, recipe: Recipe = RECIPE) -> None:
     """Make ``NAME`` an experiment that the command line can run in a second."""
-    patch.setitem(models.MODELS, "tiny", TINY)
+    patch.setitem(models.MODELS, "tiny", models.constructor((4, 8), (1, 1), "subsample"))
     patch.setitem(catalogue.EXPERIMENTS, NAME, Experiment("tiny", "builtin", "smoke", recipe))
     patch.setattr(data, "load", lambda name, split, root=None: {"train": TRAIN, "test": TEST}[split])
 

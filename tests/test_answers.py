@@ -1,7 +1,9 @@
 """Errors and confusions, from examples small enough to be counted by hand, and the real superclasses of CIFAR-100."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -35,9 +37,9 @@ def test_the_top_error_is_of_the_best_alone_unless_told_otherwise() -> None:
     assert answers.top_error(SCORES, LABELS) == 75.0
 
 
-@pytest.mark.parametrize("k", [0, -1, 5])
-def test_more_or_fewer_best_classes_than_there_are_is_an_error(k: int) -> None:
-    with pytest.raises(ValueError, match=f"k={k}: there are 4 classes; choose 1 to 4"):
+@pytest.mark.parametrize("k", [0, -1, 5, 1.5])
+def test_more_or_fewer_best_classes_than_there_are_is_an_error(k: Any) -> None:
+    with pytest.raises(ValueError, match=f"k={k}: choose a whole number from 1 to 4, the number of classes"):
         answers.top_error(SCORES, LABELS, k)
 
 
@@ -82,7 +84,7 @@ def test_a_confusion_of_no_images_is_all_zeros() -> None:
     [([0, 3], [0, 1], "predicted"), ([0, 1], [0, 3], "labels"), ([-1], [0], "predicted")],
 )
 def test_a_class_that_does_not_exist_is_refused(predicted: list[int], labels: list[int], named: str) -> None:
-    with pytest.raises(ValueError, match=f"{named}: expected 0 to 2, found"):
+    with pytest.raises(ValueError, match=rf"{named}\[\d\]=-?\d: expected 0 to 2"):
         answers.confusion(torch.tensor(predicted), torch.tensor(labels), 3)
 
 
@@ -131,3 +133,12 @@ def test_another_number_of_labels_than_of_answers_is_refused(count: int) -> None
 def test_labels_of_one_byte_are_counted_as_whole_numbers() -> None:
     labels = torch.tensor([19], dtype=torch.uint8)
     assert answers.confusion(torch.tensor([15], dtype=torch.uint8), labels, 20)[19, 15] == 1
+
+
+@pytest.mark.parametrize(
+    ("predicted", "found"),
+    [([0], ": expected whole numbers (4,), found int64 (1,)"), ([0, 1, 2, 4], "[3]=4: expected 0 to 3")],
+)
+def test_answers_that_are_no_classes_of_the_images_have_no_superclass_error(predicted: list[int], found: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"predicted{found}")):
+        answers.superclass_error(torch.tensor(predicted), with_superclasses([0, 1, 2, 3], [0, 0, 1, 1]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -359,3 +360,9 @@ def test_normalising_leaves_the_images_as_they_are(dtype: torch.dtype) -> None:
     assert (images == 100).all()
     assert normalised.dtype == torch.float32
     torch.testing.assert_close(normalised[0, :, 0, 0], torch.tensor([1.0, 0.0, -1.0]))
+
+
+@pytest.mark.parametrize("seed", [0, None], ids=repr)
+def test_a_seed_in_place_of_a_generator_is_told_how_to_become_one(seed: Any) -> None:
+    with pytest.raises(ValueError, match=rf"generator={seed}: make one from a seed with torch.Generator\(\)"):
+        augment.sample(2, seed)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from small_runs import NAME, RECIPE, TEST, TRAIN, add_tiny_experiment, fit, same_weights, tiny
 
-from resnet_book import data, models, train
+from resnet_book import cifar, models, train
 from resnet_book.cli.main import main
 from resnet_book.experiments import catalogue, records, weights
 from resnet_book.experiments.catalogue import Experiment
@@ -154,7 +154,7 @@ def test_missing_data_is_a_failure_that_says_how_to_fetch_it(
 def test_cifar100_asked_of_cifar10_files_is_refused(
     renamed: bool, small_cifar: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ten, hundred = (small_cifar / data.FORMATS[name].folder for name in ("cifar10", "cifar100"))
+    ten, hundred = (small_cifar / cifar.FORMATS[name].folder for name in ("cifar10", "cifar100"))
     shutil.rmtree(hundred)
     if renamed:
         ten.rename(hundred)

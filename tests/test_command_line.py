@@ -22,7 +22,7 @@ from filelock import FileLock
 from PIL import Image
 from small_runs import LONGER, NAME, TEST, TRAIN, add_tiny_experiment, fit, same_weights, tiny
 
-from resnet_book import __version__, data, train
+from resnet_book import __version__, cifar, data, train
 from resnet_book.cli import arguments, fetch
 from resnet_book.cli.main import DATASETS, program
 from resnet_book.engine import callbacks, device
@@ -440,7 +440,7 @@ def test_wrong_usage_exits_2_and_says_what_was_wrong(typed: list[str], message: 
 
 
 def test_the_datasets_that_can_be_fetched_are_those_that_the_package_reads() -> None:
-    assert set(DATASETS) == set(data.FORMATS)
+    assert set(DATASETS) == set(cifar.FORMATS)
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in program.commands)], ids=str)

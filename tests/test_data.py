@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_book import data, shapes
+from resnet_book import cifar, data, shapes
 
-CIFAR10, CIFAR100 = data.FORMATS["cifar10"], data.FORMATS["cifar100"]
+CIFAR10, CIFAR100 = cifar.FORMATS["cifar10"], cifar.FORMATS["cifar100"]
 
 
 def row_with(label_bytes: list[int], pixels: dict[tuple[int, int, int], int]) -> np.ndarray:
@@ -25,19 +25,19 @@ def row_with(label_bytes: list[int], pixels: dict[tuple[int, int, int], int]) ->
 
 @pytest.mark.parametrize("pixel", [(0, 0, 0), (0, 0, 31), (1, 31, 0), (2, 5, 17), (2, 31, 31)])
 def test_a_byte_of_a_row_becomes_the_pixel_of_its_channel_row_and_column(pixel: tuple[int, int, int]):
-    _, images = data.split_rows(row_with([3], {pixel: 200}), 1)
+    _, images = cifar.split_rows(row_with([3], {pixel: 200}), 1)
     assert images[0][pixel] == 200
     assert images.sum() == 200
 
 
 def test_the_planes_are_red_then_green_then_blue():
     row = np.concatenate([[7], np.full(1024, 10), np.full(1024, 20), np.full(1024, 30)]).astype(np.uint8)[None]
-    _, images = data.split_rows(row, 1)
+    _, images = cifar.split_rows(row, 1)
     assert images[0].flatten(1).float().mean(1).tolist() == [10, 20, 30]
 
 
 def test_cifar100_rows_begin_with_the_coarse_label_and_then_the_fine_one():
-    labels, images = data.split_rows(row_with([19, 99], {(0, 0, 0): 1}), 2)
+    labels, images = cifar.split_rows(row_with([19, 99], {(0, 0, 0): 1}), 2)
     assert labels.tolist() == [[19, 99]]
     assert images[0, 0, 0, 0] == 1
 
@@ -170,18 +170,18 @@ def test_images_of_another_type_or_shape_are_refused_with_what_to_pass(images: A
         (LABELS[:3], r"found int64 \(3,\)"),
         (torch.eye(3)[LABELS], r"found float32 \(4, 3\)"),
         (["a", "b", "c", "d"], "expected a tensor or a numpy array of numbers"),
-        (torch.tensor([0, 1, 11, 2]), "image 2 has 11, but there are 3 class_names: pass labels from 0 to 2"),
-        (torch.tensor([0, 1, 2, -1]), "image 3 has -1"),
+        (torch.tensor([0, 1, 11, 2]), r"\[2\]=11: expected 0 to 2.*each image's class in class_names, counted from 0"),
+        (torch.tensor([0, 1, 2, -1]), r"\[3\]=-1: expected 0 to 2"),
     ],
 )
 def test_labels_of_another_type_shape_or_range_are_refused_with_what_to_pass(labels: Any, message: str):
-    with pytest.raises(ValueError, match=f"labels: .*{message}"):
+    with pytest.raises(ValueError, match=f"labels.*{message}"):
         image_set(labels=labels)
 
 
 def test_superclasses_are_checked_as_classes_are():
     assert image_set(IMAGES, LABELS, LABELS.int(), NAMES).coarse_labels is not None
-    with pytest.raises(ValueError, match="coarse_labels: image 0 has 2, but there are 2 coarse_class_names"):
+    with pytest.raises(ValueError, match=r"coarse_labels\[0\]=2: expected 0 to 1.*class in coarse_class_names"):
         image_set(IMAGES, LABELS, LABELS, ("a", "b"))
 
 
@@ -289,7 +289,7 @@ def test_the_same_folder_is_found_from_the_root_and_from_the_notebooks(
     if named:
         monkeypatch.setenv("RESNET_BOOK_DATA", named)
     monkeypatch.chdir(tmp_path / subfolder)
-    assert data.find_root().resolve() == tmp_path / (named or "data")
+    assert cifar.find_root().resolve() == tmp_path / (named or "data")
 
 
 # What is not there, what is something else, and what to do
@@ -297,9 +297,9 @@ def test_the_same_folder_is_found_from_the_root_and_from_the_notebooks(
 TEN = CIFAR10.folder
 
 
-def complaint(root: Path | str | None, kind: type[data.DataError] = data.DataError) -> str:
+def complaint(root: Path | str | None, kind: type[cifar.DataError] = cifar.DataError) -> str:
     """What ``load`` says of CIFAR-10 in ``root``, in an error of exactly this kind."""
-    with pytest.raises(data.DataError) as caught:
+    with pytest.raises(cifar.DataError) as caught:
         data.load("cifar10", "train", root)
     assert type(caught.value) is kind
     return str(caught.value)
@@ -317,7 +317,7 @@ def test_what_is_not_there_says_who_named_the_folder_and_which_command_fetches_i
         root.mkdir()
     if named == "variable":
         monkeypatch.setenv("RESNET_BOOK_DATA", str(root))
-    with pytest.raises(data.DataMissingError) as caught:
+    with pytest.raises(cifar.DataMissingError) as caught:
         data.load("cifar10", "train", root if named == "argument" else None)
     message = str(caught.value)
     assert caught.value.named == (named != "")
@@ -399,7 +399,7 @@ def test_a_path_is_taken_as_text_too(small_cifar: Path):
 def test_a_missing_batch_is_named_together_with_the_command_that_fetches_it(small_cifar: Path):
     path = small_cifar / CIFAR100.folder / "train.bin"
     path.unlink()
-    with pytest.raises(data.DataError) as caught:
+    with pytest.raises(cifar.DataError) as caught:
         data.load("cifar100", "train", small_cifar)
     assert str(path) in str(caught.value)
     assert f"`resnet-book data cifar100 --data {small_cifar}`" in str(caught.value)
@@ -408,27 +408,29 @@ def test_a_missing_batch_is_named_together_with_the_command_that_fetches_it(smal
 def test_a_truncated_file_is_named_with_both_sizes(small_cifar: Path):
     path = small_cifar / CIFAR10.folder / "data_batch_2.bin"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(data.DataError, match=r"data_batch_2\.bin is truncated: expected 12,292 bytes.*found 12,291"):
+    with pytest.raises(cifar.DataError, match=r"data_batch_2\.bin is truncated: expected 12,292 bytes.*found 12,291"):
         data.load("cifar10", "train", small_cifar)
 
 
 def test_an_over_long_file_is_named_with_both_sizes(small_cifar: Path):
     path = small_cifar / CIFAR10.folder / "data_batch_2.bin"
     path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(data.DataError, match=r"data_batch_2\.bin is too long: expected 12,292 bytes.*found 12,293"):
+    with pytest.raises(cifar.DataError, match=r"data_batch_2\.bin is too long: expected 12,292 bytes.*found 12,293"):
         data.load("cifar10", "train", small_cifar)
 
 
 @pytest.mark.parametrize(("name", "file", "byte", "limit"), [("cifar10", 5, 0, 9), ("cifar100", 0, 1, 99)])
 def test_a_label_out_of_range_is_named_with_its_row(small_cifar: Path, name: str, file: int, byte: int, limit: int):
-    format = data.FORMATS[name]
+    format = cifar.FORMATS[name]
     batch = [*format.files["train"], *format.files["test"]][file]
     path = small_cifar / format.folder / batch.name
     content = bytearray(path.read_bytes())
     content[2 * format.row_bytes + byte] = limit + 1
     path.write_bytes(content)
     split = "train" if batch in format.files["train"] else "test"
-    with pytest.raises(data.DataError, match=rf"label out of range in row 2: expected 0 to {limit}, found {limit + 1}"):
+    with pytest.raises(
+        cifar.DataError, match=rf"label out of range in row 2: expected 0 to {limit}, found {limit + 1}"
+    ):
         data.load(name, split, small_cifar)
 
 
@@ -437,7 +439,7 @@ def test_a_single_changed_pixel_is_a_wrong_checksum(small_cifar: Path):
     content = bytearray(path.read_bytes())
     content[1000] ^= 1
     path.write_bytes(content)
-    with pytest.raises(data.DataError, match=r"test_batch\.bin has the wrong checksum: expected SHA-256"):
+    with pytest.raises(cifar.DataError, match=r"test_batch\.bin has the wrong checksum: expected SHA-256"):
         data.load("cifar10", "test", small_cifar)
     assert len(data.load("cifar10", "test", small_cifar, verify=False)) == 4
 
@@ -451,18 +453,18 @@ def test_a_file_that_may_not_be_read_is_named(small_cifar: Path, monkeypatch: py
         return opened(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", forbid)
-    with pytest.raises(data.DataError, match=r"test_batch\.bin cannot be read \(Permission denied\).*Change the perm"):
+    with pytest.raises(cifar.DataError, match=r"test_batch\.bin cannot be read \(Permission denied\).*Change the perm"):
         data.load("cifar10", "test", small_cifar)
 
 
 def test_an_unknown_dataset_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="'cifar11' is unknown: choose one of cifar10, cifar100, builtin"):
+    with pytest.raises(ValueError, match="name='cifar11': choose one of cifar10, cifar100, builtin"):
         data.load("cifar11", "train")
 
 
 def test_an_unknown_split_is_answered_with_the_known_ones():
     split: Any = "validation"
-    with pytest.raises(ValueError, match="split='validation': choose 'train' or 'test'"):
+    with pytest.raises(ValueError, match="split='validation': choose one of train, test"):
         data.load("builtin", split)
 
 
@@ -539,6 +541,18 @@ def test_sets_of_many_classes_or_other_shapes_have_identities_of_their_own() -> 
 
     sets = [one_image(0, 3, 8, 8), one_image(256, 3, 8, 8), one_image(0, 3, 4, 16)]
     assert len({each.sha256 for each in sets}) == 3
+
+
+@pytest.mark.parametrize("names", ["class_names", "coarse_class_names"])
+def test_two_classes_of_one_name_are_refused(names: str):
+    with pytest.raises(ValueError, match=f"{names}: more than one class is called 'b'; give each its own name"):
+        replace(data.load("builtin", "test").subset(0), **{names: ("a", "b", "c", "b")})
+
+
+@pytest.mark.parametrize("indices", [[0, 4], [-1], [0.5]])
+def test_an_image_that_is_not_there_cannot_be_chosen(indices: list[float]):
+    with pytest.raises(ValueError, match=r"indices.*: expected"):
+        image_set().chosen(torch.tensor(indices))
 
 
 @pytest.mark.parametrize(("field", "value"), [("split", "validation"), ("class_names", "ab"), ("class_names", None)])

@@ -1,5 +1,8 @@
 """Claims about ``resnet_book.features``."""
 
+import re
+from typing import Any
+
 import pytest
 import torch
 
@@ -119,9 +122,9 @@ def test_all_images_can_be_ranked():
     assert torch.equal(least, most.flip(1))
 
 
-@pytest.mark.parametrize("k", [0, 31])
+@pytest.mark.parametrize("k", [0, 31, 2.0])
 def test_more_images_than_there_are_cannot_be_ranked(extracted, k):
-    with pytest.raises(ValueError, match=f"k={k}: there are 30 images to rank; choose 1 to 30"):
+    with pytest.raises(ValueError, match=f"k={k}: choose a whole number from 1 to 30, the number of images"):
         features.rank(extracted, k)
 
 
@@ -170,7 +173,7 @@ def test_an_image_is_not_its_own_neighbour(extracted):
 
 @pytest.mark.parametrize("k", [0, 30])
 def test_an_image_has_no_more_neighbours_than_there_are_others(extracted, k):
-    with pytest.raises(ValueError, match=f"k={k}: each image has 29 others"):
+    with pytest.raises(ValueError, match=f"k={k}: choose a whole number from 1 to 29, the number of other images"):
         features.nearest(extracted, torch.arange(30), k)
 
 
@@ -219,3 +222,38 @@ def test_no_image_has_no_mean_loss() -> None:
 def test_a_negative_number_of_mistakes_is_refused() -> None:
     with pytest.raises(ValueError, match="k=-1"):
         features.confidently_wrong(torch.zeros(2, 10), torch.zeros(2, dtype=torch.int64), -1)
+
+
+TWO = torch.zeros(2, 10)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        (
+            features.principal_map,
+            (torch.ones(5, 1),),
+            "features: expected floats (N, C), N from 1 and C from 2 up, found",
+        ),
+        (features.principal_map, (torch.ones(0, 3),), "found float32 (0, 3)"),
+        (features.principal_map, (torch.ones(5),), "found float32 (5,)"),
+        (features.principal_map, (torch.ones(5, 3, dtype=torch.int64),), "found int64 (5, 3)"),
+        (features.principal_map, (torch.full((5, 3), torch.inf),), "features: some are not finite"),
+        (features.rank, (torch.ones(5), 1), "found float32 (5,)"),
+        (features.nearest, (torch.ones(5, 3), torch.tensor([5]), 1), "queries[0]=5: expected 0 to 4"),
+        (
+            features.nearest,
+            (torch.ones(5, 3), torch.tensor(2), 1),
+            "queries: expected whole numbers (Q,), found int64 ()",
+        ),
+        (
+            features.confidently_wrong,
+            (TWO, torch.tensor([0]), 1),
+            "labels: expected whole numbers (2,), found int64 (1,)",
+        ),
+        (features.loss_and_error, (TWO, torch.tensor([0, 10])), "labels[1]=10: expected 0 to 9"),
+    ],
+)
+def test_features_and_labels_that_do_not_fit_are_named(function: Any, arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        function(*arguments)

@@ -106,7 +106,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one(run_folder: Path, m
 @pytest.mark.parametrize(
     ("typed", "status", "words"),
     [
-        ([NAME, "--k", "71"], 1, "k=71: there are 70 test images to rank; choose 1 to 70"),
+        ([NAME, "--k", "71"], 1, "k=71: choose a whole number from 1 to 70, the number of test images"),
         ([NAME, "--k", "0"], 2, "1<=x<=100"),
         ([NAME, "--k", "20000"], 2, "1<=x<=100"),
         ([NAME, "--seed", "4"], 1, "seed4.json does not exist"),

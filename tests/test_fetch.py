@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import torch.hub
 
-from resnet_book import data
+from resnet_book import cifar, data
 from resnet_book.cli import fetch
 from resnet_book.cli.main import main
 
-FOLDER = data.FORMATS["cifar10"].folder
+FOLDER = cifar.FORMATS["cifar10"].folder
 HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 
 
@@ -174,7 +174,7 @@ def test_when_no_mirror_helps_the_error_names_all_of_them_and_nothing_is_left(
     server: Server, root: Path, monkeypatch: pytest.MonkeyPatch
 ):
     expect(monkeypatch, server, "page", "missing")
-    with pytest.raises(data.DataError, match=r"could not be fetched: expected SHA-256") as caught:
+    with pytest.raises(cifar.DataError, match=r"could not be fetched: expected SHA-256") as caught:
         fetch.fetch("cifar10", root)
     message = str(caught.value)
     assert all(f"{server.url(mirror)}: " in message for mirror in ("page", "missing"))
@@ -213,7 +213,7 @@ def test_a_full_disk_while_fetching_names_the_folder_and_asks_no_other_mirror(
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", onto_full_disk)
     expect(monkeypatch, server, "right", "right")
-    with pytest.raises(data.DataError, match=r"No space left on device.*Make room, or choose another") as caught:
+    with pytest.raises(cifar.DataError, match=r"No space left on device.*Make room, or choose another") as caught:
         fetch.fetch("cifar10", root)
     assert f"cifar10 cannot be put into {root}" in str(caught.value)
     assert len(server.asked) == 1
@@ -233,7 +233,7 @@ def test_a_full_disk_while_unpacking_leaves_the_files_that_were_there(
 
     with monkeypatch.context() as full:
         full.setattr(tarfile.TarFile, "extractall", stop_half_way)
-        with pytest.raises(data.DataError, match=r"No space left on device\. Make room"):
+        with pytest.raises(cifar.DataError, match=r"No space left on device\. Make room"):
             fetch.fetch("cifar10", root)
     assert [str(path.relative_to(root)) for path in root.rglob("*")] == [FOLDER, f"{FOLDER}/data_batch_1.bin"]
     assert damaged.read_bytes() == b"what was there"
@@ -252,7 +252,7 @@ def test_a_file_or_a_link_to_nothing_in_the_way_is_refused_before_anything_is_fe
         in_the_way.touch()
     else:
         in_the_way.symlink_to("gone")
-    with pytest.raises(data.DataError, match=f"{in_the_way} is a file, or a link to what is not there"):
+    with pytest.raises(cifar.DataError, match=f"{in_the_way} is a file, or a link to what is not there"):
         fetch.fetch("cifar10", root)
     assert server.asked == []
 
@@ -264,13 +264,13 @@ def test_a_folder_without_permission_is_an_error_that_says_what_to_do(
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "mkdir", forbid)
-    with pytest.raises(data.DataError, match=r"Permission denied .*Change the permissions .*--data"):
+    with pytest.raises(cifar.DataError, match=r"Permission denied .*Change the permissions .*--data"):
         fetch.fetch("cifar10", root)
     assert server.asked == []
 
 
 def test_whoever_names_the_folder_of_the_files_itself_is_told_the_one_above(server: Server, root: Path):
-    with pytest.raises(data.DataError, match=f"name the one above it, {root}$"):
+    with pytest.raises(cifar.DataError, match=f"name the one above it, {root}$"):
         fetch.fetch("cifar10", root / FOLDER)
     assert server.asked == []
 
@@ -310,7 +310,7 @@ def test_the_real_files_pass_the_check_of_the_data_command(cifar_root: Path, cap
     assert capsys.readouterr().out.count("checksums right") == 4
 
 
-@pytest.mark.parametrize("name", data.FORMATS)
+@pytest.mark.parametrize("name", cifar.FORMATS)
 def test_every_dataset_has_several_mirrors_the_official_host_among_them(name: str):
     archive = fetch.ARCHIVES[name]
     hosts = [mirror.split("/")[2] for mirror in archive.mirrors]

@@ -1,7 +1,8 @@
 """Networks: names, sizes and shapes; what blocks and shortcuts compute; initialisation; half precision and compiled."""
 
 import shutil
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 
 import pytest
 import torch
@@ -592,9 +593,17 @@ def test_an_unknown_network_is_an_error_that_names_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("shortcut", [*models.SHORTCUTS, "zeros"])
-def test_a_plain_network_with_a_shortcut_is_an_error_that_names_its_residual_twin(shortcut: str) -> None:
-    with pytest.raises(ValueError, match=rf"shortcut='{shortcut}': plain20 has no shortcuts; take resnet20"):
-        models.build("plain20", shortcut=shortcut)
+@pytest.mark.parametrize("construct", [partial(models.build, "plain20"), MODELS["plain20"], MODELS["plain18"]])
+def test_a_plain_network_with_a_shortcut_is_an_error_that_names_its_residual_twin(
+    construct: Callable[..., Network], shortcut: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"shortcut='{shortcut}': a plain network has none; take resnet<depth>"):
+        construct(shortcut=shortcut)
+
+
+def test_a_residual_network_without_a_shortcut_of_the_readers_has_its_own() -> None:
+    asked = MODELS["resnet20"](shortcut=None, generator=seeded())
+    assert any(isinstance(module, models.SubsampleShortcut) for module in asked.modules())
 
 
 def test_building_with_an_unknown_shortcut_or_too_few_classes_is_an_error() -> None:
@@ -619,3 +628,8 @@ def test_fewer_than_two_classes_is_an_error(num_classes: int) -> None:
 def test_a_depth_that_is_not_6n_plus_2_is_an_error(depth: int) -> None:
     with pytest.raises(ValueError, match=rf"depth={depth}: .*6n\+2"):
         models.narrow(depth, residual=True)
+
+
+def test_a_seed_is_no_generator_of_weights() -> None:
+    with pytest.raises(ValueError, match=r"generator=0: make one from a seed with torch.Generator\(\)"):
+        MODELS["resnet20"](generator=0)

@@ -1,6 +1,8 @@
 """Purity, entropy, selectivity: counted by hand in small cases, and what chance gives agrees with random draws."""
 
 import math
+import re
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +22,7 @@ def test_purity_is_the_share_of_the_most_frequent_class():
 
 
 def test_a_label_beyond_the_classes_is_refused():
-    with pytest.raises(ValueError, match="num_classes=2, found 0 to 2"):
+    with pytest.raises(ValueError, match="labels\\[2\\]=2: expected 0 to 1"):
         purity.purity(torch.tensor([[0]]), torch.tensor([0, 1, 2]), 2)
 
 
@@ -48,7 +50,7 @@ def test_chance_probabilities_sum_to_one_at_the_size_of_cifar10():
 
 
 def test_chance_needs_enough_images():
-    with pytest.raises(ValueError, match="k=5: there are 4 images"):
+    with pytest.raises(ValueError, match="k=5: choose a whole number from 1 to 4"):
         purity.chance_purity(torch.zeros(4, dtype=torch.int64), 5)
 
 
@@ -77,7 +79,7 @@ def test_entropy_by_chance_is_exact_for_two_images_of_two_pairs():
 
 @pytest.mark.parametrize("k", [0, 5])
 def test_entropy_by_chance_needs_enough_images(k):
-    with pytest.raises(ValueError, match=f"k={k}: there are 4 images"):
+    with pytest.raises(ValueError, match=f"k={k}: choose a whole number from 1 to 4, the number of images"):
         purity.chance_entropy(torch.zeros(4, dtype=torch.int64), k)
 
 
@@ -111,3 +113,35 @@ def test_the_interval_is_the_same_every_time_and_leaves_the_global_generator_alo
 
 def test_the_interval_of_equal_values_is_a_point():
     assert purity.mean_interval(torch.full((4,), 0.5)) == (0.5, 0.5, 0.5)
+
+
+ROWS, ROW_LABELS, VALUES = torch.tensor([[0, 1], [2, 1]]), torch.tensor([0, 1, 1]), torch.ones(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("measure", "arguments", "message"),
+    [
+        (purity.purity, (torch.tensor([[0, 3]]), ROW_LABELS, 2), "indices[0, 1]=3: expected 0 to 2"),
+        (purity.purity, (torch.tensor([[0, -1]]), ROW_LABELS, 2), "indices[0, 1]=-1: expected 0 to 2"),
+        (
+            purity.purity,
+            (torch.tensor([0, 1]), ROW_LABELS, 2),
+            "indices: expected whole numbers (C, k), found int64 (2,)",
+        ),
+        (purity.entropy, (ROWS[:, :0], ROW_LABELS, 2), "indices: expected one image or more in each row, found none"),
+        (purity.entropy, (ROWS, ROW_LABELS.float(), 2), "labels: expected whole numbers (N,), found float32 (3,)"),
+        (purity.entropy, (ROWS, ROW_LABELS[:, None], 2), "labels: expected whole numbers (N,), found int64 (3, 1)"),
+        (purity.chance_purity, (ROW_LABELS - 1, 2), "labels[0]=-1: expected 0 or above"),
+        (purity.chance_entropy, (ROW_LABELS.double(), 2), "labels: expected whole numbers (N,), found float64 (3,)"),
+        (purity.chance_entropy, (ROW_LABELS, 1.5), "k=1.5: choose a whole number from 1 to 3, the number of images"),
+        (purity.class_means, (VALUES, ROW_LABELS, 1), "labels[1]=1: expected 0 to 0"),
+        (purity.class_means, (VALUES, ROW_LABELS[:2], 2), "labels: expected whole numbers (3,), found int64 (2,)"),
+        (purity.class_means, (VALUES.long(), ROW_LABELS, 2), "features: expected floats (N, C)"),
+        (purity.class_means, (VALUES / 0, ROW_LABELS, 2), "features: some are not finite"),
+        (purity.selectivity, (VALUES[:1],), "means: expected (classes, C), two classes or more, none below 0"),
+        (purity.selectivity, (-VALUES,), "means: expected (classes, C), two classes or more, none below 0"),
+    ],
+)
+def test_what_no_measure_can_be_taken_of_is_named(measure: Any, arguments: tuple[Any, ...], message: str):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        measure(*arguments)

@@ -3,8 +3,9 @@
 # pyright: reportArgumentType=false
 # Values of other types than the annotated ones are what some tests are about.
 
+import json
 import math
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import torch
 from small_runs import RECIPE, fit, tiny
 
 from resnet_book.engine import checkpoints
-from resnet_book.recipe import LARGEST_SEED, Epoch, History, Recipe
+from resnet_book.engine.checks import LARGEST_SEED
+from resnet_book.recipe import Epoch, History, Recipe
 
 WHOLE, REAL = "choose a whole number", "choose a number"
 CHANNELS = r"give three numbers for red, green and blue, in units of pixel values, 0 to 255"
@@ -34,7 +36,7 @@ IMPOSSIBLE: list[tuple[str, list[Any], str]] = [
     ("momentum", [2, -0.1, 1.01, math.nan, "0.9", None, False], rf"{REAL} from 0 to 1"),
     ("weight_decay", [-1e-4, math.nan, math.inf, "1e-4", None], rf"{REAL} of at least 0"),
     ("padding", [-1, 4.0, "4", None, True], rf"{WHOLE} of at least 0"),
-    ("padding_mode", ["mirror", "", None, 0, ["zeros"]], r"choose one of 'zeros', 'edge', 'reflect'"),
+    ("padding_mode", ["mirror", "", None, 0, ["zeros"]], "choose one of zeros, edge, reflect"),
     ("flip_probability", [50, 1.01, -0.5, math.nan, "0.5", None, True], rf"{REAL} from 0 to 1"),
     ("mean", [125.0, (125.0,), (125, 123), (125, 123, 114, 1), "rgb", 0], CHANNELS),
     ("mean", [(0.49, 0.48, 0.45)], rf"units of 0 to 1; {CHANNELS}"),
@@ -170,8 +172,6 @@ def test_the_largest_seed_trains() -> None:
 # --- Histories --------------------------------------------------------------------------------------------------------
 
 
-def test_a_history_comes_back_from_its_plain_values_without_the_features() -> None:
-    history = History([Epoch(8, 0.1, 2.0, 90.0, 2.0, 90.0)], mean=(1.0, 2.0, 3.0), test_features=torch.ones(2, 3))
-    back = History.from_dict(history.to_dict())
-    assert back == history  # features are compared by nobody
-    assert back.test_features is None
+def test_a_history_comes_back_from_its_plain_values() -> None:
+    history = History([Epoch(8, 0.1, 2.0, 90.0, 2.0, 90.0)], mean=(1.0, 2.0, 3.0))
+    assert History.from_dict(json.loads(json.dumps(asdict(history)))) == history

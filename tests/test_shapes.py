@@ -73,5 +73,5 @@ def test_an_unknown_shape_is_answered_with_the_known_ones():
 
 
 def test_an_unknown_split_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="split='validation': choose 'train' or 'test'"):
+    with pytest.raises(ValueError, match="split='validation': choose one of train, test"):
         shapes.make("validation")

@@ -84,7 +84,9 @@ def test_fewer_images_of_a_row_are_the_outermost(made):
 
 @pytest.mark.parametrize("k", [0, 5])
 def test_more_images_than_a_study_holds_are_refused(made, k):
-    with pytest.raises(ValueError, match=f"k={k}: this study holds 4"):
+    with pytest.raises(
+        ValueError, match=f"k={k}: choose a whole number from 1 to 4, the number of images that this study"
+    ):
         made.first(k)
 
 
@@ -202,7 +204,7 @@ def test_a_record_without_study_and_weights_says_what_to_do(tmp_path):
 
 @pytest.mark.parametrize("k", [0, 1_001])
 def test_no_more_images_than_the_test_set_has_are_ranked(k):
-    with pytest.raises(ValueError, match=f"k={k}: there are 1,000 test images"):
+    with pytest.raises(ValueError, match=f"k={k}: choose a whole number from 1 to 1,000, the number of test images"):
         studies.find_study(NAME, k=k, results=RESULTS)
 
 

@@ -19,7 +19,7 @@ from filelock import FileLock
 from small_runs import LONGER, NAME, fit, tiny
 from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_experiments
 
-from resnet_book import data
+from resnet_book import cifar, data
 from resnet_book.cli.main import main
 from resnet_book.experiments import catalogue, order, records, sweep, sweep_view
 from resnet_book.experiments import run as runs
@@ -295,7 +295,7 @@ def test_runs_without_data_fail_once_and_start_no_worker(
     options: runs.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(name: str, split: str, root: str | None) -> None:
-        raise data.DataError(f"{name} is not there")
+        raise cifar.DataError(f"{name} is not there")
 
     monkeypatch.setattr(data, "load", load)
     monkeypatch.setattr(sweep, "SpecCluster", lambda **_: pytest.fail("started workers"))

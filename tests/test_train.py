@@ -23,7 +23,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from resnet_book import augment, data, features, models, train
 from resnet_book.data import ImageSet
-from resnet_book.engine.callbacks import Checkpoint, ProgressBar, TensorBoard
+from resnet_book.engine.callbacks import Checkpoint, KeepFeatures, ProgressBar, TensorBoard
 from resnet_book.engine.device import CPU, Engine, kernels, worth_compiling
 from resnet_book.experiments import catalogue
 from resnet_book.recipe import Recipe
@@ -187,12 +187,11 @@ def test_the_last_test_error_is_that_of_the_network_that_is_left() -> None:
 
 
 def test_the_features_of_the_test_images_give_the_recorded_loss_and_error() -> None:
-    network = tiny()
-    history = fit(network)
-    assert history.test_features is not None
-    assert history.test_features.shape == (len(TEST), network.classifier.in_features)
-    scores = features.class_scores(network, history.test_features)
-    last = history.epochs[-1]
+    network, kept = tiny(), KeepFeatures()
+    last = train.fit(network, TRAIN, TEST, RECIPE, callbacks=[kept]).epochs[-1]
+    assert kept.values is not None
+    assert kept.values.shape == (len(TEST), network.classifier.in_features)
+    scores = features.class_scores(network, kept.values)
     assert features.loss_and_error(scores, TEST.labels) == (last.test_loss, last.test_error)
 
 
@@ -204,9 +203,9 @@ def test_the_network_sees_the_test_images_once_an_epoch(monkeypatch: pytest.Monk
 
 
 def test_a_network_of_the_readers_own_is_trained_and_has_no_features() -> None:
-    own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
-    history = fit(own, recipe=replace(RECIPE, learning_rate=0.001))
-    assert history.test_features is None
+    own, kept = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10)), KeepFeatures()
+    history = train.fit(own, TRAIN, TEST, replace(RECIPE, learning_rate=0.001), callbacks=[kept])
+    assert kept.values is None
     assert history.epochs[-1].train_loss < history.epochs[0].train_loss
 
 

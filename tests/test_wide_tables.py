@@ -212,3 +212,10 @@ def test_no_more_confusions_are_listed_than_there_are() -> None:
     found = wide_tables.frequent_confusions(torch.tensor([[3, 1], [0, 4]]), ["a", "b"])
     assert found.images.tolist() == [1]
     assert "same superclass" not in found
+
+
+def test_a_number_of_answers_or_mistakes_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="k=101: choose a whole number from 1 to 100, the number of classes"):
+        wide_tables.chance_errors(k=101)
+    with pytest.raises(ValueError, match="k=-1: choose a whole number of at least 0"):
+        wide_tables.frequent_confusions(torch.eye(2, dtype=torch.int64), ["a", "b"], k=-1)

@@ -8,17 +8,19 @@ import torch
 from torch import Tensor
 
 from resnet_book.data import ImageSet
+from resnet_book.engine.checks import checked_indices, whole
 
 
 def top_error(scores: Tensor, labels: Tensor, k: int = 1) -> float:
     """% of images whose class is not among the ``k`` with the highest scores: (N, classes), (N,) -> 0 to 100.
 
-    Raises ValueError where ``k`` is not between 1 and the number of classes, or there is not a label for each row.
+    Raises ValueError where ``k`` is not between 1 and the number of classes, there is not a label of these classes for
+    each row, or there is no row.
     """
-    if labels.shape != (len(scores),) or len(labels) == 0:
-        raise ValueError(f"labels: expected ({len(scores)},), one for each row of scores, found {tuple(labels.shape)}")
-    if not 1 <= k <= scores.shape[1]:
-        raise ValueError(f"k={k}: there are {scores.shape[1]} classes; choose 1 to {scores.shape[1]}")
+    labels = checked_indices("labels", labels, scores.shape[:1], scores.shape[1])
+    if len(labels) == 0:
+        raise ValueError("labels: expected one or more, found none")
+    k = whole("k", k, 1, scores.shape[1], "the number of classes")
     among = (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1)  # (N,)
     return 100 * (~among).sum().item() / len(labels)
 
@@ -37,7 +39,11 @@ def superclasses(images: ImageSet) -> Tensor:
 
 
 def superclass_error(predicted: Tensor, images: ImageSet) -> float:
-    """% of images whose answered class ``predicted`` (N,) is not in the image's superclass. Raises as superclasses."""
+    """% of images whose answered class ``predicted`` (N,) is not in the image's superclass.
+
+    Raises ValueError as ``superclasses`` does, and unless there is one of these classes for each image.
+    """
+    predicted = checked_indices("predicted", predicted, (len(images),), images.num_classes)
     wrong = superclasses(images)[predicted] != images.coarse_labels
     return 100 * wrong.sum().item() / len(images)
 
@@ -47,12 +53,7 @@ def confusion(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
     Raises ValueError for an answer or a label that is not below ``num_classes``, and for another number of them.
     """
-    if predicted.shape != labels.shape:
-        raise ValueError(f"labels: expected {tuple(predicted.shape)}, one an answer, found {tuple(labels.shape)}")
-    for name, values in (("predicted", predicted), ("labels", labels)):
-        if values.numel() and not 0 <= int(values.min()) <= int(values.max()) < num_classes:
-            raise ValueError(
-                f"{name}: expected 0 to {num_classes - 1}, found {int(values.min())} to {int(values.max())}"
-            )
-    pairs = labels.long() * num_classes + predicted.long()
+    predicted = checked_indices("predicted", predicted, ("N",), num_classes)
+    labels = checked_indices("labels", labels, predicted.shape, num_classes)
+    pairs = labels * num_classes + predicted
     return pairs.bincount(minlength=num_classes**2).view(num_classes, num_classes)

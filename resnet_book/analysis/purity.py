@@ -10,16 +10,19 @@ from math import comb, log, log2, nan
 import torch
 from torch import Tensor
 
+from resnet_book.engine.checks import checked_indices, whole
+from resnet_book.features import require_finite
+
 
 def class_counts(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """How many of each row's images belong to each class: indices (C, k), labels (N,) -> (C, num_classes) int64.
 
-    Raises ValueError for a label that is not below ``num_classes``.
+    Raises ValueError for a label that is not below ``num_classes``, an index that is not below N, and rows of none.
     """
-    if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
-        found = f"{int(labels.min())} to {int(labels.max())}"
-        raise ValueError(f"labels: expected 0 to {num_classes - 1} for num_classes={num_classes}, found {found}")
-    chosen = labels[indices]  # (C, k)
+    labels = checked_indices("labels", labels, ("N",), num_classes)
+    chosen = labels[checked_indices("indices", indices, ("C", "k"), len(labels))]  # (C, k)
+    if chosen.shape[1] == 0:
+        raise ValueError("indices: expected one image or more in each row, found none")
     counts = torch.zeros(len(indices), num_classes, dtype=torch.int64)
     return counts.scatter_add_(1, chosen, torch.ones_like(chosen))
 
@@ -37,9 +40,10 @@ def chance_distribution(labels: Tensor, k: int) -> Tensor:
 
     The ``k`` images are drawn without replacement from those that ``labels`` (N,) describes. Returns (k + 1,) float64.
     Exact: the sets of ``k`` images with at most m of each class are counted by the coefficient of x^k in the product,
-    over the classes, of the polynomials sum_j (size choose j) x^j with j up to m. Raises ValueError as ``rank`` does.
+    over the classes, of the polynomials sum_j (size choose j) x^j with j up to m. ``k``: 1 to N, else ValueError.
     """
-    _require_enough(labels, k)
+    labels = checked_indices("labels", labels, ("N",))
+    k = whole("k", k, 1, len(labels), "the number of images")
     sizes = labels.bincount().tolist()
     all_sets = comb(len(labels), k)
     at_most = [0.0]  # at_most[m]: probability that no class has more than m; no set of k images has none of any
@@ -54,7 +58,7 @@ def chance_distribution(labels: Tensor, k: int) -> Tensor:
 
 
 def chance_purity(labels: Tensor, k: int) -> float:
-    """Expected purity of ``k`` images drawn at random, without replacement. Raises ValueError as ``rank`` does."""
+    """Expected purity of ``k`` images drawn at random, without replacement. ``k``: 1 to N, else ValueError."""
     distribution = chance_distribution(labels, k)
     return float(distribution @ torch.arange(k + 1, dtype=torch.float64)) / k
 
@@ -70,11 +74,12 @@ def entropy(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
 
 def chance_entropy(labels: Tensor, k: int) -> float:
-    """Expected entropy (bits) of ``k`` images drawn at random, without replacement. Raises ValueError as ``rank`` does.
+    """Expected entropy (bits) of ``k`` images drawn at random, without replacement. ``k``: 1 to N, else ValueError.
 
     Exact: the sum over the classes of the expected -p log2 p, where a class's count is hypergeometric.
     """
-    _require_enough(labels, k)
+    labels = checked_indices("labels", labels, ("N",))
+    k = whole("k", k, 1, len(labels), "the number of images")
     total = 0.0
     for size in labels.bincount().tolist():
         for count in range(1, k + 1):
@@ -84,7 +89,12 @@ def chance_entropy(labels: Tensor, k: int) -> float:
 
 
 def class_means(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Mean of each feature over each class's images: (N, C), (N,) -> (num_classes, C); 0 for a class without images."""
+    """Mean of each feature over each class's images: (N, C), (N,) -> (num_classes, C); 0 for a class without images.
+
+    Raises ValueError as ``features.require_finite`` does, and unless each image has a label below ``num_classes``.
+    """
+    require_finite(features)
+    labels = checked_indices("labels", labels, features.shape[:1], num_classes)
     sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64).index_add_(0, labels, features.double())
     counts = labels.bincount(minlength=num_classes).clamp(min=1)
     return (sums / counts[:, None]).to(features.dtype)
@@ -94,8 +104,11 @@ def selectivity(means: Tensor) -> Tensor:
     """Class selectivity of each feature: class means (classes, C), not negative -> (C,), from 0 to 1.
 
     (a - b) / (a + b), with a the largest class mean and b the mean of the other classes' (Morcos et al. 2018). 0: it
-    responds to all classes alike, or to none; 1: to one class only; at 0.5, the class stands out threefold.
+    responds to all classes alike, or to none; 1: to one class only; at 0.5, the class stands out threefold. Raises
+    ValueError for fewer than two classes, and for means that are negative or not numbers.
     """
+    if means.ndim != 2 or len(means) < 2 or not (means >= 0).all():
+        raise ValueError(f"means: expected (classes, C), two classes or more, none below 0, found {tuple(means.shape)}")
     largest = means.amax(dim=0)
     others = (means.sum(dim=0) - largest) / (len(means) - 1)
     return (largest - others) / (largest + others).clamp(min=torch.finfo(means.dtype).tiny)
@@ -114,8 +127,3 @@ def mean_interval(values: Tensor) -> tuple[float, float, float]:
     means = values.double()[chosen].mean(dim=1)
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return values.double().mean().item(), low, high
-
-
-def _require_enough(labels: Tensor, k: int) -> None:
-    if not 1 <= k <= len(labels):
-        raise ValueError(f"k={k}: there are {len(labels)} images to draw from; choose 1 to {len(labels)}")

@@ -20,6 +20,7 @@ from resnet_book import features
 from resnet_book.analysis import answers, purity
 from resnet_book.data import ImageSet
 from resnet_book.engine.checkpoints import write_atomically
+from resnet_book.engine.checks import whole
 from resnet_book.models import Network
 
 IMAGES_AT_EACH_END = 10  # of a row, in the studies that runs keep
@@ -60,8 +61,7 @@ class Study:
 
     def first(self, k: int) -> "Study":
         """The study of the ``k`` images nearest to each end. Raises ValueError for a ``k`` that is not 1 to ``k``."""
-        if not 1 <= k <= self.k:
-            raise ValueError(f"k={k}: this study holds {self.k} images at each end; choose 1 to {self.k}")
+        k = whole("k", k, 1, self.k, "the number of images that this study holds at each end")
         return replace(self, least=self.least[:, :k], most=self.most[:, :k], untrained_most=self.untrained_most[:, :k])
 
     @property

@@ -18,8 +18,8 @@ from typing import get_args
 
 import torch.hub
 
-from resnet_book import data
-from resnet_book.data import DataError
+from resnet_book import cifar, data
+from resnet_book.cifar import DataError
 
 TIMEOUT_SECONDS = 30.0  # to connect, and to wait for the next bytes
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system answers where nothing more fits on the disk
@@ -59,15 +59,15 @@ ARCHIVES = {
 
 
 def fetch(name: str, root: str | Path | None = None, *, progress: bool = True) -> Path:
-    """Put "cifar10" or "cifar100" into ``root`` (found as `data.find_root` says); returns the dataset's own folder.
+    """Put "cifar10" or "cifar100" into ``root`` (found as `cifar.find_root` says); returns the dataset's own folder.
 
     Does nothing if all files are there and right, and uses an official archive that lies in ``root``. Raises ValueError
     for an unknown name, DataError if no mirror helped or ``root`` cannot be written; what was there is then as before.
     """
     if name not in ARCHIVES:
         raise ValueError(f"dataset {name!r} cannot be fetched: choose one of {', '.join(ARCHIVES)}")
-    root = data.find_root(root)
-    folder = root / data.FORMATS[name].folder
+    root = cifar.find_root(root)
+    folder = root / cifar.FORMATS[name].folder
     with suppress(DataError):  # the reason to fetch
         _check(name, root)
         print(f"{name} is already in {folder}, and every file has the right checksum: nothing to do")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from resnet_book.experiments.run import Options
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
-DATASETS = ("cifar10", "cifar100")  # data.FORMATS, known without torch
+DATASETS = ("cifar10", "cifar100")  # cifar.FORMATS, known without torch
 
 
 def main(typed: list[str] | None = None) -> int:

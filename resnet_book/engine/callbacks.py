@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from resnet_book.engine import checkpoints, machine, processes
@@ -210,6 +210,15 @@ def _require_same_run(path: Path, state: dict[str, Any], expected: dict[str, Any
         raise checkpoints.CheckpointError(
             f"{path} belongs to another run ({'; '.join(words)}). Delete it, or save elsewhere (--runs)."
         )
+
+
+class KeepFeatures(Callback):
+    """Keeps the features of the test images that the last test computed, for whoever wants more than its error."""
+
+    values: Tensor | None = None  # (N, C); None too for a run that was tested already when it was taken up
+
+    def end(self, training: "Training") -> None:
+        self.values = training.test_features
 
 
 class TensorBoard(Callback):

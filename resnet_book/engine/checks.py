@@ -1,11 +1,17 @@
-"""Check the numbers that readers hand in, and turn numpy's into Python's."""
+"""Check the numbers, indices and generators that readers hand in, and turn numpy's numbers into Python's."""
 
 import math
+from collections.abc import Iterable
 from typing import SupportsFloat, SupportsIndex
 
+import torch
+from torch import Tensor
 
-def whole(name: str, value: SupportsIndex, low: int | None = None, high: int | None = None) -> int:
-    """``value`` as an int, between ``low`` and ``high`` where they are given.
+LARGEST_SEED = 2**63 - 1  # the largest that every generator, and every file, takes
+
+
+def whole(name: str, value: SupportsIndex, low: int | None = None, high: int | None = None, most: str = "") -> int:
+    """``value`` as an int, between ``low`` and ``high`` where they are given. ``most`` says in words what ``high`` is.
 
     Takes ints, numpy's integers and integer tensors of one element. Raises ValueError, with ``name``, for others.
     """
@@ -14,7 +20,7 @@ def whole(name: str, value: SupportsIndex, low: int | None = None, high: int | N
     except (AttributeError, TypeError, RuntimeError):
         number = None
     if number is None or not (low is None or number >= low) or not (high is None or number <= high):
-        raise ValueError(f"{name}={value!r}: choose a whole number{_limits(low, high)}")
+        raise ValueError(f"{name}={value!r}: choose a whole number{_limits(low, high)}{', ' * bool(most)}{most}")
     return number
 
 
@@ -37,6 +43,44 @@ def real(
         )
         raise ValueError(f"{name}={value!r}: choose a number{limits}")
     return number
+
+
+def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
+    """``value`` as a str. Raises ValueError, with ``name``, unless it is one of ``allowed``."""
+    if value not in (words := tuple(allowed)):
+        raise ValueError(f"{name}={value!r}: choose one of {', '.join(words)}")
+    return str(value)
+
+
+def checked_seed(seed: int, name: str = "seed") -> int:
+    """``seed`` as an int. Raises ValueError for one that is negative or beyond ``LARGEST_SEED``."""
+    return whole(name, seed, 0, LARGEST_SEED)
+
+
+def require_generator(generator: object) -> None:
+    """Raise ValueError for what is no generator, as a seed."""
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator={generator!r}: make one from a seed with torch.Generator().manual_seed(seed)")
+
+
+def checked_indices(name: str, values: Tensor, shape: tuple[int | str, ...], end: int | None = None) -> Tensor:
+    """``values``, labels or indices, as int64: of ``shape``, where a letter is any size, from 0 to below ``end``.
+
+    Raises ValueError, with ``name``, for others.
+    """
+    found = tuple(values.shape)
+    fits = len(found) == len(shape) and all(size in (n, str(size)) for n, size in zip(found, shape, strict=True))
+    fractional = values.is_floating_point() or values.is_complex() or values.dtype == torch.bool
+    if not fits or (fractional and values.numel()):
+        kind, sizes = str(values.dtype).removeprefix("torch."), str(tuple(shape)).replace("'", "")
+        raise ValueError(f"{name}: expected whole numbers {sizes}, found {kind} {found}")
+    values = values.long()
+    wrong = values < 0 if end is None else (values < 0) | (values >= end)
+    if wrong.any():
+        place = wrong.nonzero()[0].tolist()
+        limits = "0 or above" if end is None else f"0 to {end - 1}"
+        raise ValueError(f"{name}{place}={int(values[tuple(place)])}: expected {limits}")
+    return values
 
 
 def _is_bool(value: object) -> bool:

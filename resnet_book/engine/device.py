@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_book.engine import cuda_graph, processes
+from resnet_book.engine.checks import one_of
 
 PRECISIONS = ("float32", "bfloat16")
 # Iterations from which on compiling saves more than it costs: measured, see benchmarks/README.md.
@@ -137,8 +138,7 @@ def keep_memory() -> None:
 
 def autocast(device: torch.device | str, precision: str) -> torch.autocast:
     """The context of forward passes in ``precision``. Raises ValueError if it is not one of ``PRECISIONS``."""
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision={precision!r}: choose one of {', '.join(PRECISIONS)}")
+    one_of("precision", precision, PRECISIONS)
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 

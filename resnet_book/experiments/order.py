@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
 
-from resnet_book import models
 from resnet_book.experiments import catalogue
+from resnet_book.models import count_operations
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,7 @@ class Run:
     def effort(self) -> int:
         """What an iteration takes, beside those of other runs: multiply-adds."""
         experiment = catalogue.get(self.name)
-        return _operations(experiment.model, experiment.shortcut) * experiment.recipe.batch_size
-
-
-@cache
-def _operations(model: str, shortcut: str | None) -> int:
-    return models.count_operations(model, shortcut=shortcut)
+        return count_operations(experiment.model, shortcut=experiment.shortcut) * experiment.recipe.batch_size
 
 
 DEPTH_TABLE_RUNS = tuple(f"{kind}{depth}-cifar10" for depth in (20, 56, 32, 44, 110) for kind in ("plain", "resnet"))

@@ -20,8 +20,9 @@ from resnet_book import models
 from resnet_book.augment import channel_values
 from resnet_book.data import ImageSet
 from resnet_book.engine.checkpoints import write_atomically
+from resnet_book.engine.checks import LARGEST_SEED, checked_seed
 from resnet_book.experiments import catalogue, record_checks
-from resnet_book.recipe import LARGEST_SEED, Epoch, History, Part, Recipe, checked_seed
+from resnet_book.recipe import Epoch, History, Part, Recipe
 
 SCHEMA_VERSION = 2
 PACKAGE = Path(__file__).parents[1]
@@ -183,18 +184,11 @@ def make_record(
         "model": {**model, "parameters": models.count_parameters(network)},
         "recipe_name": known.recipe_name,
         "recipe": asdict(known.recipe),
-        "seconds": history.seconds,
-        "train_seconds": history.train_seconds,
-        "images_per_second": history.images_per_second,
-        "peak_memory": history.peak_memory,
-        "mean": history.mean,
-        "std": history.std,
         "top5_error": top5_error,
         "superclass_error": superclass_error,
         "weights_sha256": weights_sha256,
         "study_sha256": study_sha256,
-        "parts": [asdict(part) for part in history.parts],
-        "epochs": [asdict(epoch) for epoch in history.epochs],
+        **asdict(history),
     }
     return Record.model_validate_json(json.dumps(record))
 

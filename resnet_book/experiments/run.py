@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from torch import Tensor
 
 from resnet_book import data, features, models, train
 from resnet_book.analysis import answers, study
 from resnet_book.data import ImageSet
 from resnet_book.engine import callbacks, checkpoints, device, processes
+from resnet_book.engine.checks import checked_seed
 from resnet_book.experiments import catalogue, records, weights
 from resnet_book.experiments.catalogue import Experiment
-from resnet_book.recipe import History, checked_seed
+from resnet_book.recipe import History
 
 EXIT_LOCKED = 75  # exit status of the command line after LockedError: EX_TEMPFAIL of sysexits.h
 LOCK_SECONDS = 1.0  # how long to wait for a lock: longer than ``is_locked`` takes to look
@@ -81,7 +83,8 @@ def train_and_record(
         images, test = (data.load(experiment.dataset, split, options.data_root) for split in ("train", "test"))
         network = models.untrained(experiment.model, images.num_classes, experiment.shortcut, seed)
         kept = folder / "checkpoint.pt"
-        calls: list[callbacks.Callback] = [callbacks.Checkpoint(kept, stop)]
+        seen = callbacks.KeepFeatures()
+        calls: list[callbacks.Callback] = [callbacks.Checkpoint(kept, stop), seen]
         if options.progress:
             calls.append(callbacks.ProgressBar())
         if options.tensorboard:
@@ -89,7 +92,8 @@ def train_and_record(
         calls += further
         history = train.fit(network, images, test, experiment.recipe, seed=seed, engine=engine, callbacks=calls)
         try:
-            record = processes.from_first(lambda: _record(name, seed, network, images, test, history, path))
+            done = (name, seed, network, images, test, history, seen.values, path)
+            record = processes.from_first(lambda: _record(*done))
         except OSError as error:
             raise OSError(
                 f"{error.filename or path} cannot be written ({error.strerror}). Nothing is lost: the trained run is "
@@ -124,13 +128,16 @@ def _record(
     images: ImageSet,
     test: ImageSet,
     history: History,
+    values: Tensor | None,
     path: Path,
 ) -> records.Record:
-    """Save weights and study of the trained network, and the record, which says that the run is done, last."""
+    """Save weights and study of the trained network, and the record, which says that the run is done, last.
+
+    ``values``: the features (N, C) of the test images; None: the run was tested, but not recorded, when it was stopped.
+    """
     records.refuse_to_overwrite(path)
     mean, std = history.mean, history.std
-    values = history.test_features  # (N, C)
-    if values is None:  # the run had been tested, but not recorded, when it was stopped
+    if values is None:
         values = features.extract(network, test, mean, std, device=network.classifier.weight.device)
     scores = features.class_scores(network, values)
     superclasses = bool(test.coarse_class_names)

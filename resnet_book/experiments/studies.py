@@ -7,6 +7,7 @@ import torch
 from resnet_book import data, features
 from resnet_book.analysis import study
 from resnet_book.analysis.study import IMAGES_AT_EACH_END, Study, StudyError
+from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
 
 
@@ -37,8 +38,7 @@ def find_study(
     """
     path = records.path_of(records.find_results(results), experiment, seed)
     images = records.load_record(path).dataset["test"]["images"]
-    if not 1 <= k <= images:
-        raise ValueError(f"k={k}: there are {images:,} test images to rank; choose 1 to {images:,}")
+    k = whole("k", k, 1, images, "the number of test images")
     kept = kept_study(experiment, seed, path.parent.parent)
     if kept and kept.k >= k:
         return kept.first(k)

@@ -26,7 +26,7 @@ import torch
 from dask import config
 from distributed import Client, Future, Nanny, Scheduler, SpecCluster
 
-from resnet_book import data
+from resnet_book import cifar
 from resnet_book.engine import device
 from resnet_book.engine.checkpoints import CheckpointError
 from resnet_book.experiments import catalogue, order, records, worker
@@ -61,7 +61,7 @@ class Sweep:
         budget: float = math.inf,
         began: float | None = None,
     ) -> None:
-        root = data.find_root(options.data_root)
+        root = cifar.find_root(options.data_root)
         self.options = replace(
             options,
             results=options.results.absolute(),

@@ -15,7 +15,8 @@ from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from resnet_book import features
-from resnet_book.data import CLASS_NAMES, IMAGE_SHAPE
+from resnet_book.cifar import IMAGE_SHAPE
+from resnet_book.data import CLASS_NAMES
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import catalogue, weights
 from resnet_book.experiments.records import Record, RecordError, find_results
@@ -79,7 +80,7 @@ class TrainedNetwork:
         put on white where it is transparent, resized on the short side and cut to the middle 32 x 32.
         Raises ValueError for anything else, and for ``k`` below 1 or above the number of classes.
         """
-        k = whole("k", k, 1, len(self.class_names))
+        k = whole("k", k, 1, len(self.class_names), "the number of classes")
         if isinstance(picture, list | tuple):
             prepared = [_prepare(each, f"picture[{index}]") for index, each in enumerate(picture)]
         elif isinstance(picture, np.ndarray | Tensor) and picture.ndim == 4:

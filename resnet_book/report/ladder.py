@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from resnet_book.engine.checks import one_of
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.records import Record
 from resnet_book.report import published, tables
@@ -46,8 +47,7 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
 
     Raises ValueError for another kind than "plain" and "residual".
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind={kind!r}: choose one of {', '.join(KINDS)}")
+    one_of("kind", kind, KINDS)
     found = changes.loc[changes.kind == kind]
     if found.empty:
         return f"By no recipe are the {kind} networks of {SHALLOW} and of {DEEP} layers both recorded yet."

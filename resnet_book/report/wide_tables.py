@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from resnet_book.engine.checks import whole
 from resnet_book.experiments.records import Record
 from resnet_book.report import published, tables
 
@@ -82,8 +83,7 @@ def phase_variability(curves: pd.DataFrame, last: int) -> pd.DataFrame:
     and scatter (points), the standard deviation around that line, with n - 2 degrees of freedom. A steady fall adds to
     std and not to scatter. What too few epochs leave open is NaN. Raises ValueError for a ``last`` below 3.
     """
-    if last < 3:
-        raise ValueError(f"last={last}: three epochs or more have a scatter around a line")
+    last = whole("last", last, 3)  # fewer epochs have no scatter around a line
     rows = []
     for key, run in curves.sort_values("iteration").groupby(["kind", "depth", "seed"]):
         about = dict(zip(("kind", "depth", "seed"), key, strict=True))  # type: ignore[call-overload]
@@ -130,7 +130,11 @@ def variability_table(curves: pd.DataFrame, last: Mapping[str, int]) -> pd.DataF
 
 
 def chance_errors(num_classes: int = 100, num_superclasses: int = 20, k: int = 5) -> dict[str, float]:
-    """Errors (%) of guessing at random where all classes are equally frequent, in superclasses of equal size."""
+    """Errors (%) of guessing at random where all classes are equally frequent, in superclasses of equal size.
+
+    Raises ValueError for a ``k`` that is not 1 to ``num_classes``.
+    """
+    k = whole("k", k, 1, num_classes, "the number of classes")
     hits = {"top-1": 1 / num_classes, f"top-{k}": k / num_classes, "superclass": 1 / num_superclasses}
     return {name: 100 * (1 - share) for name, share in hits.items()}
 
@@ -178,8 +182,9 @@ def frequent_confusions(
     """The ``k`` most frequent mistakes, most frequent first: class, taken for, images, share (% of the class's images).
 
     ``matrix`` (classes, classes) int64 as ``answers.confusion`` gives it; with ``groups``, the superclass of each
-    class, a column ``same superclass``.
+    class, a column ``same superclass``. Raises ValueError for a negative ``k``.
     """
+    k = whole("k", k, 0)
     mistakes = matrix.clone().fill_diagonal_(0)
     pairs = mistakes.nonzero()  # (pairs that were confused, 2)
     counts, order = mistakes[*pairs.T].sort(descending=True, stable=True)
