@@ -35,8 +35,8 @@ KERNEL_SETTINGS = {  # kernels that say nothing of their own, whatever the user'
 LIVE = """```{raw} html
 <link rel="stylesheet" href="live/live.css">
 <div class="live-network" data-source="live/live_data.js" role="group" aria-label="A trained network in this page">
-<p>The network runs in JavaScript, which is off here or has not loaded.
-Chapter 4 shows the same network's answers as pictures.</p>
+<p>The network loads when it comes into view, and needs JavaScript.
+Without it: chapter 4 shows what such a network answers, and why.</p>
 </div>
 <script src="live/live.js" defer></script>
 ```

@@ -374,7 +374,7 @@
         const script = element("script", { src: place.dataset.source });
         script.addEventListener("load", () => start(place, window.LIVE_NETWORK));
         document.head.append(script);
-      });
+      }, { rootMargin: "300px" });
       watch.observe(place);
     }
   });
