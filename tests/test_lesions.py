@@ -5,13 +5,14 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from small_runs import TEST, TRAIN, same_weights
+from small_runs import RECIPE, TEST, TRAIN, same_weights
 from torch import nn
 
 from resnet_book import augment, models
@@ -167,6 +168,14 @@ def test_the_whole_network_measured_anew_on_the_same_images_stays_as_it_is() -> 
     torch.testing.assert_close(lesions.measured_anew(RESIDUAL, TRAIN, *STATISTICS)(IMAGES), RESIDUAL(IMAGES))
 
 
+def test_images_to_measure_on_are_shifted_and_flipped_as_in_training() -> None:
+    plain, seen = (lesions.augmented(TRAIN, replace(RECIPE, padding=4, flip_probability=flip)) for flip in (0.0, 0.5))
+    assert (plain.images != TRAIN.images).any()
+    assert (plain.images != seen.images).any()
+    assert torch.equal(seen.labels, TRAIN.labels)
+    assert torch.equal(lesions.augmented(TRAIN, replace(RECIPE, padding=0, flip_probability=0.0)).images, TRAIN.images)
+
+
 def test_damage_is_nothing_for_the_whole_network_and_something_for_a_cut_one() -> None:
     cuts = [Cut("nothing"), Cut("leave out", (1, 2)), Cut("scale", factor=0.0)]
     nothing, two, _ = rows = list(lesions.lesions(RESIDUAL, TRAIN, TEST, *STATISTICS, cuts))
@@ -231,7 +240,8 @@ def test_the_effective_length_of_binomial_shares_is_half_of_the_blocks() -> None
     frame = lesions.gradients_by_length(RESIDUAL, IMAGES, LABELS).assign(
         share=[1 / 32, 5 / 32, 10 / 32, 10 / 32, 5 / 32, 1 / 32]
     )
-    assert lesions.effective_length(frame) == (2.5, 1, 4)
+    assert lesions.effective_length(frame) == (2.5, 0, 5)
+    assert lesions.effective_length(frame, 0.9) == (2.5, 1, 4)
     assert lesions.effective_length(frame, 0.3) == (2.5, 2, 3)
 
 

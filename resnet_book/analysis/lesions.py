@@ -12,7 +12,7 @@ block the shape that it was trained for. A plain block has none; in its place st
 import random
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from math import comb
 
@@ -21,12 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_book import features
+from resnet_book import augment, features
 from resnet_book.analysis import diagnostics
 from resnet_book.data import ImageSet
 from resnet_book.engine.checks import real, whole
 from resnet_book.engine.device import in_mode
 from resnet_book.models import Network, PlainBlock, ResidualBlock, make_shortcut
+from resnet_book.recipe import Recipe
 
 # --- Cutting --------------------------------------------------------------------------------------------------------
 
@@ -129,13 +130,24 @@ def measured_anew(
 ) -> Network:
     """The network with batch norm's statistics measured on ``images``; weights, and the network passed, stay.
 
-    A layer behind a cut sees other activations than those whose statistics it was trained with. Raises ValueError as
-    ``features.measure_batch_norm``.
+    A layer behind a cut sees other activations than those whose statistics it was trained with. ``images`` should be
+    training images, augmented as in training (``augmented``). Raises ValueError as ``features.measure_batch_norm``.
     """
     count_blocks(network)
     measured = deepcopy(network)
     features.measure_batch_norm(measured, images, mean, std, device=device, batch_size=125)
     return measured
+
+
+def augmented(images: ImageSet, recipe: Recipe, seed: int = 0) -> ImageSet:
+    """The images as a training by ``recipe`` may see them: shifted and flipped at random, once.
+
+    The borders of zeros count: statistics of the whole resnet20-cifar10 measured on images without them gave 3 points
+    more error than its own, on images with them no more. Raises ValueError for a negative seed.
+    """
+    generator = torch.Generator().manual_seed(whole("seed", seed, 0))
+    sampled = augment.sample(len(images), generator, recipe.padding, recipe.flip_probability)
+    return replace(images, images=augment.apply(images.images, sampled, recipe.padding, recipe.padding_mode))
 
 
 def _changes_shape(block: nn.Module) -> bool:

@@ -22,10 +22,11 @@ from resnet_book.engine import machine
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.records import LESIONS, RecordError, Sha256
+from resnet_book.recipe import Recipe
 
 SCHEMA_VERSION = 1
 TEST_IMAGES = 2_000  # the first ones of the test set
-MEASURING_IMAGES = 1_000  # the first training images: batch norm's statistics are measured anew on them
+MEASURING_IMAGES = 1_000  # the first training images, augmented: batch norm is measured anew on them
 PATH_IMAGES = 64  # the first training images: gradients of paths
 PATH_SAMPLES = 20  # random paths of each length
 
@@ -118,7 +119,9 @@ def make_lesions(
         raise RecordError(f"{path} was recorded with other test images than those of {test.name} found here.")
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     made_by = machine.describe(device, "float32", False)  # now: the code may change while this takes its time
-    few, measuring = test.subset(min(TEST_IMAGES, len(test))), train.subset(min(MEASURING_IMAGES, len(train)))
+    few = test.subset(min(TEST_IMAGES, len(test)))
+    recipe = Recipe(**record.recipe)
+    measuring = lesions.augmented(train.subset(min(MEASURING_IMAGES, len(train))), recipe)
     cuts, measured = lesions.all_cuts(network), []
     for number, each in enumerate(
         lesions.lesions(network, measuring, few, record.mean, record.std, cuts, device=device), start=1
