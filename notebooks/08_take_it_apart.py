@@ -261,7 +261,7 @@ display(Markdown("Mean points of error added, by what was done.\n\n" + lesion_wo
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and reaches chance at 0."}, "figure": {"caption": "All residual branches multiplied by a factor. Left: statistics as trained. Right: measured anew.", "name": "fig-ch8-factor"}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
-    lesion_figures.plot_factors(cuts[cuts.network == "residual"] if len(cuts) else cuts, ax, column)
+    lesion_figures.plot_factors(cuts, ax, column)
 axes[1].set_ylabel("")
 plt.show()
 

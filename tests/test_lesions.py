@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import chain, combinations
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,7 @@ from resnet_book.analysis.lesions import Cut
 from resnet_book.experiments import lesion_records, records, weights
 from resnet_book.experiments.records import RecordError
 from resnet_book.models import Network
+from resnet_book.report import lesion_figures, lesion_words
 
 RESULTS = Path(__file__).parent.parent / "results"
 KEPT = sorted(RESULTS.glob("*/seed*.lesions.json"))
@@ -351,3 +353,104 @@ def test_the_committed_lesions_are_sound_and_of_the_committed_weights(path: Path
     assert [(row.kind, tuple(row.blocks), row.factor) for row in kept.cuts] == [
         (cut.kind, cut.blocks, cut.factor) for cut in lesions.all_cuts(network)
     ]
+
+
+# --- Drawn and said ---
+
+
+def invented(experiment: str, single: list[float], anew: list[float], change: float) -> lesion_records.LesionRecord:
+    """The lesions of a network of nine blocks whose error is 10 % whole; with these errors when it lacks a block."""
+    network = models.build(experiment.split("-")[0])
+
+    def row(cut: Cut, error: float, error_anew: float) -> dict:
+        moved = 0.0 if cut.kind == "nothing" else change
+        damages = {"error": error, "confidence": 0.5, "feature_change": moved}
+        damages |= {f"{name}_anew": value for name, value in damages.items()} | {"error_anew": error_anew}
+        removed = len(cut.blocks) * (cut.kind == "leave out")
+        return {"kind": cut.kind, "blocks": list(cut.blocks), "factor": cut.factor, "removed": removed} | damages
+
+    singly = list(zip(single, anew, strict=True))
+
+    def errors(cut: Cut) -> tuple[float, float]:
+        if cut.kind == "leave out":
+            return singly[cut.blocks[0] - 1] if len(cut.blocks) == 1 else (60.0, 40.0)
+        return {"nothing": (10.0, 10.0), "close shortcut": (90.0, 90.0)}.get(cut.kind, (50.0, 50.0))
+
+    rows = [row(cut, *errors(cut)) for cut in lesions.all_cuts(network)]
+    paths = [
+        {"length": k, "number": lesions.count_paths(9, k), "single": 0.5**k, "together": 0.4**k, "share": share}
+        for k, share in enumerate([0.1, 0.2, 0.4, 0.2, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
+    ]
+    content = {
+        "schema_version": 1,
+        "experiment": experiment,
+        "seed": 0,
+        "weights_sha256": 64 * "0",
+        "test_sha256": 64 * "0",
+        "test_images": 2000,
+        "measuring_images": 1000,
+        "path_images": 1,
+        "path_samples": 1,
+        "seconds": 1.0,
+        "started": "2026-01-01T00:00:00+00:00",
+        "made_by": {"dirty": False},
+        "cuts": rows,
+        "paths": paths if experiment.startswith("resnet") else [],
+    }
+    return lesion_records.LesionRecord.model_validate_json(json.dumps(content))
+
+
+PLAIN_ERRORS, RESIDUAL_ERRORS, ANEW = 9 * [70.0], [11.0, *8 * [30.0]], 9 * [20.0]
+FOUND = [
+    invented("plain20-cifar10-short", PLAIN_ERRORS, ANEW, 0.8),
+    invented("resnet20-cifar10-short", RESIDUAL_ERRORS, ANEW, 0.78),
+    invented("resnet20-cifar10", RESIDUAL_ERRORS, ANEW, 0.2),
+]
+SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], FOUND], ids=range(5))
+
+
+@SETS
+def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord]) -> None:
+    cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
+    for draw in (lesion_figures.plot_single, lesion_figures.plot_together, lesion_figures.plot_equal_change):
+        ax = draw(cuts, plt.figure().subplots())
+        assert [text.get_text() for text in ax.texts] == ([] if found else ["nothing recorded yet"])
+        assert len(ax.get_legend_handles_labels()[1]) == len(found)
+    ax = lesion_figures.plot_paths(paths, plt.figure().subplots(), "share")
+    assert len(ax.get_legend_handles_labels()[1]) == sum(each.paths != [] for each in found)
+    lesion_figures.plot_factors(cuts, plt.figure().subplots())
+    lesion_figures.draw_cut(plt.figure().subplots(), residual=True)
+    plt.close("all")
+
+
+@SETS
+def test_whatever_is_recorded_is_put_into_whole_sentences(found: list[lesion_records.LesionRecord]) -> None:
+    cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
+    texts = [say(cuts) for say in SAY_OF_CUTS] + [lesion_words.paths_that_matter(paths)]
+    for text in texts:
+        assert text.endswith((".", "it."))
+        assert "nan" not in text
+    assert (lesion_words.NOTHING in texts[0]) == (not found)
+
+
+SAY_OF_CUTS = [
+    lesion_words.single_blocks,
+    lesion_words.twins_without_a_block,
+    lesion_words.statistics,
+    lesion_words.block_or_shortcut,
+    lesion_words.at_equal_change,
+]
+
+
+def test_the_sentences_say_what_the_numbers_are() -> None:
+    cuts = lesion_figures.all_cuts(FOUND)
+    assert "without one block 70.0 % on average" in lesion_words.single_blocks(cuts)
+    text = lesion_words.twins_without_a_block(cuts)
+    assert "the plain one loses 60 points with a block, on average, and the residual one 18, as in" in text
+    assert "does not hold for these small networks: 2 of 18 cuts cost less than 2 points" in text
+    assert "60.0 points as trained, 10.0 measured anew, so 83 % of the damage" in lesion_words.statistics(cuts)
+    assert "losing the shortcut is worse" in lesion_words.block_or_shortcut(cuts)
+    assert "The paths that matter have 2.0 branches, shorter than" in lesion_words.paths_that_matter(
+        lesion_figures.all_paths(FOUND)
+    )
+    assert "pairs of cuts), the plain network loses" in lesion_words.at_equal_change(cuts)

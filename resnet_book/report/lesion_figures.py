@@ -28,7 +28,7 @@ def labelled(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     network, depth = kind_and_depth(known.model)
     frame = frame.assign(experiment=experiment, network=network, depth=depth, iterations=known.recipe.iterations)
     if "kind" in frame:
-        whole = frame[frame.kind == "nothing"].iloc[0]
+        whole = frame.query("kind == 'nothing'").iloc[0]
         frame = frame.assign(added=frame.error - whole.error, added_anew=frame.error_anew - whole.error_anew)
     return frame
 
@@ -51,7 +51,7 @@ def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
     for group, style in _networks(cuts, ax):
         single = group[group.removed == 1]
         ax.plot([blocks[0] for blocks in single.blocks], single[column], **style)
-        ax.axhline(group[group.kind == "nothing"][column].iloc[0], color=style["color"], linestyle=":", linewidth=1)
+        ax.axhline(group.query("kind == 'nothing'")[column].iloc[0], color=style["color"], linestyle=":", linewidth=1)
     return ax
 
 
@@ -70,10 +70,10 @@ def plot_together(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
 def plot_factors(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
     """Error (%) against the factor by which all residual branches are multiplied; 1 is the whole network."""
     ax.set(xlabel="factor of all residual branches", ylabel="test error (%)")
-    for group, style in _networks(cuts[cuts.kind.isin(["scale", "nothing"])], ax):
-        if (group.kind == "scale").any():
-            in_order = group.sort_values("factor")
-            ax.plot(in_order.factor, in_order[column], **style)
+    residual = cuts.query("kind in ['scale', 'nothing'] and network == 'residual'") if len(cuts) else cuts
+    for group, style in _networks(residual, ax):
+        in_order = group.sort_values("factor")
+        ax.plot(in_order.factor, in_order[column], **style)
     return ax
 
 
@@ -107,8 +107,8 @@ def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dic
     if frame.empty:
         say_nothing_recorded(ax)
         return
-    order = ["depth", "network", "iterations", "experiment"]
-    for (depth, network, iterations, _), group in frame.groupby(order):
+    for _, group in frame.groupby(["depth", "network", "iterations", "experiment"]):
+        depth, network, iterations = (group[name].iloc[0] for name in ("depth", "network", "iterations"))
         thorough = iterations >= catalogue.PAPER.iterations
         yield (
             group,
@@ -131,20 +131,16 @@ def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:
     ax.set(xlim=(-0.2, blocks + 1.2), ylim=(-0.6, 1.15), aspect="equal")
     ax.set_axis_off()
     for number in range(1, blocks + 1):
-        middle = number
         out = number == cut
-        style = {"facecolor": "white" if out else colour, "edgecolor": colour, "linestyle": "--" if out else "-"}
-        ax.add_patch(Rectangle((middle - 0.28, -0.28), 0.56, 0.56, **style))
-        if out:
-            ax.plot([middle - 0.2, middle + 0.2], [[-0.2, 0.2], [0.2, -0.2]], color=colour)
-        ends = [] if out and not residual else [(middle - 0.72, middle - 0.28)]
-        for begin, end in [] if out else ends:
-            ax.annotate("", (end, 0), (begin, 0), arrowprops={"arrowstyle": "->", "color": colour})
+        face, line = ("white", "--") if out else (colour, "-")
+        ax.add_patch(Rectangle((number - 0.28, -0.28), 0.56, 0.56, facecolor=face, edgecolor=colour, linestyle=line))
+        if not out:
+            ax.annotate("", (number - 0.28, 0), (number - 0.72, 0), arrowprops={"arrowstyle": "->", "color": colour})
         if residual:
             bend = {"arrowstyle": "->", "color": colour, "connectionstyle": "arc3,rad=-0.7"}
-            ax.annotate("", (middle + 0.5, 0.02), (middle - 0.5, 0.02), arrowprops=bend)
+            ax.annotate("", (number + 0.5, 0.02), (number - 0.5, 0.02), arrowprops=bend)
     ax.annotate("", (blocks + 0.8, 0), (blocks + 0.28, 0), arrowprops={"arrowstyle": "->", "color": colour})
-    ax.text(-0.2, 0, "images", ha="right", va="center")
-    ax.text(blocks + 1, 0, "classes", va="center")
+    ax.text(0.2, 0, "images", ha="right", va="center", fontsize=9)
+    ax.text(blocks + 0.9, 0, "classes", va="center", fontsize=9)
     ax.set_title("residual" if residual else "plain")
     return ax

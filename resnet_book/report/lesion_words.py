@@ -5,6 +5,7 @@ where there is none, it says so.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ PAIRS = 5  # of cuts with equal changes, at least, before they are averaged
 
 def of_each(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Every network: its name in words, and its rows."""
-    for (depth, kind, iterations), group in frame.groupby(["depth", "network", "iterations"]) if len(frame) else ():
+    for (depth, kind, iterations), group in _groups(frame, "depth", "network", "iterations"):
         yield f"{kind}, {depth} layers, {iterations:,} iterations", group
 
 
@@ -26,7 +27,7 @@ def single_blocks(cuts: pd.DataFrame) -> str:
     """A line a network: what it costs to lose one block."""
     lines = []
     for name, group in of_each(cuts):
-        whole, single = group[group.kind == "nothing"].iloc[0], group[group.removed == 1]
+        whole, single = group.query("kind == 'nothing'").iloc[0], group.query("removed == 1")
         worst, best = single.loc[single.error.idxmax()], single.loc[single.error.idxmin()]
         lines.append(
             f"- **{name}:** {whole.error:.1f} % whole; without one block {single.error.mean():.1f} % on average, from "
@@ -42,8 +43,8 @@ def twins_without_a_block(cuts: pd.DataFrame) -> str:
     """Whether plain networks lose more than their residual twins, and whether the residual ones notice at all."""
     if cuts.empty:
         return NOTHING
-    single, sentences = cuts[cuts.removed == 1], []
-    for (depth, iterations), group in single.groupby(["depth", "iterations"]):
+    single, sentences = cuts.query("removed == 1"), []
+    for (depth, iterations), group in _groups(single, "depth", "iterations"):
         mean = group.groupby("network").added.mean()
         if len(mean) == 2:
             alike = "as" if mean["residual"] < mean["plain"] else "other than"
@@ -52,7 +53,7 @@ def twins_without_a_block(cuts: pd.DataFrame) -> str:
                 f"{mean['plain']:.0f} points with a block, on average, and the residual one {mean['residual']:.0f}, "
                 f"{alike} in {{cite:t}}`veit2016residual`."
             )
-    residual = single[single.network == "residual"]
+    residual = single.query("network == 'residual'")
     if len(residual):
         few = int((residual.added < HARDLY).sum())
         verdict = "holds here, too" if few > len(residual) / 2 else "does not hold for these small networks"
@@ -61,22 +62,22 @@ def twins_without_a_block(cuts: pd.DataFrame) -> str:
             f"{verdict}: {_count(few)} of {len(residual)} cuts cost less than {HARDLY:g} points. Their network had 54 "
             "blocks; the fewer there are, the larger a part of the whole each is."
         )
-    return " ".join(sentences)
+    return " ".join(sentences) or NOTHING
 
 
 def statistics(cuts: pd.DataFrame) -> str:
     """A line a network: how much of the damage is gone once batch norm's statistics are measured anew."""
     lines = []
     for name, group in of_each(cuts):
-        single = group[group.removed == 1]
+        single = group.query("removed == 1")
         before, after = single.added.mean(), single.added_anew.mean()
         share = 100 * (1 - after / before) if before > 0 else 0.0
         part = f"{share:.0f} % of the damage" if share > 0 else "none of the damage"
         few = int((single.added_anew < HARDLY).sum())
         lines.append(
-            f"- **{name}:** a block costs {before:.1f} points as trained and {after:.1f} measured anew, so {part} was "
-            f"in the statistics. {_count(few).capitalize()} of {len(single)} cuts then cost{'s' * (few == 1)} less than "
-            f"{HARDLY:g} points."
+            f"- **{name}:** a block costs {before:.1f} points as trained, {after:.1f} measured anew, so {part} "
+            f"was in the statistics. {_count(few).capitalize()} of {len(single)} cuts then cost{'s' * (few == 1)} "
+            f"less than {HARDLY:g} points."
         )
     return _listed(lines)
 
@@ -85,7 +86,7 @@ def block_or_shortcut(cuts: pd.DataFrame) -> str:
     """A line a residual network: which is worse, to lose a block or the shortcut around it."""
     lines = []
     for name, group in of_each(cuts):
-        mean = group[(group.removed == 1) | (group.kind == "close shortcut")].groupby("kind").added.mean()
+        mean = group.query("removed == 1 or kind == 'close shortcut'").groupby("kind").added.mean()
         if "close shortcut" in mean:
             which = "the shortcut" if mean["close shortcut"] > mean["leave out"] else "the block"
             lines.append(
@@ -118,15 +119,15 @@ def paths_that_matter(paths: pd.DataFrame) -> str:
 def at_equal_change(cuts: pd.DataFrame) -> str:
     """A line a pair of twins: how much the features change, and what that costs where both change equally."""
     lines = []
-    for (depth, iterations), group in cuts.groupby(["depth", "iterations"]) if len(cuts) else ():
-        cut = group[group.kind.isin(["leave out", "swap"])]
-        plain, residual = (cut[cut.network == kind] for kind in ("plain", "residual"))
+    for (depth, iterations), group in _groups(cuts, "depth", "iterations"):
+        cut = group.query("kind in ['leave out', 'swap']")
+        plain, residual = (cut.query("network == @kind") for kind in ("plain", "residual"))
         if plain.empty or residual.empty:
             continue
         text = (
             f"- **{depth} layers, {iterations:,} iterations:** over the same cuts the features change by "
             f"{plain.feature_change.mean():.2f} on average in the plain network, by "
-            f"{residual.feature_change.mean():.2f} in the residual one, and the error rises by {plain.added.mean():.0f} "
+            f"{residual.feature_change.mean():.2f} in the residual one; the error rises by {plain.added.mean():.0f} "
             f"and {residual.added.mean():.0f} points."
         )
         differences = equal_pairs(plain, residual)
@@ -148,6 +149,11 @@ def equal_pairs(plain: pd.DataFrame, residual: pd.DataFrame) -> list[float]:
         if distance.min() < SAME_CHANGE:
             differences.append(added - residual.added[distance.idxmin()])
     return differences
+
+
+def _groups(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """The rows with equal values in these columns, after those values; nothing of an empty frame."""
+    yield from frame.groupby(list(columns)) if len(frame) else ()
 
 
 def _listed(lines: list[str]) -> str:
