@@ -19,10 +19,10 @@
 # {numref}`fig-ch8-cut` shows the operation. The network is trained, its weights are fixed, and one block is taken out.
 # Nothing is trained afterwards. What will it answer?
 #
-# Veit, Wilber and Belongie did this to a plain network and to a residual one of 110 layers {cite}`veit2016residual`. The
-# plain one fell to chance; the residual one, without most of its blocks, hardly noticed. They concluded that a residual
-# network is less a chain than a bundle of paths of many lengths. We do it to small networks, plain and residual, on
-# real test images, and then ask whether that conclusion follows.
+# Veit, Wilber and Belongie did this to a plain network of another family and to a residual one of 110 layers
+# {cite}`veit2016residual`. The plain one fell to chance, whichever layer it lost. The residual one hardly noticed the
+# loss of nearly any block. They concluded that a residual network is less a chain than a bundle of paths of many
+# lengths. We do it to small networks, plain twins beside residual ones, and then ask whether that conclusion follows.
 #
 # **You will learn**
 #
@@ -116,9 +116,9 @@ record = None
 # %% [markdown]
 # ## Cut a block out, by hand
 #
-# A residual block computes $y = \mathrm{ReLU}(F(x) + S(x))$, where the shortcut $S$ is the identity, or, at the begin of
-# a new stage, takes every second pixel and fills up with channels of zeros. Without $F$ there remains $y = S(x)$ (what
-# comes out of a ReLU passes the next one unchanged). So to cut the block out is to put its shortcut in its place.
+# A residual block computes $y = \mathrm{ReLU}(F(x) + S(x))$, where the shortcut $S$ is the identity, or, at the begin
+# of a new stage, takes every second pixel and fills up with channels of zeros. Without $F$ there remains $y = S(x)$
+# (what comes out of a ReLU passes the next one unchanged). So to cut the block out is to put its shortcut in its place.
 
 
 # %%
@@ -138,9 +138,9 @@ f"the scores move by up to {moved:.1f}"
 
 # %% [markdown]
 # A plain block has no shortcut to leave behind. Where it keeps the shape, the next block can take its input instead.
-# Where it halves the resolution and doubles the channels, the next one could not even read it; there we put the shortcut
-# that the twin has. So both networks are cut in the same places, in the same way. It is a choice, and for the plain
-# network a strange one: it never saw such channels. Blocks 4 and 7 are of that kind; keep an eye on them.
+# Where it halves the resolution and doubles the channels, the next one could not even read it; there we put the
+# shortcut that the twin has. So both networks are cut in the same places, in the same way. It is a choice, and for the
+# plain network a strange one: it never saw such channels. Blocks 4 and 7 are of that kind; keep an eye on them.
 #
 # ```{admonition} Predict, then run
 # :class: tip
@@ -180,8 +180,8 @@ display(Markdown(text))
 # ## The recorded networks, on CIFAR-10
 #
 # `resnet-book lesions NAME` does all that follows to a recorded network and keeps it beside its record. Every cut was
-# tested on the first 2,000 test images, so an error has a standard error of about one point; differences between cuts of one network, on the
-# same images, are surer than that.
+# tested on the first 2,000 test images, so an error has a standard error of about one point; differences between cuts
+# of one network, on the same images, are surer than that.
 
 # %% tags=["nbval-ignore-output"]
 found = [each for each in lesion_records.all_lesions(results) if "-cifar10" in each.experiment]
@@ -192,8 +192,8 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut better,
-# or worse?
+# **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
+# better, or worse?
 
 
 # %%
@@ -219,12 +219,13 @@ display(Markdown(lesion_words.single_blocks(cuts) + "\n\n" + lesion_words.twins_
 # %% [markdown]
 # ## Is it the cut, or the statistics?
 #
-# A batch norm divides by a standard deviation that it measured in training, when the block was still there. Behind a cut
-# these statistics are wrong. That is not the network's knowledge; it can be measured anew on a thousand training images,
-# without changing one weight. (The images must be augmented as in training: the borders of zeros count. Exercise 3 looks into that.)
+# A batch norm divides by a standard deviation that it measured in training, when the block was still there. Behind a
+# cut these statistics are wrong. That is not the network's knowledge; it can be measured anew on a thousand training
+# images, without changing one weight. (The images must be augmented as in training: the borders of zeros count.
+# Exercise 3 looks into that.)
 #
-# **Predict.** How much of the damage goes away: a tenth, a half, nearly all? {numref}`fig-ch8-together` has the answer, for
-# one block and for several chosen at random (of those that keep the shape).
+# **Predict.** How much of the damage goes away: a tenth, a half, nearly all? {numref}`fig-ch8-together` has the answer,
+# for one block and for several chosen at random (of those that keep the shape).
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. The errors on the right are lower; all rise towards chance as more blocks are missing."}, "figure": {"caption": "Several blocks left out: the mean over all single blocks, or over five random choices, with bars from the best to the worst. Left: statistics as trained. Right: measured anew. Dotted: chance.", "name": "fig-ch8-together"}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.6))
@@ -237,8 +238,9 @@ plt.show()
 display(Markdown(lesion_words.statistics(cuts)))
 
 # %% [markdown]
-# So a large error behind a cut says two things at once, and only one is about paths. Any comparison of plain with residual
-# networks has to say which statistics it used: {cite:t}`veit2016residual` used those of training.
+# So a large error behind a cut says two things at once, and only one is about paths. Any comparison of plain with
+# residual networks has to say which statistics it used. {cite:t}`veit2016residual` do not say that theirs were measured
+# anew.
 #
 # ## Other ways to break it
 #
@@ -274,9 +276,9 @@ plt.show()
 #
 # Where does the idea of paths come from? Write one block as two ways, a *branch* $F$ and a *skip*, and multiply out:
 # through $n$ blocks lead $2^n$ paths, and $\binom{n}{k}$ of them go through exactly $k$ branches. Forwards this is a
-# manner of speaking, since $F$ is not linear. Backwards it is exact: the ReLUs are open or closed as the images left them,
-# each block is a linear map of the gradient, and the gradients of all paths add up to the whole gradient. We check it
-# on the last three blocks, which have eight paths.
+# manner of speaking, since $F$ is not linear. Backwards it is exact: the ReLUs are open or closed as the images left
+# them, each block is a linear map of the gradient, and the gradients of all paths add up to the whole gradient. We
+# check it on the last three blocks, which have eight paths.
 
 # %%
 network = twins["residual"][0]
@@ -294,11 +296,11 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 # %% [markdown]
 # Each number is the norm of the gradient along one path, named by the branches on it. Now all nine blocks, and all
 # lengths. {cite:t}`veit2016residual` measured one path at a time, at random, took the mean for each length, and
-# multiplied by the number of paths. What they found for 54 blocks: long paths carry almost nothing, and nearly all of the gradient comes
-# from paths of 5 to 17 blocks.
+# multiplied by the number of paths. What they found for 54 blocks: the longer a path, the less it carries, and nearly
+# all of the gradient comes from paths of 5 to 17 blocks, far fewer than the 27 of the typical path.
 #
-# **Predict.** With nine blocks the typical path has 4 or 5 branches. Will the typical path *by gradient* be shorter, as long, or
-# longer?
+# **Predict.** With nine blocks the typical path has 4 or 5 branches. Will the typical path *by gradient* be shorter, as
+# long, or longer?
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries; and the share of the gradient that all paths of that length carry, which is their product."}, "figure": {"caption": "Paths through the recorded residual networks: how many there are of each length, the norm of the gradient that one of them carries (logarithmic), and the share of each length.", "name": "fig-ch8-paths"}}
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
@@ -313,14 +315,14 @@ display(Markdown(lesion_words.paths_that_matter(paths)))
 
 # %% [markdown]
 # The last number is ours. Norms of single paths do not add up; their sum can be computed exactly, length by length,
-# since a path of length $k$ leaves a block by its skip with $k$ branches or by its branch with $k + 1$. A share of added norms
-# says what paths *could* carry, and how short the paths are that do; not how large the whole gradient is.
+# since a path of length $k$ leaves a block by its skip with $k$ branches or by its branch with $k + 1$. A share of
+# added norms says what paths *could* carry, and how short the paths are that do; not how large the whole gradient is.
 #
 # ## An honest control
 #
-# Suppose a residual network does bear cuts better. Is it a bundle of paths, or is it only that its blocks do less, so that a
-# cut changes the features less? Each cut's *relative change of the last features* can be measured: $|f' - f| / |f|$,
-# averaged over the images. Then compare plain with residual where the features have changed **equally** much.
+# Suppose a residual network does bear cuts better. Is it a bundle of paths, or is it only that its blocks do less, so
+# that a cut changes the features less? Each cut's *relative change of the last features* can be measured: $|f' - f| /
+# |f|$, averaged over the images. Then compare plain with residual where the features have changed **equally** much.
 #
 # **Predict.** In {numref}`fig-ch8-control`, will the plain network's marks lie above the residual one's, or among them?
 
@@ -332,16 +334,16 @@ display(Markdown(lesion_words.at_equal_change(cuts)))
 
 # %% [markdown]
 # If the difference at an equal change is small beside the difference that the cuts made, what the shortcuts give is
-# mostly this: smaller steps. If it is not, there is more to it. Two cautions: the twins begin at different errors, and no error can rise beyond
-# chance, so large changes always look alike.
+# mostly this: smaller steps. If it is not, there is more to it. Two cautions: the twins begin at different errors, and
+# no error can rise beyond chance, so large changes always look alike.
 #
 # ## Summary
 #
 # - To cut a block out of a residual network is to leave its shortcut. A plain network has to be given one.
 # - Part of the damage behind a cut is batch norm with statistics that no longer fit. Measure them anew, on images
 #   augmented as in training, before you draw conclusions.
-# - The gradient is exactly the sum over $2^n$ paths; the number of paths of each length is binomial, and what one
-#   carries changes geometrically with its length.
+# - The gradient is exactly the sum over $2^n$ paths. The number of paths of each length is binomial; whether short or
+#   long ones carry more is to be measured.
 # - Compare networks at equal damage to the features, or you compare the size of the cuts.
 # - What our networks showed is in the sentences computed above: nine blocks are few, and they need not show what 54 do.
 #
@@ -372,8 +374,8 @@ else:
 #
 # </details>
 #
-# **2. Cut and swap.** Complete `exchange`, so that it gives a copy of the network with blocks `first` and `second` of stage
-# 0 (counted from 0) in each other's place.
+# **2. Cut and swap.** Complete `exchange`, so that it gives a copy of the network with blocks `first` and `second` of
+# stage 0 (counted from 0) in each other's place.
 
 
 # %%
@@ -407,9 +409,9 @@ else:
 #
 # </details>
 #
-# **3. Which images to measure on?** `lesions.augmented(images, recipe)` shifts and flips images as training did. Measure the
-# *whole* residual network's statistics anew, once on `train_images.subset(500)` as they are and once augmented. Which
-# of the two gives the test error nearer to the recorded one? Predict first, and say why.
+# **3. Which images to measure on?** `lesions.augmented(images, recipe)` shifts and flips images as training did.
+# Measure the *whole* residual network's statistics anew, once on `train_images.subset(500)` as they are and once
+# augmented. Which of the two gives the test error nearer to the recorded one? Predict first, and say why.
 #
 # <details><summary>Solution</summary>
 #
@@ -427,7 +429,8 @@ else:
 # </details>
 #
 # **4. A plain network with shortcuts.** Give every block of the plain twin a shortcut after training, the opposite of
-# closing one (`models.ResidualBlock(block.layers, ...)`). What do you expect? Does it help to measure the statistics anew?
+# closing one (`models.ResidualBlock(block.layers, ...)`). What do you expect? Does it help to measure the statistics
+# anew?
 #
 # <details><summary>Solution</summary>
 #

@@ -32,8 +32,8 @@ def single_blocks(cuts: pd.DataFrame) -> str:
         lines.append(
             f"- **{name}:** {whole.error:.1f} % whole; without one block {single.error.mean():.1f} % on average, from "
             f"{best.error:.1f} % (block {best.blocks[0]}) to {worst.error:.1f} % (block {worst.blocks[0]}). Whole, it "
-            f"is right for {100 - whole.error:.0f} % of the images, with a mean confidence of "
-            f"{100 * whole.confidence:.0f} %; cut, for {100 - single.error.mean():.0f} %, with one of "
+            f"is right on {100 - whole.error:.0f} % of the images at a mean confidence of "
+            f"{100 * whole.confidence:.0f} %; cut, right on {100 - single.error.mean():.0f} % at "
             f"{100 * single.confidence.mean():.0f} %."
         )
     return _listed(lines)
