@@ -35,14 +35,12 @@
 # is trained here.
 
 # %% tags=["parameters"]
-tier = (
-    "smoke"  # "smoke": built-in images; "cpu": networks trained for minutes on CIFAR-10; "paper": by the paper's recipe
-)
+tier = "smoke"  # "smoke": built-in images; "cpu": networks trained in minutes; "paper": by the paper's recipe
 data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them
 
 # %%
 from copy import deepcopy
-from itertools import combinations
+from itertools import combinations, product
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -52,7 +50,7 @@ from IPython.display import Markdown, display
 
 # %%
 from resnet_book import augment, data, features
-from resnet_book.analysis import diagnostics, lesions
+from resnet_book.analysis import lesions
 from resnet_book.analysis.lesions import Cut
 from resnet_book.experiments import lesion_records, records, weights
 from resnet_book.report import figures, lesion_figures, lesion_words
@@ -62,8 +60,8 @@ figures.use_style()
 IMAGES = {"smoke": 150, "cpu": 500, "paper": 2_000}[tier]
 f"each cut of this page is tested on {IMAGES:,} images"
 
-# %% mystnb={"image": {"alt": "Two chains of six blocks from the images to the classes. The third block is crossed out in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}, "figure": {"caption": "One block is cut out. The plain network (left) has no way around it, the residual one (right) has a shortcut.", "name": "fig-ch8-cut"}}
-fig, axes = plt.subplots(1, 2, figsize=(7.2, 1.6))
+# %% mystnb={"image": {"alt": "Two chains of six blocks from the images to the classes. The third block is crossed out in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}, "figure": {"caption": "One block is cut out. The plain network (above) has no way around it, the residual one (below) has a shortcut.", "name": "fig-ch8-cut"}}
+_, axes = plt.subplots(2, 1, figsize=(6.4, 3.0))
 for ax, residual in zip(axes, (False, True), strict=True):
     lesion_figures.draw_cut(ax, residual)
 plt.show()
@@ -110,8 +108,7 @@ record = twins["residual"][1]
 train_images = data.load(record.dataset["name"], "train", data_root or None)
 test_images = data.load(record.dataset["name"], "test", data_root or None).subset(IMAGES)
 statistics = record.mean, record.std
-record = None
-[(name, type(block).__name__) for name, block in diagnostics.blocks(twins["residual"][0])][:4]
+f"{lesions.count_blocks(twins['residual'][0])} blocks; 4 and 7 begin a new stage"
 
 # %% [markdown]
 # ## Cut a block out, by hand
@@ -167,6 +164,7 @@ here.pivot_table(index="network", columns="kind", values="error").round(1)
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}, "figure": {"caption": "The networks of this page with one block left out (dotted: whole).", "name": "fig-ch8-here"}}
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
 lesion_figures.plot_single(here, ax)
+lesion_figures.add_legend(fig)
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -195,23 +193,9 @@ pd.DataFrame(
 # **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
 # better, or worse?
 
-
-# %%
-def panels(frame: pd.DataFrame, plot, height: float = 3.0, **more) -> None:
-    """A panel for each depth (rows) and length of training (columns)."""
-    depths, budgets = ([*frame.groupby(column).groups] if len(frame) else [0] for column in ("depth", "iterations"))
-    _, axes = plt.subplots(len(depths), len(budgets), figsize=(7.2, height * len(depths)), sharey="row", squeeze=False)
-    for row, depth in zip(axes, depths, strict=True):
-        for ax, budget in zip(row, budgets, strict=True):
-            plot(frame[(frame.depth == depth) & (frame.iterations == budget)] if len(frame) else frame, ax, **more)
-            ax.label_outer()
-    plt.show()
-
-
-len(found)
-
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. In the networks trained for a short time some cuts leave the error near that of the whole network, others lift it to chance."}, "figure": {"caption": "Recorded networks with one block left out, on 2,000 test images of CIFAR-10 (dotted: whole).", "name": "fig-ch8-single"}}
-panels(cuts, lesion_figures.plot_single)
+lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
+plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 display(Markdown(lesion_words.single_blocks(cuts) + "\n\n" + lesion_words.twins_without_a_block(cuts)))
@@ -232,6 +216,7 @@ fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.6))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_together(cuts, ax, column)
 axes[1].set_ylabel("")
+lesion_figures.add_legend(fig)
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -253,18 +238,19 @@ display(Markdown(lesion_words.statistics(cuts)))
 rows = {}
 for name, group in lesion_words.of_each(cuts):
     ones = group[(group.removed == 1) | group.kind.isin(["swap", "close shortcut"])]
-    rows[name] = ones.groupby("kind")[["added", "added_anew"]].mean().stack()
-table = pd.DataFrame(rows).T
-table.map(lambda points: "–" if points != points else f"{points:.1f}")
+    means = ones.groupby("kind")[["added", "added_anew"]].mean()
+    rows[name] = means.rename(columns={"added": "as trained", "added_anew": "anew"}).stack()
+pd.DataFrame(rows).map(lambda points: "–" if points != points else f"{points:.1f}")
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-display(Markdown("Mean points of error added, by what was done.\n\n" + lesion_words.block_or_shortcut(cuts)))
+display(Markdown("(Points of error added, on average.)\n\n" + lesion_words.block_or_shortcut(cuts)))
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and reaches chance at 0."}, "figure": {"caption": "All residual branches multiplied by a factor. Left: statistics as trained. Right: measured anew.", "name": "fig-ch8-factor"}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_factors(cuts, ax, column)
 axes[1].set_ylabel("")
+lesion_figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
@@ -306,8 +292,7 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
 for ax, column in zip(axes, ("number", "single", "share"), strict=True):
     lesion_figures.plot_paths(paths, ax, column)
-    if ax is not axes[1] and len(paths):
-        ax.get_legend().remove()
+lesion_figures.add_legend(fig)
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -327,7 +312,8 @@ display(Markdown(lesion_words.paths_that_matter(paths)))
 # **Predict.** In {numref}`fig-ch8-control`, will the plain network's marks lie above the residual one's, or among them?
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. Errors rise with the change of the features, for plain and residual networks alike."}, "figure": {"caption": "Blocks left out or swapped: error added against the relative change of the features, statistics as trained.", "name": "fig-ch8-control"}}
-panels(cuts, lesion_figures.plot_equal_change, height=3.2)
+lesion_figures.draw_panels(cuts, lesion_figures.plot_equal_change)
+plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 display(Markdown(lesion_words.at_equal_change(cuts)))
@@ -358,11 +344,18 @@ display(Markdown(lesion_words.at_equal_change(cuts)))
 # %%
 one_block, three_blocks = None, None  # your answers, between 0 and 1
 
+
+def share_left(lost: int, blocks: int = 10) -> float:
+    """Counted, path by path, in a network of ten blocks: the share does not depend on how many there are."""
+    every = list(product(("branch", "skip"), repeat=blocks))
+    return sum("branch" not in path[:lost] for path in every) / len(every)
+
+
 if one_block is None or three_blocks is None:
     print("Not answered yet.")
-elif one_block != 2 ** (27 - 1) / 2**27:
+elif one_block != share_left(1):
     print("Wrong: a path decides at every block, branch or skip. How many of them decide for this branch?")
-elif three_blocks != 2 ** (27 - 3) / 2**27:
+elif three_blocks != share_left(3):
     print("The first is right, the second wrong: each of the three blocks takes its part of what is left.")
 else:
     print("Right: the paths through that branch are gone, and every block is on as many paths as it is not.")

@@ -4,11 +4,13 @@ Colours as everywhere: plain orange, residual blue. Filled marks: trained by the
 time. Every function draws into the ``ax`` it is given and returns it; where nothing is recorded it says so.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from resnet_book.experiments import catalogue
@@ -58,11 +60,12 @@ def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
 def plot_together(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
     """Error (%) against how many blocks are left out: the mean over random choices, bars from lowest to highest."""
     ax.set(xlabel="blocks left out", ylabel="test error (%)")
-    for group, style in _networks(cuts, ax):
+    for number, (group, style) in enumerate(_networks(cuts, ax)):
         by_count = group[group.kind.isin(["nothing", "leave out"])].groupby("removed")[column]
         each = by_count.agg(["mean", "min", "max"])
         spread = [each["mean"] - each["min"], each["max"] - each["mean"]]
-        ax.errorbar(each.index, each["mean"], yerr=spread, capsize=3, elinewidth=1, **style)
+        beside = 0.08 * number  # so that bars do not hide each other
+        ax.errorbar(each.index + beside, each["mean"], yerr=spread, capsize=3, elinewidth=1, **style)
     ax.axhline(CHANCE, color=COLOURS["neutral"], linestyle=":", linewidth=1)
     return ax
 
@@ -102,8 +105,32 @@ def plot_paths(paths: pd.DataFrame, ax: Axes, column: str) -> Axes:
     return ax
 
 
+def draw_panels(frame: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Axes]) -> Figure:
+    """A figure with a panel for each depth (rows) and each length of training (columns), and one legend."""
+    depths, budgets = (sorted(set(frame[name])) if len(frame) else [0] for name in ("depth", "iterations"))
+    figure, axes = plt.subplots(
+        len(depths), len(budgets), figsize=(7.2, 0.6 + 3 * len(depths)), sharey="row", squeeze=False
+    )
+    for row, depth in zip(axes, depths, strict=True):
+        for ax, budget in zip(row, budgets, strict=True):
+            plot(frame.query("depth == @depth and iterations == @budget") if len(frame) else frame, ax)
+            ax.label_outer()
+    add_legend(figure)
+    return figure
+
+
+def add_legend(figure: Figure) -> None:
+    """One legend below all panels: every network once."""
+    shown = dict[str, Any]()
+    for ax in figure.axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            shown.setdefault(label, handle)
+    if shown:
+        figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2, fontsize=9)
+
+
 def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
-    """Each network's rows and how to draw it, plain first; a legend behind the last one."""
+    """Each network's rows and how to draw it, plain first."""
     if frame.empty:
         say_nothing_recorded(ax)
         return
@@ -122,7 +149,6 @@ def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dic
                 "label": f"{network}, {depth} layers, {iterations:,} iterations",
             },
         )
-    ax.legend(fontsize=8)
 
 
 def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:

@@ -7,6 +7,7 @@ where there is none, it says so.
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from resnet_book.analysis import lesions
@@ -58,7 +59,7 @@ def twins_without_a_block(cuts: pd.DataFrame) -> str:
         few = int((residual.added < HARDLY).sum())
         verdict = "holds here, too" if few > len(residual) / 2 else "does not hold for these small networks"
         sentences.append(
-            "Their stronger claim, that a residual network hardly notices the loss of nearly any one block, "
+            "The stronger claim there, that a residual network hardly notices the loss of nearly any one block, "
             f"{verdict}: {_count(few)} of {len(residual)} cuts cost less than {HARDLY:g} points. Their network had 54 "
             "blocks; the fewer there are, the larger a part of the whole each is."
         )
@@ -98,20 +99,25 @@ def block_or_shortcut(cuts: pd.DataFrame) -> str:
 
 def paths_that_matter(paths: pd.DataFrame) -> str:
     """A line a residual network: how long the paths are that carry its gradient, and how far they cancel."""
-    lines = []
+    lines, shorter = list[str](), 0
     for name, group in of_each(paths):
         blocks = int(group.length.max())
         mean, low, high = lesions.effective_length(group)
-        slope = (group.single.iloc[-1] / group.single.iloc[0]) ** (1 / blocks)
-        than = (
-            "shorter than" if mean < 0.475 * blocks else "longer than" if mean > 0.525 * blocks else "about as long as"
-        )
+        slope = np.exp(np.polyfit(group.length, np.log(group.single.clip(lower=1e-30)), 1)[0])
+        shorter += mean < 0.45 * blocks
+        than = "shorter than" if mean < 0.45 * blocks else "longer than" if mean > 0.55 * blocks else "about as long as"
         left = 100 * group.together.sum() / (group.number * group.single).sum()
         lines.append(
             f"- **{name}:** each further branch multiplies what a path carries by {slope:.2f}, on average. The paths "
             f"that matter have {mean:.1f} branches, {than} the typical path with its {blocks / 2:.1f}; 95 % of the "
-            f"gradient is in paths of {low} to {high}. Paths of one length cancel in part: their sum has {left:.0f} % "
-            "of the norms added up."
+            f"gradient is in paths of {low} to {high}. Paths of one length cancel in part: together they carry "
+            f"{left:.0f} % of what their norms add up to."
+        )
+    if lines:
+        seen = "is seen here, too" if 2 * shorter > len(lines) else "is not seen here"
+        lines.append(
+            "\nThe finding of {cite:t}`veit2016residual`, that the paths that matter are much shorter than most, "
+            f"{seen}: {_count(shorter)} of {len(lines)} network{'s' * (len(lines) != 1)} show{'s' * (shorter == 1)} it."
         )
     return _listed(lines)
 
