@@ -113,7 +113,8 @@ def draw_panels(frame: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Axes])
     )
     for row, depth in zip(axes, depths, strict=True):
         for ax, budget in zip(row, budgets, strict=True):
-            plot(frame.query("depth == @depth and iterations == @budget") if len(frame) else frame, ax)
+            chosen = frame.loc[(frame.depth == depth) & (frame.iterations == budget)] if len(frame) else frame
+            plot(chosen, ax)
             ax.label_outer()
     add_legend(figure)
     return figure
