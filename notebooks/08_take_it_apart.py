@@ -113,12 +113,12 @@ f"{lesions.count_blocks(twins['residual'][0])} blocks; 4 and 7 begin a new stage
 # %% [markdown]
 # ## Cut a block out, by hand
 #
-# A residual block computes $y = \mathrm{ReLU}(F(x) + S(x))$, where the shortcut $S$ is the identity, or, at the begin
-# of a new stage, takes every second pixel and fills up with channels of zeros. Without $F$ there remains $y = S(x)$
+# A residual block computes $y = \mathrm{ReLU}(F(x) + S(x))$, where the shortcut $S$ is the identity, or, where a new
+# stage begins, takes every second pixel and fills up with channels of zeros. Without $F$ there remains $y = S(x)$
 # (what comes out of a ReLU passes the next one unchanged). So to cut the block out is to put its shortcut in its place.
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def without(network, stage: int, place: int):
     """A copy of a residual network in which one block is replaced by its shortcut."""
     cut = deepcopy(network)  # the trained network stays as it is
@@ -266,7 +266,7 @@ plt.show()
 # them, each block is a linear map of the gradient, and the gradients of all paths add up to the whole gradient. We
 # check it on the last three blocks, which have eight paths.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 network = twins["residual"][0]
 labels = test_images.labels[:8]
 tail = deepcopy(network)
@@ -331,8 +331,12 @@ display(Markdown(lesion_words.at_equal_change(cuts)))
 # - The gradient is exactly the sum over $2^n$ paths. The number of paths of each length is binomial; whether short or
 #   long ones carry more is to be measured.
 # - Compare networks at equal damage to the features, or you compare the size of the cuts.
-# - What our networks showed is in the sentences computed above: nine blocks are few, and they need not show what 54 do.
-#
+# - Nine blocks are few: what holds for 54 need not hold for them, and the sentences above say what does.
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(lesion_words.in_short(cuts)))
+
+# %% [markdown]
 # ## Exercises
 #
 # The cells check themselves: put your answer in, run, read. They are run here without one.

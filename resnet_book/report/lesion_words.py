@@ -115,9 +115,10 @@ def paths_that_matter(paths: pd.DataFrame) -> str:
         )
     if lines:
         seen = "is seen here, too" if 2 * shorter > len(lines) else "is not seen here"
+        count = f": {_count(shorter)} of {len(lines)} networks show{'s' * (shorter == 1)} it" * (len(lines) > 1)
         lines.append(
             "\nThe finding of {cite:t}`veit2016residual`, that the paths that matter are much shorter than most, "
-            f"{seen}: {_count(shorter)} of {len(lines)} network{'s' * (len(lines) != 1)} show{'s' * (shorter == 1)} it."
+            f"{seen}{count}."
         )
     return _listed(lines)
 
@@ -145,6 +146,19 @@ def at_equal_change(cuts: pd.DataFrame) -> str:
             )
         lines.append(text)
     return _listed(lines)
+
+
+def in_short(cuts: pd.DataFrame) -> str:
+    """One sentence: the mean error of the recorded networks, plain and residual, that have lost one block."""
+    if cuts.empty:
+        return NOTHING
+    mean = cuts.query("removed == 1").groupby("network")[["error", "error_anew"]].mean()
+    each = [
+        f"the {kind} networks recorded here err on {row.error:.0f} % of the images, {row.error_anew:.0f} % with "
+        "statistics measured anew"
+        for kind, row in mean.iterrows()
+    ]
+    return f"- Without one block, on average, {'; '.join(each)}."
 
 
 def equal_pairs(plain: pd.DataFrame, residual: pd.DataFrame) -> list[float]:
