@@ -161,7 +161,7 @@ here = pd.concat(
 )
 here.pivot_table(index="network", columns="kind", values="error").round(1)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}, "figure": {"caption": "The networks of this page with one block left out (dotted: whole).", "name": "fig-ch8-here"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}, "figure": {"caption": "The twins of this page with one block left out (dotted: whole): which of the two bears it better?", "name": "fig-ch8-here"}}
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
 lesion_figures.plot_single(here, ax)
 lesion_figures.add_legend(fig)
@@ -193,7 +193,7 @@ pd.DataFrame(
 # **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
 # better, or worse?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. In the networks trained for a short time some cuts leave the error near that of the whole network, others lift it to chance."}, "figure": {"caption": "Recorded networks with one block left out, on 2,000 test images of CIFAR-10 (dotted: whole).", "name": "fig-ch8-single"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain network's error lies near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}, "figure": {"caption": "Which block is missed most? Recorded networks with one block left out, on 2,000 test images of CIFAR-10 (dotted: whole).", "name": "fig-ch8-single"}}
 lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
 plt.show()
 
@@ -211,7 +211,7 @@ display(Markdown(lesion_words.single_blocks(cuts) + "\n\n" + lesion_words.twins_
 # **Predict.** How much of the damage goes away: a tenth, a half, nearly all? {numref}`fig-ch8-together` has the answer,
 # for one block and for several chosen at random (of those that keep the shape).
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. The errors on the right are lower; all rise towards chance as more blocks are missing."}, "figure": {"caption": "Several blocks left out: the mean over all single blocks, or over five random choices, with bars from the best to the worst. Left: statistics as trained. Right: measured anew. Dotted: chance.", "name": "fig-ch8-together"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, on the right more slowly; the plain network's is near chance from the first block on."}, "figure": {"caption": "Several blocks left out: the mean over all single blocks, or over five random choices, with bars from the best to the worst. Left: statistics as trained. Right: measured anew. Dotted: chance.", "name": "fig-ch8-together"}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.6))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_together(cuts, ax, column)
@@ -245,7 +245,7 @@ pd.DataFrame(rows).map(lambda points: "–" if points != points else f"{points:.
 # %% tags=["remove-input", "nbval-ignore-output"]
 display(Markdown("(Points of error added, on average.)\n\n" + lesion_words.block_or_shortcut(cuts)))
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and reaches chance at 0."}, "figure": {"caption": "All residual branches multiplied by a factor. Left: statistics as trained. Right: measured anew.", "name": "fig-ch8-factor"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}, "figure": {"caption": "All residual branches multiplied by a factor: with statistics as trained (left) little is allowed, measured anew (right) much more.", "name": "fig-ch8-factor"}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_factors(cuts, ax, column)
@@ -311,7 +311,7 @@ display(Markdown(lesion_words.paths_that_matter(paths)))
 #
 # **Predict.** In {numref}`fig-ch8-control`, will the plain network's marks lie above the residual one's, or among them?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. Errors rise with the change of the features, for plain and residual networks alike."}, "figure": {"caption": "Blocks left out or swapped: error added against the relative change of the features, statistics as trained.", "name": "fig-ch8-control"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. The residual networks' marks rise from few points at small changes to many at large ones; the plain network's all lie at large changes, near chance."}, "figure": {"caption": "Blocks left out or swapped: error added against the relative change of the features, statistics as trained.", "name": "fig-ch8-control"}}
 lesion_figures.draw_panels(cuts, lesion_figures.plot_equal_change)
 plt.show()
 

@@ -152,11 +152,10 @@ def in_short(cuts: pd.DataFrame) -> str:
     """One sentence: the mean error of the recorded networks, plain and residual, that have lost one block."""
     if cuts.empty:
         return NOTHING
-    mean = cuts.query("removed == 1").groupby("network")[["error", "error_anew"]].mean()
     each = [
-        f"the {kind} networks recorded here err on {row.error:.0f} % of the images, {row.error_anew:.0f} % with "
-        "statistics measured anew"
-        for kind, row in mean.iterrows()
+        f"the {kind} networks recorded here err on {group.error.mean():.0f} % of the images, "
+        f"{group.error_anew.mean():.0f} % with statistics measured anew"
+        for kind, group in _groups(cuts.query("removed == 1"), "network")
     ]
     return f"- Without one block, on average, {'; '.join(each)}."
 
@@ -173,7 +172,8 @@ def equal_pairs(plain: pd.DataFrame, residual: pd.DataFrame) -> list[float]:
 
 def _groups(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, pd.DataFrame]]:
     """The rows with equal values in these columns, after those values; nothing of an empty frame."""
-    yield from frame.groupby(list(columns)) if len(frame) else ()
+    by = list(columns) if len(columns) > 1 else columns[0]
+    yield from frame.groupby(by) if len(frame) else ()
 
 
 def _listed(lines: list[str]) -> str:
