@@ -172,8 +172,8 @@ def equal_pairs(plain: pd.DataFrame, residual: pd.DataFrame) -> list[float]:
 
 def _groups(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, pd.DataFrame]]:
     """The rows with equal values in these columns, after those values; nothing of an empty frame."""
-    by = list(columns) if len(columns) > 1 else columns[0]
-    yield from frame.groupby(by) if len(frame) else ()
+    by = list(columns)
+    yield from frame.groupby(by if len(by) > 1 else by[0]) if len(frame) else ()
 
 
 def _listed(lines: list[str]) -> str:
