@@ -1,4 +1,4 @@
-"""The commands that read records: list, table, curves, features, classify.
+"""The commands that read records: list, table, curves, features, lesions, classify.
 
 Each raises ValueError for what cannot be shown. Torch is imported where it is needed.
 """
@@ -159,6 +159,26 @@ def features(
 
 
 @click.command()
+@click.argument("name", metavar="NAME", type=NAME)
+@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
+@arguments.device_option
+@arguments.data_option
+@arguments.records_option
+def lesions(name: str, seed: int, device: str, data: str | None, results: Path | None) -> None:
+    """Take a recorded network apart, and keep what that does."""
+    from resnet_book.engine.device import find
+    from resnet_book.experiments import lesion_records
+
+    folder, computer = arguments.folder_of_records(results), find(device)
+    arguments.require_writable(folder / name, "--results")
+    path = lesion_records.make_lesions(
+        name, seed, results=folder, data_root=data, device=computer, tell=lambda line: click.echo(line, err=True)
+    )
+    kept = lesion_records.kept_lesions(name, seed, folder)
+    click.echo(f"{path}: {len(kept.cuts) if kept else 0} cuts")
+
+
+@click.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=arguments.EXISTING_FILE)
 @click.option(
     "--network", type=NAME, help="a recorded experiment (default: the best on CIFAR-10 whose weights are there)"
@@ -216,4 +236,4 @@ def _replace_between_marks(path: Path, mark: str, text: str) -> None:
     path.write_text(head + begin + text + end + tail, encoding="utf-8")
 
 
-COMMANDS = [list_experiments, table, curves, features, classify]
+COMMANDS = [list_experiments, table, curves, features, lesions, classify]

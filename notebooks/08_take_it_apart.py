@@ -1,0 +1,453 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Take it apart
+#
+# **What happens to a trained network if it loses a block?**
+#
+# {numref}`fig-ch8-cut` shows the operation. The network is trained, its weights are fixed, and one block is taken out.
+# Nothing is trained afterwards. What will it answer?
+#
+# Veit, Wilber and Belongie did this to a plain network of another family and to a residual one of 110 layers
+# {cite}`veit2016residual`. The plain one fell to chance, whichever layer it lost. The residual one hardly noticed the
+# loss of nearly any block. They concluded that a residual network is less a chain than a bundle of paths of many
+# lengths. We do it to small networks, plain twins beside residual ones, and then ask whether that conclusion follows.
+#
+# **You will learn**
+#
+# - to cut a network without touching it, and what has to stand where a block was;
+# - how much of the damage is the cut, and how much is batch norm with the wrong statistics;
+# - to count the paths through a residual network and to measure the gradient that each length carries.
+#
+# **You need** [chapter 3](03_plain_and_residual.ipynb) for the blocks. With `tier = "smoke"` the page takes under a
+# minute on 2 cores and downloads nothing; `"cpu"` and `"paper"` take two to ten minutes and CIFAR-10 (170 MB). Nothing
+# is trained here.
+
+# %% tags=["parameters"]
+tier = "smoke"  # "smoke": built-in images; "cpu": networks trained in minutes; "paper": by the paper's recipe
+data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them
+
+# %%
+from copy import deepcopy
+from itertools import combinations, product
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from IPython.display import Markdown, display
+
+# %%
+from resnet_book import augment, data, features
+from resnet_book.analysis import lesions
+from resnet_book.analysis.lesions import Cut
+from resnet_book.experiments import lesion_records, records, weights
+from resnet_book.report import figures, lesion_figures, lesion_words
+
+assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
+figures.use_style()
+IMAGES = {"smoke": 150, "cpu": 500, "paper": 2_000}[tier]
+f"each cut of this page is tested on {IMAGES:,} images"
+
+# %% mystnb={"image": {"alt": "Two chains of six blocks from the images to the classes. The third block is crossed out in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}, "figure": {"caption": "One block is cut out. The plain network (above) has no way around it, the residual one (below) has a shortcut.", "name": "fig-ch8-cut"}}
+_, axes = plt.subplots(2, 1, figsize=(6.4, 3.0))
+for ax, residual in zip(axes, (False, True), strict=True):
+    lesion_figures.draw_cut(ax, residual)
+plt.show()
+
+# %% [markdown]
+# ## A pair of trained networks
+#
+# Two twins from the recorded runs: the same layers, the same images, the same recipe, and the only difference is the
+# shortcuts.
+
+# %%
+wishes = {
+    "smoke": [],
+    "cpu": ["{}20-cifar10-short"],
+    "paper": ["{}20-cifar10", "{}20-cifar10-short"],
+}[tier] + ["{}20-builtin-smoke"]
+results = records.find_results()
+kinds = {"plain": "plain", "residual": "resnet"}
+
+
+def kept(wish: str) -> bool:
+    """Whether both twins are recorded with their weights, and their images are here."""
+    names = [wish.format(word) for word in kinds.values()]
+    try:
+        data.load(names[0].split("-")[1], "test", data_root or None)
+    except data.DataMissingError as missing:
+        if missing.named:  # you named a folder, so nothing may stand in for it
+            raise
+        return False
+    return all(records.path_of(results, name, 0).with_suffix(".safetensors").exists() for name in names)
+
+
+chosen = next(wish for wish in wishes if kept(wish))
+twins = {kind: weights.load_network(chosen.format(word), results=results) for kind, word in kinds.items()}
+{kind: f"{record.experiment}: {record.test_error:.2f} %" for kind, (_, record) in twins.items()}
+
+# %% tags=["remove-input"]
+if chosen != wishes[0]:
+    text = f"> **The twins that tier `{tier}` asks for are not at hand**, so this page cuts `{chosen.format('plain')}` "
+    display(Markdown(text + "and its residual twin."))
+
+# %%
+record = twins["residual"][1]
+train_images = data.load(record.dataset["name"], "train", data_root or None)
+test_images = data.load(record.dataset["name"], "test", data_root or None).subset(IMAGES)
+statistics = record.mean, record.std
+f"{lesions.count_blocks(twins['residual'][0])} blocks; 4 and 7 begin a new stage"
+
+# %% [markdown]
+# ## Cut a block out, by hand
+#
+# A residual block computes $y = \mathrm{ReLU}(F(x) + S(x))$, where the shortcut $S$ is the identity, or, where a new
+# stage begins, takes every second pixel and fills up with channels of zeros. Without $F$ there remains $y = S(x)$
+# (what comes out of a ReLU passes the next one unchanged). So to cut the block out is to put its shortcut in its place.
+
+
+# %% tags=["nbval-ignore-output"]
+def without(network, stage: int, place: int):
+    """A copy of a residual network in which one block is replaced by its shortcut."""
+    cut = deepcopy(network)  # the trained network stays as it is
+    cut.stages[stage][place] = cut.stages[stage][place].shortcut
+    return cut
+
+
+network = twins["residual"][0]
+few = augment.normalise(test_images.images[:8], *map(torch.tensor, statistics))
+with torch.inference_mode():
+    assert torch.equal(without(network, 1, 2)(few), lesions.leave_out(network, [6])(few))  # the sixth of nine blocks
+    moved = (without(network, 1, 2)(few) - network(few)).abs().max()
+f"the scores move by up to {moved:.1f}"
+
+# %% [markdown]
+# A plain block has no shortcut to leave behind. Where it keeps the shape, the next block can take its input instead.
+# Where it halves the resolution and doubles the channels, the next one could not even read it; there we put the
+# shortcut that the twin has. So both networks are cut in the same places, in the same way. It is a choice, and for the
+# plain network a strange one: it never saw such channels. Blocks 4 and 7 are of that kind; keep an eye on them.
+#
+# ```{admonition} Predict, then run
+# :class: tip
+#
+# Each network has nine blocks. Cut out each block alone. In how many of the nine cases will the *plain* network still
+# answer better than chance by half? And the residual one? Write down both numbers.
+# ```
+
+
+# %% tags=["nbval-ignore-output"]
+def cut_each_block(network) -> pd.DataFrame:
+    """A row for the whole network and one for each block that is left out."""
+    whole = features.extract(network, test_images, *statistics)
+    cuts = [Cut("nothing"), *(Cut("leave out", (block,)) for block in range(1, lesions.count_blocks(network) + 1))]
+    damages = [lesions.damage(cut.made(network), test_images, *statistics, whole) for cut in cuts]
+    return lesions.lesion_frame([(cut, each, each) for cut, each in zip(cuts, damages, strict=True)])
+
+
+here = pd.concat(
+    lesion_figures.labelled(cut_each_block(network), record.experiment) for network, record in twins.values()
+)
+here.pivot_table(index="network", columns="kind", values="error").round(1)
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}, "figure": {"caption": "The twins of this page with one block left out (dotted: whole): which of the two bears it better?", "name": "fig-ch8-here"}}
+fig, ax = plt.subplots(figsize=(7.2, 3.2))
+lesion_figures.plot_single(here, ax)
+lesion_figures.add_legend(fig)
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+alive = {kind: (group[group.removed == 1].error < 45).sum() for kind, group in here.groupby("network")}
+text = f"""In {{numref}}`fig-ch8-here` the plain network stays below half of chance, an error of 45 %, in **{alive["plain"]}
+of 9** cases, the residual one in **{alive["residual"]} of 9**. These are two networks, tested on {IMAGES:,} images; now the
+recorded ones."""
+display(Markdown(text))
+
+# %% [markdown]
+# ## The recorded networks, on CIFAR-10
+#
+# `resnet-book lesions NAME` does all that follows to a recorded network and keeps it beside its record. Every cut was
+# tested on the first 2,000 test images, so an error has a standard error of about one point; differences between cuts
+# of one network, on the same images, are surer than that.
+
+# %% tags=["nbval-ignore-output"]
+found = [each for each in lesion_records.all_lesions(results) if "-cifar10" in each.experiment]
+cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
+pd.DataFrame(
+    [(each.experiment, len(each.cuts), each.test_images, each.made_by["device"]) for each in found],
+    columns=["network", "cuts", "test images", "measured on"],
+)
+
+# %% [markdown]
+# **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
+# better, or worse?
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain network's error lies near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}, "figure": {"caption": "Which block is missed most? Recorded networks with one block left out, on 2,000 test images of CIFAR-10 (dotted: whole).", "name": "fig-ch8-single"}}
+lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(lesion_words.single_blocks(cuts) + "\n\n" + lesion_words.twins_without_a_block(cuts)))
+
+# %% [markdown]
+# ## Is it the cut, or the statistics?
+#
+# A batch norm divides by a standard deviation that it measured in training, when the block was still there. Behind a
+# cut these statistics are wrong. That is not the network's knowledge; it can be measured anew on a thousand training
+# images, without changing one weight. (The images must be augmented as in training: the borders of zeros count.
+# Exercise 3 looks into that.)
+#
+# **Predict.** How much of the damage goes away: a tenth, a half, nearly all? {numref}`fig-ch8-together` has the answer,
+# for one block and for several chosen at random (of those that keep the shape).
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, on the right more slowly; the plain network's is near chance from the first block on."}, "figure": {"caption": "Several blocks left out: the mean over all single blocks, or over five random choices, with bars from the best to the worst. Left: statistics as trained. Right: measured anew. Dotted: chance.", "name": "fig-ch8-together"}}
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.6))
+for ax, column in zip(axes, ("error", "error_anew"), strict=True):
+    lesion_figures.plot_together(cuts, ax, column)
+axes[1].set_ylabel("")
+lesion_figures.add_legend(fig)
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(lesion_words.statistics(cuts)))
+
+# %% [markdown]
+# So a large error behind a cut says two things at once, and only one is about paths. Any comparison of plain with
+# residual networks has to say which statistics it used. {cite:t}`veit2016residual` do not say that theirs were measured
+# anew.
+#
+# ## Other ways to break it
+#
+# Three more. *Close* a shortcut: $y = \mathrm{ReLU}(F(x))$, the block stays. *Swap* two blocks of one stage. *Scale*
+# all residual branches: $y = \mathrm{ReLU}(\lambda F(x) + x)$ with $\lambda$ from 0 (only shortcuts are left) to 1.5.
+#
+# **Predict.** In a residual network, what is worse: to lose a block, or to lose the shortcut around it?
+
+# %% tags=["nbval-ignore-output"]
+rows = {}
+for name, group in lesion_words.of_each(cuts):
+    ones = group[(group.removed == 1) | group.kind.isin(["swap", "close shortcut"])]
+    means = ones.groupby("kind")[["added", "added_anew"]].mean()
+    rows[name] = means.rename(columns={"added": "as trained", "added_anew": "anew"}).stack()
+pd.DataFrame(rows).map(lambda points: "–" if points != points else f"{points:.1f}")
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown("(Points of error added, on average.)\n\n" + lesion_words.block_or_shortcut(cuts)))
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}, "figure": {"caption": "All residual branches multiplied by a factor: with statistics as trained (left) little is allowed, measured anew (right) much more.", "name": "fig-ch8-factor"}}
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
+for ax, column in zip(axes, ("error", "error_anew"), strict=True):
+    lesion_figures.plot_factors(cuts, ax, column)
+axes[1].set_ylabel("")
+lesion_figures.add_legend(fig)
+plt.show()
+
+# %% [markdown]
+# {numref}`fig-ch8-factor` is the gentle version of the same experiment. Look at how far from 1 the factor may go before
+# the error doubles, and how much wider that range is on the right: what the next layers cannot bear is mostly a wrong
+# size, which a batch norm with fresh statistics takes out.
+#
+# ## Paths
+#
+# Where does the idea of paths come from? Write one block as two ways, a *branch* $F$ and a *skip*, and multiply out:
+# through $n$ blocks lead $2^n$ paths, and $\binom{n}{k}$ of them go through exactly $k$ branches. Forwards this is a
+# manner of speaking, since $F$ is not linear. Backwards it is exact: the ReLUs are open or closed as the images left
+# them, each block is a linear map of the gradient, and the gradients of all paths add up to the whole gradient. We
+# check it on the last three blocks, which have eight paths.
+
+# %% tags=["nbval-ignore-output"]
+network = twins["residual"][0]
+labels = test_images.labels[:8]
+tail = deepcopy(network)
+tail.stem, tail.stages = torch.nn.Sequential(tail.stem, tail.stages[:2]), tail.stages[2:]
+x = tail.stem(few).detach().requires_grad_()
+loss = F.cross_entropy(tail.classifier(tail.stages(x).mean(dim=(2, 3))), labels, reduction="sum")
+(whole,) = torch.autograd.grad(loss, x)
+eight = [path for length in range(4) for path in combinations((1, 2, 3), length)]
+along = {path: lesions.path_gradient(tail, few, labels, path) for path in eight}
+torch.testing.assert_close(sum(along.values()), whole)
+pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each in along.items()}).round(3)
+
+# %% [markdown]
+# Each number is the norm of the gradient along one path, named by the branches on it. Now all nine blocks, and all
+# lengths. {cite:t}`veit2016residual` measured one path at a time, at random, took the mean for each length, and
+# multiplied by the number of paths. What they found for 54 blocks: the longer a path, the less it carries, and nearly
+# all of the gradient comes from paths of 5 to 17 blocks, far fewer than the 27 of the typical path.
+#
+# **Predict.** With nine blocks the typical path has 4 or 5 branches. Will the typical path *by gradient* be shorter, as
+# long, or longer?
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries; and the share of the gradient that all paths of that length carry, which is their product."}, "figure": {"caption": "Paths through the recorded residual networks: how many there are of each length, the norm of the gradient that one of them carries (logarithmic), and the share of each length.", "name": "fig-ch8-paths"}}
+fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
+for ax, column in zip(axes, ("number", "single", "share"), strict=True):
+    lesion_figures.plot_paths(paths, ax, column)
+lesion_figures.add_legend(fig)
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(lesion_words.paths_that_matter(paths)))
+
+# %% [markdown]
+# The last number is ours. Norms of single paths do not add up; their sum can be computed exactly, length by length,
+# since a path of length $k$ leaves a block by its skip with $k$ branches or by its branch with $k + 1$. A share of
+# added norms says what paths *could* carry, and how short the paths are that do; not how large the whole gradient is.
+#
+# ## An honest control
+#
+# Suppose a residual network does bear cuts better. Is it a bundle of paths, or is it only that its blocks do less, so
+# that a cut changes the features less? Each cut's *relative change of the last features* can be measured: $|f' - f| /
+# |f|$, averaged over the images. Then compare plain with residual where the features have changed **equally** much.
+#
+# **Predict.** In {numref}`fig-ch8-control`, will the plain network's marks lie above the residual one's, or among them?
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. The residual networks' marks rise from few points at small changes to many at large ones; the plain network's all lie at large changes, near chance."}, "figure": {"caption": "Blocks left out or swapped: error added against the relative change of the features, statistics as trained.", "name": "fig-ch8-control"}}
+lesion_figures.draw_panels(cuts, lesion_figures.plot_equal_change)
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(lesion_words.at_equal_change(cuts)))
+
+# %% [markdown]
+# If the difference at an equal change is small beside the difference that the cuts made, what the shortcuts give is
+# mostly this: smaller steps. If it is not, there is more to it. Two cautions: the twins begin at different errors, and
+# no error can rise beyond chance, so large changes always look alike.
+#
+# ## Summary
+#
+# - To cut a block out of a residual network is to leave its shortcut. A plain network has to be given one.
+# - Part of the damage behind a cut is batch norm with statistics that no longer fit. Measure them anew, on images
+#   augmented as in training, before you draw conclusions.
+# - The gradient is exactly the sum over $2^n$ paths. The number of paths of each length is binomial; whether short or
+#   long ones carry more is to be measured.
+# - Compare networks at equal damage to the features, or you compare the size of the cuts.
+# - Nine blocks are few: what holds for 54 need not hold for them, and the sentences above say what does.
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(lesion_words.in_short(cuts)))
+
+# %% [markdown]
+# ## Exercises
+#
+# The cells check themselves: put your answer in, run, read. They are run here without one.
+
+# %% [markdown]
+# **1. Half of the paths.** Block 5 of `resnet56` (27 blocks) is left out. Which share of its $2^{27}$ paths is left?
+# And when three blocks are left out?
+
+# %%
+one_block, three_blocks = None, None  # your answers, between 0 and 1
+
+
+def share_left(lost: int, blocks: int = 10) -> float:
+    """Counted, path by path, in a network of ten blocks: the share does not depend on how many there are."""
+    every = list(product(("branch", "skip"), repeat=blocks))
+    return sum("branch" not in path[:lost] for path in every) / len(every)
+
+
+if one_block is None or three_blocks is None:
+    print("Not answered yet.")
+elif one_block != share_left(1):
+    print("Wrong: a path decides at every block, branch or skip. How many of them decide for this branch?")
+elif three_blocks != share_left(3):
+    print("The first is right, the second wrong: each of the three blocks takes its part of what is left.")
+else:
+    print("Right: the paths through that branch are gone, and every block is on as many paths as it is not.")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# `one_block, three_blocks = 1 / 2, 1 / 8`. Yet the error does not double: what counts is what the lost paths carried.
+#
+# </details>
+#
+# **2. Cut and swap.** Complete `exchange`, so that it gives a copy of the network with blocks `first` and `second` of
+# stage 0 (counted from 0) in each other's place.
+
+
+# %%
+def exchange(network, first: int, second: int):
+    """Blocks ``first`` and ``second`` of stage 0 in each other's place; ``network`` itself stays as it is."""
+    return None  # your code
+
+
+swapped, before = exchange(network, 0, 2), network(few)
+if swapped is None:
+    print("Not answered yet.")
+elif not torch.equal(network(few), before):
+    print("Wrong: the network itself has changed. What you return should share no block list with it.")
+elif torch.equal(swapped(few), before):
+    print("Wrong: nothing was exchanged.")
+elif not torch.equal(swapped(few), lesions.swap(network, (1, 3))(few)):
+    print("Wrong: another network than the one asked for. Is a block now there twice?")
+else:
+    print("Right.")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def exchange(network, first, second):
+#     cut = deepcopy(network)
+#     blocks = cut.stages[0]
+#     blocks[first], blocks[second] = blocks[second], blocks[first]
+#     return cut
+# ```
+#
+# </details>
+#
+# **3. Which images to measure on?** `lesions.augmented(images, recipe)` shifts and flips images as training did.
+# Measure the *whole* residual network's statistics anew, once on `train_images.subset(500)` as they are and once
+# augmented. Which of the two gives the test error nearer to the recorded one? Predict first, and say why.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# recipe = Recipe(**twins["residual"][1].recipe)  # from resnet_book.recipe import Recipe
+# for images in (train_images.subset(500), lesions.augmented(train_images.subset(500), recipe)):
+#     measured = lesions.measured_anew(network, images, *statistics)
+#     values = features.extract(measured, test_images, *statistics)
+#     print(features.loss_and_error(features.class_scores(measured, values), test_images.labels)[1])
+# ```
+#
+# A shifted image has a border of zeros, and the statistics of training know it. On CIFAR-10 the images as they are cost
+# `resnet20-cifar10` about three points, the augmented ones nothing.
+#
+# </details>
+#
+# **4. A plain network with shortcuts.** Give every block of the plain twin a shortcut after training, the opposite of
+# closing one (`models.ResidualBlock(block.layers, ...)`). What do you expect? Does it help to measure the statistics
+# anew?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# from resnet_book import models
+#
+# opened = deepcopy(twins["plain"][0])
+# for stage in opened.stages:
+#     for place, block in enumerate(stage):
+#         first = block.layers[0]
+#         shortcut = models.make_shortcut("subsample", first.in_channels, first.out_channels, first.stride[0])
+#         stage[place] = models.ResidualBlock(block.layers, shortcut)
+# ```
+#
+# Test it as above. Shortcuts are no ornament that can be added later: the layers behind have never seen their inputs'
+# sum, and fresh statistics mend only its size.
+#
+# </details>
+#
+# ## References
+#
+# - {cite:t}`veit2016residual`: lesions and paths; this page re-does its sections 3 to 5 for small networks.
+# - {cite:t}`he2015deep`: the networks; {cite:t}`ioffe2015batch`: batch norm.

@@ -1,0 +1,173 @@
+"""Draw what chapter 8 shows: the errors of networks taken apart, and the gradient that paths of each length carry.
+
+Colours as everywhere: plain orange, residual blue. Filled marks: trained by the paper's recipe; white ones: for less
+time. Every function draws into the ``ax`` it is given and returns it; where nothing is recorded it says so.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from resnet_book.experiments import catalogue
+from resnet_book.experiments.lesion_records import LesionRecord
+from resnet_book.report.figures import COLOURS, LINE_STYLES, say_nothing_recorded
+from resnet_book.report.tables import kind_and_depth
+
+CHANCE = 90.0  # error (%) of blind answers to ten classes
+
+
+def labelled(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
+    """A frame of cuts or paths with whose they are: experiment, network ("plain" or "residual"), depth, iterations.
+
+    A frame of cuts gets two columns more: added and added_anew, the error beyond that of the whole network (points).
+    """
+    known = catalogue.get(experiment)
+    network, depth = kind_and_depth(known.model)
+    frame = frame.assign(experiment=experiment, network=network, depth=depth, iterations=known.recipe.iterations)
+    if "kind" in frame:
+        whole = frame.query("kind == 'nothing'").iloc[0]
+        frame = frame.assign(added=frame.error - whole.error, added_anew=frame.error_anew - whole.error_anew)
+    return frame
+
+
+def all_cuts(found: Iterable[LesionRecord]) -> pd.DataFrame:
+    """Every cut of every network, ``labelled``. Empty, with no columns but two, where there is none."""
+    frames = [labelled(each.cut_frame, each.experiment) for each in found]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["experiment", "kind"])
+
+
+def all_paths(found: Iterable[LesionRecord]) -> pd.DataFrame:
+    """Every length of path of every residual network, ``labelled``; empty where there is none."""
+    frames = [labelled(each.path_frame, each.experiment) for each in found if each.paths]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["experiment", "length"])
+
+
+def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
+    """Error (%) after each block alone has been left out, against the block; dotted: the whole networks."""
+    ax.set(xlabel="block left out (1: nearest to the images)", ylabel="test error (%)")
+    for group, style in _networks(cuts, ax):
+        single = group[group.removed == 1]
+        ax.plot([blocks[0] for blocks in single.blocks], single[column], **style)
+        ax.axhline(group.query("kind == 'nothing'")[column].iloc[0], color=style["color"], linestyle=":", linewidth=1)
+    return ax
+
+
+def plot_together(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
+    """Error (%) against how many blocks are left out: the mean over random choices, bars from lowest to highest."""
+    ax.set(xlabel="blocks left out", ylabel="test error (%)")
+    for number, (group, style) in enumerate(_networks(cuts, ax)):
+        by_count = group[group.kind.isin(["nothing", "leave out"])].groupby("removed")[column]
+        each = by_count.agg(["mean", "min", "max"])
+        spread = [each["mean"] - each["min"], each["max"] - each["mean"]]
+        beside = 0.08 * number  # so that bars do not hide each other
+        ax.errorbar(each.index + beside, each["mean"], yerr=spread, capsize=3, elinewidth=1, **style)
+    ax.axhline(CHANCE, color=COLOURS["neutral"], linestyle=":", linewidth=1)
+    return ax
+
+
+def plot_factors(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
+    """Error (%) against the factor by which all residual branches are multiplied; 1 is the whole network."""
+    ax.set(xlabel="factor of all residual branches", ylabel="test error (%)")
+    residual = cuts.query("kind in ['scale', 'nothing'] and network == 'residual'") if len(cuts) else cuts
+    for group, style in _networks(residual, ax):
+        in_order = group.sort_values("factor")
+        ax.plot(in_order.factor, in_order[column], **style)
+    return ax
+
+
+def plot_equal_change(cuts: pd.DataFrame, ax: Axes) -> Axes:
+    """Error added (points) against the change of the features, a mark a cut: blocks left out and swapped."""
+    ax.set(xlabel="relative change of the last features", ylabel="error added (points)")
+    for group, style in _networks(cuts, ax):
+        shown = group[group.kind.isin(["leave out", "swap"])]
+        ax.plot(shown.feature_change, shown.added, **{**style, "linestyle": "none", "alpha": 0.75})
+    return ax
+
+
+def plot_paths(paths: pd.DataFrame, ax: Axes, column: str) -> Axes:
+    """One column of a path frame against the length of the path."""
+    names = {
+        "number": "number of paths",
+        "single": "gradient of one path",
+        "share": "share of the gradient",
+        "together": "gradient of all together",
+    }
+    ax.set(xlabel="blocks on the path", ylabel=names[column])
+    for group, style in _networks(paths, ax):
+        ax.plot(group.length, group[column], **style)
+    if len(paths) and column in ("single", "together"):
+        ax.set_yscale("log")
+    return ax
+
+
+def draw_panels(frame: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Axes]) -> Figure:
+    """A figure with a panel for each depth (rows) and each length of training (columns), and one legend."""
+    depths, budgets = (sorted(set(frame[name])) if len(frame) else [0] for name in ("depth", "iterations"))
+    figure, axes = plt.subplots(
+        len(depths), len(budgets), figsize=(7.2, 0.6 + 3 * len(depths)), sharey="row", squeeze=False
+    )
+    for row, depth in zip(axes, depths, strict=True):
+        for ax, budget in zip(row, budgets, strict=True):
+            chosen = frame.loc[(frame.depth == depth) & (frame.iterations == budget)] if len(frame) else frame
+            plot(chosen, ax)
+            ax.label_outer()
+    add_legend(figure)
+    return figure
+
+
+def add_legend(figure: Figure) -> None:
+    """One legend below all panels: every network once."""
+    shown = dict[str, Any]()
+    for ax in figure.axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            shown.setdefault(label, handle)
+    if shown:
+        figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2, fontsize=9)
+
+
+def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
+    """Each network's rows and how to draw it, plain first."""
+    if frame.empty:
+        say_nothing_recorded(ax)
+        return
+    for _, group in frame.groupby(["depth", "network", "iterations", "experiment"]):
+        depth, network, iterations = (group[name].iloc[0] for name in ("depth", "network", "iterations"))
+        thorough = iterations >= catalogue.PAPER.iterations
+        yield (
+            group,
+            {
+                "color": COLOURS[network],
+                "linestyle": LINE_STYLES.get(depth, "-"),
+                "linewidth": 1.3,
+                "marker": "o",
+                "markersize": 5,
+                "markerfacecolor": COLOURS[network] if thorough else "white",
+                "label": f"{network}, {depth} layers, {iterations:,} iterations",
+            },
+        )
+
+
+def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:
+    """A chain of blocks, one of which is cut out; around each block of a residual network leads its shortcut."""
+    colour = COLOURS["residual" if residual else "plain"]
+    ax.set(xlim=(-0.2, blocks + 1.2), ylim=(-0.6, 1.15), aspect="equal")
+    ax.set_axis_off()
+    for number in range(1, blocks + 1):
+        out = number == cut
+        face, line = ("white", "--") if out else (colour, "-")
+        ax.add_patch(Rectangle((number - 0.28, -0.28), 0.56, 0.56, facecolor=face, edgecolor=colour, linestyle=line))
+        if not out:
+            ax.annotate("", (number - 0.28, 0), (number - 0.72, 0), arrowprops={"arrowstyle": "->", "color": colour})
+        if residual:
+            bend = {"arrowstyle": "->", "color": colour, "connectionstyle": "arc3,rad=-0.7"}
+            ax.annotate("", (number + 0.5, 0.02), (number - 0.5, 0.02), arrowprops=bend)
+    ax.annotate("", (blocks + 0.8, 0), (blocks + 0.28, 0), arrowprops={"arrowstyle": "->", "color": colour})
+    ax.text(0.2, 0, "images", ha="right", va="center", fontsize=9)
+    ax.text(blocks + 0.9, 0, "classes", va="center", fontsize=9)
+    ax.set_title("residual" if residual else "plain")
+    return ax

@@ -1,0 +1,461 @@
+"""Taking networks apart: what each cut is, what it leaves alone, and that paths add up to the whole."""
+
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain, combinations
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+import torch.nn.functional as F
+from small_runs import RECIPE, TEST, TRAIN, same_weights
+from torch import nn
+
+from resnet_book import augment, models
+from resnet_book.analysis import diagnostics, lesions
+from resnet_book.analysis.lesions import Cut
+from resnet_book.experiments import lesion_records, records, weights
+from resnet_book.experiments.records import RecordError
+from resnet_book.models import Network
+from resnet_book.report import lesion_figures, lesion_words
+
+RESULTS = Path(__file__).parent.parent / "results"
+KEPT = sorted(RESULTS.glob("*/seed*.lesions.json"))
+MEAN, STD = augment.channel_mean_std(TRAIN.images)
+STATISTICS = MEAN.tolist(), STD.tolist()
+IMAGES, LABELS = augment.normalise(TEST.images[:6], MEAN, STD), TEST.labels[:6]
+
+
+def small(shortcut: str | None = "subsample", seed: int = 0) -> Network:
+    """Five blocks, of which the third changes the shape; batch norm with statistics and parameters of some use."""
+    network = Network((4, 8), (2, 3), shortcut, generator=torch.Generator().manual_seed(seed))
+    draw = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5, generator=draw)
+            nn.init.uniform_(module.bias, -0.5, 0.5, generator=draw)
+    return lesions.measured_anew(network, TRAIN, *STATISTICS).eval()
+
+
+RESIDUAL, PLAIN = small(), small(None)
+BOTH = pytest.mark.parametrize("network", [RESIDUAL, PLAIN], ids=["residual", "plain"])
+
+
+def entering(network: Network, block: int) -> torch.Tensor:
+    """What goes into the block with this number."""
+    x = network.stem(IMAGES)
+    for _, module in diagnostics.blocks(network)[: block - 1]:
+        x = module(x)  # type: ignore[operator]
+    return x
+
+
+def same(one: Network, other: Network) -> bool:
+    return torch.equal(one(IMAGES), other(IMAGES))
+
+
+# --- Cuts ---
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 4, 5])
+def test_leaving_out_a_residual_block_leaves_its_shortcut_alone(block: int) -> None:
+    cut, x = lesions.leave_out(RESIDUAL, [block]), entering(RESIDUAL, block)
+    shortcut = diagnostics.blocks(RESIDUAL)[block - 1][1].shortcut
+    assert torch.equal(diagnostics.blocks(cut)[block - 1][1](x), shortcut(x))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 4, 5])
+def test_a_plain_block_that_is_left_out_is_replaced_by_its_twins_shortcut(block: int) -> None:
+    cut, x = lesions.leave_out(PLAIN, [block]), entering(PLAIN, block)
+    shortcut = diagnostics.blocks(RESIDUAL)[block - 1][1].shortcut
+    assert torch.equal(diagnostics.blocks(cut)[block - 1][1](x), shortcut(x))  # type: ignore[operator]
+
+
+@BOTH
+def test_leaving_out_nothing_changes_nothing(network: Network) -> None:
+    assert same(lesions.leave_out(network, []), network)
+
+
+def test_leaving_out_is_the_same_in_any_order_and_one_by_one() -> None:
+    at_once = lesions.leave_out(RESIDUAL, [4, 1])
+    assert same(at_once, lesions.leave_out(lesions.leave_out(RESIDUAL, [1]), [4]))
+
+
+def test_swapping_twice_gives_the_network_back_and_once_does_not() -> None:
+    once = lesions.swap(RESIDUAL, (1, 2))
+    assert not same(once, RESIDUAL)
+    assert same(lesions.swap(once, (2, 1)), RESIDUAL)
+
+
+@BOTH
+def test_blocks_are_swapped_within_a_stage_and_where_they_keep_the_shape(network: Network) -> None:
+    assert lesions.keeping_shape(network) == [1, 2, 4, 5]
+    assert lesions.possible_swaps(network) == [(1, 2), (4, 5)]
+
+
+def test_closing_all_shortcuts_makes_a_plain_network() -> None:
+    cut = RESIDUAL
+    for block in range(1, 6):
+        cut = lesions.close_shortcut(cut, block)
+    plain = small(None)
+    plain.load_state_dict(RESIDUAL.state_dict())
+    assert same(cut, plain)
+
+
+def test_a_factor_of_one_changes_nothing() -> None:
+    assert same(lesions.scale_branches(RESIDUAL, 1), RESIDUAL)
+
+
+def test_a_factor_of_zero_is_leaving_out() -> None:
+    assert same(lesions.scale_branches(RESIDUAL, 0), lesions.leave_out(RESIDUAL, range(1, 6)))
+    assert same(lesions.scale_branches(RESIDUAL, 0, [2]), lesions.leave_out(RESIDUAL, [2]))
+
+
+def test_a_factor_multiplies_the_branch_alone() -> None:
+    (block,), x = [each for _, each in diagnostics.blocks(RESIDUAL)[3:4]], entering(RESIDUAL, 4)
+    cut = diagnostics.blocks(lesions.scale_branches(RESIDUAL, 1.5, [4]))[3][1]
+    torch.testing.assert_close(cut(x), F.relu(1.5 * block.layers(x) + x))  # type: ignore[operator]
+
+
+@BOTH
+def test_random_blocks_keep_the_shape_are_in_order_and_follow_the_seed(network: Network) -> None:
+    chosen = lesions.choose_blocks(network, 3, seed=1)
+    assert len(set(chosen)) == 3
+    assert set(chosen) <= set(lesions.keeping_shape(network))
+    assert list(chosen) == sorted(chosen)
+    assert chosen == lesions.choose_blocks(network, 3, seed=1)
+    assert len({lesions.choose_blocks(network, 3, seed) for seed in range(20)}) == 4
+
+
+@BOTH
+def test_no_cut_touches_the_network_it_is_made_of(network: Network) -> None:
+    before, answers = {name: each.clone() for name, each in network.state_dict().items()}, network(IMAGES)
+    for cut in lesions.all_cuts(network):
+        made = lesions.measured_anew(cut.made(network), TRAIN, *STATISTICS)
+        with torch.no_grad():
+            for each in made.parameters():
+                each.zero_()
+    assert torch.equal(network(IMAGES), answers)
+    assert all(torch.equal(each, network.state_dict()[name]) for name, each in before.items())
+
+
+@pytest.mark.parametrize("name", ["resnet20", "plain20", "resnet18", "plain18"])
+def test_every_cut_of_a_network_answers(name: str) -> None:
+    network = models.build(name).eval()
+    with torch.no_grad():
+        for cut in lesions.all_cuts(network)[::7]:
+            assert cut.made(network)(IMAGES[:1]).shape == (1, 10)
+
+
+def test_twins_are_cut_alike_and_shortcuts_only_where_there_are_some() -> None:
+    residual, plain = (lesions.all_cuts(models.build(name)) for name in ("resnet56", "plain56"))
+    assert plain == [cut for cut in residual if cut.kind in ("nothing", "leave out", "swap")]
+    assert {cut.kind for cut in residual} == set(lesions.KINDS)
+    assert len(set(residual)) == len(residual)
+
+
+def test_measuring_anew_changes_statistics_and_no_parameter() -> None:
+    cut = lesions.leave_out(RESIDUAL, [1])
+    anew = lesions.measured_anew(cut, TRAIN, *STATISTICS)
+    assert all(torch.equal(a, b) for a, b in zip(cut.parameters(), anew.parameters(), strict=True))
+    assert not same_weights(cut, anew)
+    assert not anew.training
+
+
+def test_the_whole_network_measured_anew_on_the_same_images_stays_as_it_is() -> None:
+    torch.testing.assert_close(lesions.measured_anew(RESIDUAL, TRAIN, *STATISTICS)(IMAGES), RESIDUAL(IMAGES))
+
+
+def test_images_to_measure_on_are_shifted_and_flipped_as_in_training() -> None:
+    plain, seen = (lesions.augmented(TRAIN, replace(RECIPE, padding=4, flip_probability=flip)) for flip in (0.0, 0.5))
+    assert (plain.images != TRAIN.images).any()
+    assert (plain.images != seen.images).any()
+    assert torch.equal(seen.labels, TRAIN.labels)
+    assert torch.equal(lesions.augmented(TRAIN, replace(RECIPE, padding=0, flip_probability=0.0)).images, TRAIN.images)
+
+
+def test_damage_is_nothing_for_the_whole_network_and_something_for_a_cut_one() -> None:
+    cuts = [Cut("nothing"), Cut("leave out", (1, 2)), Cut("scale", factor=0.0)]
+    nothing, two, _ = rows = list(lesions.lesions(RESIDUAL, TRAIN, TEST, *STATISTICS, cuts))
+    assert nothing[1].feature_change == nothing[2].feature_change == 0
+    assert two[1].feature_change > 0.01
+    assert 0.1 <= two[1].confidence <= 1
+    frame = lesions.lesion_frame(rows)
+    assert frame.removed.tolist() == [0, 2, 0]
+    assert frame.error[0] == nothing[1].error
+    assert frame.feature_change_anew[1] == two[2].feature_change
+
+
+# --- Paths ---
+
+
+def test_the_number_of_paths_is_binomial_and_two_to_the_n_together() -> None:
+    assert [lesions.count_paths(4, length) for length in range(5)] == [1, 4, 6, 4, 1]
+    assert sum(lesions.count_paths(27, length) for length in range(28)) == 2**27
+
+
+def whole_gradient() -> torch.Tensor:
+    """Of each image's loss with respect to the output of the stem."""
+    x = RESIDUAL.stem(IMAGES).detach().requires_grad_()
+    loss = F.cross_entropy(RESIDUAL.classifier(RESIDUAL.stages(x).mean(dim=(2, 3))), LABELS, reduction="sum")
+    return torch.autograd.grad(loss, x)[0]
+
+
+def test_the_gradients_of_all_paths_add_up_to_the_whole_gradient() -> None:
+    paths = chain.from_iterable(combinations(range(1, 6), length) for length in range(6))
+    together = torch.stack([lesions.path_gradient(RESIDUAL, IMAGES, LABELS, path) for path in paths])
+    assert len(together) == 2**5
+    torch.testing.assert_close(together.sum(dim=0), whole_gradient())
+
+
+def test_together_is_the_exact_sum_over_the_paths_of_a_length() -> None:
+    frame = lesions.gradients_by_length(RESIDUAL, IMAGES, LABELS)
+    for length in (0, 2, 5):
+        paths = [lesions.path_gradient(RESIDUAL, IMAGES, LABELS, path) for path in combinations(range(1, 6), length)]
+        expected = torch.stack(paths).sum(dim=0).flatten(1).norm(dim=1).mean()
+        assert frame.together[length] == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_all_paths_of_a_length_are_sampled_where_there_are_few() -> None:
+    frame = lesions.gradients_by_length(RESIDUAL, IMAGES, LABELS, samples=50)
+    assert frame.number.tolist() == [1, 5, 10, 10, 5, 1]
+    assert frame.share.sum() == pytest.approx(1)
+    assert (frame.together <= frame.number * frame.single * 1.6).all()
+    for length in (0, 5):  # one path alone
+        assert frame.together[length] == pytest.approx(frame.single[length], rel=1e-5)
+
+
+def test_measuring_paths_leaves_the_network_as_it_was() -> None:
+    network = small().train()
+    before = {name: each.clone() for name, each in network.state_dict().items()}
+    lesions.gradients_by_length(network, IMAGES, LABELS, samples=2)
+    assert network.training
+    assert all(torch.equal(each, network.state_dict()[name]) for name, each in before.items())
+    assert all(each.grad is None for each in network.parameters())
+
+
+def test_the_effective_length_of_binomial_shares_is_half_of_the_blocks() -> None:
+    frame = lesions.gradients_by_length(RESIDUAL, IMAGES, LABELS).assign(
+        share=[1 / 32, 5 / 32, 10 / 32, 10 / 32, 5 / 32, 1 / 32]
+    )
+    assert lesions.effective_length(frame) == (2.5, 0, 5)
+    assert lesions.effective_length(frame, 0.9) == (2.5, 1, 4)
+    assert lesions.effective_length(frame, 0.3) == (2.5, 2, 3)
+
+
+# --- Bad input ---
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: lesions.leave_out(RESIDUAL, [6]), "block=6: choose a whole number from 1 to 5"),
+        (lambda: lesions.leave_out(RESIDUAL, [0]), "block=0"),
+        (lambda: lesions.leave_out(RESIDUAL, [2, 2]), "each block once"),
+        (lambda: lesions.choose_blocks(RESIDUAL, 5, 0), "k=5: choose a whole number from 1 to 4"),
+        (lambda: lesions.choose_blocks(RESIDUAL, 0, 0), "k=0"),
+        (lambda: lesions.swap(RESIDUAL, (2, 4)), r"blocks=\(2, 4\)"),
+        (lambda: lesions.swap(RESIDUAL, (1, 1)), r"blocks=\(1, 1\)"),
+        (lambda: lesions.swap(RESIDUAL, (3, 4)), "changes the shape"),
+        (lambda: lesions.close_shortcut(PLAIN, 1), "block=1: it has no shortcut"),
+        (lambda: lesions.close_shortcut(lesions.leave_out(RESIDUAL, [1]), 1), "no shortcut"),
+        (lambda: lesions.scale_branches(RESIDUAL, math.nan), "factor=nan"),
+        (lambda: lesions.scale_branches(RESIDUAL, math.inf), "factor=inf"),
+        (lambda: lesions.scale_branches(RESIDUAL, -1), "factor=-1"),
+        (lambda: lesions.scale_branches(PLAIN, 0.5), "no shortcut"),
+        (lambda: lesions.leave_out(nn.Linear(1, 1), [1]), "network is of type Linear"),  # type: ignore[arg-type]
+        (lambda: lesions.all_cuts(nn.Linear(1, 1)), "network is of type Linear"),  # type: ignore[arg-type]
+        (lambda: lesions.path_gradient(PLAIN, IMAGES, LABELS, [1]), "no shortcut"),
+        (lambda: lesions.path_gradient(RESIDUAL, IMAGES, LABELS, [9]), "block=9"),
+        (lambda: lesions.gradients_by_length(RESIDUAL, IMAGES, LABELS, samples=0), "samples=0"),
+        (lambda: lesions.count_paths(3, 4), "length=4"),
+    ],
+)
+def test_what_cannot_be_done_is_an_error_that_names_it(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# --- Kept beside the record ---
+
+SMOKE = "resnet20-builtin-smoke"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """One recorded run with its weights."""
+    folder = tmp_path / "results"
+    (folder / SMOKE).mkdir(parents=True)
+    for ending in (".json", ".safetensors"):
+        shutil.copy(RESULTS / SMOKE / f"seed0{ending}", folder / SMOKE)
+    return folder
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies of three cuts on few images."""
+    for name, value in (("TEST_IMAGES", 20), ("MEASURING_IMAGES", 30), ("PATH_IMAGES", 2), ("PATH_SAMPLES", 1)):
+        monkeypatch.setattr(lesion_records, name, value)
+    cuts = [Cut("nothing"), Cut("leave out", (1,)), Cut("scale", factor=0.5)]
+    monkeypatch.setattr(lesions, "all_cuts", lambda network: cuts)
+
+
+@pytest.mark.usefixtures("few")
+def test_lesions_are_kept_beside_the_record_and_read_again(results: Path) -> None:
+    told = list[str]()
+    path = lesion_records.make_lesions(SMOKE, results=results, tell=told.append)
+    assert path == results / SMOKE / "seed0.lesions.json"
+    assert len(told) == 3
+    (kept,) = lesion_records.all_lesions(results)
+    assert kept == lesion_records.kept_lesions(SMOKE, 0, results)
+    assert kept.weights_sha256 == records.load_record(results / SMOKE / "seed0.json").weights_sha256
+    assert kept.cut_frame.kind.tolist() == ["nothing", "leave out", "scale"]
+    assert kept.path_frame.number.sum() == 2**9
+    assert [record.experiment for record in records.load_all(results)] == [SMOKE]  # the new file is no record
+
+
+def test_where_none_are_kept_none_are_found(results: Path) -> None:
+    assert lesion_records.kept_lesions(SMOKE, 0, results) is None
+    assert lesion_records.all_lesions(results) == []
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights_sha256": 64 * "0"}, "other weights"),
+        ({"schema_version": 9}, "schema version 9"),
+        ({"seed": 1}, "holds resnet20-builtin-smoke, seed 1"),
+        ({"cuts": None}, "not sound"),
+        ({"more": 1}, "not sound"),
+    ],
+)
+def test_lesions_that_are_not_of_the_record_are_refused(results: Path, change: dict, message: str) -> None:
+    path = lesion_records.make_lesions(SMOKE, results=results)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(RecordError, match=message):
+        lesion_records.kept_lesions(SMOKE, 0, results)
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_the_committed_lesions_are_sound_and_of_the_committed_weights(path: Path) -> None:
+    seed = int(path.name.removeprefix("seed").partition(".")[0])
+    kept = lesion_records.kept_lesions(path.parent.name, seed, RESULTS)
+    assert kept
+    assert kept.made_by["dirty"] is False
+    beside = path.with_name(f"seed{seed}.safetensors")
+    assert hashlib.sha256(beside.read_bytes()).hexdigest() == kept.weights_sha256
+    network, _ = weights.load_network(path.parent.name, seed, RESULTS)
+    assert [(row.kind, tuple(row.blocks), row.factor) for row in kept.cuts] == [
+        (cut.kind, cut.blocks, cut.factor) for cut in lesions.all_cuts(network)
+    ]
+
+
+# --- Drawn and said ---
+
+
+def invented(experiment: str, single: list[float], anew: list[float], change: float) -> lesion_records.LesionRecord:
+    """The lesions of a network of nine blocks whose error is 10 % whole; with these errors when it lacks a block."""
+    network = models.build(experiment.split("-")[0])
+
+    def row(cut: Cut, error: float, error_anew: float) -> dict:
+        moved = 0.0 if cut.kind == "nothing" else change
+        damages = {"error": error, "confidence": 0.5, "feature_change": moved}
+        damages |= {f"{name}_anew": value for name, value in damages.items()} | {"error_anew": error_anew}
+        removed = len(cut.blocks) * (cut.kind == "leave out")
+        return {"kind": cut.kind, "blocks": list(cut.blocks), "factor": cut.factor, "removed": removed} | damages
+
+    singly = list(zip(single, anew, strict=True))
+
+    def errors(cut: Cut) -> tuple[float, float]:
+        if cut.kind == "leave out":
+            return singly[cut.blocks[0] - 1] if len(cut.blocks) == 1 else (60.0, 40.0)
+        return {"nothing": (10.0, 10.0), "close shortcut": (90.0, 90.0)}.get(cut.kind, (50.0, 50.0))
+
+    rows = [row(cut, *errors(cut)) for cut in lesions.all_cuts(network)]
+    paths = [
+        {"length": k, "number": lesions.count_paths(9, k), "single": 0.5**k, "together": 0.4**k, "share": share}
+        for k, share in enumerate([0.1, 0.2, 0.4, 0.2, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
+    ]
+    content = {
+        "schema_version": 1,
+        "experiment": experiment,
+        "seed": 0,
+        "weights_sha256": 64 * "0",
+        "test_sha256": 64 * "0",
+        "test_images": 2000,
+        "measuring_images": 1000,
+        "path_images": 1,
+        "path_samples": 1,
+        "seconds": 1.0,
+        "started": "2026-01-01T00:00:00+00:00",
+        "made_by": {"dirty": False},
+        "cuts": rows,
+        "paths": paths if experiment.startswith("resnet") else [],
+    }
+    return lesion_records.LesionRecord.model_validate_json(json.dumps(content))
+
+
+PLAIN_ERRORS, RESIDUAL_ERRORS, ANEW = 9 * [70.0], [11.0, *8 * [30.0]], 9 * [20.0]
+FOUND = [
+    invented("plain20-cifar10-short", PLAIN_ERRORS, ANEW, 0.8),
+    invented("resnet20-cifar10-short", RESIDUAL_ERRORS, ANEW, 0.78),
+    invented("resnet20-cifar10", RESIDUAL_ERRORS, ANEW, 0.2),
+]
+SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], FOUND], ids=range(5))
+
+
+@SETS
+def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord]) -> None:
+    cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
+    for draw in (lesion_figures.plot_single, lesion_figures.plot_together, lesion_figures.plot_equal_change):
+        ax = draw(cuts, plt.figure().subplots())
+        assert [text.get_text() for text in ax.texts] == ([] if found else ["nothing recorded yet"])
+        assert len(ax.get_legend_handles_labels()[1]) == len(found)
+    ax = lesion_figures.plot_paths(paths, plt.figure().subplots(), "share")
+    assert len(ax.get_legend_handles_labels()[1]) == sum(each.paths != [] for each in found)
+    lesion_figures.plot_factors(cuts, plt.figure().subplots())
+    panels = lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
+    assert len(panels.axes) == max(1, len({each.experiment.endswith("short") for each in found}))
+    assert [len(legend.get_texts()) for legend in panels.legends] == ([len(found)] if found else [])
+    lesion_figures.draw_cut(plt.figure().subplots(), residual=True)
+    plt.close("all")
+
+
+@SETS
+def test_whatever_is_recorded_is_put_into_whole_sentences(found: list[lesion_records.LesionRecord]) -> None:
+    cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
+    texts = [say(cuts) for say in SAY_OF_CUTS] + [lesion_words.paths_that_matter(paths)]
+    for text in texts:
+        assert text.endswith((".", "it."))
+        assert "nan" not in text
+    assert (lesion_words.NOTHING in texts[0]) == (not found)
+
+
+SAY_OF_CUTS = [
+    lesion_words.single_blocks,
+    lesion_words.twins_without_a_block,
+    lesion_words.statistics,
+    lesion_words.block_or_shortcut,
+    lesion_words.at_equal_change,
+    lesion_words.in_short,
+]
+
+
+def test_the_sentences_say_what_the_numbers_are() -> None:
+    cuts = lesion_figures.all_cuts(FOUND)
+    assert "without one block 70.0 % on average" in lesion_words.single_blocks(cuts)
+    text = lesion_words.twins_without_a_block(cuts)
+    assert "the plain one loses 60 points with a block, on average, and the residual one 18, as in" in text
+    assert "does not hold for these small networks: 2 of 18 cuts cost less than 2 points" in text
+    assert "60.0 points as trained, 10.0 measured anew, so 83 % of the damage" in lesion_words.statistics(cuts)
+    assert "the plain networks recorded here err on 70 % of the images, 20 % with" in lesion_words.in_short(cuts)
+    assert "losing the shortcut is worse" in lesion_words.block_or_shortcut(cuts)
+    assert "The paths that matter have 2.0 branches, shorter than" in lesion_words.paths_that_matter(
+        lesion_figures.all_paths(FOUND)
+    )
+    assert "pairs of cuts), the plain network loses" in lesion_words.at_equal_change(cuts)
