@@ -197,17 +197,17 @@ def _draw_front_page(folder: Path) -> None:
 
 def _write_live_network(folder: Path) -> None:
     """Write what the page of the live network loads: its script, pictures, and networks of the records."""
-    from resnet_book.experiments import trained
+    from resnet_book.experiments import lesion_records, trained
     from resnet_book.experiments.records import RecordError
     from resnet_book.report import live_network
 
     networks = []
     for recipe in ("cifar10", "cifar10-short"):  # the first with records; both twins, where there are both
         for model in ("resnet20", "plain20"):
+            name, results = f"{model}-{recipe}", ROOT / "results"
             try:
-                networks.append(
-                    live_network.described(trained.load_trained(f"{model}-{recipe}", results=ROOT / "results"))
-                )
+                network = trained.load_trained(name, results=results)
+                networks.append(live_network.described(network, lesion_records.kept_lesions(name, results=results)))
             except RecordError:
                 continue
         if networks:

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page
 from torch import nn
 
 from resnet_book import augment, data, load_trained, models
+from resnet_book.experiments import lesion_records
 from resnet_book.experiments.trained import TrainedNetwork
 from resnet_book.report import live_network
 
@@ -169,3 +170,22 @@ def test_a_picture_of_the_readers_is_seen_as_its_middle_square(live: Page, tmp_p
         "() => [...document.querySelector('.live-seen').getContext('2d').getImageData(0, 0, 32, 32).data]"
     )
     assert np.array(seen).reshape(-1, 4).tolist() == 32 * 32 * [[200, 100, 50, 255]]
+
+
+def test_a_cut_is_shown_beside_what_it_costs_on_test_images(page: Page) -> None:
+    name = "resnet20-cifar10"
+    lesions = lesion_records.kept_lesions(name)
+    assert lesions is not None
+    described = live_network.described(load_trained(name), lesions)
+    cost = {cut.blocks[0]: cut.error for cut in lesions.cuts if cut.kind == "close shortcut"}
+    assert described["lesions"]["errors"]["shortcut 3"] == cost[3]
+    picture = base64.b64encode((BOOK / "live" / "pictures" / "cat.jpg").read_bytes()).decode()
+    data = {"networks": [described], "pictures": [{"name": "cat", "jpeg": picture}]}
+    page.evaluate("data => LiveNetwork.start(document.querySelector('.live-network'), data)", data)
+    page.wait_for_selector(".live-bars li")
+    assert f"{load_trained(name).record.test_error:.2f} % of the 10,000" in page.inner_text(".live-cost")
+    page.get_by_label("ask me first").uncheck()
+    page.get_by_label("block 3: its shortcut").uncheck()
+    assert f"and on {cost[3]:.1f} % with this cut." in page.inner_text(".live-cost")
+    page.get_by_label("block 5: its layers").uncheck()
+    assert "was not measured" in page.inner_text(".live-cost")

@@ -293,14 +293,18 @@
       return result.probabilities.indexOf(Math.max(...result.probabilities));
     }
 
+    // What the cut costs on test images, as chapter 8 measured it.
     function costInWords() {
+      const { name, test_error: error, lesions } = state.network;
       const cuts = state.cuts.map((cut, number) => [cut, number]).filter(([cut]) => cut);
-      const whole = `${state.network.name} as trained: ${state.network.test_error.toFixed(2)} % of 10,000 test images wrong.`;
+      const whole = `${name} as it was trained errs on ${error.toFixed(2)} % of the 10,000 test images.`;
       if (cuts.length === 0) return whole;
       const [kind, number] = cuts[0];
-      const known = cuts.length === 1 && state.network.lesions ? state.network.lesions[`${kind} ${number + 1}`] : undefined;
-      if (known !== undefined) return `${whole} With this cut: ${known.toFixed(1)} % (of the first 2,000).`;
-      return whole;
+      const known = cuts.length === 1 && lesions ? lesions.errors[`${kind} ${number + 1}`] : undefined;
+      if (known === undefined) return `${whole} What these cuts cost together was not measured.`;
+      const count = lesions.images.toLocaleString("en");
+      return `On the first ${count} test images, ${name} errs on ${lesions.errors[""].toFixed(1)} % whole, `
+        + `and on ${known.toFixed(1)} % with this cut.`;
     }
 
     function show() {

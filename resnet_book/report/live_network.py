@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from resnet_book.experiments.lesion_records import LesionRecord
 from resnet_book.experiments.trained import TrainedNetwork
 from resnet_book.models import ResidualBlock, SubsampleShortcut
 
@@ -21,11 +22,12 @@ def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor
     return convolution.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale
 
 
-def described(trained: TrainedNetwork) -> dict[str, Any]:
+def described(trained: TrainedNetwork, lesions: LesionRecord | None = None) -> dict[str, Any]:
     """What the page has to know of a network: how it is built, its preprocessing, its weights (base64, float32).
 
     The weights are those of each convolution with its batch norm folded in, weights then biases, in the order in which
-    an image meets them, then those of the last layer. Raises ValueError for a network that is not of the 6n+2 family.
+    an image meets them, then those of the last layer. ``lesions``: what single cuts cost. Raises ValueError for a
+    network that is not of the 6n+2 family.
     """
     network, record = trained.network, trained.record
     blocks = [block for stage in network.stages.children() for block in stage.children()]
@@ -46,8 +48,17 @@ def described(trained: TrainedNetwork) -> dict[str, Any]:
         "residual": all(isinstance(block, ResidualBlock) for block in blocks),
         "stem": network.stem[0].out_channels,  # type: ignore[union-attr]
         "blocks": [[block.layers[0].out_channels, block.layers[0].stride[0]] for block in blocks],  # type: ignore[index]
+        "lesions": _costs(lesions) if lesions else None,
         "weights": base64.b64encode(flat.tobytes()).decode("ascii"),
     }
+
+
+def _costs(lesions: LesionRecord) -> dict[str, Any]:
+    """Test errors (%) by what is cut, as the page calls it: "", "block 3", "shortcut 3"; and of how many images."""
+    names = {"nothing": "", "leave out": "block", "close shortcut": "shortcut"}
+    single = [cut for cut in lesions.cuts if cut.kind in names and len(cut.blocks) <= 1]
+    errors = {" ".join([names[cut.kind], *map(str, cut.blocks)]): cut.error for cut in single}
+    return {"images": lesions.test_images, "errors": errors}
 
 
 def _page_knows(block: nn.Module) -> bool:
