@@ -60,8 +60,8 @@ figures.use_style()
 IMAGES = {"smoke": 150, "cpu": 500, "paper": 2_000}[tier]
 f"each cut of this page is tested on {IMAGES:,} images"
 
-# %% mystnb={"image": {"alt": "Two chains of six blocks from the images to the classes. The third block is crossed out in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}, "figure": {"caption": "One block is cut out. The plain network (above) has no way around it, the residual one (below) has a shortcut.", "name": "fig-ch8-cut"}}
-_, axes = plt.subplots(2, 1, figsize=(6.4, 3.0))
+# %% mystnb={"image": {"alt": "Two chains of six blocks from the images to the classes. The third block is missing in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}, "figure": {"caption": "One block is cut out. The plain network (above) has no way around it, the residual one (below) has a shortcut.", "name": "fig-ch8-cut"}}
+_, axes = plt.subplots(2, 1, figsize=(6.4, 2.6))
 for ax, residual in zip(axes, (False, True), strict=True):
     lesion_figures.draw_cut(ax, residual)
 plt.show()
@@ -239,11 +239,18 @@ rows = {}
 for name, group in lesion_words.of_each(cuts):
     ones = group[(group.removed == 1) | group.kind.isin(["swap", "close shortcut"])]
     means = ones.groupby("kind")[["added", "added_anew"]].mean()
-    rows[name] = means.rename(columns={"added": "as trained", "added_anew": "anew"}).stack()
+    rows[name.replace(" layers", "").replace(" iterations", "")] = means.rename(
+        columns={"added": "as trained", "added_anew": "measured anew"}
+    ).stack()
 pd.DataFrame(rows).map(lambda points: "–" if points != points else f"{points:.1f}")
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-display(Markdown("(Points of error added, on average.)\n\n" + lesion_words.block_or_shortcut(cuts)))
+display(
+    Markdown(
+        "(Points of error added, on average; above: kind, layers, iterations of training.)\n\n"
+        + lesion_words.block_or_shortcut(cuts)
+    )
+)
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}, "figure": {"caption": "All residual branches multiplied by a factor: with statistics as trained (left) little is allowed, measured anew (right) much more.", "name": "fig-ch8-factor"}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
