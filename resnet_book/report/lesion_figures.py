@@ -100,6 +100,7 @@ def plot_paths(paths: pd.DataFrame, ax: Axes, column: str) -> Axes:
         "together": "gradient of all together",
     }
     ax.set(xlabel="blocks on the path", ylabel=names[column])
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     for group, style in _networks(paths, ax):
         ax.plot(group.length, group[column], **style)
     if len(paths) and column in ("single", "together"):
