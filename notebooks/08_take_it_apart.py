@@ -306,7 +306,7 @@ plt.show()
 display(Markdown(lesion_words.paths_that_matter(paths)))
 
 # %% [markdown]
-# The last number is ours. Norms of single paths do not add up; their sum can be computed exactly, length by length,
+# The last number of each line is ours. Norms of single paths do not add up; their sum can be computed exactly, length by length,
 # since a path of length $k$ leaves a block by its skip with $k$ branches or by its branch with $k + 1$. A share of
 # added norms says what paths *could* carry, and how short the paths are that do; not how large the whole gradient is.
 #

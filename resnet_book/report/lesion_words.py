@@ -148,8 +148,8 @@ def at_equal_change(cuts: pd.DataFrame) -> str:
             near_chance = (plain.error > NEAR_CHANCE).mean()
             if near_chance > 0.5:
                 text += (
-                    f" But {100 * near_chance:.0f} % of the cuts leave the plain network near chance, with an error above "
-                    f"{NEAR_CHANCE:g} %, where no difference can show: this comparison decides little."
+                    f" But {100 * near_chance:.0f} % of the cuts leave the plain network near chance, at an error "
+                    f"above {NEAR_CHANCE:g} %, where no difference can show: this comparison decides little."
                 )
         lines.append(text)
     return _listed(lines)
