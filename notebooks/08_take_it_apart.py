@@ -143,7 +143,7 @@ f"the scores move by up to {moved:.1f}"
 # :class: tip
 #
 # Each network has nine blocks. Cut out each block alone. In how many of the nine cases will the *plain* network still
-# answer better than chance by half? And the residual one? Write down both numbers.
+# answer better than chance by half? And the residual one? Write down both numbers. {numref}`fig-ch8-here` has the answer.
 # ```
 
 
@@ -191,7 +191,7 @@ pd.DataFrame(
 
 # %% [markdown]
 # **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
-# better, or worse?
+# better, or worse? {numref}`fig-ch8-single` shows both.
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain network's error lies near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}, "figure": {"caption": "Which block is missed most? Recorded networks with one block left out, on 2,000 test images of CIFAR-10 (dotted: whole).", "name": "fig-ch8-single"}}
 lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
@@ -293,7 +293,7 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 # all of the gradient comes from paths of 5 to 17 blocks, far fewer than the 27 of the typical path.
 #
 # **Predict.** With nine blocks the typical path has 4 or 5 branches. Will the typical path *by gradient* be shorter, as
-# long, or longer?
+# long, or longer? Look at the middle of {numref}`fig-ch8-paths`: does a line fall or rise?
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries; and the share of the gradient that all paths of that length carry, which is their product."}, "figure": {"caption": "Paths through the recorded residual networks: how many there are of each length, the norm of the gradient that one of them carries (logarithmic), and the share of each length.", "name": "fig-ch8-paths"}}
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
@@ -306,9 +306,10 @@ plt.show()
 display(Markdown(lesion_words.paths_that_matter(paths)))
 
 # %% [markdown]
-# The last number of each line is ours. Norms of single paths do not add up; their sum can be computed exactly, length by length,
-# since a path of length $k$ leaves a block by its skip with $k$ branches or by its branch with $k + 1$. A share of
-# added norms says what paths *could* carry, and how short the paths are that do; not how large the whole gradient is.
+# The last number of each line is ours. Norms of single paths do not add up; their sum can be computed exactly, length
+# by length, since a path of length $k$ leaves a block by its skip with $k$ branches or by its branch with $k + 1$. A
+# share of added norms says what paths *could* carry, and how short the paths are that do; not how large the whole
+# gradient is.
 #
 # ## An honest control
 #
