@@ -60,8 +60,8 @@ figures.use_style()
 IMAGES = {"smoke": 150, "cpu": 500, "paper": 2_000}[tier]
 f"each cut of this page is tested on {IMAGES:,} images"
 
-# %% mystnb={"image": {"alt": "Two chains of six blocks from the images to the classes. The third block is crossed out in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}, "figure": {"caption": "One block is cut out. The plain network (above) has no way around it, the residual one (below) has a shortcut.", "name": "fig-ch8-cut"}}
-_, axes = plt.subplots(2, 1, figsize=(6.4, 3.0))
+# %% mystnb={"image": {"alt": "Two chains of six blocks from the images to the classes. The third block is missing in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}, "figure": {"caption": "One block is cut out. The plain network (above) has no way around it, the residual one (below) has a shortcut.", "name": "fig-ch8-cut"}}
+_, axes = plt.subplots(2, 1, figsize=(6.4, 2.6))
 for ax, residual in zip(axes, (False, True), strict=True):
     lesion_figures.draw_cut(ax, residual)
 plt.show()
@@ -143,7 +143,7 @@ f"the scores move by up to {moved:.1f}"
 # :class: tip
 #
 # Each network has nine blocks. Cut out each block alone. In how many of the nine cases will the *plain* network still
-# answer better than chance by half? And the residual one? Write down both numbers.
+# answer better than chance by half? And the residual one? Write down both numbers. {numref}`fig-ch8-here` has the answer.
 # ```
 
 
@@ -191,7 +191,7 @@ pd.DataFrame(
 
 # %% [markdown]
 # **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
-# better, or worse?
+# better, or worse? {numref}`fig-ch8-single` shows both.
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain network's error lies near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}, "figure": {"caption": "Which block is missed most? Recorded networks with one block left out, on 2,000 test images of CIFAR-10 (dotted: whole).", "name": "fig-ch8-single"}}
 lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
@@ -239,11 +239,18 @@ rows = {}
 for name, group in lesion_words.of_each(cuts):
     ones = group[(group.removed == 1) | group.kind.isin(["swap", "close shortcut"])]
     means = ones.groupby("kind")[["added", "added_anew"]].mean()
-    rows[name] = means.rename(columns={"added": "as trained", "added_anew": "anew"}).stack()
+    rows[name.replace(" layers", "").replace(" iterations", "")] = means.rename(
+        columns={"added": "as trained", "added_anew": "measured anew"}
+    ).stack()
 pd.DataFrame(rows).map(lambda points: "–" if points != points else f"{points:.1f}")
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-display(Markdown("(Points of error added, on average.)\n\n" + lesion_words.block_or_shortcut(cuts)))
+display(
+    Markdown(
+        "(Points of error added, on average; above: kind, layers, iterations of training.)\n\n"
+        + lesion_words.block_or_shortcut(cuts)
+    )
+)
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}, "figure": {"caption": "All residual branches multiplied by a factor: with statistics as trained (left) little is allowed, measured anew (right) much more.", "name": "fig-ch8-factor"}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
@@ -286,7 +293,7 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 # all of the gradient comes from paths of 5 to 17 blocks, far fewer than the 27 of the typical path.
 #
 # **Predict.** With nine blocks the typical path has 4 or 5 branches. Will the typical path *by gradient* be shorter, as
-# long, or longer?
+# long, or longer? Look at the middle of {numref}`fig-ch8-paths`: does a line fall or rise?
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries; and the share of the gradient that all paths of that length carry, which is their product."}, "figure": {"caption": "Paths through the recorded residual networks: how many there are of each length, the norm of the gradient that one of them carries (logarithmic), and the share of each length.", "name": "fig-ch8-paths"}}
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
@@ -299,9 +306,10 @@ plt.show()
 display(Markdown(lesion_words.paths_that_matter(paths)))
 
 # %% [markdown]
-# The last number is ours. Norms of single paths do not add up; their sum can be computed exactly, length by length,
-# since a path of length $k$ leaves a block by its skip with $k$ branches or by its branch with $k + 1$. A share of
-# added norms says what paths *could* carry, and how short the paths are that do; not how large the whole gradient is.
+# The last number of each line is ours. Norms of single paths do not add up; their sum can be computed exactly, length
+# by length, since a path of length $k$ leaves a block by its skip with $k$ branches or by its branch with $k + 1$. A
+# share of added norms says what paths *could* carry, and how short the paths are that do; not how large the whole
+# gradient is.
 #
 # ## An honest control
 #

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.lesion_records import LesionRecord
@@ -50,6 +51,7 @@ def all_paths(found: Iterable[LesionRecord]) -> pd.DataFrame:
 def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
     """Error (%) after each block alone has been left out, against the block; dotted: the whole networks."""
     ax.set(xlabel="block left out (1: nearest to the images)", ylabel="test error (%)")
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
     for group, style in _networks(cuts, ax):
         single = group[group.removed == 1]
         ax.plot([blocks[0] for blocks in single.blocks], single[column], **style)
@@ -98,6 +100,7 @@ def plot_paths(paths: pd.DataFrame, ax: Axes, column: str) -> Axes:
         "together": "gradient of all together",
     }
     ax.set(xlabel="blocks on the path", ylabel=names[column])
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     for group, style in _networks(paths, ax):
         ax.plot(group.length, group[column], **style)
     if len(paths) and column in ("single", "together"):
@@ -155,7 +158,7 @@ def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dic
 def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:
     """A chain of blocks, one of which is cut out; around each block of a residual network leads its shortcut."""
     colour = COLOURS["residual" if residual else "plain"]
-    ax.set(xlim=(-0.2, blocks + 1.2), ylim=(-0.6, 1.15), aspect="equal")
+    ax.set(xlim=(-0.2, blocks + 1.2), ylim=(-0.4, 0.8), aspect="equal")
     ax.set_axis_off()
     for number in range(1, blocks + 1):
         out = number == cut
@@ -164,7 +167,7 @@ def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:
         if not out:
             ax.annotate("", (number - 0.28, 0), (number - 0.72, 0), arrowprops={"arrowstyle": "->", "color": colour})
         if residual:
-            bend = {"arrowstyle": "->", "color": colour, "connectionstyle": "arc3,rad=-0.7"}
+            bend = {"arrowstyle": "->", "color": colour, "connectionstyle": "arc3,rad=-0.9"}
             ax.annotate("", (number + 0.5, 0.02), (number - 0.5, 0.02), arrowprops=bend)
     ax.annotate("", (blocks + 0.8, 0), (blocks + 0.28, 0), arrowprops={"arrowstyle": "->", "color": colour})
     ax.text(0.2, 0, "images", ha="right", va="center", fontsize=9)

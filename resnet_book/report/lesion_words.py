@@ -15,6 +15,7 @@ from resnet_book.analysis import lesions
 NOTHING = "Nothing is recorded that could be compared; `resnet-book lesions NAME` records it."
 HARDLY = 2.0  # points of error added that are within the noise of some 2,000 images
 SAME_CHANGE = 0.05  # relative changes of the features that count as equal
+NEAR_CHANCE = 80.0  # error (%) beyond which answers are nearly blind
 PAIRS = 5  # of cuts with equal changes, at least, before they are averaged
 
 
@@ -144,6 +145,12 @@ def at_equal_change(cuts: pd.DataFrame) -> str:
                 f" Where both change equally ({len(differences)} pairs of cuts), the plain network loses "
                 f"{abs(mean):.0f} points {'more' if mean > 0 else 'less'}."
             )
+            near_chance = (plain.error > NEAR_CHANCE).mean()
+            if near_chance > 0.5:
+                text += (
+                    f" But {100 * near_chance:.0f} % of the cuts leave the plain network near chance, at an error "
+                    f"above {NEAR_CHANCE:g} %, where no difference can show: this comparison decides little."
+                )
         lines.append(text)
     return _listed(lines)
 
