@@ -198,7 +198,7 @@ def _mistake_outside(name: str, folder: Path, named: str) -> DataError:
     which = f"the folder {itself}{f', {named},' * bool(named)}"
     return DataMissingError(
         f"{name} is not there: {which} {f'has no {folder.name}/' if root.is_dir() else 'does not exist'}. "
-        f"Fetch it with {fetch}, or name the folder that holds {folder.name}/, as root (--data on the command line) "
+        f"Fetch it with {fetch}, or name the folder that holds {folder.name}/ as the root (--data on the command line) "
         "or in $RESNET_BOOK_DATA.",
         bool(named),
     )

@@ -547,6 +547,11 @@ def test_list_shows_what_is_under_way_and_how_far(
     first, second = call("list", "--under-way").stdout.splitlines()
     assert re.fullmatch(rf"{NAME}, seed 0: 19 of 200 iterations, test error [\d.]+ %, about 0\.0 hours left", first)
     assert second.startswith(f"{NAME}, seed 1: {damaged.relative_to(tmp_path)} is not a checkpoint")
+    shutil.rmtree(tmp_path / "runs" / NAME)
+    nothing = call("list", "--under-way")
+    assert nothing.stdout == ""
+    assert nothing.stderr == "No run is under way in runs; 1 begun there has a record in results.\n"
+    assert call("list", "--under-way", "--runs", "nowhere").stderr == "No run is under way in nowhere.\n"
 
 
 @pytest.mark.parametrize("command", ["list", "table", "curves"])

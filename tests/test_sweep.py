@@ -226,6 +226,21 @@ def test_a_run_under_way_elsewhere_is_left_alone_and_no_failure(options: runs.Op
 
 
 @pytest.mark.slow
+def test_a_run_of_its_own_that_ends_before_it_has_saved_is_not_called_elsewheres(
+    options: runs.Options, cluster: SpecCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(LONG, 1)
+    work = Sweep(options, cluster=cluster.scheduler_address)
+    monkeypatch.setattr(Sweep, "_stop_now", lambda sweep: run in sweep.under_way)
+    monkeypatch.setattr(sweep, "PATIENCE_SECONDS", 0)  # as on a machine too busy to save in time
+    work.work([run.name], [run.seed])
+    ((left, why),) = work.left
+    assert left == run
+    assert why.endswith("ended before it had saved")
+    wait_for(lambda: not runs.is_locked(runs.folder_of(options.runs, run.name, run.seed)))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_save_and_leave_no_process(number: signal.Signals, options: runs.Options) -> None:
     """As a terminal sends it, Ctrl-C reaches the workers' processes too."""

@@ -90,7 +90,7 @@ def test_curves_have_a_row_an_epoch_with_kind_and_depth() -> None:
 
 def test_provenance_names_recipe_iterations_runs_and_device() -> None:
     assert tables.provenance(TWO_SEEDS) == "`short`: 2,000 iterations; 2 runs on a machine, 1 thread, float32."
-    assert tables.provenance([]) == "Nothing is recorded yet."
+    assert tables.provenance([]) == "Of these networks nothing is recorded yet."
 
 
 def changed(**fields: object) -> Record:

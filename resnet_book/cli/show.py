@@ -45,12 +45,15 @@ def _list_under_way(runs: Path, results: Path) -> None:
     from resnet_book.experiments import catalogue, records
     from resnet_book.experiments.run import begun, is_locked
 
+    shown, recorded = 0, 0
     for folder in sorted(path.parent for path in runs.glob("*/seed*/checkpoint.pt")):
         name, seed = folder.parent.name, folder.name.removeprefix("seed")
         if name not in catalogue.EXPERIMENTS or not seed.isdecimal():
             continue
         if records.path_of(results, name, int(seed)).exists():
+            recorded += 1
             continue
+        shown += 1
         try:
             at = begun(runs, name, int(seed))
         except CheckpointError as error:
@@ -67,6 +70,11 @@ def _list_under_way(runs: Path, results: Path) -> None:
         if is_locked(folder):
             parts.append("a process trains it now")
         click.echo(f"{name}, seed {seed}: {', '.join(parts)}")
+    if not shown:
+        others = (
+            f"; {recorded} begun there {'has' if recorded == 1 else 'have'} a record in {results}" if recorded else ""
+        )
+        click.echo(f"No run is under way in {runs}{others}.", err=True)
 
 
 @click.command()
@@ -100,7 +108,8 @@ def table(markdown: bool, every: bool, into: Path | None, results: Path | None) 
     else:
         click.echo(text, nl=False)
     if others:
-        click.echo(f"{others} more recorded run{'s' * (others != 1)}: `table --records` shows all.", err=True)
+        command = f"table --records{f' --results {results}' if results else ''}"
+        click.echo(f"{others} more recorded run{'s' * (others != 1)}: `{command}` shows all.", err=True)
 
 
 @click.command()
@@ -193,9 +202,12 @@ def classify(pictures: tuple[Path, ...], network: str | None, seed: int | None, 
     folder = arguments.folder_of_records(results)
     name, seed = (network, seed or 0) if network else _best_on_cifar10(folder, seed)
     trained = load_trained(name, seed, folder)
-    click.echo(f"{name}, seed {seed}, test error {trained.record.test_error:.2f} %:", err=True)
-    for picture in pictures:
-        click.echo(f"{picture}: {trained.classify(picture, k)}")
+    first = f"{name}, seed {seed}, test error {trained.record.test_error:.2f} %:"
+    for place, picture in enumerate(pictures):
+        answer = trained.classify(picture, k)  # its message for what is no picture stands alone
+        if place == 0:
+            click.echo(first, err=True)
+        click.echo(f"{picture}: {answer}")
 
 
 def _best_on_cifar10(folder: Path, seed: int | None) -> tuple[str, int]:

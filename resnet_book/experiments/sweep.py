@@ -141,7 +141,8 @@ class Sweep:
                 self.recorded[run] = records.load_record(self._path(run)).test_error
             else:
                 locked = is_locked(folder_of(self.options.runs, run.name, run.seed))
-                states = [str(self._begun(run) or ""), "under way elsewhere" if locked else ""]
+                late = "ended before it had saved" if run in self.under_way else ""  # a worker of ours: nothing else
+                states = [str(self._begun(run) or ""), late or ("under way elsewhere" if locked else "")]
                 self.left.append((run, ", ".join(filter(None, states))))
         self.view.close()
 

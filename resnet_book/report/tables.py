@@ -163,7 +163,7 @@ def provenance(records: Iterable[Record]) -> str:
         count = f"{len(group)} run{'s' if len(group) > 1 else ''}"
         recipe, iterations = group.recipe.iloc[0], group.iterations.iloc[0]
         sentences.append(f"`{recipe}`: {iterations:,} iterations; {count} on {devices}.")
-    return " ".join(sentences) or "Nothing is recorded yet."
+    return " ".join(sentences) or "Of these networks nothing is recorded yet."
 
 
 def record_table(records: Iterable[Record]) -> pd.DataFrame:
