@@ -73,11 +73,13 @@ def _folded_pairs(network: Any, blocks: Sequence[Any]) -> Iterator[tuple[Tensor,
                 yield folded(layer, layers[place + 1])
 
 
-def write(networks: Sequence[dict[str, Any]], pictures: Sequence[Path], path: Path) -> None:
+def write(networks: Sequence[dict[str, Any]], pictures: Sequence[str | Path], path: str | Path) -> None:
     """Write networks (see ``described``) and JPEG ``pictures`` as a script that a page can load from a disk.
 
     A page that is opened as a file may not read other files, but it may run scripts, so the data is one.
     """
-    shown = [{"name": each.stem, "jpeg": base64.b64encode(each.read_bytes()).decode("ascii")} for each in pictures]
+    shown = [
+        {"name": each.stem, "jpeg": base64.b64encode(each.read_bytes()).decode("ascii")} for each in map(Path, pictures)
+    ]
     data = json.dumps({"networks": list(networks), "pictures": shown}, separators=(",", ":"))
-    path.write_text(f"window.LIVE_NETWORK = {data};\n", encoding="utf-8")
+    Path(path).write_text(f"window.LIVE_NETWORK = {data};\n", encoding="utf-8")
