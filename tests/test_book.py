@@ -95,7 +95,8 @@ def test_the_book_has_the_pages_that_are_tested_here_and_no_others(html: Path) -
 
 def test_a_page_asks_the_network_for_nothing_and_reports_no_error(visit: Visit) -> None:
     visit.page.mouse.wheel(0, 20_000)  # what is loaded when it comes into view, too
-    visit.page.wait_for_load_state("networkidle")
+    visit.page.wait_for_function("() => [...document.images].every((image) => image.complete)")
+    visit.page.wait_for_timeout(500)
     assert visit.problems == []
 
 

@@ -440,6 +440,7 @@ SAY_OF_CUTS = [
     lesion_words.single_blocks,
     lesion_words.twins_without_a_block,
     lesion_words.statistics,
+    lesion_words.where_stages_begin,
     lesion_words.block_or_shortcut,
     lesion_words.at_equal_change,
     lesion_words.in_short,
@@ -453,7 +454,7 @@ def test_the_sentences_say_what_the_numbers_are() -> None:
     assert "the plain one loses 60 points with a block, on average, and the residual one 18, as in" in text
     assert "does not hold for these small networks: 2 of 18 cuts cost less than 2 points" in text
     assert "60.0 points as trained, 10.0 measured anew, so 83 % of the damage" in lesion_words.statistics(cuts)
-    assert "the plain networks recorded here err on 70 % of the images, 20 % with" in lesion_words.in_short(cuts)
+    assert "the plain one errs on 70 %, with statistics measured anew on 20 %" in lesion_words.in_short(cuts)
     assert "losing the shortcut is worse" in lesion_words.block_or_shortcut(cuts)
     assert "The paths that matter have 2.0 branches, shorter than" in lesion_words.paths_that_matter(
         lesion_figures.all_paths(FOUND)

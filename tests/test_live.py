@@ -127,7 +127,9 @@ def test_the_page_asks_before_it_shows_what_a_cut_does_and_puts_everything_back(
     live.get_by_label("block 1: its layers").click()
     assert "You took out the layers of block 1." in live.inner_text(".live-question")
     assert not live.locator(".live-bars").is_visible()
-    live.get_by_role("button", name="It stays").click()
+    assert live.evaluate("document.activeElement.textContent") == "It stays"  # Enter or Space answers
+    live.keyboard.press("Enter")
+    assert live.evaluate("document.activeElement.getAttribute('aria-label')") == "block 1: its layers"
     assert re.match(r"(You were right|Not so)\. resnet20, with 1 part taken out,", answer(live))
     cut = live.locator(".live-number").all_inner_texts()
     live.get_by_role("button", name="Put everything back").click()
@@ -186,6 +188,6 @@ def test_a_cut_is_shown_beside_what_it_costs_on_test_images(page: Page) -> None:
     assert f"{load_trained(name).record.test_error:.2f} % of the 10,000" in page.inner_text(".live-cost")
     page.get_by_label("ask me first").uncheck()
     page.get_by_label("block 3: its shortcut").uncheck()
-    assert f"and on {cost[3]:.1f} % with this cut." in page.inner_text(".live-cost")
+    assert f"and on {cost[3]:.2f} % with this cut." in page.inner_text(".live-cost")
     page.get_by_label("block 5: its layers").uncheck()
     assert "was not measured" in page.inner_text(".live-cost")

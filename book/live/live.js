@@ -237,7 +237,7 @@
 
     // Switches: a row a stage, two switches a block.
     function makeSwitches() {
-      switches.replaceChildren();
+      switches.replaceChildren(element("p", {}, "The parts of each block; one of them can be out at a time."));
       let stage = 0, row = null;
       state.network.blocks.forEach((block, number) => {
         if (number === 0 || block.stride > 1) {
@@ -262,8 +262,9 @@
       state.cuts[number] = out ? kind : "";
       makeSwitches();
       const part = kind === "block" ? `the layers of block ${number + 1}` : `the shortcut of block ${number + 1}`;
-      switches.querySelectorAll("input")[position(number, kind)].focus();
-      if (out && askFirst.checked && before) ask(before, part);
+      const box = switches.querySelectorAll("input")[position(number, kind)];
+      box.focus();
+      if (out && askFirst.checked && before) ask(before, part, box);
       else {
         state.asking = null;
         show();
@@ -272,7 +273,7 @@
     function position(number, kind) {
       return state.network.residual ? 2 * number + (kind === "shortcut" ? 1 : 0) : number;
     }
-    function ask(before, part) {
+    function ask(before, part, box) {
       const was = state.network.classes[best(before)];
       state.asking = true;
       const buttons = [["It stays", true], ["It changes", false]].map(([words, stays]) => {
@@ -283,11 +284,14 @@
           state.asking = null;
           show();
           answer.prepend(stayed === stays ? "You were right. " : "Not so. ");
+          box.focus();
         });
         return button;
       });
       question.replaceChildren(`You took out ${part}. Will the answer still be “${was}”? `, ...buttons);
+      box.closest("fieldset").after(question); // where the reader looks, and next in the order of the keyboard
       show();
+      buttons[0].focus();
     }
     function best(result) {
       return result.probabilities.indexOf(Math.max(...result.probabilities));
@@ -301,10 +305,10 @@
       if (cuts.length === 0) return whole;
       const [kind, number] = cuts[0];
       const known = cuts.length === 1 && lesions ? lesions.errors[`${kind} ${number + 1}`] : undefined;
-      if (known === undefined) return `${whole} What these cuts cost together was not measured.`;
+      if (known === undefined) return "What this costs on test images was not measured: only cuts of one part were.";
       const count = lesions.images.toLocaleString("en");
-      return `On the first ${count} test images, ${name} errs on ${lesions.errors[""].toFixed(1)} % whole, `
-        + `and on ${known.toFixed(1)} % with this cut.`;
+      return `On the first ${count} test images, ${name} errs on ${lesions.errors[""].toFixed(2)} % whole, `
+        + `and on ${known.toFixed(2)} % with this cut. One picture is not the test set.`;
     }
 
     function show() {
@@ -364,7 +368,7 @@
     makeSwitches();
     place.replaceChildren(
       pictures, element("div", { className: "live-result" }, seen, element("div", {}, answer, bars, cost)),
-      question, tools, switches, stages);
+      tools, switches, stages);
   }
 
   window.LiveNetwork = { load, run, see, start };

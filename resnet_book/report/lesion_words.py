@@ -56,6 +56,15 @@ def twins_without_a_block(cuts: pd.DataFrame) -> str:
                 f"{alike} in {{cite:t}}`veit2016residual`."
             )
     residual = single.query("network == 'residual'")
+    for depth, group in _groups(residual, "depth"):
+        added = group.groupby("iterations").added.mean()
+        if len(added) > 1:
+            first, last = added.index[0], added.index[-1]
+            bears = "worse" if added[last] > added[first] else "better"
+            sentences.append(
+                f"The residual network of {depth} layers bears the loss {bears} after {last:,} iterations, "
+                f"{added[last]:.0f} points, than after {first:,}, {added[first]:.0f} points."
+            )
     if len(residual):
         few = int((residual.added < HARDLY).sum())
         verdict = "holds here, too" if few > len(residual) / 2 else "does not hold for these small networks"
@@ -65,6 +74,22 @@ def twins_without_a_block(cuts: pd.DataFrame) -> str:
             "blocks; the fewer there are, the larger a part of the whole each is."
         )
     return " ".join(sentences) or NOTHING
+
+
+def where_stages_begin(cuts: pd.DataFrame) -> str:
+    """A line a residual network: whether the blocks that change the shape are missed more than the others."""
+    lines = []
+    for name, group in of_each(cuts if cuts.empty else cuts.query("network == 'residual'")):
+        single = group.query("removed == 1")
+        per_stage = (group.depth.iloc[0] - 2) // 6
+        begins = single.blocks.str[0].isin([per_stage + 1, 2 * per_stage + 1])
+        changing, keeping = single[begins].added.mean(), single[~begins].added.mean()
+        which = "more" if changing > keeping else "less"
+        lines.append(
+            f"- **{name}:** the two blocks that begin a stage are missed {which} than the others: {changing:.0f} "
+            f"points against {keeping:.0f}."
+        )
+    return _listed(lines)
 
 
 def statistics(cuts: pd.DataFrame) -> str:
@@ -91,9 +116,15 @@ def block_or_shortcut(cuts: pd.DataFrame) -> str:
         mean = group.query("removed == 1 or kind == 'close shortcut'").groupby("kind").added.mean()
         if "close shortcut" in mean:
             which = "the shortcut" if mean["close shortcut"] > mean["leave out"] else "the block"
+            added = {
+                kind: rows.set_index(rows.blocks.str[0]).added
+                for kind, rows in group.query("removed == 1 or kind == 'close shortcut'").groupby("kind")
+            }
+            apart = (added["close shortcut"] - added["leave out"]).dropna()
             lines.append(
-                f"- **{name}:** losing {which} is worse. On average a block costs {mean['leave out']:.0f} points, the "
-                f"shortcut around it {mean['close shortcut']:.0f}."
+                f"- **{name}:** losing {which} is worse on average: a block costs {mean['leave out']:.0f} points, the "
+                f"shortcut around it {mean['close shortcut']:.0f}. Block by block, the shortcut costs more in "
+                f"{(apart > 0).sum()} of {len(apart)}; least beside its block in block {apart.idxmin()}."
             )
     return _listed(lines)
 
@@ -156,15 +187,19 @@ def at_equal_change(cuts: pd.DataFrame) -> str:
 
 
 def in_short(cuts: pd.DataFrame) -> str:
-    """One sentence: the mean error of the recorded networks, plain and residual, that have lost one block."""
-    if cuts.empty:
-        return NOTHING
-    each = [
-        f"the {kind} networks recorded here err on {group.error.mean():.0f} % of the images, "
-        f"{group.error_anew.mean():.0f} % with statistics measured anew"
-        for kind, group in _groups(cuts.query("removed == 1"), "network")
-    ]
-    return f"- Without one block, on average, {'; '.join(each)}."
+    """A line a pair of recorded twins: their mean errors once they have lost one block."""
+    lines = []
+    single = cuts if cuts.empty else cuts.query("removed == 1")
+    for (depth, iterations), group in _groups(single, "depth", "iterations"):
+        mean = group.groupby("network")[["error", "error_anew"]].mean()
+        if len(mean) == 2:
+            plain, residual = mean.loc["plain"], mean.loc["residual"]
+            lines.append(
+                f"- Twins of {depth} layers after {iterations:,} iterations, without one block: the plain one errs on "
+                f"{plain.error:.0f} %, with statistics measured anew on {plain.error_anew:.0f} %, the residual one on "
+                f"{residual.error:.0f} and {residual.error_anew:.0f} %."
+            )
+    return _listed(lines)
 
 
 def equal_pairs(plain: pd.DataFrame, residual: pd.DataFrame) -> list[float]:
