@@ -191,7 +191,7 @@ def in_short(cuts: pd.DataFrame) -> str:
     lines = []
     single = cuts if cuts.empty else cuts.query("removed == 1")
     for (depth, iterations), group in _groups(single, "depth", "iterations"):
-        mean: pd.DataFrame = group.groupby("network")[["error", "error_anew"]].mean()
+        mean: Any = group.groupby("network")[["error", "error_anew"]].mean()
         if len(mean) == 2:
             plain, residual = mean.loc["plain"], mean.loc["residual"]
             lines.append(
