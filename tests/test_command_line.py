@@ -25,7 +25,7 @@ from small_runs import LONGER, NAME, TEST, TRAIN, add_tiny_experiment, fit, same
 from resnet_book import __version__, cifar, data, train
 from resnet_book.cli import arguments, fetch
 from resnet_book.cli.main import DATASETS, program
-from resnet_book.engine import callbacks, device
+from resnet_book.engine import callbacks, checkpoints, device
 from resnet_book.experiments import catalogue, lesion_records, records, sweep, weights
 from resnet_book.experiments import run as runs
 from resnet_book.experiments.order import Run
@@ -338,6 +338,16 @@ def test_each_option_of_the_sweep_makes_named_runs_use_it(typed: list[str], seed
     assert swept[0][1] == [Run(NAME, seed) for seed in seeds]
 
 
+def test_ctrl_c_is_still_counted_once_the_batch_systems_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dask_jobqueue")
+    for name in [name for name in sys.modules if name.startswith("dask_jobqueue")]:
+        monkeypatch.delitem(sys.modules, name)  # imported for the first time again
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(ValueError, match="one of"), sweep._batch_cluster("abacus", 1):
+        pass
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 @pytest.mark.parametrize("where", ["slrum", "localhost:8786"])
 def test_a_cluster_that_is_none_is_named_with_those_there_are(where: str, tiny_run: list[str]) -> None:
     pytest.importorskip("dask_jobqueue")
@@ -547,6 +557,12 @@ def test_list_shows_what_is_under_way_and_how_far(
     first, second = call("list", "--under-way").stdout.splitlines()
     assert re.fullmatch(rf"{NAME}, seed 0: 19 of 200 iterations, test error [\d.]+ %, about 0\.0 hours left", first)
     assert second.startswith(f"{NAME}, seed 1: {damaged.relative_to(tmp_path)} is not a checkpoint")
+    older = tmp_path / "runs" / NAME / "seed0" / "checkpoint.pt"
+    state = checkpoints.load(older)
+    assert state is not None
+    state["history"]["what there once was"] = None
+    checkpoints.save(state, older)
+    assert "seed0/checkpoint.pt is of another version of this code." in call("list", "--under-way").stdout
     shutil.rmtree(tmp_path / "runs" / NAME)
     nothing = call("list", "--under-way")
     assert nothing.stdout == ""

@@ -284,6 +284,8 @@
           state.asking = null;
           show();
           answer.prepend(stayed === stays ? "You were right. " : "Not so. ");
+          question.replaceChildren(answer.textContent); // here too: on a phone the answer is far above
+          question.hidden = false;
           box.focus();
         });
         return button;

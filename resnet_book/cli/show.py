@@ -64,9 +64,8 @@ def _list_under_way(runs: Path, results: Path) -> None:
         parts = [str(at)]
         if at.test_error is not None:
             parts.append(f"test error {at.test_error:.2f} %")
-        if at.iteration:
-            hours = at.seconds / at.iteration * (at.iterations - at.iteration) / 3600
-            parts.append(f"about {hours:.1f} hours left")
+        if at.seconds_left is not None:
+            parts.append(f"about {at.seconds_left / 3600:.1f} hours left")
         if is_locked(folder):
             parts.append("a process trains it now")
         click.echo(f"{name}, seed {seed}: {', '.join(parts)}")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from resnet_book.state import Training
 
 CHECKPOINT_SECONDS = 45.0  # between two checkpoints: under a minute, with the step under way
-FORMAT = 5  # of checkpoints: one of another format, or with other random choices from the same seed, is refused
+FORMAT = 6  # of checkpoints: one of another format, or with other random choices from the same seed, is refused
 DIFFERENCES = {  # between two runs, where the values say nothing to people
     "network": "another network",
     "train": "other training images",

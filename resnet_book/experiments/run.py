@@ -167,7 +167,7 @@ class Begun:
     iteration: int  # finished ones
     iterations: int  # of the whole run
     test_error: float | None  # % after the last whole epoch, if there is one
-    seconds: float  # that it took so far
+    seconds_left: float | None  # about, at the pace of its last part that got on; None: unknown
 
     def __str__(self) -> str:
         return f"{self.iteration:,} of {self.iterations:,} iterations"
@@ -178,9 +178,21 @@ def begun(runs: str | Path, name: str, seed: int) -> Begun | None:
     state = checkpoints.load(folder_of(runs, name, seed) / "checkpoint.pt")
     if state is None:
         return None
-    history = History.from_dict(state["history"])
+    try:
+        history = History.from_dict(state["history"])
+    except (KeyError, TypeError) as fault:
+        raise checkpoints.CheckpointError(
+            f"{folder_of(runs, name, seed) / 'checkpoint.pt'} is of another version of this code. Go on with that, or "
+            "delete it to train from the start."
+        ) from fault
     error = history.epochs[-1].test_error if history.epochs else None
-    return Begun(state["iteration"], catalogue.get(name).recipe.iterations, error, history.seconds)
+    iteration, iterations = state["iteration"], catalogue.get(name).recipe.iterations
+    paces = [
+        part.seconds / (part.last_iteration - part.first_iteration)
+        for part in history.parts
+        if part.last_iteration > part.first_iteration
+    ]
+    return Begun(iteration, iterations, error, paces[-1] * (iterations - iteration) if paces else None)
 
 
 def require_writable(folder: str | Path) -> None:

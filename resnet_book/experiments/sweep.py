@@ -265,10 +265,13 @@ def _kill(cluster: SpecCluster) -> None:
 @contextmanager
 def _batch_cluster(name: str, jobs: int) -> Iterator[SpecCluster]:
     """Workers that are jobs of the batch system ``name``, as dask's own configuration describes them."""
+    interrupted = signal.getsignal(signal.SIGINT)
     try:
-        import dask_jobqueue
+        import dask_jobqueue  # which lets Ctrl-C end this process at once from here on, with nothing saved
     except ImportError:
         raise ValueError(f"--cluster {name}: dask-jobqueue is not installed: `pip install dask-jobqueue`.") from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, interrupted)
     kinds = {each.removesuffix("Cluster").lower(): each for each in vars(dask_jobqueue) if each.endswith("Cluster")}
     if name not in kinds:
         known = ", ".join(sorted(kinds))
