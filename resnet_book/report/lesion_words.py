@@ -113,17 +113,15 @@ def block_or_shortcut(cuts: pd.DataFrame) -> str:
     """A line a residual network: which is worse, to lose a block or the shortcut around it."""
     lines = []
     for name, group in of_each(cuts):
-        mean = group.query("removed == 1 or kind == 'close shortcut'").groupby("kind").added.mean()
-        if "close shortcut" in mean:
-            which = "the shortcut" if mean["close shortcut"] > mean["leave out"] else "the block"
-            added = {
-                kind: rows.set_index(rows.blocks.str[0]).added
-                for kind, rows in group.query("removed == 1 or kind == 'close shortcut'").groupby("kind")
-            }
+        single = group.query("removed == 1 or kind == 'close shortcut'")
+        added = {kind: rows.set_index(rows.blocks.str[0]).added for kind, rows in single.groupby("kind")}
+        if "close shortcut" in added:
+            block, shortcut = added["leave out"].mean(), added["close shortcut"].mean()
+            which = "the shortcut" if shortcut > block else "the block"
             apart = (added["close shortcut"] - added["leave out"]).dropna()
             lines.append(
-                f"- **{name}:** losing {which} is worse on average: a block costs {mean['leave out']:.0f} points, the "
-                f"shortcut around it {mean['close shortcut']:.0f}. Block by block, the shortcut costs more in "
+                f"- **{name}:** losing {which} is worse on average: a block costs {block:.0f} points, the "
+                f"shortcut around it {shortcut:.0f}. Block by block, the shortcut costs more in "
                 f"{(apart > 0).sum()} of {len(apart)}; least beside its block in block {apart.idxmin()}."
             )
     return _listed(lines)
