@@ -95,6 +95,7 @@ def fetch_data(names: tuple[str, ...], check: bool, data: str | None) -> None:
     "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of checkpoints and logs (default runs)"
 )
 @click.option("--tensorboard", is_flag=True, help="write TensorBoard logs beside the checkpoint")
+@click.option("--keep-weights", is_flag=True, help="keep the weights along the way, too, beside the checkpoint")
 @click.option("--quiet", is_flag=True, help="show no progress")
 @click.option("--missing", is_flag=True, help="sweep: all without a record, or those of NAMEs and patterns (*-short)")
 @click.option(
@@ -115,6 +116,7 @@ def run(
     compiled: bool | None,
     runs: Path,
     tensorboard: bool,
+    keep_weights: bool,
     quiet: bool,
     missing: bool,
     jobs: int | None,
@@ -138,7 +140,7 @@ def run(
         raise click.UsageError("give the NAME of an experiment, or --missing for all that have no record")
     from resnet_book.experiments.run import Options
 
-    options = Options(device, precision, compiled, results, runs, data, tensorboard, not quiet)
+    options = Options(device, precision, compiled, results, runs, data, tensorboard, not quiet, keep_weights)
     if not swept:
         return _run_here(names, seed or 0, options)
     chosen = range(seeds or (3 if missing else 1)) if seed is None else [seed]

@@ -46,6 +46,7 @@ class Options:
     data_root: str | Path | None = None  # None: where data.load looks
     tensorboard: bool = False
     progress: bool = True  # show a bar
+    keep_weights: bool = False  # keep those of weights.moments in the run's folder, too
 
     def __post_init__(self) -> None:
         for name, kind in (("device", str), ("results", Path), ("runs", Path)):
@@ -89,6 +90,8 @@ def train_and_record(
             calls.append(callbacks.ProgressBar())
         if options.tensorboard:
             calls.append(callbacks.TensorBoard(folder / "tensorboard"))
+        if options.keep_weights:
+            calls.append(weights.KeepWeights(folder / "weights"))
         calls += further
         history = train.fit(network, images, test, experiment.recipe, seed=seed, engine=engine, callbacks=calls)
         try:

@@ -1,7 +1,8 @@
 """Keep the weights of a recorded run beside its record, ``seed<k>.safetensors``, and load them again.
 
 The file holds parameters and buffers, nothing that could be executed. Not every run keeps one: the record, which is
-small, says how to train the same network again.
+small, says how to train the same network again. ``KeepWeights`` also keeps those on the way there, for as long as
+somebody wants to look at them.
 """
 
 import hashlib
@@ -13,8 +14,12 @@ from safetensors.torch import load, save
 from torch import nn
 
 from resnet_book import models
+from resnet_book.engine import processes
+from resnet_book.engine.callbacks import Callback
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments.records import Record, RecordError, find_results, load_record, path_of
+from resnet_book.recipe import Recipe
+from resnet_book.state import Training
 
 
 def save_weights(network: nn.Module, path: str | Path) -> str:
@@ -22,6 +27,32 @@ def save_weights(network: nn.Module, path: str | Path) -> str:
     content = save({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()})
     write_atomically(path, lambda file: file.write(content))
     return hashlib.sha256(content).hexdigest()
+
+
+def moments(recipe: Recipe) -> list[int]:
+    """The iterations at which a training is worth looking at: dense at first, before each drop, and the last.
+
+    0 and 1, 3, 10, 30, ... up to the first drop; each drop; the end.
+    """
+    ends = {drop for drop in recipe.drops if drop < recipe.iterations} | {recipe.iterations}
+    early = (factor * 10**power for power in range(9) for factor in (1, 3))
+    return sorted({0, *(iteration for iteration in early if iteration < min(ends)), *ends})
+
+
+class KeepWeights(Callback):
+    """Keeps the network's weights in ``folder`` at the ``moments`` of its training, as ``<iteration>.safetensors``."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def begin(self, training: Training) -> None:
+        if training.iteration == 0:
+            self.after_step(training)
+
+    def after_step(self, training: Training) -> None:
+        if training.iteration in moments(training.recipe) and processes.rank() == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_weights(training.network, self.folder / f"{training.iteration}.safetensors")
 
 
 def load_network(experiment: str, seed: int = 0, results: str | Path | None = None) -> tuple[models.Network, Record]:
