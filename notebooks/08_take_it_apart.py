@@ -50,8 +50,9 @@ from IPython.display import Markdown, display
 
 # %%
 from resnet_book import augment, data, features
-from resnet_book.analysis import lesions
+from resnet_book.analysis import cutting, lesions
 from resnet_book.analysis.lesions import Cut
+from resnet_book.analysis.paths import path_gradient
 from resnet_book.experiments import lesion_records, records, weights
 from resnet_book.report import figures, lesion_figures, lesion_words
 
@@ -113,7 +114,7 @@ record = twins["residual"][1]
 train_images = data.load(record.dataset["name"], "train", data_root or None)
 test_images = data.load(record.dataset["name"], "test", data_root or None).subset(IMAGES)
 statistics = record.mean, record.std
-f"{lesions.count_blocks(twins['residual'][0])} blocks; 4 and 7 begin a new stage"
+f"{cutting.count_blocks(twins['residual'][0])} blocks; 4 and 7 begin a new stage"
 
 # %% [markdown]
 # ## Cut a block out, by hand
@@ -134,7 +135,7 @@ def without(network, stage: int, place: int):
 network = twins["residual"][0]
 few = augment.normalise(test_images.images[:8], *map(torch.tensor, statistics))
 with torch.inference_mode():
-    assert torch.equal(without(network, 1, 2)(few), lesions.leave_out(network, [6])(few))  # the sixth of nine blocks
+    assert torch.equal(without(network, 1, 2)(few), cutting.leave_out(network, [6])(few))  # the sixth of nine blocks
     moved = (without(network, 1, 2)(few) - network(few)).abs().max()
 f"the scores move by up to {moved:.1f}"
 
@@ -156,7 +157,7 @@ f"the scores move by up to {moved:.1f}"
 def cut_each_block(network) -> pd.DataFrame:
     """A row for the whole network and one for each block that is left out."""
     whole = features.extract(network, test_images, *statistics)
-    cuts = [Cut("nothing"), *(Cut("leave out", (block,)) for block in range(1, lesions.count_blocks(network) + 1))]
+    cuts = [Cut("nothing"), *(Cut("leave out", (block,)) for block in range(1, cutting.count_blocks(network) + 1))]
     damages = [lesions.damage(cut.made(network), test_images, *statistics, whole) for cut in cuts]
     return lesions.lesion_frame([(cut, each, each) for cut, each in zip(cuts, damages, strict=True)])
 
@@ -288,7 +289,7 @@ x = tail.stem(few).detach().requires_grad_()
 loss = F.cross_entropy(tail.classifier(tail.stages(x).mean(dim=(2, 3))), labels, reduction="sum")
 (whole,) = torch.autograd.grad(loss, x)
 eight = [path for length in range(4) for path in combinations((1, 2, 3), length)]
-along = {path: lesions.path_gradient(tail, few, labels, path) for path in eight}
+along = {path: path_gradient(tail, few, labels, path) for path in eight}
 torch.testing.assert_close(sum(along.values()), whole)
 pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each in along.items()}).round(3)
 
@@ -402,7 +403,7 @@ elif not torch.equal(network(few), before):
     print("Wrong: the network itself has changed. What you return should share no block list with it.")
 elif torch.equal(swapped(few), before):
     print("Wrong: nothing was exchanged.")
-elif not torch.equal(swapped(few), lesions.swap(network, (1, 3))(few)):
+elif not torch.equal(swapped(few), cutting.swap(network, (1, 3))(few)):
     print("Wrong: another network than the one asked for. Is a block now there twice?")
 else:
     print("Right.")

@@ -20,6 +20,7 @@ import torch
 from click.testing import CliRunner, Result
 from filelock import FileLock
 from PIL import Image
+from safetensors.torch import load_file
 from small_runs import LONGER, NAME, TEST, TRAIN, add_tiny_experiment, fit, same_weights, tiny
 
 from resnet_book import __version__, cifar, data, train
@@ -113,6 +114,18 @@ def test_run_trains_just_what_fit_trains_from_the_same_seed(finished: Any) -> No
     assert record.epochs == history.epochs
     assert same_weights(loaded, network)
     assert train.evaluate(loaded, TEST, record.mean, record.std)[1] == record.test_error
+
+
+def test_weights_are_kept_along_the_way_where_that_is_wanted(
+    tiny_run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call(*tiny_run, "--keep-weights").exit_code == 0
+    kept = {int(path.stem): load_file(path) for path in tmp_path.glob("runs/*/seed0/weights/*.safetensors")}
+    assert sorted(kept) == [0, 1, 3, 10, 12, 16, 20]  # RECIPE drops the learning rate at 12 and 16
+    begun, (trained, _) = tiny().state_dict(), weights.load_network(NAME, 0, tmp_path / "results")
+    assert all(torch.equal(kept[0][name], begun[name]) for name in begun)
+    assert all(torch.equal(kept[20][name], value) for name, value in trained.state_dict().items())
+    assert not torch.equal(kept[12]["classifier.weight"], kept[16]["classifier.weight"])
 
 
 def test_run_refuses_to_overwrite_a_record_and_trains_nothing(

@@ -17,8 +17,9 @@ from small_runs import RECIPE, TEST, TRAIN, same_weights
 from torch import nn
 
 from resnet_book import augment, models
-from resnet_book.analysis import diagnostics, lesions
+from resnet_book.analysis import cutting, diagnostics, lesions
 from resnet_book.analysis.lesions import Cut
+from resnet_book.analysis.paths import count_paths, effective_length, gradients_by_length, path_gradient
 from resnet_book.experiments import lesion_records, records, weights
 from resnet_book.experiments.records import RecordError
 from resnet_book.models import Network
@@ -63,72 +64,72 @@ def same(one: Network, other: Network) -> bool:
 
 @pytest.mark.parametrize("block", [1, 2, 3, 4, 5])
 def test_leaving_out_a_residual_block_leaves_its_shortcut_alone(block: int) -> None:
-    cut, x = lesions.leave_out(RESIDUAL, [block]), entering(RESIDUAL, block)
+    cut, x = cutting.leave_out(RESIDUAL, [block]), entering(RESIDUAL, block)
     shortcut = diagnostics.blocks(RESIDUAL)[block - 1][1].shortcut
     assert torch.equal(diagnostics.blocks(cut)[block - 1][1](x), shortcut(x))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 4, 5])
 def test_a_plain_block_that_is_left_out_is_replaced_by_its_twins_shortcut(block: int) -> None:
-    cut, x = lesions.leave_out(PLAIN, [block]), entering(PLAIN, block)
+    cut, x = cutting.leave_out(PLAIN, [block]), entering(PLAIN, block)
     shortcut = diagnostics.blocks(RESIDUAL)[block - 1][1].shortcut
     assert torch.equal(diagnostics.blocks(cut)[block - 1][1](x), shortcut(x))  # type: ignore[operator]
 
 
 @BOTH
 def test_leaving_out_nothing_changes_nothing(network: Network) -> None:
-    assert same(lesions.leave_out(network, []), network)
+    assert same(cutting.leave_out(network, []), network)
 
 
 def test_leaving_out_is_the_same_in_any_order_and_one_by_one() -> None:
-    at_once = lesions.leave_out(RESIDUAL, [4, 1])
-    assert same(at_once, lesions.leave_out(lesions.leave_out(RESIDUAL, [1]), [4]))
+    at_once = cutting.leave_out(RESIDUAL, [4, 1])
+    assert same(at_once, cutting.leave_out(cutting.leave_out(RESIDUAL, [1]), [4]))
 
 
 def test_swapping_twice_gives_the_network_back_and_once_does_not() -> None:
-    once = lesions.swap(RESIDUAL, (1, 2))
+    once = cutting.swap(RESIDUAL, (1, 2))
     assert not same(once, RESIDUAL)
-    assert same(lesions.swap(once, (2, 1)), RESIDUAL)
+    assert same(cutting.swap(once, (2, 1)), RESIDUAL)
 
 
 @BOTH
 def test_blocks_are_swapped_within_a_stage_and_where_they_keep_the_shape(network: Network) -> None:
-    assert lesions.keeping_shape(network) == [1, 2, 4, 5]
-    assert lesions.possible_swaps(network) == [(1, 2), (4, 5)]
+    assert cutting.keeping_shape(network) == [1, 2, 4, 5]
+    assert cutting.possible_swaps(network) == [(1, 2), (4, 5)]
 
 
 def test_closing_all_shortcuts_makes_a_plain_network() -> None:
     cut = RESIDUAL
     for block in range(1, 6):
-        cut = lesions.close_shortcut(cut, block)
+        cut = cutting.close_shortcut(cut, block)
     plain = small(None)
     plain.load_state_dict(RESIDUAL.state_dict())
     assert same(cut, plain)
 
 
 def test_a_factor_of_one_changes_nothing() -> None:
-    assert same(lesions.scale_branches(RESIDUAL, 1), RESIDUAL)
+    assert same(cutting.scale_branches(RESIDUAL, 1), RESIDUAL)
 
 
 def test_a_factor_of_zero_is_leaving_out() -> None:
-    assert same(lesions.scale_branches(RESIDUAL, 0), lesions.leave_out(RESIDUAL, range(1, 6)))
-    assert same(lesions.scale_branches(RESIDUAL, 0, [2]), lesions.leave_out(RESIDUAL, [2]))
+    assert same(cutting.scale_branches(RESIDUAL, 0), cutting.leave_out(RESIDUAL, range(1, 6)))
+    assert same(cutting.scale_branches(RESIDUAL, 0, [2]), cutting.leave_out(RESIDUAL, [2]))
 
 
 def test_a_factor_multiplies_the_branch_alone() -> None:
     (block,), x = [each for _, each in diagnostics.blocks(RESIDUAL)[3:4]], entering(RESIDUAL, 4)
-    cut = diagnostics.blocks(lesions.scale_branches(RESIDUAL, 1.5, [4]))[3][1]
+    cut = diagnostics.blocks(cutting.scale_branches(RESIDUAL, 1.5, [4]))[3][1]
     torch.testing.assert_close(cut(x), F.relu(1.5 * block.layers(x) + x))  # type: ignore[operator]
 
 
 @BOTH
 def test_random_blocks_keep_the_shape_are_in_order_and_follow_the_seed(network: Network) -> None:
-    chosen = lesions.choose_blocks(network, 3, seed=1)
+    chosen = cutting.choose_blocks(network, 3, seed=1)
     assert len(set(chosen)) == 3
-    assert set(chosen) <= set(lesions.keeping_shape(network))
+    assert set(chosen) <= set(cutting.keeping_shape(network))
     assert list(chosen) == sorted(chosen)
-    assert chosen == lesions.choose_blocks(network, 3, seed=1)
-    assert len({lesions.choose_blocks(network, 3, seed) for seed in range(20)}) == 4
+    assert chosen == cutting.choose_blocks(network, 3, seed=1)
+    assert len({cutting.choose_blocks(network, 3, seed) for seed in range(20)}) == 4
 
 
 @BOTH
@@ -159,7 +160,7 @@ def test_twins_are_cut_alike_and_shortcuts_only_where_there_are_some() -> None:
 
 
 def test_measuring_anew_changes_statistics_and_no_parameter() -> None:
-    cut = lesions.leave_out(RESIDUAL, [1])
+    cut = cutting.leave_out(RESIDUAL, [1])
     anew = lesions.measured_anew(cut, TRAIN, *STATISTICS)
     assert all(torch.equal(a, b) for a, b in zip(cut.parameters(), anew.parameters(), strict=True))
     assert not same_weights(cut, anew)
@@ -194,8 +195,8 @@ def test_damage_is_nothing_for_the_whole_network_and_something_for_a_cut_one() -
 
 
 def test_the_number_of_paths_is_binomial_and_two_to_the_n_together() -> None:
-    assert [lesions.count_paths(4, length) for length in range(5)] == [1, 4, 6, 4, 1]
-    assert sum(lesions.count_paths(27, length) for length in range(28)) == 2**27
+    assert [count_paths(4, length) for length in range(5)] == [1, 4, 6, 4, 1]
+    assert sum(count_paths(27, length) for length in range(28)) == 2**27
 
 
 def whole_gradient() -> torch.Tensor:
@@ -207,21 +208,21 @@ def whole_gradient() -> torch.Tensor:
 
 def test_the_gradients_of_all_paths_add_up_to_the_whole_gradient() -> None:
     paths = chain.from_iterable(combinations(range(1, 6), length) for length in range(6))
-    together = torch.stack([lesions.path_gradient(RESIDUAL, IMAGES, LABELS, path) for path in paths])
+    together = torch.stack([path_gradient(RESIDUAL, IMAGES, LABELS, path) for path in paths])
     assert len(together) == 2**5
     torch.testing.assert_close(together.sum(dim=0), whole_gradient())
 
 
 def test_together_is_the_exact_sum_over_the_paths_of_a_length() -> None:
-    frame = lesions.gradients_by_length(RESIDUAL, IMAGES, LABELS)
+    frame = gradients_by_length(RESIDUAL, IMAGES, LABELS)
     for length in (0, 2, 5):
-        paths = [lesions.path_gradient(RESIDUAL, IMAGES, LABELS, path) for path in combinations(range(1, 6), length)]
+        paths = [path_gradient(RESIDUAL, IMAGES, LABELS, path) for path in combinations(range(1, 6), length)]
         expected = torch.stack(paths).sum(dim=0).flatten(1).norm(dim=1).mean()
         assert frame.together[length] == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_all_paths_of_a_length_are_sampled_where_there_are_few() -> None:
-    frame = lesions.gradients_by_length(RESIDUAL, IMAGES, LABELS, samples=50)
+    frame = gradients_by_length(RESIDUAL, IMAGES, LABELS, samples=50)
     assert frame.number.tolist() == [1, 5, 10, 10, 5, 1]
     assert frame.share.sum() == pytest.approx(1)
     assert (frame.together <= frame.number * frame.single * 1.6).all()
@@ -232,19 +233,19 @@ def test_all_paths_of_a_length_are_sampled_where_there_are_few() -> None:
 def test_measuring_paths_leaves_the_network_as_it_was() -> None:
     network = small().train()
     before = {name: each.clone() for name, each in network.state_dict().items()}
-    lesions.gradients_by_length(network, IMAGES, LABELS, samples=2)
+    gradients_by_length(network, IMAGES, LABELS, samples=2)
     assert network.training
     assert all(torch.equal(each, network.state_dict()[name]) for name, each in before.items())
     assert all(each.grad is None for each in network.parameters())
 
 
 def test_the_effective_length_of_binomial_shares_is_half_of_the_blocks() -> None:
-    frame = lesions.gradients_by_length(RESIDUAL, IMAGES, LABELS).assign(
+    frame = gradients_by_length(RESIDUAL, IMAGES, LABELS).assign(
         share=[1 / 32, 5 / 32, 10 / 32, 10 / 32, 5 / 32, 1 / 32]
     )
-    assert lesions.effective_length(frame) == (2.5, 0, 5)
-    assert lesions.effective_length(frame, 0.9) == (2.5, 1, 4)
-    assert lesions.effective_length(frame, 0.3) == (2.5, 2, 3)
+    assert effective_length(frame) == (2.5, 0, 5)
+    assert effective_length(frame, 0.9) == (2.5, 1, 4)
+    assert effective_length(frame, 0.3) == (2.5, 2, 3)
 
 
 # --- Bad input ---
@@ -253,26 +254,26 @@ def test_the_effective_length_of_binomial_shares_is_half_of_the_blocks() -> None
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: lesions.leave_out(RESIDUAL, [6]), "block=6: choose a whole number from 1 to 5"),
-        (lambda: lesions.leave_out(RESIDUAL, [0]), "block=0"),
-        (lambda: lesions.leave_out(RESIDUAL, [2, 2]), "each block once"),
-        (lambda: lesions.choose_blocks(RESIDUAL, 5, 0), "k=5: choose a whole number from 1 to 4"),
-        (lambda: lesions.choose_blocks(RESIDUAL, 0, 0), "k=0"),
-        (lambda: lesions.swap(RESIDUAL, (2, 4)), r"blocks=\(2, 4\)"),
-        (lambda: lesions.swap(RESIDUAL, (1, 1)), r"blocks=\(1, 1\)"),
-        (lambda: lesions.swap(RESIDUAL, (3, 4)), "changes the shape"),
-        (lambda: lesions.close_shortcut(PLAIN, 1), "block=1: it has no shortcut"),
-        (lambda: lesions.close_shortcut(lesions.leave_out(RESIDUAL, [1]), 1), "no shortcut"),
-        (lambda: lesions.scale_branches(RESIDUAL, math.nan), "factor=nan"),
-        (lambda: lesions.scale_branches(RESIDUAL, math.inf), "factor=inf"),
-        (lambda: lesions.scale_branches(RESIDUAL, -1), "factor=-1"),
-        (lambda: lesions.scale_branches(PLAIN, 0.5), "no shortcut"),
-        (lambda: lesions.leave_out(nn.Linear(1, 1), [1]), "network is of type Linear"),  # type: ignore[arg-type]
+        (lambda: cutting.leave_out(RESIDUAL, [6]), "block=6: choose a whole number from 1 to 5"),
+        (lambda: cutting.leave_out(RESIDUAL, [0]), "block=0"),
+        (lambda: cutting.leave_out(RESIDUAL, [2, 2]), "each block once"),
+        (lambda: cutting.choose_blocks(RESIDUAL, 5, 0), "k=5: choose a whole number from 1 to 4"),
+        (lambda: cutting.choose_blocks(RESIDUAL, 0, 0), "k=0"),
+        (lambda: cutting.swap(RESIDUAL, (2, 4)), r"blocks=\(2, 4\)"),
+        (lambda: cutting.swap(RESIDUAL, (1, 1)), r"blocks=\(1, 1\)"),
+        (lambda: cutting.swap(RESIDUAL, (3, 4)), "changes the shape"),
+        (lambda: cutting.close_shortcut(PLAIN, 1), "block=1: it has no shortcut"),
+        (lambda: cutting.close_shortcut(cutting.leave_out(RESIDUAL, [1]), 1), "no shortcut"),
+        (lambda: cutting.scale_branches(RESIDUAL, math.nan), "factor=nan"),
+        (lambda: cutting.scale_branches(RESIDUAL, math.inf), "factor=inf"),
+        (lambda: cutting.scale_branches(RESIDUAL, -1), "factor=-1"),
+        (lambda: cutting.scale_branches(PLAIN, 0.5), "no shortcut"),
+        (lambda: cutting.leave_out(nn.Linear(1, 1), [1]), "network is of type Linear"),  # type: ignore[arg-type]
         (lambda: lesions.all_cuts(nn.Linear(1, 1)), "network is of type Linear"),  # type: ignore[arg-type]
-        (lambda: lesions.path_gradient(PLAIN, IMAGES, LABELS, [1]), "no shortcut"),
-        (lambda: lesions.path_gradient(RESIDUAL, IMAGES, LABELS, [9]), "block=9"),
-        (lambda: lesions.gradients_by_length(RESIDUAL, IMAGES, LABELS, samples=0), "samples=0"),
-        (lambda: lesions.count_paths(3, 4), "length=4"),
+        (lambda: path_gradient(PLAIN, IMAGES, LABELS, [1]), "no shortcut"),
+        (lambda: path_gradient(RESIDUAL, IMAGES, LABELS, [9]), "block=9"),
+        (lambda: gradients_by_length(RESIDUAL, IMAGES, LABELS, samples=0), "samples=0"),
+        (lambda: count_paths(3, 4), "length=4"),
     ],
 )
 def test_what_cannot_be_done_is_an_error_that_names_it(call: Callable[[], object], message: str) -> None:
@@ -378,7 +379,7 @@ def invented(experiment: str, single: list[float], anew: list[float], change: fl
 
     rows = [row(cut, *errors(cut)) for cut in lesions.all_cuts(network)]
     paths = [
-        {"length": k, "number": lesions.count_paths(9, k), "single": 0.5**k, "together": 0.4**k, "share": share}
+        {"length": k, "number": count_paths(9, k), "single": 0.5**k, "together": 0.4**k, "share": share}
         for k, share in enumerate([0.1, 0.2, 0.4, 0.2, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
     ]
     content = {

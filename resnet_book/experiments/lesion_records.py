@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from resnet_book import augment, data
 from resnet_book.analysis import lesions
+from resnet_book.analysis.paths import gradients_by_length
 from resnet_book.engine import machine
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments import records, weights
@@ -55,7 +56,7 @@ class CutRow(_Checked):
 
 
 class PathRow(_Checked):
-    """The paths of one length, as ``lesions.gradients_by_length``."""
+    """The paths of one length, as ``paths.gradients_by_length``."""
 
     length: Count
     number: Annotated[int, Field(ge=1)]
@@ -135,7 +136,7 @@ def make_lesions(
         mean, std = torch.tensor(record.mean), torch.tensor(record.std)
         images = augment.normalise(train.images[:PATH_IMAGES], mean, std).to(device)
         labels = train.labels[:PATH_IMAGES].to(device)
-        frame = lesions.gradients_by_length(network.to(device), images, labels, samples=PATH_SAMPLES)
+        frame = gradients_by_length(network.to(device), images, labels, samples=PATH_SAMPLES)
         paths = frame.to_dict("records")
     content = {
         "schema_version": SCHEMA_VERSION,

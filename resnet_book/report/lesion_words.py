@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from resnet_book.analysis import lesions
+from resnet_book.analysis.paths import effective_length
 
 NOTHING = "Nothing is recorded that could be compared; `resnet-book lesions NAME` records it."
 HARDLY = 2.0  # points of error added that are within the noise of some 2,000 images
@@ -132,7 +132,7 @@ def paths_that_matter(paths: pd.DataFrame) -> str:
     lines, shorter = list[str](), 0
     for name, group in of_each(paths):
         blocks = int(group.length.max())
-        mean, low, high = lesions.effective_length(group)
+        mean, low, high = effective_length(group)
         slope = np.exp(np.polyfit(group.length, np.log(group.single.clip(lower=1e-30)), 1)[0])
         shorter += mean < 0.45 * blocks
         than = "shorter than" if mean < 0.45 * blocks else "longer than" if mean > 0.55 * blocks else "about as long as"

@@ -1,0 +1,174 @@
+"""Cut a trained network: leave blocks out, swap them, close shortcuts, scale residual branches.
+
+Blocks are counted from the images, the first is 1. Every function that cuts returns a new network and leaves the one it
+got as it was. Follows Veit, Wilber, Belongie, *Residual Networks Behave Like Ensembles of Relatively Shallow Networks*
+(arXiv:1605.06431), section 4.
+
+What leaving a block out means where it changes the shape: of a residual block its shortcut stays, which gives the next
+block the shape that it was trained for. A plain block has none; in its place stands the shortcut that its twin has
+(every second pixel, zeros for the new channels). A plain network can thus be cut exactly where its twin can.
+"""
+
+import random
+from collections.abc import Sequence
+from copy import deepcopy
+from itertools import combinations
+
+import torch
+from torch import nn
+
+from resnet_book.analysis import diagnostics
+from resnet_book.engine.checks import real, whole
+from resnet_book.models import Network, PlainBlock, ResidualBlock, make_shortcut
+
+
+def count_blocks(network: Network) -> int:
+    """How many blocks the network has. Raises ValueError for what is no ``models.Network``."""
+    if not isinstance(network, Network):
+        raise ValueError(f"network is of type {type(network).__name__}: pass a Network, as models.build makes them")
+    return len(diagnostics.blocks(network))
+
+
+def keeping_shape(network: Network) -> list[int]:
+    """The blocks whose output has the shape of their input. Raises as ``count_blocks``."""
+    return [number for number in range(1, count_blocks(network) + 1) if not _changes_shape(_block(network, number))]
+
+
+def is_residual(network: Network, block: int) -> bool:
+    """Whether the block with this number has a shortcut."""
+    return isinstance(_block(network, block), ResidualBlock)
+
+
+def leave_out(network: Network, blocks: Sequence[int]) -> Network:
+    """The network without these blocks; where one changes the shape, a shortcut stays (see above).
+
+    Raises ValueError for a block that is not there or named twice, and for what is no ``models.Network``.
+    """
+    require_blocks(network, blocks)
+    if len(set(blocks)) < len(blocks):
+        raise ValueError(f"blocks={list(blocks)!r}: name each block once")
+    cut = deepcopy(network)
+    for number in blocks:
+        _put(cut, number, nn.Sequential(_shortcut_of(_block(cut, number)), nn.ReLU()))
+    return cut
+
+
+def choose_blocks(network: Network, k: int, seed: int) -> tuple[int, ...]:
+    """``k`` different blocks at random, of those that keep the shape, in order; the same ones for the same ``seed``.
+
+    Raises ValueError where there are fewer, for a negative seed, and for what is no ``models.Network``.
+    """
+    there = keeping_shape(network)
+    k = whole("k", k, 1, len(there))
+    return tuple(sorted(random.Random(whole("seed", seed, 0)).sample(there, k)))
+
+
+def swap(network: Network, blocks: tuple[int, int]) -> Network:
+    """The network with two blocks of one stage in each other's place.
+
+    Raises ValueError where they are not two different blocks of one stage that both keep the shape.
+    """
+    require_blocks(network, blocks)
+    if tuple(sorted(blocks)) not in possible_swaps(network):
+        raise ValueError(
+            f"blocks={blocks!r}: choose two different blocks of one stage, none of which changes the shape"
+        )
+    cut = deepcopy(network)
+    one, other = (_block(cut, number) for number in blocks)
+    _put(cut, blocks[0], other)
+    _put(cut, blocks[1], one)
+    return cut
+
+
+def possible_swaps(network: Network) -> list[tuple[int, int]]:
+    """All pairs of blocks that ``swap`` can exchange, the smaller number first."""
+    stage = {number: _place(network, number)[0] for number in keeping_shape(network)}
+    return [(one, other) for one, other in combinations(stage, 2) if stage[one] == stage[other]]
+
+
+def close_shortcut(network: Network, block: int) -> Network:
+    """The network with one residual block turned into a plain one, of the same layers.
+
+    Raises ValueError for a block that is not there or has no shortcut.
+    """
+    require_residual(network, [block])
+    cut = deepcopy(network)
+    _put(cut, block, PlainBlock(_layers(_block(cut, block))))
+    return cut
+
+
+def scale_branches(network: Network, factor: float, blocks: Sequence[int] | None = None) -> Network:
+    """The network with F(x) of residual blocks (None: of all) multiplied by ``factor``: y = ReLU(factor F(x) + x).
+
+    The last batch norm's weight and bias are multiplied, which is the same. Raises ValueError for a factor that is not
+    finite or negative, and for a block that is not there or has no shortcut.
+    """
+    factor = real("factor", factor, 0)
+    chosen = range(1, count_blocks(network) + 1) if blocks is None else blocks
+    require_residual(network, chosen)
+    cut = deepcopy(network)
+    with torch.no_grad():
+        for number in chosen:
+            norm = _layers(_block(cut, number))[-1]
+            norm.weight.mul_(factor)  # type: ignore[operator]
+            norm.bias.mul_(factor)  # type: ignore[operator]
+    return cut
+
+
+def _changes_shape(block: nn.Module) -> bool:
+    """Whether input and output of a block differ in channels or resolution."""
+    convolutions = _convolutions(block)
+    return any(each.stride != (1, 1) for each in convolutions) or (
+        bool(convolutions) and convolutions[0].in_channels != convolutions[-1].out_channels
+    )
+
+
+def _convolutions(block: nn.Module) -> list[nn.Conv2d]:
+    """Those of the branch, in order."""
+    return [each for each in _layers(block) if isinstance(each, nn.Conv2d)]
+
+
+def _layers(block: nn.Module) -> nn.Sequential:
+    """The branch F of a block; empty where it has been left out."""
+    return block.layers if isinstance(block, PlainBlock | ResidualBlock) else nn.Sequential()
+
+
+def _shortcut_of(block: nn.Module) -> nn.Module:
+    """The block's own shortcut, or that of a plain block's twin; a block that was left out stays as it is."""
+    if isinstance(block, ResidualBlock):
+        return block.shortcut
+    if not isinstance(block, PlainBlock):
+        return block
+    convolutions = _convolutions(block)
+    stride = max(each.stride[0] for each in convolutions)
+    return make_shortcut("subsample", convolutions[0].in_channels, convolutions[-1].out_channels, stride)
+
+
+def _place(network: Network, number: int) -> tuple[int, int]:
+    """Stage and place in it, from 0, of the block with this number."""
+    _, stage, place = diagnostics.blocks(network)[number - 1][0].split(".")
+    return int(stage), int(place)
+
+
+def _block(network: Network, number: int) -> nn.Module:
+    return diagnostics.blocks(network)[number - 1][1]
+
+
+def _put(network: Network, number: int, block: nn.Module) -> None:
+    stage, place = _place(network, number)
+    network.stages[stage][place] = block.train(network.training)  # type: ignore[index]
+
+
+def require_blocks(network: Network, blocks: Sequence[int]) -> None:
+    """Raise ValueError unless each of ``blocks`` is the number of a block."""
+    count = count_blocks(network)
+    for number in blocks:
+        whole("block", number, 1, count)
+
+
+def require_residual(network: Network, blocks: Sequence[int]) -> None:
+    """Raise ValueError unless each of ``blocks`` is the number of a block with a shortcut."""
+    require_blocks(network, blocks)
+    for number in blocks:
+        if not is_residual(network, number):
+            raise ValueError(f"block={number}: it has no shortcut; choose a residual block of a residual network")
