@@ -41,6 +41,8 @@ PATIENCE_SECONDS = 60.0  # after Ctrl-C, for saving, with a compilation under wa
 LOST_WORKERS = 10  # that a run may have had before it is called a failure; elsewhere, the scheduler's settings say
 QUIET: Any = logging.CRITICAL  # of dask's messages, from workers that come and go
 THREADS_THAT_WAIT_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}  # set before a worker starts
+# Dask watches the memory of data that it keeps itself; near a job's limit it would give a worker no more runs.
+NO_MEMORY_WATCH = {f"DASK_DISTRIBUTED__WORKER__MEMORY__{each}": "False" for each in ("PAUSE", "SPILL", "TERMINATE")}
 
 
 class Sweep:
@@ -277,7 +279,8 @@ def _batch_cluster(name: str, jobs: int) -> Iterator[SpecCluster]:
         known = ", ".join(sorted(kinds))
         raise ValueError(f"--cluster {name}: give the address of a scheduler, tcp://host:8786, or one of {known}.")
     prologue = config.get(f"jobqueue.{name}.job-script-prologue", None) or []
-    exports = [f"export {variable}={value}" for variable, value in THREADS_THAT_WAIT_SLEEP.items()]
+    variables = THREADS_THAT_WAIT_SLEEP | NO_MEMORY_WATCH
+    exports = [f"export {variable}={value}" for variable, value in variables.items()]
     with getattr(dask_jobqueue, kinds[name])(job_script_prologue=[*exports, *prologue]) as cluster:
         cluster.adapt(minimum=jobs, maximum=jobs)  # a job that ends is submitted again
         yield cluster
