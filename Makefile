@@ -22,7 +22,7 @@ INSTALLED := $(VENV)/.installed
 # Two chapters, or two tests, with a thread each are done sooner than one after the other with two.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-SOURCES := $(sort $(wildcard notebooks/[0-9]*.py))
+SOURCES := $(sort $(wildcard notebooks/[0-9]*.py notebooks/a[0-9]*.py))# chapters, appendices
 COMMITTED := $(SOURCES:.py=.ipynb)
 EXECUTED := $(SOURCES:notebooks/%.py=build/$(TIER)/%.ipynb)
 CHAPTERS := $(EXECUTED)# what the book is rendered of

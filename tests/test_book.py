@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "book" / "_build" / "html"
-CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))]
+CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "notebooks").glob("[0-9a]*.py"))]
 PAGES = ["intro", *CHAPTERS, "live", "reproduce", "bibliography"]
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 

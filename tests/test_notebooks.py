@@ -10,7 +10,7 @@ import pytest
 from nbformat import NotebookNode
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-SOURCES = sorted(NOTEBOOKS.glob("[0-9]*.py"))
+SOURCES = sorted(NOTEBOOKS.glob("[0-9a]*.py"))
 pytestmark = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
