@@ -280,22 +280,27 @@ def of_session(session: int) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_worker_that_gets_sigterm_saves_and_goes(options: runs.Options) -> None:
+@pytest.mark.parametrize("lifetime", [None, 25])
+def test_a_worker_that_gets_sigterm_or_whose_time_is_up_saves_and_goes(
+    lifetime: int | None, options: runs.Options
+) -> None:
     with closing(SpecCluster(scheduler=SCHEDULER, silence_logs=sweep.QUIET)) as scheduler:
+        words = ["--nthreads", "1", *(["--lifetime", f"{lifetime}s"] if lifetime else [])]
         process = subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli.dask_worker", scheduler.scheduler_address, "--nthreads", "1"],
+            [sys.executable, "-m", "distributed.cli.dask_worker", scheduler.scheduler_address, *words],
             env={**os.environ, **ENVIRONMENT, "PAUSE": "0.5"},
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
         run, work = Run(LONG, 0), Sweep(options, cluster=scheduler.scheduler_address)
 
-        def terminate() -> None:
-            os.killpg(process.pid, signal.SIGTERM)  # to its nanny and itself, as from a batch system
-            process.wait(60)
+        def end() -> None:
+            if lifetime is None:
+                os.killpg(process.pid, signal.SIGTERM)  # to its nanny and itself, as from a batch system
+            process.wait(90)
             work.stop_at = 0
 
-        thread = once_it_trains(options, run, terminate)
+        thread = once_it_trains(options, run, end)
         assert work.work([LONG], [0]) == 0
         thread.join()
     assert of_session(process.pid) == []
