@@ -31,16 +31,15 @@ KERNEL_SETTINGS = {  # kernels that say nothing of their own, whatever the user'
     "PYTHONHASHSEED": "0",
 }
 
-# Where the live network stands in a page at the top of the book.
-LIVE = """```{raw} html
-<link rel="stylesheet" href="live/live.css">
-<div class="live-network" data-source="live/live_data.js" role="group" aria-label="A trained network in this page">
+# Where the live network stands in a page; {root} leads to the top of the book.
+LIVE = """<link rel="stylesheet" href="{root}live/live.css">
+<div class="live-network" data-source="{root}live/live_data.js" role="group" aria-label="A trained network">
 <p>The network loads when it comes into view, and needs JavaScript.
 Without it: chapter 4 shows what such a network answers, and why.</p>
 </div>
-<script src="live/live.js" defer></script>
-```
+<script src="{root}live/live.js" defer></script>
 """
+LIVE_TAG = "live-network"  # of cells that show it
 
 
 class BuildError(RuntimeError):
@@ -110,7 +109,7 @@ def execute(source: Path, target: Path, tier: str, data: str) -> None:
         ) from None
     notebook = nbformat.read(failed, as_version=4)
     part = target.with_suffix(".part")
-    nbformat.write(fold_parameters(notebook), part)
+    nbformat.write(_without_live_network(fold_parameters(notebook)), part)
     part.replace(target)
     failed.unlink()
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
@@ -149,7 +148,8 @@ def render(chapters: list[Path], tier: str) -> None:
     (BOOK / "chapters").mkdir()
     (BOOK / "_generated").mkdir()
     for chapter in chapters:
-        shutil.copyfile(chapter, BOOK / "chapters" / chapter.name)
+        notebook = _with_live_network(nbformat.read(chapter, as_version=4))
+        nbformat.write(notebook, BOOK / "chapters" / chapter.name)
     table = subprocess.run(
         [sys.executable, "-m", "resnet_book", "table", "--markdown"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -196,28 +196,33 @@ def _draw_front_page(folder: Path) -> None:
 
 
 def _write_live_network(folder: Path) -> None:
-    """Write what the page of the live network loads: its script, pictures, and networks of the records."""
-    from resnet_book.experiments import lesion_records, trained
-    from resnet_book.experiments.records import RecordError
+    """Write what the pages with the live network load: its script, pictures, and networks of the records."""
     from resnet_book.report import live_network
 
-    networks = []
-    for recipe in ("cifar10", "cifar10-short"):  # the first with records; both twins, where there are both
-        for model in ("resnet20", "plain20"):
-            name, results = f"{model}-{recipe}", ROOT / "results"
-            try:
-                network = trained.load_trained(name, results=results)
-                networks.append(live_network.described(network, lesion_records.kept_lesions(name, results=results)))
-            except RecordError:
-                continue
-        if networks:
-            break
-    (folder / "extra" / "live").mkdir(parents=True)
+    target = folder / "extra" / "live"
+    target.mkdir(parents=True)
     for name in ("live.js", "live.css"):
-        shutil.copyfile(BOOK / "live" / name, folder / "extra" / "live" / name)
-    pictures = [BOOK / "live" / "pictures" / f"{name}.jpg" for name in ("cat", "horse", "rocket", "coffee")]
-    live_network.write(networks, pictures, folder / "extra" / "live" / "live_data.js")
-    (folder / "live.md").write_text(LIVE, encoding="utf-8")
+        shutil.copyfile(live_network.ASSETS / name, target / name)
+    networks = live_network.recorded_twins(ROOT / "results")
+    (target / "live_data.js").write_text(live_network.as_script(networks), encoding="utf-8")
+    (folder / "live.md").write_text(f"```{{raw}} html\n{LIVE.format(root='')}```\n", encoding="utf-8")
+
+
+def _with_live_network(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Let cells tagged ``live-network`` show what the front page shows; changes and returns ``notebook``."""
+    for cell in notebook.cells:
+        if LIVE_TAG in cell.metadata.get("tags", []):
+            cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": LIVE.format(root="../")})]
+    return notebook
+
+
+def _without_live_network(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Drop the networks, megabytes, from what cells tagged ``live-network`` show; changes and returns ``notebook``."""
+    for cell in notebook.cells:
+        if LIVE_TAG in cell.metadata.get("tags", []):
+            for output in cell.outputs:
+                output.get("data", {}).pop("text/html", None)
+    return notebook
 
 
 def read_source(source: Path) -> nbformat.NotebookNode:
@@ -245,6 +250,7 @@ def sync(sources: list[Path], force: bool = False) -> None:
             continue
         print(f"{source.stem}: executing", flush=True)
         _execute_in_place(fresh, source)
+        _without_live_network(fresh)
         part = target.with_suffix(".part")
         part.write_text(nbformat.writes(fresh) + "\n", encoding="utf-8")
         part.replace(target)

@@ -55,7 +55,7 @@ from resnet_book.engine.device import Engine, default_precision, worth_compiling
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.catalogue import EXPERIMENTS, PAPER
 from resnet_book.recipe import Recipe
-from resnet_book.report import figures, ladder, published, tables
+from resnet_book.report import figures, ladder, live_network, published, tables
 from resnet_book.train import fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
@@ -765,6 +765,16 @@ display(Markdown(text))
 # at its layers next to the images. It is there that {numref}`fig-ch3-gradients` found the large gradients before
 # training: large steps move the batch norms' weights too, and in a plain network nothing limits their growth, since the
 # next batch norm takes a common factor out again.
+
+# %% [markdown]
+# ## See for yourself
+#
+# Twins of 20 layers from the recorded runs, here in the page: they run in your browser. Switch from one network to the
+# other, and compare how sure they are of a picture. Then close a shortcut of the residual one. **Predict first:** will
+# the answer stay? [Chapter 8](08_take_it_apart.ipynb) does this with care, for every block and thousands of images.
+
+# %% tags=["live-network", "nbval-ignore-output"]
+live_network.LiveNetwork(live_network.recorded_twins(results))
 
 # %% [markdown]
 # ## Summary

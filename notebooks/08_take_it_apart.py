@@ -54,7 +54,7 @@ from resnet_book.analysis import cutting, lesions
 from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import path_gradient
 from resnet_book.experiments import lesion_records, records, weights
-from resnet_book.report import figures, lesion_figures, lesion_words
+from resnet_book.report import figures, lesion_figures, lesion_words, live_network
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -272,6 +272,16 @@ plt.show()
 # {numref}`fig-ch8-factor` is the gentle version of the same experiment. The lines on the right are flatter around 1: what
 # the next layers cannot bear is mostly a wrong size, which a batch norm with fresh statistics takes out.
 #
+# ## Cut it yourself
+#
+# The recorded twins of 20 layers, in this page: they run in your browser. Give them a picture, take a block out or close
+# its shortcut, and guess first. One picture proves nothing; beside the answer stands what the same cut costs on test
+# images.
+
+# %% tags=["live-network", "nbval-ignore-output"]
+live_network.LiveNetwork(live_network.recorded_twins(results))
+
+# %% [markdown]
 # ## Paths
 #
 # Where does the idea of paths come from? Write one block as two ways, a *branch* $F$ and a *skip*, and multiply out:

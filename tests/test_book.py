@@ -284,7 +284,7 @@ def test_the_bibliography_lists_every_work_of_the_file_once(html: Path) -> None:
     assert len(re.findall(r'<div class="citation"', page)) == len(set(keys)) == len(keys)
 
 
-@pytest.mark.parametrize("page", ["intro", "live"])
+@pytest.mark.parametrize("page", ["intro", "live", "chapters/03_plain_and_residual", "chapters/08_take_it_apart"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
 def test_the_network_in_the_page_answers(page: str, viewport: Any, browser: Browser, html: Path) -> None:
     visit = Visit(browser, viewport)

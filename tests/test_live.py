@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -20,7 +21,7 @@ from resnet_book.experiments import lesion_records
 from resnet_book.experiments.trained import TrainedNetwork
 from resnet_book.report import live_network
 
-BOOK = Path(__file__).parent.parent / "book"
+ASSETS = live_network.ASSETS
 pytestmark = pytest.mark.slow
 NAMES = ("resnet20-builtin-smoke", "plain20-builtin-smoke")
 
@@ -30,8 +31,8 @@ def page(browser: Browser) -> Iterator[Page]:
     """An empty page with the script, and a place for the network."""
     page = browser.new_page()
     page.set_content('<div class="live-network"></div>')
-    page.add_script_tag(path=BOOK / "live" / "live.js")
-    page.add_style_tag(path=BOOK / "live" / "live.css")
+    page.add_script_tag(path=ASSETS / "live.js")
+    page.add_style_tag(path=ASSETS / "live.css")
     yield page
     page.close()
 
@@ -84,20 +85,43 @@ def test_a_network_that_the_page_cannot_compute_is_refused() -> None:
         live_network.described(wide)
 
 
-def test_the_data_is_a_script_with_the_networks_and_the_pictures(tmp_path: Path) -> None:
-    described = live_network.described(load_trained(NAMES[0]))
-    live_network.write([described], sorted((BOOK / "live" / "pictures").glob("*.jpg")), tmp_path / "live_data.js")
-    script = (tmp_path / "live_data.js").read_text(encoding="utf-8")
+def test_the_data_is_a_script_with_the_networks_and_the_pictures() -> None:
+    script = live_network.as_script([live_network.described(load_trained(NAMES[0]))])
     written = json.loads(script.removeprefix("window.LIVE_NETWORK = ").removesuffix(";\n"))
     assert [network["name"] for network in written["networks"]] == ["resnet20"]
-    assert [picture["name"] for picture in written["pictures"]] == ["cat", "coffee", "horse", "rocket"]
+    assert [picture["name"] for picture in written["pictures"]] == ["cat", "horse", "rocket", "coffee"]
     assert len(script) < 3_000_000
+
+
+def test_twins_are_of_one_recipe_the_longest_that_has_both(tmp_path: Path) -> None:
+    def names() -> list[str]:
+        return [network["experiment"] for network in live_network.recorded_twins(tmp_path)]
+
+    recorded = Path(__file__).parent.parent / "results"
+    assert names() == []
+    for name in ("resnet20-cifar10", "resnet20-cifar10-short", "plain20-cifar10-short"):
+        shutil.copytree(recorded / name, tmp_path / name)
+        if name == "resnet20-cifar10":
+            assert names() == [name]
+    assert names() == ["resnet20-cifar10-short", "plain20-cifar10-short"]
+
+
+def test_in_a_notebook_it_runs_in_a_frame_of_its_own(browser: Browser) -> None:
+    shown = live_network.LiveNetwork([live_network.described(load_trained(name)) for name in NAMES])
+    assert "resnet20-builtin-smoke and plain20-builtin-smoke" in repr(shown)
+    page = browser.new_page()
+    page.set_content(f"<h1>A notebook</h1>{shown._repr_html_()}")
+    frame = page.frame_locator("iframe")
+    assert "resnet20 says of “cat”" in frame.locator(".live-answer").inner_text()
+    frame.get_by_label("Network:").select_option("1")
+    assert "plain20 says of “cat”" in frame.locator(".live-answer").inner_text()
+    page.close()
 
 
 @pytest.fixture
 def live(page: Page) -> Page:
     """The page with both networks and the pictures, once the first picture was answered."""
-    pictures = sorted((BOOK / "live" / "pictures").glob("*.jpg"))
+    pictures = sorted((ASSETS / "pictures").glob("*.jpg"))
     shown = [{"name": each.stem, "jpeg": base64.b64encode(each.read_bytes()).decode()} for each in pictures]
     networks = [live_network.described(load_trained(name)) for name in NAMES]
     page.evaluate(
@@ -181,7 +205,7 @@ def test_a_cut_is_shown_beside_what_it_costs_on_test_images(page: Page) -> None:
     described = live_network.described(load_trained(name), lesions)
     cost = {cut.blocks[0]: cut.error for cut in lesions.cuts if cut.kind == "close shortcut"}
     assert described["lesions"]["errors"]["shortcut 3"] == cost[3]
-    picture = base64.b64encode((BOOK / "live" / "pictures" / "cat.jpg").read_bytes()).decode()
+    picture = base64.b64encode((ASSETS / "pictures" / "cat.jpg").read_bytes()).decode()
     data = {"networks": [described], "pictures": [{"name": "cat", "jpeg": picture}]}
     page.evaluate("data => LiveNetwork.start(document.querySelector('.live-network'), data)", data)
     page.wait_for_selector(".live-bars li")

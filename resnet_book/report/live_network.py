@@ -1,17 +1,68 @@
-"""Write trained networks as data for a page that runs them in the reader's browser (``book/live/live.js``)."""
+"""Let trained networks run in the reader's browser: in a page of the book, or in a notebook's output.
+
+``live/live.js`` computes them, in plain JavaScript and typed arrays. This module writes their data for it.
+"""
 
 import base64
+import html
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from resnet_book.experiments.lesion_records import LesionRecord
-from resnet_book.experiments.trained import TrainedNetwork
+from resnet_book.experiments.lesion_records import LesionRecord, kept_lesions
+from resnet_book.experiments.records import RecordError
+from resnet_book.experiments.trained import TrainedNetwork, load_trained
 from resnet_book.models import ResidualBlock, SubsampleShortcut
+
+ASSETS = Path(__file__).parent / "live"
+PICTURES = ("cat", "horse", "rocket", "coffee")  # the first is shown first
+RECIPES = ("cifar10", "cifar10-short")  # whose networks are looked for, the best first
+PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>A live network</title>
+<style>
+:root {{ color-scheme: light dark; --pst-color-border: light-dark(#c9c9c9, #505050); --pst-color-primary: #0072b2;
+  --pst-color-surface: light-dark(#f3f3f3, #2a2a2a); --pst-color-text-base: light-dark(#222, #ddd); }}
+body {{ font: 15px sans-serif; margin: 0; }}
+{css}</style>
+<div class="live-network" role="group" aria-label="A trained network"></div>
+<script>{data}</script><script>{script}
+window.LiveNetwork.start(document.querySelector(".live-network"), window.LIVE_NETWORK);</script>"""
+
+
+class LiveNetwork:
+    """Networks (see ``described``) as the output of a notebook's cell, to be played with. Needs no connection."""
+
+    def __init__(self, networks: Sequence[dict[str, Any]], height: int = 900) -> None:
+        self.networks, self.height = list(networks), height
+
+    def __repr__(self) -> str:
+        names = " and ".join(each["experiment"] for each in self.networks) or "no network with its weights"
+        return f"A live network ({names}): run this cell to play with it."
+
+    def _repr_html_(self) -> str:
+        parts = {name: (ASSETS / f"live.{name}").read_text(encoding="utf-8") for name in ("css", "js")}
+        page = PAGE.format(css=parts["css"], data=as_script(self.networks), script=parts["js"])
+        style = f"width: 100%; height: {self.height}px; border: none"
+        return f'<iframe title="A live network" style="{style}" srcdoc="{html.escape(page)}"></iframe>'
+
+
+def recorded_twins(results: str | Path | None = None) -> list[dict[str, Any]]:
+    """The recorded networks of 20 layers on CIFAR-10, residual and plain, with what single cuts cost where it is kept.
+
+    Both are of one recipe: the longest by which both have weights, or else one of them. Empty where there are none.
+    """
+    of_recipes = list[list[dict[str, Any]]]()
+    for recipe in RECIPES:
+        of_recipes.append([])
+        for name in (f"resnet20-{recipe}", f"plain20-{recipe}"):
+            with suppress(RecordError):
+                network = load_trained(name, results=results)
+                of_recipes[-1].append(described(network, kept_lesions(name, results=results)))
+    return max(of_recipes, key=len)  # the first of those with most
 
 
 def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -73,13 +124,12 @@ def _folded_pairs(network: Any, blocks: Sequence[Any]) -> Iterator[tuple[Tensor,
                 yield folded(layer, layers[place + 1])
 
 
-def write(networks: Sequence[dict[str, Any]], pictures: Sequence[str | Path], path: str | Path) -> None:
-    """Write networks (see ``described``) and JPEG ``pictures`` as a script that a page can load from a disk.
+def as_script(networks: Sequence[dict[str, Any]]) -> str:
+    """Networks (see ``described``) and the book's pictures, as the script that ``live.js`` takes its data from.
 
     A page that is opened as a file may not read other files, but it may run scripts, so the data is one.
     """
-    shown = [
-        {"name": each.stem, "jpeg": base64.b64encode(each.read_bytes()).decode("ascii")} for each in map(Path, pictures)
-    ]
-    data = json.dumps({"networks": list(networks), "pictures": shown}, separators=(",", ":"))
-    Path(path).write_text(f"window.LIVE_NETWORK = {data};\n", encoding="utf-8")
+    paths = [ASSETS / "pictures" / f"{name}.jpg" for name in PICTURES]
+    pictures = [{"name": each.stem, "jpeg": base64.b64encode(each.read_bytes()).decode("ascii")} for each in paths]
+    data = json.dumps({"networks": list(networks), "pictures": pictures}, separators=(",", ":"))
+    return f"window.LIVE_NETWORK = {data};\n"
