@@ -10,7 +10,7 @@ block the shape that it was trained for. A plain block has none; in its place st
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from resnet_book import augment, features
 from resnet_book.analysis import diagnostics
 from resnet_book.data import ImageSet
-from resnet_book.engine.checks import real, whole
+from resnet_book.engine.checks import checked_seed, one_of, real, whole
 from resnet_book.engine.device import in_mode
 from resnet_book.models import Network, PlainBlock, ResidualBlock, make_shortcut
 from resnet_book.recipe import Recipe
@@ -41,7 +41,9 @@ def count_blocks(network: Network) -> int:
 
 def keeping_shape(network: Network) -> list[int]:
     """The blocks whose output has the shape of their input. Raises as ``count_blocks``."""
-    return [number for number in range(1, count_blocks(network) + 1) if not _changes_shape(_block(network, number))]
+    count_blocks(network)
+    blocks = enumerate(diagnostics.blocks(network), start=1)
+    return [number for number, (_, block) in blocks if not _changes_shape(block)]
 
 
 def leave_out(network: Network, blocks: Sequence[int]) -> Network:
@@ -49,10 +51,7 @@ def leave_out(network: Network, blocks: Sequence[int]) -> Network:
 
     Raises ValueError for a block that is not there or named twice, and for what is no ``models.Network``.
     """
-    _require_blocks(network, blocks)
-    if len(set(blocks)) < len(blocks):
-        raise ValueError(f"blocks={list(blocks)!r}: name each block once")
-    cut = deepcopy(network)
+    cut, blocks = deepcopy(network), _checked_blocks(network, blocks)
     for number in blocks:
         _put(cut, number, nn.Sequential(_shortcut_of(_block(cut, number)), nn.ReLU()))
     return cut
@@ -65,7 +64,7 @@ def choose_blocks(network: Network, k: int, seed: int) -> tuple[int, ...]:
     """
     there = keeping_shape(network)
     k = whole("k", k, 1, len(there))
-    return tuple(sorted(random.Random(whole("seed", seed, 0)).sample(there, k)))
+    return tuple(sorted(random.Random(checked_seed(seed)).sample(there, k)))
 
 
 def swap(network: Network, blocks: tuple[int, int]) -> Network:
@@ -73,15 +72,13 @@ def swap(network: Network, blocks: tuple[int, int]) -> Network:
 
     Raises ValueError where they are not two different blocks of one stage that both keep the shape.
     """
-    _require_blocks(network, blocks)
-    if tuple(sorted(blocks)) not in possible_swaps(network):
-        raise ValueError(
-            f"blocks={blocks!r}: choose two different blocks of one stage, none of which changes the shape"
-        )
+    pair = _checked_blocks(network, blocks)
+    if tuple(sorted(pair)) not in possible_swaps(network):
+        raise ValueError(f"blocks={pair!r}: choose two different blocks of one stage, none of which changes the shape")
     cut = deepcopy(network)
-    one, other = (_block(cut, number) for number in blocks)
-    _put(cut, blocks[0], other)
-    _put(cut, blocks[1], one)
+    one, other = (_block(cut, number) for number in pair)
+    _put(cut, pair[0], other)
+    _put(cut, pair[1], one)
     return cut
 
 
@@ -96,7 +93,7 @@ def close_shortcut(network: Network, block: int) -> Network:
 
     Raises ValueError for a block that is not there or has no shortcut.
     """
-    _require_residual(network, [block])
+    (block,) = _checked_residual(network, [block])
     cut = deepcopy(network)
     _put(cut, block, PlainBlock(_layers(_block(cut, block))))
     return cut
@@ -106,11 +103,10 @@ def scale_branches(network: Network, factor: float, blocks: Sequence[int] | None
     """The network with F(x) of residual blocks (None: of all) multiplied by ``factor``: y = ReLU(factor F(x) + x).
 
     The last batch norm's weight and bias are multiplied, which is the same. Raises ValueError for a factor that is not
-    finite or negative, and for a block that is not there or has no shortcut.
+    finite or negative, and for a block that is not there, named twice, or without a shortcut.
     """
     factor = real("factor", factor, 0)
-    chosen = range(1, count_blocks(network) + 1) if blocks is None else blocks
-    _require_residual(network, chosen)
+    chosen = _checked_residual(network, range(1, count_blocks(network) + 1) if blocks is None else blocks)
     cut = deepcopy(network)
     with torch.no_grad():
         for number in chosen:
@@ -145,7 +141,7 @@ def augmented(images: ImageSet, recipe: Recipe, seed: int = 0) -> ImageSet:
     The borders of zeros count: statistics of the whole resnet20-cifar10 measured on images without them gave 3 points
     more error than its own, on images with them no more. Raises ValueError for a negative seed.
     """
-    generator = torch.Generator().manual_seed(whole("seed", seed, 0))
+    generator = torch.Generator().manual_seed(checked_seed(seed))
     sampled = augment.sample(len(images), generator, recipe.padding, recipe.flip_probability)
     return replace(images, images=augment.apply(images.images, sampled, recipe.padding, recipe.padding_mode))
 
@@ -194,17 +190,24 @@ def _put(network: Network, number: int, block: nn.Module) -> None:
     network.stages[stage][place] = block.train(network.training)  # type: ignore[index]
 
 
-def _require_blocks(network: Network, blocks: Sequence[int]) -> None:
+def _checked_blocks(network: Network, blocks: Sequence[int]) -> tuple[int, ...]:
+    """``blocks`` as ints. Raises ValueError for one that is not there or named twice, and for no sequence."""
     count = count_blocks(network)
-    for number in blocks:
-        whole("block", number, 1, count)
+    if not isinstance(blocks, Iterable):
+        raise ValueError(f"blocks={blocks!r}: give a list of blocks, as [{blocks!r}]")
+    numbers = tuple(whole("block", number, 1, count) for number in blocks)
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"blocks={list(numbers)}: name each block once")
+    return numbers
 
 
-def _require_residual(network: Network, blocks: Sequence[int]) -> None:
-    _require_blocks(network, blocks)
-    for number in blocks:
+def _checked_residual(network: Network, blocks: Sequence[int]) -> tuple[int, ...]:
+    """As ``_checked_blocks``. Raises ValueError for a block without a shortcut, too."""
+    numbers = _checked_blocks(network, blocks)
+    for number in numbers:
         if not isinstance(_block(network, number), ResidualBlock):
             raise ValueError(f"block={number}: it has no shortcut; choose a residual block of a residual network")
+    return numbers
 
 
 # --- What a cut does ------------------------------------------------------------------------------------------------
@@ -212,11 +215,22 @@ def _require_residual(network: Network, blocks: Sequence[int]) -> None:
 
 @dataclass(frozen=True)
 class Cut:
-    """What to do to a network: one of ``KINDS``, to which blocks."""
+    """What to do to a network: one of ``KINDS``, to which blocks. Raises ValueError where they do not fit."""
 
     kind: str
     blocks: tuple[int, ...] = ()
     factor: float = 1.0  # of "scale" alone, which has all blocks
+
+    def __post_init__(self) -> None:
+        one_of("kind", self.kind, KINDS)
+        takes = TAKES.get(self.kind, len(self.blocks))
+        if len(self.blocks) != takes:
+            raise ValueError(f"blocks={self.blocks!r}: {self.kind!r} takes {takes}")
+
+    @property
+    def removed(self) -> int:
+        """How many blocks it leaves out."""
+        return len(self.blocks) * (self.kind == "leave out")
 
     def made(self, network: Network) -> Network:
         """The network with this cut."""
@@ -230,6 +244,7 @@ KINDS: dict[str, Callable[[Network, Cut], Network]] = {
     "close shortcut": lambda network, cut: close_shortcut(network, cut.blocks[0]),
     "scale": lambda network, cut: scale_branches(network, cut.factor),
 }
+TAKES = {"nothing": 0, "swap": 2, "close shortcut": 1, "scale": 0}  # blocks; "leave out": any number of them
 COUNTS = (2, 4, 6, 8, 12, 16)  # of blocks that are left out together
 CHOICES = 5  # different ones at random, for each of these counts
 SWAPS = 10  # at most, at random
@@ -275,8 +290,15 @@ def damage(
     *,
     device: str | torch.device = "cpu",
 ) -> Damage:
-    """Test a cut network: ``whole_features`` (N, C) are those of the images ``test`` by the whole one."""
+    """Test a cut network: ``whole_features`` (N, C) are those of the images ``test`` by the whole one.
+
+    Raises ValueError for features of other images or another network, or that are not finite; as ``features.extract``.
+    """
     values = features.extract(network, test, mean, std, device=device, batch_size=125)
+    features.require_finite(whole_features)
+    if whole_features.shape != values.shape:
+        found, expected = tuple(whole_features.shape), tuple(values.shape)
+        raise ValueError(f"whole_features: expected {expected}, those of the test images, found {found}")
     scores = features.class_scores(network, values)
     change = (values - whole_features).norm(dim=1) / whole_features.norm(dim=1).clamp(min=1e-12)  # (N,)
     return Damage(
@@ -316,7 +338,7 @@ def lesions(
 def lesion_frame(measured: Sequence[tuple[Cut, Damage, Damage]]) -> pd.DataFrame:
     """A row a cut: kind, blocks, factor, removed (how many blocks), error, ..., error_anew, ..., as ``Damage``."""
     rows = [
-        {**asdict(cut), "removed": len(cut.blocks) * (cut.kind == "leave out"), **asdict(as_trained)}
+        {**asdict(cut), "removed": cut.removed, **asdict(as_trained)}
         | {f"{name}_anew": value for name, value in asdict(anew).items()}
         for cut, as_trained, anew in measured
     ]
@@ -358,9 +380,9 @@ def path_gradient(network: Network, images: Tensor, labels: Tensor, branches: Se
     since backwards each block is linear: its ReLUs are open or closed as the images left them. Evaluation mode. Raises
     ValueError for a block that is not there, and for a network that is not residual in all of its blocks.
     """
-    _require_blocks(network, branches)
+    chosen = set(_checked_blocks(network, branches))
     steps, gradient = _forward(network, images, labels)
-    return _along(steps, gradient, set(branches))
+    return _along(steps, gradient, chosen)
 
 
 def gradients_by_length(
@@ -375,7 +397,7 @@ def gradients_by_length(
     """
     samples, count = whole("samples", samples, 1), count_blocks(network)
     steps, gradient = _forward(network, images, labels)
-    drawn, rows = random.Random(whole("seed", seed, 0)), []
+    drawn, rows = random.Random(checked_seed(seed)), []
     for length, together in enumerate(_sums_by_length(steps, gradient)):
         paths = [set(drawn.sample(range(1, count + 1), length)) for _ in range(min(samples, comb(count, length)))]
         single = torch.stack([_norms(_along(steps, gradient, path)) for path in paths]).double().mean().item()
@@ -388,9 +410,11 @@ def gradients_by_length(
 def effective_length(frame: pd.DataFrame, within: float = 0.95) -> tuple[float, int, int]:
     """Mean length of a path, weighted by ``share`` of ``gradients_by_length``, and the lengths that hold ``within``.
 
-    The range leaves out at most half of the rest at either end. Raises ValueError for
-    ``within`` that is not between 0 and 1.
+    The range leaves out at most half of the rest at either end. Raises ValueError for ``within`` that is not between 0
+    and 1, and for a frame without rows, as a plain network has.
     """
+    if frame.empty:
+        raise ValueError("frame: it has no row; a plain network has no paths to measure")
     outside = (1 - real("within", within, 0, 1)) / 2
     below = frame.share.cumsum()
     lengths = frame.length[(below > outside) & (below - frame.share < 1 - outside)]
@@ -399,7 +423,8 @@ def effective_length(frame: pd.DataFrame, within: float = 0.95) -> tuple[float, 
 
 def _forward(network: Network, images: Tensor, labels: Tensor) -> tuple[list[_Step], Tensor]:
     """Every block's step, each with a graph of its own, and the gradient of each image's loss at the last output."""
-    _require_residual(network, range(1, count_blocks(network) + 1))
+    _checked_residual(network, range(1, count_blocks(network) + 1))
+    labels = diagnostics.checked_batch(images, labels)
     steps = list[_Step]()
     with in_mode(network, training=False), torch.enable_grad():
         x = network.stem(images).detach()
