@@ -122,8 +122,8 @@ def test_lesions_with_an_impossible_value_are_refused(name: str, tmp_path: Path)
     sound, record = json.loads(path.read_text()), records.load_record(path.with_name("seed0.json"))
     tried, accepted, chance = 0, list[tuple[Any, ...]](), random.Random(0)
     damaged = [(way, value, damage) for way, value in places(sound) for damage in damages(value, optional=False)]
-    for way, value, damage in [each for each in damaged if each[0][0] == "made_by"] + chance.sample(damaged, 600):
-        possible = way[0] == "made_by" and way[-1] in WORDS and isinstance(damage, str) and damage
+    for way, value, damage in [each for each in damaged if each[0][0] == "made_by"] + chance.sample(damaged, 300):
+        possible = way[0] == "made_by" and way[-1] in WORDS and damage == "x"
         possible |= way[-1] == "threads" and damage is None
         possible |= way[-1] in MEASURED and damage is True  # 1.0
         if repr(damage) == repr(value) or possible:
@@ -137,7 +137,7 @@ def test_lesions_with_an_impossible_value_are_refused(name: str, tmp_path: Path)
             path.write_text(json.dumps({**sound, rows: fewer}))
             assert refuses(lambda: lesion_records.load_lesions(path, record), RecordError), rows
     print(f"{name}: {tried} damaged lesions, {tried - len(accepted)} refused")
-    assert tried > 500
+    assert tried > 350
     assert not accepted, accepted
 
 

@@ -197,7 +197,7 @@ def _checked_blocks(network: Network, blocks: Sequence[int]) -> tuple[int, ...]:
         raise ValueError(f"blocks={blocks!r}: give a list of blocks, as [{blocks!r}]")
     numbers = tuple(whole("block", number, 1, count) for number in blocks)
     if len(set(numbers)) < len(numbers):
-        raise ValueError(f"blocks={list(numbers)}: name each block once")
+        raise ValueError(f"blocks={numbers}: name each block once")
     return numbers
 
 

@@ -111,7 +111,7 @@ def selectivity(means: Tensor) -> Tensor:
     """
     if means.ndim != 2 or len(means) < 2 or not ((means >= 0) & means.isfinite()).all():
         found = f"{tuple(means.shape)}, from {means.min()} to {means.max()}" if means.numel() else "none"
-        raise ValueError(f"means: expected (classes, C), two classes or more, finite, none below 0, found {found}")
+        raise ValueError(f"means: expected (classes, C), two classes or more, none below 0 or infinite, found {found}")
     largest = means.amax(dim=0)
     others = (means.sum(dim=0) - largest) / (len(means) - 1)
     return (largest - others) / (largest + others).clamp(min=torch.finfo(means.dtype).tiny)

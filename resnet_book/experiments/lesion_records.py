@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -223,17 +224,18 @@ def all_lesions(results: str | Path | None = None) -> list[LesionRecord]:
     return sorted(found, key=lambda each: (each.experiment, each.seed))
 
 
-def _cuts_and_blocks(model: str, shortcut: str | None) -> tuple[list[lesions.Cut], int]:
-    """The cuts of a study of this network, and how many blocks it has."""
-    with torch.device("meta"):  # shapes alone, no numbers
-        network = models.build(model, shortcut=shortcut)
-    return lesions.all_cuts(network), lesions.count_blocks(network)
+@cache
+def _shapes(model: str, shortcut: str | None) -> models.Network:
+    """The network, without numbers."""
+    with torch.device("meta"):
+        return models.build(model, shortcut=shortcut)
 
 
 def _require_sound(found: LesionRecord) -> None:
     """Raise ValueError unless these are all cuts and paths of the experiment's network, and the numbers agree."""
     known = catalogue.get(found.experiment)
-    cuts, blocks = _cuts_and_blocks(known.model, known.shortcut)
+    network = _shapes(known.model, known.shortcut)
+    cuts, blocks = lesions.all_cuts(network), lesions.count_blocks(network)
     require(len(found.cuts) == len(cuts), f"cuts: {len(found.cuts)}, where {known.model} has {len(cuts)}")
     for place, (row, cut) in enumerate(zip(found.cuts, cuts, strict=True)):
         this = Cut(row.kind, tuple(row.blocks), row.factor)
