@@ -101,8 +101,13 @@ def _border_sources(length: int, padding: int, mode: PaddingMode, device: torch.
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """(images - mean) / std for each channel: (N, C, H, W) of any dtype -> float32 (N, C, H, W), a new tensor.
 
-    ``mean`` and ``std`` (C,) are in units of pixel values, 0 to 255.
+    ``mean`` and ``std`` (C,) are in units of pixel values, 0 to 255. Raises ValueError for another number of them.
     """
+    for name, values in (("mean", mean), ("std", std)):
+        if values.shape != images.shape[1:2]:
+            raise ValueError(
+                f"{name}: expected one for each of {images.shape[1]} channels, found {tuple(values.shape)}"
+            )
     scale = (1 / std)[:, None, None]
     shift = (-mean / std)[:, None, None]
     return images.to(torch.float32, copy=True).mul_(scale).add_(shift)
@@ -127,8 +132,12 @@ def channel_values(name: str, values: Sequence[float]) -> tuple[float, ...]:
 def channel_mean_std(images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel over all images (N, C, H, W), uint8 -> two float32 (C,), 0 to 255.
 
-    Computed from the histogram of pixel values, so exact sums, in little memory, the same on every machine.
+    Computed from the histogram of pixel values, so exact sums, in little memory, the same on every machine. Raises
+    ValueError for another dtype or shape, and for no images.
     """
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.numel() == 0:
+        found = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
+        raise ValueError(f"images: expected uint8 (N, C, H, W), one image or more, found {found}")
     values = torch.arange(256, dtype=torch.float64)
     statistics = []
     for channel in range(images.shape[1]):

@@ -72,9 +72,10 @@ class ImageSet:
         object.__setattr__(self, "images", images)
         one_of("split", self.split, get_args(Split))
         for labels, names in (("labels", "class_names"), ("coarse_labels", "coarse_class_names")):
-            if isinstance(getattr(self, names), str) or getattr(self, names) is None:
-                raise ValueError(f"{names}={getattr(self, names)!r}: give a tuple of names, one for each class")
-            object.__setattr__(self, names, tuple(getattr(self, names)))
+            given = getattr(self, names)
+            if not isinstance(given, tuple | list) or not all(isinstance(name, str) for name in given):
+                raise ValueError(f"{names}={given!r}: give a tuple of names, one for each class")
+            object.__setattr__(self, names, tuple(given))
             if twice := {name for name, count in Counter(getattr(self, names)).items() if count > 1}:
                 raise ValueError(f"{names}: more than one class is called {min(twice)!r}; give each its own name")
             if labels == "labels" or self.coarse_labels is not None:

@@ -85,13 +85,26 @@ def class_scores(network: Network, features: Tensor) -> Tensor:
 def loss_and_error(scores: Tensor, labels: Tensor) -> tuple[float, float]:
     """Mean cross-entropy (nats) and error (%) of scores (N, classes) for labels (N,) int64.
 
-    Raises ValueError where there is no image, or not one label of the network's classes for each.
+    Raises ValueError where there is no image, and as ``checked_labels``.
     """
+    labels = checked_labels(scores, labels).to(scores.device)
     if len(labels) == 0:
         raise ValueError("labels: there are none, so there is no mean; give at least one image")
-    labels = checked_indices("labels", labels, scores.shape[:1], scores.shape[1]).to(scores.device)
     loss = F.cross_entropy(scores.double(), labels).item()
     return loss, 100 * (scores.argmax(dim=1) != labels).sum().item() / len(labels)
+
+
+def checked_labels(scores: Tensor, labels: Tensor) -> Tensor:
+    """``labels`` (N,) as int64: one of the classes of ``scores`` (N, classes) for each image.
+
+    Raises ValueError for others, and for scores of another shape or that are not finite: they have no best class.
+    """
+    if scores.ndim != 2 or not scores.isfinite().all():
+        raise ValueError(
+            f"scores: expected finite ones (N, classes), found {tuple(scores.shape)}"
+            + ", some not finite; has the network diverged?" * (scores.ndim == 2)
+        )
+    return checked_indices("labels", labels, scores.shape[:1], scores.shape[1])
 
 
 def require_finite(features: Tensor, least: int = 1) -> None:
@@ -118,7 +131,11 @@ def rank(features: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def dead(features: Tensor) -> Tensor:
-    """Which features are zero for every image, so that they rank nothing: (N, C) -> (C,) bool."""
+    """Which features are zero for every image, so that they rank nothing: (N, C) -> (C,) bool.
+
+    Raises ValueError as ``require_finite`` does.
+    """
+    require_finite(features)
     return (features == 0).all(dim=0)
 
 
@@ -160,10 +177,9 @@ def principal_map(features: Tensor) -> tuple[Tensor, Tensor]:
 def confidently_wrong(scores: Tensor, labels: Tensor, k: int) -> Tensor:
     """The wrongly answered images whose answers have the highest softmax, highest first: (N, classes), (N,) -> (k,).
 
-    Fewer than ``k`` where fewer answers are wrong. Raises ValueError for a negative ``k``, and unless there is one
-    label of the network's classes for each answer.
+    Fewer than ``k`` where fewer answers are wrong. Raises ValueError for a negative ``k``, and as ``checked_labels``.
     """
-    k, labels = whole("k", k, 0), checked_indices("labels", labels, scores.shape[:1], scores.shape[1])
+    k, labels = whole("k", k, 0), checked_labels(scores, labels)
     confidence, predicted = scores.softmax(dim=1).max(dim=1)
     wrong = (predicted != labels).nonzero().flatten()
     return wrong[confidence[wrong].argsort(descending=True, stable=True)[:k]]

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_book.engine.checks import checked_seed, require_generator, whole
+from resnet_book.engine.checks import checked_seed, one_of, require_generator, whole
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
@@ -80,7 +80,15 @@ SHORTCUTS: dict[str, type[nn.Module]] = {
 
 
 def make_shortcut(kind: str, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    """Identity where the shape stays, ``SHORTCUTS[kind]`` where it changes (paper, section 3.2, equations 1 and 2)."""
+    """Identity where the shape stays, ``SHORTCUTS[kind]`` where it changes (paper, section 3.2, equations 1 and 2).
+
+    Raises ValueError for another kind, and for fewer channels than come in, which only a projection can make.
+    """
+    one_of("kind", kind, SHORTCUTS)
+    if out_channels < in_channels and kind != "projection":
+        raise ValueError(
+            f"out_channels={out_channels}: fewer than in_channels={in_channels}, take shortcut 'projection'"
+        )
     if stride == 1 and in_channels == out_channels:
         return nn.Identity()
     return SHORTCUTS[kind](in_channels, out_channels, stride)
@@ -147,7 +155,8 @@ class Network(nn.Module):
     is a key of ``SHORTCUTS``, or None for a plain network. ``bottleneck`` chooses the three-layer block. Weights are
     drawn from ``generator`` (He initialisation); None draws from torch's global generator.
 
-    Raises ValueError for an unknown ``shortcut``, fewer than two classes, or a seed in place of a ``generator``.
+    Raises ValueError for an unknown ``shortcut``, fewer than two classes, or a seed in place of a ``generator``; and
+    unless there are as many ``widths`` as ``num_blocks``, each a whole number of at least 1.
     """
 
     def __init__(
@@ -163,6 +172,10 @@ class Network(nn.Module):
         if shortcut is not None and shortcut not in SHORTCUTS:
             raise ValueError(f"shortcut={shortcut!r}: choose one of {sorted(SHORTCUTS)}, or None for a plain network")
         num_classes = whole("num_classes", num_classes, 2)
+        widths = tuple(whole("widths", width, 1) for width in widths)
+        num_blocks = tuple(whole("num_blocks", blocks, 1) for blocks in num_blocks)
+        if not widths or len(widths) != len(num_blocks):
+            raise ValueError(f"widths={widths}, num_blocks={num_blocks}: give one of each for every stage")
         self.stem = nn.Sequential(conv3x3(3, widths[0]), nn.BatchNorm2d(widths[0]), nn.ReLU())
         make_layers, expansion = (bottleneck_layers, 4) if bottleneck else (basic_layers, 1)
         in_channels = widths[0]
@@ -222,7 +235,7 @@ def narrow(depth: int, residual: bool) -> Callable[..., Network]:
 
     Raises ValueError for a depth that is not 6n+2 with n of at least 1.
     """
-    n, rest = divmod(depth - 2, 6)
+    n, rest = divmod(whole("depth", depth) - 2, 6)
     if n < 1 or rest:
         raise ValueError(f"depth={depth}: these networks have 6n+2 layers: 8, 14, 20, 26, 32, ...")
     return constructor((16, 32, 64), (n, n, n), "subsample" if residual else None)

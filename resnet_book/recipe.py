@@ -60,7 +60,8 @@ class Recipe:
             object.__setattr__(self, name, value)  # the dataclass is frozen
 
     def learning_rate_at(self, iteration: int) -> float:
-        """Learning rate of the step that follows ``iteration`` finished ones."""
+        """Learning rate of the step that follows ``iteration`` finished ones. Raises ValueError below 0."""
+        iteration = whole("iteration", iteration, 0)
         if iteration < self.warmup_iterations:
             return self.warmup_learning_rate
         return self.learning_rate / self.drop_divisor ** sum(iteration >= drop for drop in self.drops)

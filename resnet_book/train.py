@@ -155,7 +155,9 @@ def fit(
 
 
 def _require_usable(images: ImageSet, network: Callable[[Tensor], Tensor]) -> None:
-    """Raise ValueError for a set without images, or with labels that ``network`` has no class for."""
+    """Raise ValueError for what is no set, one without images, or with labels that ``network`` has no class for."""
+    if not isinstance(images, ImageSet):
+        raise ValueError(f"images is of type {type(images).__name__}: give an ImageSet, pixels with their labels")
     if len(images) == 0:
         raise ValueError(f"images: the set {images.name} ({images.split}) is empty; give at least one image")
     if isinstance(network, Network):

@@ -444,7 +444,13 @@ def test_every_line_of_the_readme_works(
         (["run", "--missing", "--jobs", "0"], "x>=1"),
         (["run", "--missing", "--seeds", "all"], "not a valid integer"),
         (["run", "--missing", "--seeds", "2", "--seed", "1"], "not allowed with"),
-        *((["run", "--missing", "--budget", wrong], "as 90s, 25m") for wrong in ("", "25", "0m", "m", "1m1h", "1.5h")),
+        (["run", "--missing", "--seeds", "1001"], "1<=x<=1000"),
+        (["run", "resnet20-cifar10", "--device", "cuda:99999999999999999999"], "choose auto, cpu, cuda"),
+        *((["run", SHORT, option, ""], "it is empty: name a folder") for option in ("--results", "--runs", "--data")),
+        *(
+            (["run", "--missing", "--budget", wrong], "as 90s, 25m")
+            for wrong in ("", "25", "0m", "m", "1m1h", "1.5h", 400 * "9" + "h")
+        ),
         (["data", "cifar1000"], "'cifar10', 'cifar100'"),
         (["data", "builtin"], "'cifar10', 'cifar100'"),
         (["curves", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),

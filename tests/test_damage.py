@@ -18,7 +18,7 @@ from resnet_book.analysis import study
 from resnet_book.analysis.study import StudyError
 from resnet_book.engine import checkpoints
 from resnet_book.engine.checkpoints import CheckpointError
-from resnet_book.experiments import records, weights
+from resnet_book.experiments import lesion_records, records, weights
 from resnet_book.experiments.records import RecordError
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
@@ -105,6 +105,39 @@ def test_a_record_with_an_impossible_value_is_refused(name: str, tmp_path: Path)
                 accepted.append((way, value, damage))
     print(f"{name}: {tried} damaged records, {tried - len(accepted)} refused")
     assert tried > 700
+    assert not accepted, accepted
+
+
+TWINS = ("resnet20-cifar10-short", "plain20-cifar10-short")
+WORDS = ("device", "torch", "python")  # of made_by: another machine's are as good
+MEASURED = ("confidence", "confidence_anew", "feature_change", "feature_change_anew", "together", "seconds")
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_lesions_with_an_impossible_value_are_refused(name: str, tmp_path: Path) -> None:
+    for ending in (".json", ".lesions.json"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / f"seed0{ending}").write_bytes((RESULTS / name / f"seed0{ending}").read_bytes())
+    path = tmp_path / name / "seed0.lesions.json"
+    sound, record = json.loads(path.read_text()), records.load_record(path.with_name("seed0.json"))
+    tried, accepted, chance = 0, list[tuple[Any, ...]](), random.Random(0)
+    damaged = [(way, value, damage) for way, value in places(sound) for damage in damages(value, optional=False)]
+    for way, value, damage in [each for each in damaged if each[0][0] == "made_by"] + chance.sample(damaged, 300):
+        possible = way[0] == "made_by" and way[-1] in WORDS and damage == "x"
+        possible |= way[-1] == "threads" and damage is None
+        possible |= way[-1] in MEASURED and damage is True  # 1.0
+        if repr(damage) == repr(value) or possible:
+            continue
+        path.write_bytes(changed(sound, way, damage))
+        tried += 1
+        if not refuses(lambda: lesion_records.load_lesions(path, record), RecordError):
+            accepted.append((way, value, damage))
+    for rows in ("cuts", "paths") if sound["paths"] else ("cuts",):
+        for fewer in (sound[rows][1:], sound[rows][::-1], [*sound[rows], sound[rows][-1]], []):
+            path.write_text(json.dumps({**sound, rows: fewer}))
+            assert refuses(lambda: lesion_records.load_lesions(path, record), RecordError), rows
+    print(f"{name}: {tried} damaged lesions, {tried - len(accepted)} refused")
+    assert tried > 350
     assert not accepted, accepted
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from resnet_book import augment, models
 from resnet_book.analysis import cutting, diagnostics, lesions
 from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import count_paths, effective_length, gradients_by_length, path_gradient
+from resnet_book.engine import machine
 from resnet_book.experiments import lesion_records, records, weights
 from resnet_book.experiments.records import RecordError
 from resnet_book.models import Network
@@ -331,8 +333,10 @@ def test_where_none_are_kept_none_are_found(results: Path) -> None:
         ({"weights_sha256": 64 * "0"}, "other weights"),
         ({"schema_version": 9}, "schema version 9"),
         ({"seed": 1}, "holds resnet20-builtin-smoke, seed 1"),
-        ({"cuts": None}, "not sound"),
-        ({"more": 1}, "not sound"),
+        ({"test_sha256": 64 * "0"}, "other images"),
+        ({"test_images": 1_001, "cuts": []}, "other images|cuts: 0, where resnet20 has 3"),
+        ({"cuts": None}, "not a sound file of lesions: cuts: Input should be a valid array"),
+        ({"more": 1}, "not a sound file of lesions: more: Extra inputs"),
     ],
 )
 def test_lesions_that_are_not_of_the_record_are_refused(results: Path, change: dict, message: str) -> None:
@@ -340,6 +344,20 @@ def test_lesions_that_are_not_of_the_record_are_refused(results: Path, change: d
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(RecordError, match=message):
         lesion_records.kept_lesions(SMOKE, 0, results)
+
+
+@pytest.mark.usefixtures("few")
+def test_all_lesions_name_every_damaged_file_and_need_no_particular_name(results: Path) -> None:
+    path = lesion_records.make_lesions(SMOKE, results=results)
+    copy = path.with_name("seed0 (copy).lesions.json")
+    shutil.copy(path, copy)
+    path.write_text("{")
+    with pytest.raises(RecordError) as caught:
+        lesion_records.all_lesions(results)
+    assert re.findall(r"^(.*?\.(?:lesions\.)?json)", str(caught.value), re.MULTILINE) == [
+        str(copy.with_name("seed0 (copy).json")),
+        str(path),
+    ]
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
@@ -367,8 +385,8 @@ def invented(experiment: str, single: list[float], anew: list[float], change: fl
         moved = 0.0 if cut.kind == "nothing" else change
         damages = {"error": error, "confidence": 0.5, "feature_change": moved}
         damages |= {f"{name}_anew": value for name, value in damages.items()} | {"error_anew": error_anew}
-        removed = len(cut.blocks) * (cut.kind == "leave out")
-        return {"kind": cut.kind, "blocks": list(cut.blocks), "factor": cut.factor, "removed": removed} | damages
+        what = {"kind": cut.kind, "blocks": list(cut.blocks), "factor": cut.factor, "removed": cut.removed}
+        return what | damages
 
     singly = list(zip(single, anew, strict=True))
 
@@ -379,9 +397,11 @@ def invented(experiment: str, single: list[float], anew: list[float], change: fl
 
     rows = [row(cut, *errors(cut)) for cut in lesions.all_cuts(network)]
     paths = [
-        {"length": k, "number": count_paths(9, k), "single": 0.5**k, "together": 0.4**k, "share": share}
+        {"length": k, "number": number, "single": share / number, "together": 0.4**k, "share": share}
         for k, share in enumerate([0.1, 0.2, 0.4, 0.2, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
+        for number in [count_paths(9, k)]
     ]
+    paths = paths if experiment.startswith("resnet") else []
     content = {
         "schema_version": 1,
         "experiment": experiment,
@@ -390,13 +410,13 @@ def invented(experiment: str, single: list[float], anew: list[float], change: fl
         "test_sha256": 64 * "0",
         "test_images": 2000,
         "measuring_images": 1000,
-        "path_images": 1,
-        "path_samples": 1,
+        "path_images": len(paths) and 1,
+        "path_samples": len(paths) and 1,
         "seconds": 1.0,
         "started": "2026-01-01T00:00:00+00:00",
-        "made_by": {"dirty": False},
+        "made_by": machine.describe("cpu", "float32", False),
         "cuts": rows,
-        "paths": paths if experiment.startswith("resnet") else [],
+        "paths": paths,
     }
     return lesion_records.LesionRecord.model_validate_json(json.dumps(content))
 

@@ -15,7 +15,7 @@ import torch
 from small_runs import RECIPE, fit, tiny
 
 from resnet_book.engine import checkpoints
-from resnet_book.engine.checks import LARGEST_SEED
+from resnet_book.engine.checks import LARGEST
 from resnet_book.recipe import Epoch, History, Recipe
 
 WHOLE, REAL = "choose a whole number", "choose a number"
@@ -45,7 +45,7 @@ IMPOSSIBLE: list[tuple[str, list[Any], str]] = [
     ("std", [(0.247, 0.243, 0.262)], rf"units of 0 to 1; {CHANNELS}"),
     ("std", [(0, 62, 66), (-63, 62, 66), (63, math.nan, 66), (63, 62, 300)], rf"{REAL} above 0 and at most 255"),
     ("validation_images", [-1, 0.1, "5000", None], rf"{WHOLE} of at least 0"),
-    ("validation_seed", [-1, 2**63, 2**64, 0.0, None], rf"{WHOLE} from 0 to {LARGEST_SEED:,}"),
+    ("validation_seed", [-1, 2**63, 2**64, 0.0, None], rf"{WHOLE} from 0 to {LARGEST:,}"),
 ]
 CASES = [(field, value, allowed) for field, values, allowed in IMPOSSIBLE for value in values]
 
@@ -81,7 +81,7 @@ def test_every_field_has_an_impossible_value_here() -> None:
         ("mean", (0, 0, 0)),
         ("mean", [125.3, 123.0, 113.9]),
         ("std", (1, 1, 1)),
-        ("validation_seed", LARGEST_SEED),
+        ("validation_seed", LARGEST),
     ],
 )
 def test_a_value_at_the_edge_of_what_is_allowed_is_taken(field: str, value: Any) -> None:
@@ -159,14 +159,14 @@ def test_a_checkpoint_of_numpys_numbers_can_be_read_and_is_that_of_pythons(tmp_p
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**64, 1.0, "0", None, True], ids=repr)
 def test_a_seed_that_no_generator_takes_is_refused_before_anything_is_computed(seed: Any) -> None:
     network = tiny().eval()
-    with pytest.raises(ValueError, match=rf"seed={seed!r}: choose a whole number from 0 to {LARGEST_SEED:,}"):
+    with pytest.raises(ValueError, match=rf"seed={seed!r}: choose a whole number from 0 to {LARGEST:,}"):
         fit(network, seed=seed)
     assert not network.training
 
 
 @pytest.mark.usefixtures("one_thread")
 def test_the_largest_seed_trains() -> None:
-    fit(tiny(), recipe=replace(RECIPE, iterations=1), seed=LARGEST_SEED)
+    fit(tiny(), recipe=replace(RECIPE, iterations=1), seed=LARGEST)
 
 
 # --- Histories --------------------------------------------------------------------------------------------------------

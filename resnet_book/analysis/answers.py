@@ -9,15 +9,16 @@ from torch import Tensor
 
 from resnet_book.data import ImageSet
 from resnet_book.engine.checks import checked_indices, whole
+from resnet_book.features import checked_labels
 
 
 def top_error(scores: Tensor, labels: Tensor, k: int = 1) -> float:
     """% of images whose class is not among the ``k`` with the highest scores: (N, classes), (N,) -> 0 to 100.
 
-    Raises ValueError where ``k`` is not between 1 and the number of classes, there is not a label of these classes for
-    each row, or there is no row.
+    Raises ValueError where ``k`` is not between 1 and the number of classes, there is no row, and as
+    ``features.checked_labels``.
     """
-    labels = checked_indices("labels", labels, scores.shape[:1], scores.shape[1])
+    labels = checked_labels(scores, labels)
     if len(labels) == 0:
         raise ValueError("labels: expected one or more, found none")
     k = whole("k", k, 1, scores.shape[1], "the number of classes")
@@ -53,6 +54,7 @@ def confusion(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
     Raises ValueError for an answer or a label that is not below ``num_classes``, and for another number of them.
     """
+    num_classes = whole("num_classes", num_classes, 1)
     predicted = checked_indices("predicted", predicted, ("N",), num_classes)
     labels = checked_indices("labels", labels, predicted.shape, num_classes)
     pairs = labels * num_classes + predicted

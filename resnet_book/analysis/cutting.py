@@ -10,7 +10,7 @@ block the shape that it was trained for. A plain block has none; in its place st
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from itertools import combinations
 
@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from resnet_book.analysis import diagnostics
-from resnet_book.engine.checks import real, whole
+from resnet_book.engine.checks import checked_seed, real, whole
 from resnet_book.models import Network, PlainBlock, ResidualBlock, make_shortcut
 
 
@@ -31,7 +31,9 @@ def count_blocks(network: Network) -> int:
 
 def keeping_shape(network: Network) -> list[int]:
     """The blocks whose output has the shape of their input. Raises as ``count_blocks``."""
-    return [number for number in range(1, count_blocks(network) + 1) if not _changes_shape(_block(network, number))]
+    count_blocks(network)
+    blocks = enumerate(diagnostics.blocks(network), start=1)
+    return [number for number, (_, block) in blocks if not _changes_shape(block)]
 
 
 def is_residual(network: Network, block: int) -> bool:
@@ -44,10 +46,7 @@ def leave_out(network: Network, blocks: Sequence[int]) -> Network:
 
     Raises ValueError for a block that is not there or named twice, and for what is no ``models.Network``.
     """
-    require_blocks(network, blocks)
-    if len(set(blocks)) < len(blocks):
-        raise ValueError(f"blocks={list(blocks)!r}: name each block once")
-    cut = deepcopy(network)
+    cut, blocks = deepcopy(network), checked_blocks(network, blocks)
     for number in blocks:
         _put(cut, number, nn.Sequential(_shortcut_of(_block(cut, number)), nn.ReLU()))
     return cut
@@ -60,7 +59,7 @@ def choose_blocks(network: Network, k: int, seed: int) -> tuple[int, ...]:
     """
     there = keeping_shape(network)
     k = whole("k", k, 1, len(there))
-    return tuple(sorted(random.Random(whole("seed", seed, 0)).sample(there, k)))
+    return tuple(sorted(random.Random(checked_seed(seed)).sample(there, k)))
 
 
 def swap(network: Network, blocks: tuple[int, int]) -> Network:
@@ -68,15 +67,13 @@ def swap(network: Network, blocks: tuple[int, int]) -> Network:
 
     Raises ValueError where they are not two different blocks of one stage that both keep the shape.
     """
-    require_blocks(network, blocks)
-    if tuple(sorted(blocks)) not in possible_swaps(network):
-        raise ValueError(
-            f"blocks={blocks!r}: choose two different blocks of one stage, none of which changes the shape"
-        )
+    pair = checked_blocks(network, blocks)
+    if tuple(sorted(pair)) not in possible_swaps(network):
+        raise ValueError(f"blocks={pair!r}: choose two different blocks of one stage, none of which changes the shape")
     cut = deepcopy(network)
-    one, other = (_block(cut, number) for number in blocks)
-    _put(cut, blocks[0], other)
-    _put(cut, blocks[1], one)
+    one, other = (_block(cut, number) for number in pair)
+    _put(cut, pair[0], other)
+    _put(cut, pair[1], one)
     return cut
 
 
@@ -91,7 +88,7 @@ def close_shortcut(network: Network, block: int) -> Network:
 
     Raises ValueError for a block that is not there or has no shortcut.
     """
-    require_residual(network, [block])
+    (block,) = checked_residual(network, [block])
     cut = deepcopy(network)
     _put(cut, block, PlainBlock(_layers(_block(cut, block))))
     return cut
@@ -101,11 +98,10 @@ def scale_branches(network: Network, factor: float, blocks: Sequence[int] | None
     """The network with F(x) of residual blocks (None: of all) multiplied by ``factor``: y = ReLU(factor F(x) + x).
 
     The last batch norm's weight and bias are multiplied, which is the same. Raises ValueError for a factor that is not
-    finite or negative, and for a block that is not there or has no shortcut.
+    finite or negative, and for a block that is not there, named twice, or without a shortcut.
     """
     factor = real("factor", factor, 0)
-    chosen = range(1, count_blocks(network) + 1) if blocks is None else blocks
-    require_residual(network, chosen)
+    chosen = checked_residual(network, range(1, count_blocks(network) + 1) if blocks is None else blocks)
     cut = deepcopy(network)
     with torch.no_grad():
         for number in chosen:
@@ -159,16 +155,21 @@ def _put(network: Network, number: int, block: nn.Module) -> None:
     network.stages[stage][place] = block.train(network.training)  # type: ignore[index]
 
 
-def require_blocks(network: Network, blocks: Sequence[int]) -> None:
-    """Raise ValueError unless each of ``blocks`` is the number of a block."""
+def checked_blocks(network: Network, blocks: Sequence[int]) -> tuple[int, ...]:
+    """``blocks`` as ints. Raises ValueError for one that is not there or named twice, and for no sequence."""
     count = count_blocks(network)
-    for number in blocks:
-        whole("block", number, 1, count)
+    if not isinstance(blocks, Iterable):
+        raise ValueError(f"blocks={blocks!r}: give a list of blocks, as [{blocks!r}]")
+    numbers = tuple(whole("block", number, 1, count) for number in blocks)
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"blocks={numbers}: name each block once")
+    return numbers
 
 
-def require_residual(network: Network, blocks: Sequence[int]) -> None:
-    """Raise ValueError unless each of ``blocks`` is the number of a block with a shortcut."""
-    require_blocks(network, blocks)
-    for number in blocks:
+def checked_residual(network: Network, blocks: Sequence[int]) -> tuple[int, ...]:
+    """As ``checked_blocks``. Raises ValueError for a block without a shortcut, too."""
+    numbers = checked_blocks(network, blocks)
+    for number in numbers:
         if not is_residual(network, number):
             raise ValueError(f"block={number}: it has no shortcut; choose a residual block of a residual network")
+    return numbers

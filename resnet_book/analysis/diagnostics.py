@@ -2,7 +2,7 @@
 
 Layer responses follow He et al. 2015 (arXiv:1512.03385), figure 7; the comparison of gradients at neighbouring images
 follows Balduzzi et al. 2017, *The Shattered Gradients Problem* (arXiv:1702.08591). Each function leaves the network as
-it found it: its mode, its running statistics, its gradients.
+it found it: its mode, its running statistics, its gradients. Each raises ValueError as ``checked_batch`` does.
 
 ``training=True`` normalises by the batch's own statistics, as a training step does; ``False`` by the running ones.
 """
@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resnet_book.engine.checks import checked_indices
 from resnet_book.engine.device import in_mode
 from resnet_book.models import Network
 
@@ -45,6 +46,7 @@ def layer_responses(network: nn.Module, images: Tensor, *, training: bool = Fals
 
     ``images`` (N, 3, H, W) float, normalised. A row a layer: layer (1 is nearest to the images), name, response.
     """
+    checked_batch(images)
     with _unchanged(network, training), torch.no_grad():
         _, outputs = _run(network, images, [norm for _, _, norm in layers_3x3(network)])
     return _layer_frame(network).assign(response=[output.std().item() for output in outputs])
@@ -67,6 +69,7 @@ def weight_gradients(network: nn.Module, images: Tensor, labels: Tensor, *, trai
     ``images`` (N, 3, H, W) float, normalised; ``labels`` (N,) int64; the loss is the mean cross-entropy in nats. A row
     a layer: layer, name, weight_norm, gradient_norm.
     """
+    labels = checked_batch(images, labels)
     weights = [convolution.weight for _, convolution, _ in layers_3x3(network)]
     with _unchanged(network, training):
         gradients = torch.autograd.grad(F.cross_entropy(network(images), labels), weights)
@@ -83,6 +86,7 @@ def block_gradients(network: Network, images: Tensor, labels: Tensor, *, trainin
     a block: block (1 is nearest to the images), name, layer (how many convolutions lie before this output, the stem's
     included), gradient_norm.
     """
+    labels = checked_batch(images, labels)
     with _unchanged(network, training):
         _, gradients = _outputs_and_gradients(network, images, labels)
     return _block_frame(network).assign(gradient_norm=[gradient.norm().item() for gradient in gradients])
@@ -97,6 +101,7 @@ def neighbour_similarities(
     layer, and two mean cosines over the images, 1 for "the same direction" and 0 for "unrelated": activation (of the
     block's output, the mean of each channel over the batch subtracted) and gradient (of the loss with respect to it).
     """
+    labels = checked_batch(neighbours, checked_batch(images, labels))
     with _unchanged(network, training):
         outputs, gradients = _outputs_and_gradients(network, images, labels)
         other_outputs, other_gradients = _outputs_and_gradients(network, neighbours, labels)
@@ -104,6 +109,21 @@ def neighbour_similarities(
         activation=_mean_cosines(map(_centred, outputs), map(_centred, other_outputs)),
         gradient=_mean_cosines(gradients, other_gradients),
     )
+
+
+def checked_batch(images: Tensor, labels: Tensor | None = None) -> Tensor:
+    """``labels`` (N,), or zeros, as int64: one for each of the normalised ``images``.
+
+    Raises ValueError for images that are not finite floats (N, 3, H, W), N from 1 up, and for labels that are not one
+    whole number from 0 for each.
+    """
+    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape or not images.is_floating_point():
+        found = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
+        raise ValueError(f"images: expected floats (N, 3, H, W) from augment.normalise, N from 1 up, found {found}")
+    if not images.isfinite().all():
+        raise ValueError("images: some values are not finite; was a standard deviation zero?")
+    given = torch.zeros(len(images), dtype=torch.int64, device=images.device) if labels is None else labels
+    return checked_indices("labels", given, (len(images),))
 
 
 def _run(network: nn.Module, images: Tensor, modules: list[nn.Module]) -> tuple[Tensor, list[Tensor]]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from resnet_book import augment, features
 from resnet_book.analysis import cutting
 from resnet_book.data import ImageSet
-from resnet_book.engine.checks import whole
+from resnet_book.engine.checks import checked_seed, one_of
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 
@@ -46,18 +46,29 @@ def augmented(images: ImageSet, recipe: Recipe, seed: int = 0) -> ImageSet:
     The borders of zeros count: statistics of the whole resnet20-cifar10 measured on images without them gave 3 points
     more error than its own, on images with them no more. Raises ValueError for a negative seed.
     """
-    generator = torch.Generator().manual_seed(whole("seed", seed, 0))
+    generator = torch.Generator().manual_seed(checked_seed(seed))
     sampled = augment.sample(len(images), generator, recipe.padding, recipe.flip_probability)
     return replace(images, images=augment.apply(images.images, sampled, recipe.padding, recipe.padding_mode))
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What to do to a network: one of ``KINDS``, to which blocks."""
+    """What to do to a network: one of ``KINDS``, to which blocks. Raises ValueError where they do not fit."""
 
     kind: str
     blocks: tuple[int, ...] = ()
     factor: float = 1.0  # of "scale" alone, which has all blocks
+
+    def __post_init__(self) -> None:
+        one_of("kind", self.kind, KINDS)
+        takes = TAKES.get(self.kind, len(self.blocks))
+        if len(self.blocks) != takes:
+            raise ValueError(f"blocks={self.blocks!r}: {self.kind!r} takes {takes}")
+
+    @property
+    def removed(self) -> int:
+        """How many blocks it leaves out."""
+        return len(self.blocks) * (self.kind == "leave out")
 
     def made(self, network: Network) -> Network:
         """The network with this cut."""
@@ -71,6 +82,7 @@ KINDS: dict[str, Callable[[Network, Cut], Network]] = {
     "close shortcut": lambda network, cut: cutting.close_shortcut(network, cut.blocks[0]),
     "scale": lambda network, cut: cutting.scale_branches(network, cut.factor),
 }
+TAKES = {"nothing": 0, "swap": 2, "close shortcut": 1, "scale": 0}  # blocks; "leave out": any number of them
 COUNTS = (2, 4, 6, 8, 12, 16)  # of blocks that are left out together
 CHOICES = 5  # different ones at random, for each of these counts
 SWAPS = 10  # at most, at random
@@ -82,15 +94,11 @@ def all_cuts(network: Network) -> list[Cut]:
 
     The random ones are the same for every network of as many blocks, so that twins are cut alike.
     """
-    numbers, there, pairs = (
-        range(1, cutting.count_blocks(network) + 1),
-        cutting.keeping_shape(network),
-        cutting.possible_swaps(network),
-    )
+    numbers = range(1, cutting.count_blocks(network) + 1)
+    there, pairs = cutting.keeping_shape(network), cutting.possible_swaps(network)
     counts = [count for count in COUNTS if count < len(there)]
-    drawn = [
-        dict.fromkeys(cutting.choose_blocks(network, count, seed) for seed in range(4 * CHOICES)) for count in counts
-    ]
+    seeds = range(4 * CHOICES)
+    drawn = [dict.fromkeys(cutting.choose_blocks(network, count, seed) for seed in seeds) for count in counts]
     together = [blocks for different in drawn for blocks in list(different)[:CHOICES]]
     swapped = sorted(random.Random(0).sample(pairs, min(SWAPS, len(pairs))))
     residual = all(cutting.is_residual(network, number) for number in numbers)
@@ -122,8 +130,15 @@ def damage(
     *,
     device: str | torch.device = "cpu",
 ) -> Damage:
-    """Test a cut network: ``whole_features`` (N, C) are those of the images ``test`` by the whole one."""
+    """Test a cut network: ``whole_features`` (N, C) are those of the images ``test`` by the whole one.
+
+    Raises ValueError for features of other images or another network, or that are not finite; as ``features.extract``.
+    """
     values = features.extract(network, test, mean, std, device=device, batch_size=125)
+    features.require_finite(whole_features)
+    if whole_features.shape != values.shape:
+        found, expected = tuple(whole_features.shape), tuple(values.shape)
+        raise ValueError(f"whole_features: expected {expected}, those of the test images, found {found}")
     scores = features.class_scores(network, values)
     change = (values - whole_features).norm(dim=1) / whole_features.norm(dim=1).clamp(min=1e-12)  # (N,)
     return Damage(
@@ -163,7 +178,7 @@ def lesions(
 def lesion_frame(measured: Sequence[tuple[Cut, Damage, Damage]]) -> pd.DataFrame:
     """A row a cut: kind, blocks, factor, removed (how many blocks), error, ..., error_anew, ..., as ``Damage``."""
     rows = [
-        {**asdict(cut), "removed": len(cut.blocks) * (cut.kind == "leave out"), **asdict(as_trained)}
+        {**asdict(cut), "removed": cut.removed, **asdict(as_trained)}
         | {f"{name}_anew": value for name, value in asdict(anew).items()}
         for cut, as_trained, anew in measured
     ]

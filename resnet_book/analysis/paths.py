@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resnet_book.analysis import diagnostics
-from resnet_book.analysis.cutting import count_blocks, require_blocks, require_residual
-from resnet_book.engine.checks import real, whole
+from resnet_book.analysis.cutting import checked_blocks, checked_residual, count_blocks
+from resnet_book.engine.checks import checked_seed, real, whole
 from resnet_book.engine.device import in_mode
 from resnet_book.models import Network
 
@@ -52,9 +52,9 @@ def path_gradient(network: Network, images: Tensor, labels: Tensor, branches: Se
     since backwards each block is linear: its ReLUs are open or closed as the images left them. Evaluation mode. Raises
     ValueError for a block that is not there, and for a network that is not residual in all of its blocks.
     """
-    require_blocks(network, branches)
+    chosen = set(checked_blocks(network, branches))
     steps, gradient = _forward(network, images, labels)
-    return _along(steps, gradient, set(branches))
+    return _along(steps, gradient, chosen)
 
 
 def gradients_by_length(
@@ -69,7 +69,7 @@ def gradients_by_length(
     """
     samples, count = whole("samples", samples, 1), count_blocks(network)
     steps, gradient = _forward(network, images, labels)
-    drawn, rows = random.Random(whole("seed", seed, 0)), []
+    drawn, rows = random.Random(checked_seed(seed)), []
     for length, together in enumerate(_sums_by_length(steps, gradient)):
         paths = [set(drawn.sample(range(1, count + 1), length)) for _ in range(min(samples, comb(count, length)))]
         single = torch.stack([_norms(_along(steps, gradient, path)) for path in paths]).double().mean().item()
@@ -82,9 +82,11 @@ def gradients_by_length(
 def effective_length(frame: pd.DataFrame, within: float = 0.95) -> tuple[float, int, int]:
     """Mean length of a path, weighted by ``share`` of ``gradients_by_length``, and the lengths that hold ``within``.
 
-    The range leaves out at most half of the rest at either end. Raises ValueError for
-    ``within`` that is not between 0 and 1.
+    The range leaves out at most half of the rest at either end. Raises ValueError for ``within`` that is not between 0
+    and 1, and for a frame without rows, as a plain network has.
     """
+    if frame.empty:
+        raise ValueError("frame: it has no row; a plain network has no paths to measure")
     outside = (1 - real("within", within, 0, 1)) / 2
     below = frame.share.cumsum()
     lengths = frame.length[(below > outside) & (below - frame.share < 1 - outside)]
@@ -93,7 +95,8 @@ def effective_length(frame: pd.DataFrame, within: float = 0.95) -> tuple[float, 
 
 def _forward(network: Network, images: Tensor, labels: Tensor) -> tuple[list[_Step], Tensor]:
     """Every block's step, each with a graph of its own, and the gradient of each image's loss at the last output."""
-    require_residual(network, range(1, count_blocks(network) + 1))
+    checked_residual(network, range(1, count_blocks(network) + 1))
+    labels = diagnostics.checked_batch(images, labels)
     steps = list[_Step]()
     with in_mode(network, training=False), torch.enable_grad():
         x = network.stem(images).detach()

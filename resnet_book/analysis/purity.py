@@ -19,6 +19,7 @@ def class_counts(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
     Raises ValueError for a label that is not below ``num_classes``, an index that is not below N, and rows of none.
     """
+    num_classes = whole("num_classes", num_classes, 1)
     labels = checked_indices("labels", labels, ("N",), num_classes)
     chosen = labels[checked_indices("indices", indices, ("C", "k"), len(labels))]  # (C, k)
     if chosen.shape[1] == 0:
@@ -94,6 +95,7 @@ def class_means(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     Raises ValueError as ``features.require_finite`` does, and unless each image has a label below ``num_classes``.
     """
     require_finite(features)
+    num_classes = whole("num_classes", num_classes, 1)
     labels = checked_indices("labels", labels, features.shape[:1], num_classes)
     sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64).index_add_(0, labels, features.double())
     counts = labels.bincount(minlength=num_classes).clamp(min=1)
@@ -107,8 +109,9 @@ def selectivity(means: Tensor) -> Tensor:
     responds to all classes alike, or to none; 1: to one class only; at 0.5, the class stands out threefold. Raises
     ValueError for fewer than two classes, and for means that are negative or not numbers.
     """
-    if means.ndim != 2 or len(means) < 2 or not (means >= 0).all():
-        raise ValueError(f"means: expected (classes, C), two classes or more, none below 0, found {tuple(means.shape)}")
+    if means.ndim != 2 or len(means) < 2 or not ((means >= 0) & means.isfinite()).all():
+        found = f"{tuple(means.shape)}, from {means.min()} to {means.max()}" if means.numel() else "none"
+        raise ValueError(f"means: expected (classes, C), two classes or more, none below 0 or infinite, found {found}")
     largest = means.amax(dim=0)
     others = (means.sum(dim=0) - largest) / (len(means) - 1)
     return (largest - others) / (largest + others).clamp(min=torch.finfo(means.dtype).tiny)
@@ -118,8 +121,10 @@ def mean_interval(values: Tensor) -> tuple[float, float, float]:
     """Mean of ``values`` (C,), and the ends of its 95 % bootstrap interval, always the same for the same values.
 
     Resampling the features of one network says how much its mean depends on which of its features one happened to
-    have. It says nothing of other seeds. Three times NaN for no values.
+    have. It says nothing of other seeds. Three times NaN for no values. Raises ValueError for another shape.
     """
+    if values.ndim != 1:
+        raise ValueError(f"values: expected one for each feature (C,), found {tuple(values.shape)}")
     if not len(values):
         return nan, nan, nan
     generator = torch.Generator().manual_seed(0)

@@ -45,11 +45,18 @@ class ExperimentName(click.ParamType):
 
 def budget(text: str) -> float:
     """Seconds of "90s", "25m", "2h" or "1h30m"."""
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text, re.ASCII)
+    match = re.fullmatch(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", text, re.ASCII)
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     if not hours + minutes + seconds:
         raise click.BadParameter(f"{text!r}: write a time as 90s, 25m, 2h or 1h30m")
     return 3600.0 * hours + 60.0 * minutes + seconds
+
+
+def folder(path: str | Path) -> Path:
+    """The path of a folder, there or not. An empty word, as of a shell's variable that is not set, is none."""
+    if path == "":
+        raise click.BadParameter("it is empty: name a folder, or leave the option out")
+    return Path(path)
 
 
 def png_file(text: str) -> Path:
@@ -60,7 +67,7 @@ def png_file(text: str) -> Path:
 
 
 def _device_name(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text, re.ASCII):
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text, re.ASCII):
         raise click.BadParameter(f"device {text!r}: choose auto, cpu, cuda, or one GPU of several as cuda:1")
     return text
 
@@ -70,10 +77,10 @@ _DATASETS = "folder of the datasets (default: $RESNET_BOOK_DATA, else ./data)"
 _RECORDS = "folder of the records (default: ./results, else those that came with the book)"
 _ENVIRONMENT = {"envvar": "RESNET_BOOK_RESULTS", "show_envvar": True, "metavar": "DIR"}
 device_option = click.option("--device", type=_device_name, default="auto", metavar="DEVICE", help=_DEVICES)
-data_option = click.option("--data", metavar="DIR", help=_DATASETS)
+data_option = click.option("--data", type=folder, metavar="DIR", help=_DATASETS)
 records_option = click.option("--results", type=EXISTING_FOLDER, help=_RECORDS, **_ENVIRONMENT)
 results_option = click.option(
-    "--results", type=Path, default=Path("results"), help="folder of the records (default results)", **_ENVIRONMENT
+    "--results", type=folder, default=Path("results"), help="folder of the records (default results)", **_ENVIRONMENT
 )
 
 

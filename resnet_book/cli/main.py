@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from resnet_book.experiments.run import Options
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+MOST_SEEDS = 1_000  # of a sweep
 DATASETS = ("cifar10", "cifar100")  # cifar.FORMATS, known without torch
 
 
@@ -73,7 +74,7 @@ def program() -> None:
 @click.argument("names", nargs=-1, metavar="[DATASET]...", type=click.Choice(DATASETS))
 @click.option("--check", is_flag=True, help="only check the files; fetch nothing")
 @arguments.data_option
-def fetch_data(names: tuple[str, ...], check: bool, data: str | None) -> None:
+def fetch_data(names: tuple[str, ...], check: bool, data: Path | None) -> None:
     """Fetch and check cifar10 (the default) or cifar100."""
     from resnet_book import data as datasets
     from resnet_book.cli.fetch import fetch
@@ -92,7 +93,11 @@ def fetch_data(names: tuple[str, ...], check: bool, data: str | None) -> None:
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="default: bfloat16 on a GPU that has it")
 @click.option("--compile/--no-compile", "compiled", default=None, help="use torch.compile (default: where worth it)")
 @click.option(
-    "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of checkpoints and logs (default runs)"
+    "--runs",
+    type=arguments.folder,
+    default=Path("runs"),
+    metavar="DIR",
+    help="folder of checkpoints and logs (default runs)",
 )
 @click.option("--tensorboard", is_flag=True, help="write TensorBoard logs beside the checkpoint")
 @click.option("--keep-weights", is_flag=True, help="keep the weights along the way, too, beside the checkpoint")
@@ -102,7 +107,9 @@ def fetch_data(names: tuple[str, ...], check: bool, data: str | None) -> None:
     "--jobs", type=click.IntRange(1), metavar="N", help="sweep: N runs at a time (default: one a GPU or core)"
 )
 @click.option("--budget", type=arguments.budget, metavar="TIME", help="sweep: save and stop after 90s, 25m, 2h, 1h30m")
-@click.option("--seeds", type=click.IntRange(1), metavar="N", help="sweep: seeds 0 to N-1 (default with --missing: 3)")
+@click.option(
+    "--seeds", type=click.IntRange(1, MOST_SEEDS), metavar="N", help="sweep: seeds 0 to N-1 (default with --missing: 3)"
+)
 @click.option("--cluster", metavar="WHERE", help="sweep: on dask's workers at tcp://host:8786, or by slurm, pbs, ...")
 @arguments.device_option
 @arguments.data_option
@@ -124,7 +131,7 @@ def run(
     seeds: int | None,
     cluster: str | None,
     device: str,
-    data: str | None,
+    data: Path | None,
     results: Path,
 ) -> int:
     """Train experiments and record what they measured.

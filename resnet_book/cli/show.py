@@ -20,7 +20,9 @@ LONGEST_ROW = 100  # images at each end of a feature's row: what chance gives is
 
 @click.command("list")
 @click.option("--under-way", is_flag=True, help="only runs that are begun and not recorded, and how far they are")
-@click.option("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of checkpoints (default runs)")
+@click.option(
+    "--runs", type=arguments.folder, default=Path("runs"), metavar="DIR", help="folder of checkpoints (default runs)"
+)
 @arguments.records_option
 def list_experiments(under_way: bool, runs: Path, results: Path | None) -> None:
     """Show every experiment and which seeds are recorded."""
@@ -144,7 +146,7 @@ def curves(names: tuple[str, ...], out: Path | None, results: Path | None) -> No
 @arguments.data_option
 @arguments.records_option
 def features(
-    name: str, seed: int, k: int, out: Path | None, device: str, data: str | None, results: Path | None
+    name: str, seed: int, k: int, out: Path | None, device: str, data: Path | None, results: Path | None
 ) -> None:
     """Show the test images that a network's features rank first."""
     from resnet_book import data as datasets
@@ -172,7 +174,7 @@ def features(
 @arguments.device_option
 @arguments.data_option
 @arguments.records_option
-def lesions(name: str, seed: int, device: str, data: str | None, results: Path | None) -> None:
+def lesions(name: str, seed: int, device: str, data: Path | None, results: Path | None) -> None:
     """Take a recorded network apart, and keep what that does."""
     from resnet_book.engine.device import find
     from resnet_book.experiments import lesion_records

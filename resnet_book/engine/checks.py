@@ -7,18 +7,21 @@ from typing import SupportsFloat, SupportsIndex
 import torch
 from torch import Tensor
 
-LARGEST_SEED = 2**63 - 1  # the largest that every generator, and every file, takes
+LARGEST = 2**63 - 1  # the largest whole number that every tensor, generator and file takes
 
 
 def whole(name: str, value: SupportsIndex, low: int | None = None, high: int | None = None, most: str = "") -> int:
     """``value`` as an int, between ``low`` and ``high`` where they are given. ``most`` says in words what ``high`` is.
 
-    Takes ints, numpy's integers and integer tensors of one element. Raises ValueError, with ``name``, for others.
+    Takes ints, numpy's integers and integer tensors of one element, up to ``LARGEST``. Raises ValueError, with
+    ``name``, for others.
     """
     try:
         number = None if _is_bool(value) else value.__index__()
     except (AttributeError, TypeError, RuntimeError):
         number = None
+    if number is not None and number > LARGEST and high is None:
+        high = LARGEST
     if number is None or not (low is None or number >= low) or not (high is None or number <= high):
         raise ValueError(f"{name}={value!r}: choose a whole number{_limits(low, high)}{', ' * bool(most)}{most}")
     return number
@@ -53,8 +56,8 @@ def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
 
 
 def checked_seed(seed: int, name: str = "seed") -> int:
-    """``seed`` as an int. Raises ValueError for one that is negative or beyond ``LARGEST_SEED``."""
-    return whole(name, seed, 0, LARGEST_SEED)
+    """``seed`` as an int. Raises ValueError for one that is negative or beyond ``LARGEST``."""
+    return whole(name, seed, 0, LARGEST)
 
 
 def require_generator(generator: object) -> None:
@@ -68,11 +71,14 @@ def checked_indices(name: str, values: Tensor, shape: tuple[int | str, ...], end
 
     Raises ValueError, with ``name``, for others.
     """
+    sizes = str(tuple(shape)).replace("'", "")
+    if not isinstance(values, Tensor):
+        raise ValueError(f"{name} is of type {type(values).__name__}: expected a tensor of whole numbers {sizes}")
     found = tuple(values.shape)
     fits = len(found) == len(shape) and all(size in (n, str(size)) for n, size in zip(found, shape, strict=True))
     fractional = values.is_floating_point() or values.is_complex() or values.dtype == torch.bool
     if not fits or (fractional and values.numel()):
-        kind, sizes = str(values.dtype).removeprefix("torch."), str(tuple(shape)).replace("'", "")
+        kind = str(values.dtype).removeprefix("torch.")
         raise ValueError(f"{name}: expected whole numbers {sizes}, found {kind} {found}")
     values = values.long()
     wrong = values < 0 if end is None else (values < 0) | (values >= end)

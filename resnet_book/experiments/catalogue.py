@@ -8,14 +8,18 @@ comments below.
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from resnet_book.engine.checks import whole
 from resnet_book.recipe import Recipe
 
 
 def wide(batch_size: int = 128, epochs: int = 300, validation_images: int = 0) -> Recipe:
     """mbsariyildiz/resnet-pytorch: 300 epochs of CIFAR's training images, learning rate divided by 10 every 100.
 
-    With fewer ``epochs``, after each third. ``validation_images`` are held out of the training images.
+    With fewer ``epochs``, after each third. ``validation_images`` are held out of the training images. Raises
+    ValueError for fewer than three epochs, and for too few images for a batch.
     """
+    batch_size, epochs = whole("batch_size", batch_size, 1), whole("epochs", epochs, 3)
+    validation_images = whole("validation_images", validation_images, 0, 50_000 - batch_size)
     third = epochs // 3 * ((50_000 - validation_images) // batch_size)  # iterations
     return Recipe(
         iterations=3 * third,

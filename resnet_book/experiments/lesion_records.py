@@ -6,24 +6,29 @@ can be made again from the weights, so unlike a record it may be overwritten.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import TypedDict
 
-from resnet_book import augment, data
-from resnet_book.analysis import lesions
-from resnet_book.analysis.paths import gradients_by_length
+from resnet_book import augment, data, models
+from resnet_book.analysis import cutting, lesions
+from resnet_book.analysis.lesions import Cut
+from resnet_book.analysis.paths import count_paths, gradients_by_length
 from resnet_book.engine import machine
 from resnet_book.engine.checkpoints import write_atomically
-from resnet_book.experiments import records, weights
+from resnet_book.experiments import catalogue, records, weights
+from resnet_book.experiments.record_checks import MOST_LOSS, require, require_machine, require_share
 from resnet_book.experiments.records import LESIONS, RecordError, Sha256
-from resnet_book.recipe import Recipe
+from resnet_book.recipe import Part, Recipe
 
 SCHEMA_VERSION = 1
 TEST_IMAGES = 2_000  # the first ones of the test set
@@ -33,7 +38,7 @@ PATH_SAMPLES = 20  # random paths of each length
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1 + 1e-9)]
-Size = Annotated[float, Field(ge=0)]
+Size = Annotated[float, Field(ge=0, le=MOST_LOSS)]
 
 
 class _Checked(BaseModel):
@@ -65,6 +70,21 @@ class PathRow(_Checked):
     share: Share
 
 
+class Machine(TypedDict):
+    """What computed, as ``engine.machine.describe``."""
+
+    device: str
+    threads: int | None
+    processes: int
+    precision: str
+    compiled: bool
+    torch: str
+    cuda: str | None
+    python: str
+    commit: str | None
+    dirty: bool | None
+
+
 class LesionRecord(_Checked):
     """One network, taken apart."""
 
@@ -76,12 +96,17 @@ class LesionRecord(_Checked):
     test_images: Annotated[int, Field(ge=1)]  # the first ones, on which each cut was tested
     measuring_images: Annotated[int, Field(ge=1)]
     path_images: Count
-    path_samples: Count
-    seconds: Annotated[float, Field(gt=0)]
+    path_samples: Annotated[int, Field(ge=0, le=10**6)]
+    seconds: Annotated[float, Field(gt=0, le=1e9)]
     started: str  # UTC, ISO 8601
-    made_by: dict[str, Any]  # machine, versions, commit, as engine.machine.describe
+    made_by: Machine
     cuts: list[CutRow]
     paths: list[PathRow]  # [] of a plain network
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        _require_sound(self)
+        return self
 
     @property
     def cut_frame(self) -> pd.DataFrame:
@@ -104,7 +129,7 @@ def make_lesions(
     seed: int = 0,
     *,
     results: str | Path | None = None,
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
     device: str | torch.device = "cpu",
     tell: Callable[[str], object] = lambda line: None,
 ) -> Path:
@@ -163,36 +188,69 @@ def make_lesions(
 def kept_lesions(experiment: str, seed: int = 0, results: str | Path | None = None) -> LesionRecord | None:
     """The lesions beside the record of a run; None where none lie there.
 
-    Raises RecordError where the run is not recorded, and for a file that is damaged, of another schema, or of other
-    weights than the run left.
+    Raises RecordError where the run is not recorded, and as ``load_lesions``.
     """
     path = records.path_of(records.find_results(results), experiment, seed)
-    record, file = records.load_record(path), path_of(path)
-    if not file.exists():
-        return None
-    mend = f"Restore it, from git for example, or make it again: `resnet-book lesions {experiment} --seed {seed}`."
-    try:
-        found = LesionRecord.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise RecordError(f"{file} is not sound ({problem}). {mend}") from error
-    except OSError as error:
-        raise RecordError(f"{file} cannot be read ({error.strerror}). Check the file and its permissions.") from error
-    if found.schema_version != SCHEMA_VERSION:
-        raise RecordError(f"{file} has schema version {found.schema_version}, this code reads {SCHEMA_VERSION}. {mend}")
-    if (found.experiment, found.seed) != (experiment, seed):
+    record = records.load_record(path)
+    return load_lesions(path_of(path), record) if path_of(path).exists() else None
+
+
+def load_lesions(file: Path, record: records.Record) -> LesionRecord:
+    """Read and check the lesions of the run that left ``record``.
+
+    Raises RecordError for a file that is damaged, of another schema, or of another network or images than the run's.
+    """
+    of = f"{record.experiment} --seed {record.seed}"
+    mend = f"Restore it, from git for example, or make it again: `resnet-book lesions {of}`."
+    found = records.read_checked(file, LesionRecord, SCHEMA_VERSION, "a sound file of lesions", mend)
+    if (found.experiment, found.seed) != (record.experiment, record.seed):
         raise RecordError(f"{file} holds {found.experiment}, seed {found.seed}. {mend}")
     if found.weights_sha256 != record.weights_sha256:
         raise RecordError(f"{file} is of other weights than this run left (another SHA-256). {mend}")
+    test, train = record.dataset["test"], record.dataset["train"]
+    few = found.test_images <= test["images"] and max(found.measuring_images, found.path_images) <= train["images"]
+    if found.test_sha256 != test["sha256"] or not few:
+        raise RecordError(f"{file} is of other images than this run's. {mend}")
     return found
 
 
 def all_lesions(results: str | Path | None = None) -> list[LesionRecord]:
-    """All that lie beside records, by experiment, then seed. Raises RecordError as ``kept_lesions``."""
+    """All that lie beside records, by experiment, then seed. Raises RecordError that names each which is not sound."""
     folder = records.find_results(results)
-    found = [
-        kept_lesions(path.parent.name, int(path.name.removesuffix(LESIONS).removeprefix("seed")), folder)
-        for path in sorted(folder.glob(f"*/seed*{LESIONS}"))
-    ]
-    return [each for each in found if each is not None]
+
+    def read(file: Path) -> LesionRecord:
+        return load_lesions(file, records.load_record(file.with_name(file.name.removesuffix(LESIONS) + ".json")))
+
+    found = records.read_each(folder.glob(f"*/seed*{LESIONS}"), read)
+    return sorted(found, key=lambda each: (each.experiment, each.seed))
+
+
+@cache
+def _shapes(model: str, shortcut: str | None) -> models.Network:
+    """The network, without numbers."""
+    with torch.device("meta"):
+        return models.build(model, shortcut=shortcut)
+
+
+def _require_sound(found: LesionRecord) -> None:
+    """Raise ValueError unless these are all cuts and paths of the experiment's network, and the numbers agree."""
+    known = catalogue.get(found.experiment)
+    network = _shapes(known.model, known.shortcut)
+    cuts, blocks = lesions.all_cuts(network), cutting.count_blocks(network)
+    require(len(found.cuts) == len(cuts), f"cuts: {len(found.cuts)}, where {known.model} has {len(cuts)}")
+    for place, (row, cut) in enumerate(zip(found.cuts, cuts, strict=True)):
+        this = Cut(row.kind, tuple(row.blocks), row.factor)
+        require(this == cut and row.removed == cut.removed, f"cuts.{place} is {this}, not {cut}")
+        for name in ("error", "error_anew"):
+            require_share(f"cuts.{place}.{name}", getattr(row, name), found.test_images)
+    require(len(found.paths) == (blocks + 1 if known.model.startswith("resnet") else 0), "paths: not one a length")
+    require(bool(found.paths) == bool(found.path_images) == bool(found.path_samples), "path_images or path_samples")
+    carried = [row.number * row.single for row in found.paths]
+    for length, row in enumerate(found.paths):
+        right = row.length == length and row.number == count_paths(blocks, length)
+        require(right, f"paths.{length}: length or number is amiss")
+        share = carried[length] / (sum(carried) or 1)
+        require(math.isclose(row.share, share, rel_tol=1e-6), f"paths.{length}.share is {row.share}, not {share}")
+    how = (found.made_by["processes"], found.made_by["precision"], found.made_by["compiled"])
+    require(how == (1, "float32", False), f"made_by: processes, precision, compiled are {how}")
+    require_machine("made_by.", Part(0, 0, found.seconds, started=found.started, **found.made_by))

@@ -49,103 +49,103 @@ def _require_experiment(record: "Record") -> None:
     model = record.model
     found = (model["name"], model["shortcut"], record.dataset["name"], record.recipe_name)
     expected = (known.model, known.shortcut, known.dataset, known.recipe_name)
-    _require(found == expected, f"{record.experiment} is {expected}, and this is {found}")
+    require(found == expected, f"{record.experiment} is {expected}, and this is {found}")
     wanted = as_read(asdict(known.recipe))
     for name, value in record.recipe.items():
-        _require(value == wanted[name], f"recipe.{name} is {value}, and {wanted[name]} in {record.experiment}")
+        require(value == wanted[name], f"recipe.{name} is {value}, and {wanted[name]} in {record.experiment}")
     size = _count_parameters(model["name"], model["num_classes"], model["shortcut"])
-    _require(model["parameters"] == size, f"model.parameters is {model['parameters']:,}, of the network {size:,}")
+    require(model["parameters"] == size, f"model.parameters is {model['parameters']:,}, of the network {size:,}")
     for name, values in (("mean", record.mean), ("std", record.std)):
         given = record.recipe[name]
-        _require(given in (None, values), f"{name} is {values}, and {given} in its recipe")
+        require(given in (None, values), f"{name} is {values}, and {given} in its recipe")
 
 
 def _require_parts(record: "Record") -> None:
     """Each part begins where the one before it ended, and the last one ends the run."""
-    _require(bool(record.parts), "it has no parts")
+    require(bool(record.parts), "it has no parts")
     wanted = catalogue.EXPERIMENTS[record.experiment].precision
     iteration = 0
     for place, part in enumerate(record.parts):
         at = f"parts.{place}."
         follows = part.first_iteration == iteration <= part.last_iteration
-        _require(follows, f"{at}first_iteration: {part.first_iteration}, where {iteration:,} were finished")
+        require(follows, f"{at}first_iteration: {part.first_iteration}, where {iteration:,} were finished")
         iteration = part.last_iteration
         possible = part.precision in PRECISIONS and wanted in (None, part.precision)
-        _require(possible, f"{at}precision is {part.precision!r}")
+        require(possible, f"{at}precision is {part.precision!r}")
         shared = part.processes >= 1 and record.recipe["batch_size"] % part.processes == 0
-        _require(shared, f"{at}processes is {part.processes}, by which no batch can be shared")
-        _require_machine(at, part)
-    _require(iteration == record.recipe["iterations"], f"parts: they end at iteration {iteration:,}")
+        require(shared, f"{at}processes is {part.processes}, by which no batch can be shared")
+        require_machine(at, part)
+    require(iteration == record.recipe["iterations"], f"parts: they end at iteration {iteration:,}")
 
 
-def _require_machine(at: str, part: Part) -> None:
+def require_machine(at: str, part: Part) -> None:
     """Where and when a part was computed can be. ``at``: what the message calls it."""
-    _require(part.seconds >= 0, f"{at}seconds is {part.seconds}")
-    _require(bool(part.device and part.torch and part.python), f"{at}device, torch or python is empty")
+    require(part.seconds >= 0, f"{at}seconds is {part.seconds}")
+    require(bool(part.device and part.torch and part.python), f"{at}device, torch or python is empty")
     threads, cuda = part.threads, part.cuda
-    _require(threads is None or 1 <= threads <= MOST_THREADS, f"{at}threads is {threads}")
-    _require(cuda is None or (cuda != "" and threads is None), f"{at}cuda is {cuda!r}")
-    _require((part.commit is None) == (part.dirty is None), f"{at}commit and dirty: one of them alone is null")
-    _require(part.commit is None or _is_hexadecimal(part.commit, 40), f"{at}commit is {part.commit!r}")
+    require(threads is None or 1 <= threads <= MOST_THREADS, f"{at}threads is {threads}")
+    require(cuda is None or (cuda != "" and threads is None), f"{at}cuda is {cuda!r}")
+    require((part.commit is None) == (part.dirty is None), f"{at}commit and dirty: one of them alone is null")
+    require(part.commit is None or _is_hexadecimal(part.commit, 40), f"{at}commit is {part.commit!r}")
     offset = datetime.fromisoformat(part.started).utcoffset()  # ValueError for no time
-    _require(offset is not None and not offset, f"{at}started is {part.started!r}, not a time of UTC")
+    require(offset is not None and not offset, f"{at}started is {part.started!r}, not a time of UTC")
 
 
 def _require_seconds(record: "Record") -> None:
     seconds = math.fsum(part.seconds for part in record.parts)
     sums = math.isclose(seconds, record.seconds, rel_tol=1e-6)
-    _require(sums, f"seconds is {record.seconds}, of its parts {seconds}")
-    _require(record.train_seconds <= record.seconds, f"train_seconds is {record.train_seconds}, more than all seconds")
+    require(sums, f"seconds is {record.seconds}, of its parts {seconds}")
+    require(record.train_seconds <= record.seconds, f"train_seconds is {record.train_seconds}, more than all seconds")
     trained = record.recipe["iterations"] * record.recipe["batch_size"]  # images
     slowest = trained / record.train_seconds  # the speed is that before the last checkpoint was written
-    _require(record.images_per_second > 0.999 * slowest, f"images_per_second is {record.images_per_second}, too low")
+    require(record.images_per_second > 0.999 * slowest, f"images_per_second is {record.images_per_second}, too low")
 
 
 def _require_epochs(record: "Record") -> None:
     """There is a row for each epoch that the recipe makes, with a loss and an error for each set that there is."""
     recipe = Recipe(**record.recipe)
     steps = (record.dataset["train"]["images"] - recipe.validation_images) // recipe.batch_size  # of an epoch
-    _require(steps > 0, f"dataset.train.images is {record.dataset['train']['images']}, too few for a batch")
+    require(steps > 0, f"dataset.train.images is {record.dataset['train']['images']}, too few for a batch")
     ends = [*range(steps, recipe.iterations, steps), recipe.iterations]
-    _require(len(record.epochs) == len(ends), f"epochs: {len(record.epochs)}, where its recipe makes {len(ends)}")
+    require(len(record.epochs) == len(ends), f"epochs: {len(record.epochs)}, where its recipe makes {len(ends)}")
     images = {"test": record.dataset["test"]["images"], "validation": recipe.validation_images}
     begin = 0
     for place, (epoch, end) in enumerate(zip(record.epochs, ends, strict=True)):
         at, images["train"] = f"epochs.{place}.", (end - begin) * recipe.batch_size
         begin = end
-        _require(epoch.iteration == end, f"{at}iteration is {epoch.iteration}, not {end}")
+        require(epoch.iteration == end, f"{at}iteration is {epoch.iteration}, not {end}")
         rate = recipe.learning_rate_at(end - 1)
-        _require(math.isclose(epoch.learning_rate, rate), f"{at}learning_rate is {epoch.learning_rate}, not {rate}")
+        require(math.isclose(epoch.learning_rate, rate), f"{at}learning_rate is {epoch.learning_rate}, not {rate}")
         for name in ("train", "test", "validation"):
             loss, error = getattr(epoch, f"{name}_loss"), getattr(epoch, f"{name}_error")
             held = bool(images[name])
-            _require((loss is not None) == (error is not None) == held, f"{at}{name}_loss or {name}_error is amiss")
-            _require(loss is None or 0 <= loss <= MOST_LOSS, f"{at}{name}_loss is {loss}")
-            _require_share(f"{at}{name}_error", error, images[name])
+            require((loss is not None) == (error is not None) == held, f"{at}{name}_loss or {name}_error is amiss")
+            require(loss is None or 0 <= loss <= MOST_LOSS, f"{at}{name}_loss is {loss}")
+            require_share(f"{at}{name}_error", error, images[name])
 
 
 def _require_errors(record: "Record") -> None:
     """The errors besides the test error can be, and are not above it."""
     images, dataset = record.dataset["test"]["images"], record.dataset["name"]
     for name, error in (("top5_error", record.top5_error), ("superclass_error", record.superclass_error)):
-        _require_share(name, error, images)
+        require_share(name, error, images)
         none = name == "superclass_error" and dataset not in SUPERCLASS_NAMES
-        _require(error is None or not none, f"{name} is {error}, and {dataset} has no superclasses")
+        require(error is None or not none, f"{name} is {error}, and {dataset} has no superclasses")
         few = 300 / images  # three images: another test of the same network may round differently
-        _require(error is None or error <= record.test_error + few, f"{name} is {error}, above the test error")
+        require(error is None or error <= record.test_error + few, f"{name} is {error}, above the test error")
 
 
-def _require(right: bool, problem: str) -> None:
+def require(right: bool, problem: str) -> None:
     if not right:
         raise ValueError(problem)
 
 
-def _require_share(name: str, error: float | None, images: int) -> None:
+def require_share(name: str, error: float | None, images: int) -> None:
     """Raise ValueError unless ``error`` is None, or % of so many images: a whole number of them is wrong."""
     if error is not None:
         wrong = error * images / 100
         possible = -0.001 < wrong < images + 0.001 and abs(wrong - round(wrong)) < 0.001
-        _require(possible, f"{name} is {error}, which is no share of {images:,} images in %")
+        require(possible, f"{name} is {error}, which is no share of {images:,} images in %")
 
 
 def _is_hexadecimal(text: str, digits: int) -> bool:

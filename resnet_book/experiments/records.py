@@ -6,10 +6,10 @@ is read. Weights and feature study, where they are kept, lie beside it; the reco
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import from_json
@@ -20,7 +20,7 @@ from resnet_book import models
 from resnet_book.augment import channel_values
 from resnet_book.data import ImageSet
 from resnet_book.engine.checkpoints import write_atomically
-from resnet_book.engine.checks import LARGEST_SEED, checked_seed
+from resnet_book.engine.checks import LARGEST, checked_seed
 from resnet_book.experiments import catalogue, record_checks
 from resnet_book.recipe import Epoch, History, Part, Recipe
 
@@ -29,6 +29,8 @@ PACKAGE = Path(__file__).parents[1]
 NAMED_IN_ONE_MESSAGE = 5  # damaged records
 LESIONS = ".lesions.json"  # ends the name of a file beside a record that is none itself: experiments.lesion_records
 
+Found = TypeVar("Found")
+Schema = TypeVar("Schema", bound=BaseModel)
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
@@ -68,7 +70,7 @@ class Record(BaseModel):
 
     schema_version: int
     experiment: str
-    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+    seed: Annotated[int, Field(ge=0, le=LARGEST)]
     dataset: Dataset
     model: Model
     recipe_name: str
@@ -265,16 +267,11 @@ def load_record(path: str | Path) -> Record:
     Raises RecordError for a file that is missing, damaged, of another schema or experiment, or in another's place.
     """
     path = Path(path)
+    mend = "Restore it, from git for example, or move it away and run again."
     try:
-        record = _parse(path.read_bytes())
+        record = read_checked(path, Record, SCHEMA_VERSION, "a sound record", mend)
     except FileNotFoundError:
         raise RecordError(f"{path} does not exist: this run is not recorded here. {_how_to_run(path)}") from None
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read ({error.strerror}). Check the file and its permissions.") from error
-    except ValueError as error:
-        problem = _first_problem(error) if isinstance(error, ValidationError) else str(error)
-        mend = "Restore it, from git for example, or move it away and run again."
-        raise RecordError(f"{path} is not a sound record: {problem}. {mend}") from error
     if path.parts[-2:] != path_of("", record.experiment, record.seed).parts:
         place = path_of(path.parent.parent, record.experiment, record.seed)
         raise RecordError(f"{path} holds {record.experiment}, seed {record.seed}: move it to {place}.")
@@ -286,32 +283,54 @@ def load_all(results: str | Path) -> list[Record]:
 
     Raises RecordError if any of them is not sound, and names each (of very many, the first few).
     """
-    records, problems = list[Record](), list[str]()
     paths = (path for path in Path(results).glob("*/seed*.json") if not path.name.endswith(LESIONS))
+    return sorted(read_each(paths, load_record), key=lambda record: (record.experiment, record.seed))
+
+
+def read_each(paths: Iterable[Path], read: Callable[[Path], Found]) -> list[Found]:
+    """What ``read`` makes of each path. Raises one RecordError for all it refuses (of very many, the first few)."""
+    found, problems = list[Found](), list[str]()
     for path in sorted(paths):
         try:
-            records.append(load_record(path))
+            found.append(read(path))
         except RecordError as error:
             problems.append(str(error))
     if problems:
         more = len(problems) - NAMED_IN_ONE_MESSAGE
         shown = [*problems[:NAMED_IN_ONE_MESSAGE], *([f"And {more} more."] if more > 0 else [])]
         raise RecordError("\n".join(shown))
-    return sorted(records, key=lambda record: (record.experiment, record.seed))
+    return found
 
 
-def _parse(content: bytes) -> Record:
-    """The record in a file's ``content``. Raises ValueError, or ValidationError, which is one."""
+def read_checked(path: Path, schema: type[Schema], version: int, name: str, mend: str) -> Schema:
+    """The JSON file as ``schema`` of this ``version``.
+
+    Raises FileNotFoundError where there is none; RecordError with ``name``, what the file should be, and ``mend``, what
+    to do, for one that is not.
+    """
+    try:
+        return _parse(path.read_bytes(), schema, version)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read ({error.strerror}). Check the file and its permissions.") from error
+    except ValueError as error:
+        problem = _first_problem(error) if isinstance(error, ValidationError) else str(error)
+        raise RecordError(f"{path} is not {name}: {problem}. {mend}") from error
+
+
+def _parse(content: bytes, schema: type[Schema], wanted: int) -> Schema:
+    """What a file's ``content`` says. Raises ValueError, or ValidationError, which is one."""
     if b"\n<<<<<<< " in b"\n" + content:
         raise ValueError("it holds the marks of a git merge (<<<<<<<)")
     found = from_json(content)  # ValueError for what is no JSON, is nested too deeply, or is not UTF-8
     version = found.get("schema_version") if isinstance(found, dict) else None
     if type(version) is not int:
         raise ValueError("it has no schema_version")
-    if version != SCHEMA_VERSION:
-        mend = "Newer code wrote it: update" if version > SCHEMA_VERSION else "Older code wrote it: read it with that"
-        raise ValueError(f"it has schema version {version}, this code reads {SCHEMA_VERSION}. {mend}")
-    return Record.model_validate_json(content)
+    if version != wanted:
+        mend = "Newer code wrote it: update" if version > wanted else "Older code wrote it: read it with that"
+        raise ValueError(f"it has schema version {version}, this code reads {wanted}. {mend}")
+    return schema.model_validate_json(content)
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -27,7 +27,7 @@ def find_study(
     *,
     k: int = IMAGES_AT_EACH_END,
     results: str | Path | None = None,
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
     device: str | torch.device = "cpu",
 ) -> Study:
     """The study of a recorded run with ``k`` images at each end: that beside its record, or one from its weights.

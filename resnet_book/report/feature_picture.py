@@ -15,6 +15,7 @@ from torch import Tensor
 
 from resnet_book.analysis.study import Study, StudyError
 from resnet_book.data import ImageSet
+from resnet_book.engine.checks import checked_indices, whole
 
 FRAME, GAP = 3, 2  # pixels around an image, between two frames
 LABEL, MIDDLE, COLUMN_GAP, MARGIN = 92, 20, 28, 16  # pixels: a row's words, between its halves, between columns, around
@@ -45,21 +46,26 @@ def draw(
     """The picture of the features ``rows`` (R,) int64, in that order; without them all, the purest first.
 
     ``columns``: of rows; without it, as many as make the picture about as wide as high.
-    Raises StudyError for other images than the study's, and ValueError for a picture beyond ``MAX_PIXELS``.
+    Raises StudyError for other images than the study's, and ValueError for a feature that is not there, an impossible
+    number of columns, and a picture beyond ``MAX_PIXELS``.
     """
     if test.sha256 != study.test_sha256:
         raise StudyError(
             f"the study is of other images than these of {test.name} (SHA-256 {study.test_sha256[:12]}..., found "
             f"{test.sha256[:12]}...). Check the files with `resnet-book data {study.dataset} --check`."
         )
-    rows = study.purest_first if rows is None else rows
+    rows = study.purest_first if rows is None else checked_indices("rows", rows, ("R",), len(study.most))
+    if len(rows) == 0:
+        raise ValueError("rows: there are none; name one feature or more")
     names, group = groups(study)
     palette = colours(len(names))
 
     # Where everything lies.
     side = test.images.shape[-1] + 2 * FRAME + GAP  # from image to image, and from row to row
     row_width = LABEL + 2 * study.k * side + MIDDLE
-    columns = columns or max(1, round((len(rows) * side / row_width) ** 0.5))
+    if columns is None:
+        columns = max(1, round((len(rows) * side / row_width) ** 0.5))
+    columns = whole("columns", columns, 1, len(rows), "the number of rows")
     column_length = ceil(len(rows) / columns)
     width = columns * (row_width + COLUMN_GAP) - COLUMN_GAP + 2 * MARGIN
     legend = _legend_places(names, width - 2 * MARGIN)

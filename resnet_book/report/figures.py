@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
 
+from resnet_book.engine.checks import checked_indices, whole
+
 KINDS = ("plain", "residual")
 GAP = 2  # white pixels between two images of a picture
 COLOURS = {"plain": "#D55E00", "residual": "#0072B2", "neutral": "#666666", "accent": "#009E73"}
@@ -60,7 +62,14 @@ def show_image(image: Tensor, ax: Axes, title: str = "") -> Axes:
 
 
 def show_grid(images: Tensor, ax: Axes, columns: int, gap: int = GAP) -> Axes:
-    """Images (N, 3, H, W) uint8 in rows of ``columns``, ``gap`` white pixels apart, as one picture."""
+    """Images (N, 3, H, W) uint8 in rows of ``columns``, ``gap`` white pixels apart, as one picture.
+
+    Raises ValueError for images of another dtype or shape, or none, and for fewer than one column.
+    """
+    columns, gap = whole("columns", columns, 1), whole("gap", gap, 0)
+    if images.dtype != torch.uint8 or images.ndim != 4 or len(images) == 0:
+        found = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
+        raise ValueError(f"images: expected uint8 (N, 3, H, W), one image or more, found {found}")
     full_rows = F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns), value=255)  # white images at the end
     picture = _tiles(full_rows.unflatten(0, (-1, columns)), gap)
     ax.imshow(picture[: len(picture) - gap, : picture.shape[1] - gap])
@@ -188,8 +197,10 @@ def show_ranked(images: Tensor, left: Tensor, right: Tensor, ax: Axes, headings:
     """A row a feature: the images ``left`` names, a wide gap, the images ``right`` names, as one picture.
 
     ``images`` (N, 3, H, W) uint8; ``left`` and ``right`` (rows, k) int64, indices of images. ``headings``: two texts a
-    row, above its left and its right half. Raises ValueError for another number of headings than rows.
+    row, above its left and its right half. Raises ValueError for another number of headings than rows, and for images
+    that are not there.
     """
+    left, right = (checked_indices(*each, ("rows", "k"), len(images)) for each in (("left", left), ("right", right)))
     if len(headings) != len(left):
         raise ValueError(f"headings: expected one pair for each of {len(left)} rows, found {len(headings)}")
     height, width = images.shape[-2:]

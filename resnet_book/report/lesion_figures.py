@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from resnet_book.engine.checks import whole
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.lesion_records import LesionRecord
 from resnet_book.report.figures import COLOURS, LINE_STYLES, say_nothing_recorded
@@ -156,7 +157,12 @@ def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dic
 
 
 def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:
-    """A chain of blocks, one of which is cut out; around each block of a residual network leads its shortcut."""
+    """A chain of blocks, one of which is cut out; around each block of a residual network leads its shortcut.
+
+    Raises ValueError for a number of ``blocks`` from which ``cut`` cannot be taken, or too large to be drawn.
+    """
+    blocks = whole("blocks", blocks, 1, 100)
+    cut = whole("cut", cut, 1, blocks, "the number of blocks")
     colour = COLOURS["residual" if residual else "plain"]
     ax.set(xlim=(-0.2, blocks + 1.2), ylim=(-0.4, 0.8), aspect="equal")
     ax.set_axis_off()
