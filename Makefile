@@ -28,7 +28,7 @@ EXECUTED := $(SOURCES:notebooks/%.py=build/$(TIER)/%.ipynb)
 CHAPTERS := $(EXECUTED)# what the book is rendered of
 # What every chapter depends on besides its own source: the package and the recorded runs.
 INPUTS := $(sort $(wildcard resnet_book/*.py resnet_book/*/*.py results/*/*.json results/*/*.safetensors))
-PAGES := $(sort $(wildcard book/*.md book/*.yml book/*.bib book/_static/*)) book/build.py
+PAGES := $(sort $(wildcard book/*.md book/*.yml book/*.bib book/_static/*)) $(wildcard book/*.py) pyproject.toml
 BOOK := book/_build/html/index.html
 
 # A relative folder means the same from notebooks/ as from here. Recipes read both names from the environment, so that
@@ -47,7 +47,7 @@ ifeq ($(filter $(TIER),smoke cpu paper),)
 $(error TIER=$(TIER) is unknown: choose smoke, cpu or paper)
 endif
 
-.PHONY: help env book pages check test lint gpu data lab sync lock clean distclean FORCE_CHECK
+.PHONY: help env book pages check test lint gpu data lab address sync lock clean distclean FORCE_CHECK
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -160,6 +160,9 @@ data: $(INSTALLED)  ## fetch CIFAR-10 and CIFAR-100 into data/ or DATA, checked
 
 lab: $(INSTALLED)  ## open the notebooks in JupyterLab
 	$(if $(DATA),RESNET_BOOK_DATA="$$DATA") $(BIN)/jupyter lab --notebook-dir=notebooks
+
+address: $(INSTALLED)  ## set the address of the repository: REPOSITORY=https://github.com/owner/name (SITE=: of the book)
+	@$(BIN)/python book/build.py address $(if $(REPOSITORY),"$(REPOSITORY)" $(if $(SITE),"$(SITE)"))
 
 # One after the other: some chapters measure times.
 sync: $(INSTALLED)  ## regenerate the .ipynb from the .py, executed (FORCE=1: all of them)
