@@ -28,7 +28,7 @@ EXECUTED := $(SOURCES:notebooks/%.py=build/$(TIER)/%.ipynb)
 CHAPTERS := $(EXECUTED)# what the book is rendered of
 # What every chapter depends on besides its own source: the package and the recorded runs.
 INPUTS := $(sort $(wildcard resnet_book/*.py resnet_book/*/*.py results/*/*.json results/*/*.safetensors))
-PAGES := $(sort $(wildcard book/*.md book/*.yml book/*.bib book/_static/*)) $(wildcard book/*.py) pyproject.toml
+PAGES := $(sort $(wildcard book/*.md book/*.yml book/_templates/* book/*.bib book/_static/*)) $(wildcard book/*.py) pyproject.toml
 BOOK := book/_build/html/index.html
 
 # A relative folder means the same from notebooks/ as from here. Recipes read both names from the environment, so that

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import addresses
 import jupytext
+import lighten
 import nbformat
 import papermill
 from nbclient import NotebookClient
@@ -179,7 +180,8 @@ def render(chapters: list[Path], tier: str) -> None:
         lines = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout).splitlines()
         found = [line for line in lines if re.search("WARNING|ERROR|CRITICAL", line)] or lines[-15:]
         raise BuildError("\n".join(["the book has warnings or errors:", *found, f"The whole log is {log}."]))
-    print(f"book: rendered in {time.monotonic() - began:.0f} s")
+    saved = lighten.lighten(BOOK / "_build" / "html")
+    print(f"book: rendered in {time.monotonic() - began:.0f} s, and made {saved / 1e6:.1f} MB lighter")
 
 
 def _draw_front_page(folder: Path) -> None:

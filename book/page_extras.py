@@ -27,6 +27,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", _set_base)
     app.connect("html-page-context", _add_buttons, priority=502)  # after the theme made its list
     app.connect("html-page-context", _describe)
+    app.connect("html-page-context", _mend)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -105,6 +106,14 @@ def _describe(
         ]
     lines = (f'<meta {kind}="{name}" content="{escape(content)}" />' for kind, name, content in tags)
     context["metatags"] = context.get("metatags", "") + "\n" + "\n".join(lines)
+
+
+def _mend(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Change what a screen reader would stumble over: roles out of use, and headings of tables that say nothing."""
+    body = context.get("body", "").replace(' role="doc-biblioentry"', ' role="listitem"')
+    context["body"] = re.sub(r"<th>\s*</th>", "<td></td>", body)  # the corner of a table that pandas shows
 
 
 def description(page: nodes.document) -> str:

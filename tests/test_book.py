@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+import axe_playwright_python
 import nbformat
 import pytest
 from filelock import FileLock
@@ -170,6 +171,51 @@ def test_text_can_be_read_on_its_background(visit: Visit, scheme: str) -> None:
     )
     ink, paper = ([int(each) for each in re.findall(r"\d+", colour)[:3]] for colour in colours)
     assert _contrast(ink, paper) >= 7, colours
+
+
+# Each kind of word in a code cell looks the same wherever it stands: one of each is enough to measure, and axe is slow.
+ONE_WORD_OF_EACH_KIND = """() => {
+    const seen = new Set();
+    for (const word of document.querySelectorAll("pre span")) {
+        const place = word.closest("details, .cell_output, .cell_input, .highlight")?.className;
+        const kind = [place, word.className, word.parentElement.className].join();
+        seen.has(kind) ? word.remove() : seen.add(kind);
+    }
+}"""
+
+
+@pytest.mark.parametrize("page", [*PAGES, "genindex", "search"])
+def test_axe_finds_nothing_wrong_with_a_page_in_light_and_dark(page: str, browser: Browser, html: Path) -> None:
+    visit = Visit(browser)
+    shown = visit.open(html / f"{page}.html")
+    shown.wait_for_timeout(300)  # the side bars are moved into place
+    shown.evaluate(ONE_WORD_OF_EACH_KIND)
+    shown.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    for scheme, rules in (("light", None), ("dark", ["color-contrast"])):  # nothing else differs in the dark
+        shown.evaluate("scheme => document.documentElement.setAttribute('data-theme', scheme)", scheme)
+        shown.wait_for_timeout(300)  # colours fade over
+        options = {"preload": False, "resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
+        # inside a formula are MathJax's own elements, with a text beside them for who cannot see
+        found = shown.evaluate("options => axe.run({exclude: [['mjx-container']]}, options)", options)
+        assert found["passes"], "axe has looked at nothing"
+        assert [(each["id"], each["help"], each["nodes"][0]["html"][:200]) for each in found["violations"]] == [], (
+            scheme
+        )
+    visit.context.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_opened_with_less_than_1500_kilobytes_of_its_own(page: str, browser: Browser, html: Path) -> None:
+    visit, files = Visit(browser), set()
+    visit.page.on("requestfinished", lambda request: files.add(Path(unquote(urlparse(request.url).path))))
+    visit.open(html / f"{page}.html")
+    visit.page.wait_for_timeout(500)
+    visit.context.close()
+    shared = {path for path in files if html / "_static" in path.parents}  # fetched once for all pages
+    own = {path: path.stat().st_size for path in files - shared if path.is_file()}
+    assert html / f"{page}.html" in own
+    assert sum(own.values()) < 1_500_000, own
+    assert sum(path.stat().st_size for path in shared) < 2_500_000
 
 
 def _contrast(first: list[int], second: list[int]) -> float:
