@@ -71,7 +71,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	if ! $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
 	    "$$found" -m venv --clear $(VENV); fi
 	@bar=off; if [ -t 1 ]; then bar=on; fi; \
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar $$bar -r requirements.lock \
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar $$bar \
+	    --require-hashes -r requirements.lock \
 	    | { grep -Ev '^(Requirement already satisfied|Ignoring )' || true; }
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
 	@touch $@
@@ -171,10 +172,11 @@ sync: $(INSTALLED)  ## regenerate the .ipynb from the .py, executed (FORCE=1: al
 lock: $(INSTALLED)  ## compile requirements.lock from pyproject.toml, keeping what still fits; UPGRADE=1: the newest
 	@mkdir -p build && cp requirements.lock build/requirements.lock
 	@test -x build/uv/bin/uv || { $(BIN)/python -m venv build/uv && build/uv/bin/pip install --quiet uv; }
-	@build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header \
-	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
+	@env -u PIP_FIND_LINKS -u UV_FIND_LINKS build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+	    --no-header --no-emit-index-url --no-emit-find-links --generate-hashes $(if $(UPGRADE),--upgrade) \
 	    --output-file build/requirements.lock pyproject.toml
-	@{ echo '# Exact versions of everything, for Python 3.11 to 3.13: `make lock` compiles this file from pyproject.toml.'; \
+	@{ echo '# Exact versions of everything and the SHA-256 of their files, for Python 3.11 to 3.13 on every system:'; \
+	    echo '# `make lock` compiles this file from pyproject.toml, `make env` installs it.'; \
 	    cat build/requirements.lock; } > build/requirements.lock.new
 	@mv build/requirements.lock.new requirements.lock; rm build/requirements.lock
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "book" / "_build" / "html"
 CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))]
-PAGES = ["intro", *CHAPTERS, "live", "reproduce", "bibliography"]
+PAGES = ["intro", *CHAPTERS, "live", "reproduce", "api", "bibliography"]
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -44,6 +44,7 @@ class Visit:
 
     def __init__(self, browser: Browser, viewport: Any = DESKTOP) -> None:
         self.context: BrowserContext = browser.new_context(viewport=viewport)
+        self.context.set_default_timeout(120_000)  # of milliseconds: others may be at work on the machine
         self.problems: list[str] = []
         self.context.route("**/*", self._only_files)
         self.page: Page = self.context.new_page()
