@@ -4,6 +4,7 @@ The book is rendered of the committed notebooks if it is not there. Without a Ch
 where REQUIRE_BROWSER is set.
 """
 
+import ast
 import json
 import os
 import re
@@ -329,6 +330,20 @@ def test_the_bibliography_lists_every_work_of_the_file_once(html: Path) -> None:
     keys = re.findall(r"^@\w+\{(\w+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.MULTILINE)
     page = (html / "bibliography.html").read_text(encoding="utf-8")
     assert len(re.findall(r'<div class="citation"', page)) == len(set(keys)) == len(keys)
+
+
+def test_the_package_page_has_every_documented_function_and_class_of_the_core(html: Path) -> None:
+    page = (html / "api.html").read_text(encoding="utf-8")
+    missing = []
+    for module in ("data", "cifar", "shapes", "augment", "models", "recipe", "train", "features"):
+        tree = ast.parse((ROOT / "resnet_book" / f"{module}.py").read_text(encoding="utf-8"))
+        for each in tree.body:
+            if isinstance(each, ast.FunctionDef | ast.ClassDef) and not each.name.startswith("_"):
+                documented = ast.get_docstring(each) is not None
+                missing += [each.name] if documented and f'id="resnet_book.{module}.{each.name}"' not in page else []
+    assert missing == []
+    assert 'id="resnet_book.experiments.trained.load_trained"' in page
+    assert "Should be overridden by all subclasses" not in page, "torch's own words"
 
 
 @pytest.mark.parametrize("page", ["intro", "live"])
