@@ -28,7 +28,7 @@ EXECUTED := $(SOURCES:notebooks/%.py=build/$(TIER)/%.ipynb)
 CHAPTERS := $(EXECUTED)# what the book is rendered of
 # What every chapter depends on besides its own source: the package and the recorded runs.
 INPUTS := $(sort $(wildcard resnet_book/*.py resnet_book/*/*.py results/*/*.json results/*/*.safetensors))
-PAGES := $(sort $(wildcard book/*.md book/*.yml book/*.bib book/_static/*)) book/build.py
+PAGES := $(sort $(wildcard book/*.md book/*.yml book/_templates/* book/*.bib book/_static/*)) $(wildcard book/*.py) pyproject.toml
 BOOK := book/_build/html/index.html
 
 # A relative folder means the same from notebooks/ as from here. Recipes read both names from the environment, so that
@@ -47,7 +47,7 @@ ifeq ($(filter $(TIER),smoke cpu paper),)
 $(error TIER=$(TIER) is unknown: choose smoke, cpu or paper)
 endif
 
-.PHONY: help env book pages check test lint gpu data lab sync lock clean distclean FORCE_CHECK
+.PHONY: help env book pages check test lint gpu data lab address sync lock clean distclean FORCE_CHECK
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -71,7 +71,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	if ! $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
 	    "$$found" -m venv --clear $(VENV); fi
 	@bar=off; if [ -t 1 ]; then bar=on; fi; \
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar $$bar -r requirements.lock \
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar $$bar \
+	    --require-hashes -r requirements.lock \
 	    | { grep -Ev '^(Requirement already satisfied|Ignoring )' || true; }
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
 	@touch $@
@@ -161,6 +162,9 @@ data: $(INSTALLED)  ## fetch CIFAR-10 and CIFAR-100 into data/ or DATA, checked
 lab: $(INSTALLED)  ## open the notebooks in JupyterLab
 	$(if $(DATA),RESNET_BOOK_DATA="$$DATA") $(BIN)/jupyter lab --notebook-dir=notebooks
 
+address: $(INSTALLED)  ## set the address of the repository: REPOSITORY=https://github.com/owner/name (SITE=: of the book)
+	@$(BIN)/python book/build.py address $(if $(REPOSITORY),"$(REPOSITORY)" $(if $(SITE),"$(SITE)"))
+
 # One after the other: some chapters measure times.
 sync: $(INSTALLED)  ## regenerate the .ipynb from the .py, executed (FORCE=1: all of them)
 	@$(ONE_THREAD) $(BIN)/python book/build.py sync $(if $(FORCE),--force) $(SOURCES)
@@ -168,10 +172,11 @@ sync: $(INSTALLED)  ## regenerate the .ipynb from the .py, executed (FORCE=1: al
 lock: $(INSTALLED)  ## compile requirements.lock from pyproject.toml, keeping what still fits; UPGRADE=1: the newest
 	@mkdir -p build && cp requirements.lock build/requirements.lock
 	@test -x build/uv/bin/uv || { $(BIN)/python -m venv build/uv && build/uv/bin/pip install --quiet uv; }
-	@build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header \
-	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
+	@env -u PIP_FIND_LINKS -u UV_FIND_LINKS build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+	    --no-header --no-emit-index-url --no-emit-find-links --generate-hashes $(if $(UPGRADE),--upgrade) \
 	    --output-file build/requirements.lock pyproject.toml
-	@{ echo '# Exact versions of everything, for Python 3.11 to 3.13: `make lock` compiles this file from pyproject.toml.'; \
+	@{ echo '# Exact versions of everything and the SHA-256 of their files, for Python 3.11 to 3.13 on every system:'; \
+	    echo '# `make lock` compiles this file from pyproject.toml, `make env` installs it.'; \
 	    cat build/requirements.lock; } > build/requirements.lock.new
 	@mv build/requirements.lock.new requirements.lock; rm build/requirements.lock
 

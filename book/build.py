@@ -1,8 +1,8 @@
 """Execute the chapters and render the book; the Makefile calls it.
 
 ``execute`` runs one chapter with papermill, ``render`` makes the Jupyter Book of executed chapters, ``sync``
-regenerates the notebooks of the repository from their sources, ``outside`` puts them where only the wheel is. Exit
-status: 0 done; 1 failed, and the message says what.
+regenerates the notebooks of the repository from their sources, ``outside`` puts them where only the wheel is,
+``address`` says where the repository is. Exit status: 0 done; 1 failed, and the message says what.
 """
 
 import argparse
@@ -15,7 +15,9 @@ import sys
 import time
 from pathlib import Path
 
+import addresses
 import jupytext
+import lighten
 import nbformat
 import papermill
 from nbclient import NotebookClient
@@ -71,6 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("outside", help="put the notebooks where of the project only the wheel is")
     command.add_argument("folder", type=Path, help="a new folder; notebooks/ and installed/ will be in it")
     command.set_defaults(run=lambda options: outside(options.folder))
+
+    command = commands.add_parser("address", help="set the repository's address, and put it where it has to stand")
+    command.add_argument("repository", nargs="?", help="https://github.com/owner/name; left out: as it is set")
+    command.add_argument("site", nargs="?", help="where the book is published; left out: as GitHub and GitLab do it")
+    command.set_defaults(run=lambda options: address(ROOT, options.repository, options.site))
 
     options = parser.parse_args(arguments)
     os.environ.update(KERNEL_SETTINGS)
@@ -160,6 +167,7 @@ def render(chapters: list[Path], tier: str) -> None:
     _write_live_network(BOOK / "_generated")
     (BOOK / "_generated" / "tier.md").write_text(f"The chapters of this copy ran at tier `{tier}`.\n", encoding="utf-8")
 
+    print(f"book: {addresses.described(addresses.read(ROOT))}")
     print("book: rendering the pages", flush=True)
     began = time.monotonic()
     program = Path(sys.executable).with_name("jupyter-book")
@@ -172,7 +180,8 @@ def render(chapters: list[Path], tier: str) -> None:
         lines = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout).splitlines()
         found = [line for line in lines if re.search("WARNING|ERROR|CRITICAL", line)] or lines[-15:]
         raise BuildError("\n".join(["the book has warnings or errors:", *found, f"The whole log is {log}."]))
-    print(f"book: rendered in {time.monotonic() - began:.0f} s")
+    saved = lighten.lighten(BOOK / "_build" / "html")
+    print(f"book: rendered in {time.monotonic() - began:.0f} s, and made {saved / 1e6:.1f} MB lighter")
 
 
 def _draw_front_page(folder: Path) -> None:
@@ -244,16 +253,14 @@ def sync(sources: list[Path], force: bool = False) -> None:
     """
     for source in sources:
         target = source.with_suffix(".ipynb")
-        fresh = read_source(source)
-        if not force and target.exists() and _is_executed_copy(fresh, nbformat.read(target, as_version=4)):
+        if not force and _is_up_to_date(source):
             print(f"{source.stem}: up to date")
             continue
         print(f"{source.stem}: executing", flush=True)
+        fresh = read_source(source)
         _execute_in_place(fresh, source)
         _without_live_network(fresh)
-        part = target.with_suffix(".part")
-        part.write_text(nbformat.writes(fresh) + "\n", encoding="utf-8")
-        part.replace(target)
+        _write_notebook(fresh, target)
 
 
 def _execute_in_place(notebook: nbformat.NotebookNode, source: Path) -> None:
@@ -277,6 +284,56 @@ def outside(folder: Path) -> None:
     command += ["--target", str(folder / "installed"), str(ROOT)]
     if subprocess.run(command).returncode:
         raise BuildError("the wheel could not be made; the message is above.")
+
+
+def address(root: Path, repository: str | None, site: str | None) -> None:
+    """Set the addresses of the project in the folder ``root``, and put them into each chapter's first cell.
+
+    Without ``repository``, those that are set are put there again, as into a new chapter. A notebook that was up to
+    date stays executed: where the package is, that cell does nothing. Raises BuildError for an address that is none.
+    """
+    try:
+        found = addresses.read(root)
+        if repository is not None:
+            found = addresses.Addresses(repository.rstrip("/").removesuffix(".git"))
+            found = addresses.Addresses(found.repository, found.published if site is None else site)
+        sources = sorted((root / "notebooks").glob("[0-9a]*.py"))
+        current = [each for each in sources if _is_up_to_date(each)]
+        changed = addresses.write(root, found)
+    except addresses.AddressError as error:
+        raise BuildError(str(error)) from None
+    for source in current:
+        _move_outputs(source)
+    print(f"{addresses.described(found)}. Files changed: {', '.join(each.name for each in changed) or 'none'}.")
+
+
+def _move_outputs(source: Path) -> None:
+    """Bring the notebook beside ``source`` up to date when nothing but its first code cell changed."""
+    target = source.with_suffix(".ipynb")
+    old, fresh = nbformat.read(target, as_version=4), read_source(source)
+    outputs = {cell.id: cell.outputs for cell in old.cells if cell.cell_type == "code"}
+    number = 0
+    for cell in fresh.cells:
+        if cell.cell_type == "code":
+            number += 1
+            cell.execution_count = number
+            cell.outputs = outputs.get(cell.id, [])
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = number
+    fresh.metadata = old.metadata
+    _write_notebook(fresh, target)
+
+
+def _write_notebook(notebook: nbformat.NotebookNode, target: Path) -> None:
+    part = target.with_suffix(".part")
+    part.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    part.replace(target)
+
+
+def _is_up_to_date(source: Path) -> bool:
+    target = source.with_suffix(".ipynb")
+    return target.exists() and _is_executed_copy(read_source(source), nbformat.read(target, as_version=4))
 
 
 def _is_executed_copy(fresh: nbformat.NotebookNode, old: nbformat.NotebookNode) -> bool:

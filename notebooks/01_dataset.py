@@ -35,6 +35,12 @@
 # them. Where you have none and name no folder, it falls back on ten classes of small drawings of the same shape and
 # type, made from a fixed seed. Everything below works on either, and the page always says which one you are looking at.
 
+# %% tags=["remove-cell"]
+from importlib.util import find_spec
+
+if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+    get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": the built-in images; "cpu" and "paper": the real CIFAR, where its files are found
 data_root = ""  # the folder that holds cifar-10-batches-bin/; "": $RESNET_BOOK_DATA, else data/

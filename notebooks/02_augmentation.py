@@ -30,6 +30,12 @@
 # **What it needs.** The first chapter, and torchvision to compare with. Under a minute on two cores in tier `smoke`, a few
 # minutes in tier `cpu`; a GPU is not needed. No download in tier `smoke`; CIFAR-10 (about 170 MB) in the others.
 
+# %% tags=["remove-cell"]
+from importlib.util import find_spec
+
+if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+    get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": the built-in images; "cpu" and "paper": the real CIFAR-10, and longer training at the end
 data_root = ""  # the folder that holds cifar-10-batches-bin/; "": $RESNET_BOOK_DATA, else data/

@@ -34,6 +34,12 @@
 # needs CIFAR-10 (170 MB); `"paper"` trains four networks by the recipe of the paper, which takes a GPU (for how long
 # has not been measured) and the same 170 MB.
 
+# %% tags=["remove-cell"]
+from importlib.util import find_spec
+
+if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+    get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": by the paper's recipe, on a GPU
 data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them

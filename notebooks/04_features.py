@@ -33,6 +33,12 @@
 # same on a GPU, and a few minutes without one. Nothing is trained here: the network is one of those recorded with the
 # book.
 
+# %% tags=["remove-cell"]
+from importlib.util import find_spec
+
+if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+    get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": the built-in images; "cpu": a short run on CIFAR-10; "paper": the deepest run of the paper's
 data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them

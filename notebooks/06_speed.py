@@ -35,6 +35,12 @@
 # in some minutes. Compiling needs a C++ compiler on a CPU: without one, the page leaves it out. `"smoke"` compiles one
 # small function, the other tiers the network as well.
 
+# %% tags=["remove-cell"]
+from importlib.util import find_spec
+
+if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+    get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+
 # %% tags=["parameters"]
 # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
 tier = "smoke"

@@ -39,6 +39,12 @@
 # the same on a GPU, where there is one. The full runs, 300 epochs each, are recorded with `resnet-book run`, and every
 # tier shows what is recorded.
 
+# %% tags=["remove-cell"]
+from importlib.util import find_spec
+
+if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+    get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+
 # %% tags=["parameters"]
 # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
 tier = "smoke"

@@ -1,0 +1,239 @@
+"""One setting for the addresses: the buttons of the pages, the head of a page, and the cell that Colab needs."""
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "notebooks").glob("[0-9a]*.py"))
+SERVERS = {"colab": "https://colab.example", "binder": "https://binder.example", "jupyterhub": "https://hub.example"}
+CHAPTER = (
+    "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: Python 3\n#     language: python\n#     name: python3\n"
+)
+CHAPTER += '# ---\n\n# %% [markdown]\n# # A chapter\n\n# %% tags=["parameters"]\ntier = "smoke"\ntier\n'
+
+
+@pytest.fixture(autouse=True)
+def book_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the modules of ``book/`` be imported."""
+    monkeypatch.syspath_prepend(str(ROOT / "book"))
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+
+
+@pytest.fixture
+def addresses() -> ModuleType:
+    return importlib.import_module("addresses")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with what carries the addresses, and one small chapter that was executed."""
+    (tmp_path / "notebooks").mkdir()
+    for name in ("pyproject.toml", "CITATION.cff"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    source = tmp_path / "notebooks" / "01_small.py"
+    source.write_text(CHAPTER)
+    assert importlib.import_module("build").main(["sync", str(source)]) == 0
+    return tmp_path
+
+
+def set_address(project: Path, *arguments: str | None) -> None:
+    importlib.import_module("build").address(project, *arguments, *[None] * (2 - len(arguments)))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_the_code_of_a_chapter_begins_with_the_cell_that_installs_the_package(
+    source: Path, addresses: ModuleType
+) -> None:
+    first, second = [cell for cell in jupytext.read(source).cells if cell.cell_type == "code"][:2]
+    assert first.source == addresses.read(ROOT).first_cell, "run `make address`"
+    assert first.metadata["tags"] == ["remove-cell"]
+    assert second.metadata["tags"] == ["parameters"]
+
+
+def test_the_citation_names_the_addresses_of_the_setting(addresses: ModuleType) -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    found = addresses.read(ROOT)
+    assert citation.get("repository-code", "") == found.repository, "run `make address`"
+    assert citation.get("url", "") == found.site, "run `make address`"
+
+
+def test_setting_an_address_puts_it_everywhere_and_keeps_the_outputs(project: Path) -> None:
+    set_address(project, "https://github.com/someone/the-book")
+    urls = tomllib.loads((project / "pyproject.toml").read_text())["project"]["urls"]
+    site = "https://someone.github.io/the-book/"
+    assert urls == {"Repository": "https://github.com/someone/the-book", "Documentation": site}
+    citation = yaml.safe_load((project / "CITATION.cff").read_text())
+    assert (citation["repository-code"], citation["url"]) == tuple(urls.values())
+    source = (project / "notebooks" / "01_small.py").read_text()
+    assert '"install --quiet git+https://github.com/someone/the-book"' in source
+    notebook = nbformat.read(project / "notebooks" / "01_small.ipynb", as_version=4)
+    _, first, parameters = notebook.cells
+    assert first.source in source
+    assert parameters.outputs[0].data["text/plain"] == "'smoke'"
+    assert [first.execution_count, parameters.execution_count, parameters.outputs[0].execution_count] == [1, 2, 2]
+
+
+def test_setting_an_address_twice_changes_nothing_and_another_one_leaves_nothing_of_the_first(project: Path) -> None:
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+
+    set_address(project, "https://github.com/someone/the-book")
+    first = files()
+    set_address(project)
+    assert files() == first
+    set_address(project, "https://gitlab.example/group/book.git", "https://book.example/")
+    set_address(project, "https://github.com/someone/the-book/")
+    assert files() == first
+    set_address(project, "")
+    assert b"someone" not in b"".join(files().values())
+
+
+def test_a_chapter_that_was_not_up_to_date_is_not_made_to_look_so(project: Path) -> None:
+    source = project / "notebooks" / "01_small.py"
+    source.write_text(source.read_text() + "\n# %%\nprint(1)\n")
+    before = source.with_suffix(".ipynb").read_bytes()
+    set_address(project, "https://github.com/someone/the-book")
+    assert source.with_suffix(".ipynb").read_bytes() == before
+
+
+@pytest.mark.parametrize("wrong", ["github.com/a/b", "http://github.com/a/b", 'https://a.b/c"; d', "https://a.b/c d"])
+def test_an_address_that_is_none_is_refused_before_anything_changes(project: Path, wrong: str) -> None:
+    build = importlib.import_module("build")
+    before = (project / "CITATION.cff").read_bytes()
+    with pytest.raises(build.BuildError, match="give an address like"):
+        set_address(project, wrong)
+    assert (project / "CITATION.cff").read_bytes() == before
+
+
+def links(addresses: ModuleType, repository: str, page: str) -> dict[str, str]:
+    """The buttons of a page, by their texts."""
+    groups = importlib.import_module("page_extras").buttons(addresses.Addresses(repository), page, SERVERS, "main")
+    return {link["text"]: link["url"] for group in groups for link in group["buttons"]}
+
+
+def test_a_chapter_on_github_opens_in_three_places_and_can_be_edited(addresses: ModuleType) -> None:
+    assert links(addresses, "https://github.com/someone/book", "chapters/01_x") == {
+        "Colab": "https://colab.example/github/someone/book/blob/main/notebooks/01_x.ipynb",
+        "Binder": "https://binder.example/v2/gh/someone/book/main?urlpath=lab/tree/notebooks/01_x.ipynb",
+        "JupyterHub": "https://hub.example/hub/user-redirect/git-pull?repo=https%3A%2F%2Fgithub.com%2Fsomeone%2Fbook"
+        "&amp;branch=main&amp;urlpath=lab%2Ftree%2Fbook%2Fnotebooks%2F01_x.ipynb",
+        "Repository": "https://github.com/someone/book",
+        "Edit this page": "https://github.com/someone/book/edit/main/notebooks/01_x.py",
+        "Open an issue": "https://github.com/someone/book/issues/new?title=chapters%2F01_x%3A%20",
+    }
+
+
+def test_a_page_that_is_no_chapter_can_be_edited_and_not_launched(addresses: ModuleType) -> None:
+    found = links(addresses, "https://github.com/someone/book", "reproduce")
+    assert list(found) == ["Repository", "Edit this page", "Open an issue"]
+    assert found["Edit this page"].endswith("/edit/main/book/reproduce.md")
+
+
+def test_gitlab_has_its_own_pages_and_no_colab_and_an_unknown_host_only_what_git_can(addresses: ModuleType) -> None:
+    found = links(addresses, "https://gitlab.example/group/book", "chapters/01_x")
+    assert "Colab" not in found
+    assert found["Binder"].startswith("https://binder.example/v2/gl/group%2Fbook/main?")
+    assert found["Edit this page"] == "https://gitlab.example/group/book/-/edit/main/notebooks/01_x.py"
+    assert "/-/issues/new?issue%5Btitle%5D=" in found["Open an issue"]
+    assert list(links(addresses, "https://git.example/book", "chapters/01_x")) == ["Binder", "JupyterHub", "Repository"]
+
+
+def test_without_an_address_no_page_has_such_buttons_and_the_build_says_why(addresses: ModuleType) -> None:
+    assert links(addresses, "", "chapters/01_x") == {}
+    assert "no launch, edit and issue buttons" in addresses.described(addresses.Addresses())
+    assert "\n" not in addresses.described(addresses.Addresses())
+
+
+def test_every_page_that_can_be_edited_is_a_file_of_the_repository() -> None:
+    pages = re.findall(r"file: (\S+)", (ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    assert [page for page in ["intro", *pages] if not (ROOT / "book" / f"{page}.md").exists()] == []
+
+
+@pytest.mark.slow
+def test_a_book_with_an_address_shows_its_buttons_and_describes_itself_to_other_sites(tmp_path: Path) -> None:
+    hidden = shutil.ignore_patterns("_build", "_generated", "chapters", "live", "*.md", "_toc.yml", "__pycache__")
+    shutil.copytree(ROOT / "book", tmp_path / "book", ignore=hidden)
+    project = (
+        '[project.urls]\nRepository = "https://github.com/someone/book"\nDocumentation = "https://book.example/"\n'
+    )
+    (tmp_path / "pyproject.toml").write_text(project)
+    (tmp_path / "book" / "_generated" / "extra").mkdir(parents=True)
+    (tmp_path / "book" / "chapters").mkdir()
+    nbformat.write(jupytext.reads(CHAPTER, "py:percent"), tmp_path / "book" / "chapters" / "01_small.ipynb")
+    (tmp_path / "book" / "intro.md").write_text(
+        '# A book\n\nIs it "short"? It is. {cite}`he2015deep`\n\n## More\n\nNo.\n'
+    )
+    (tmp_path / "book" / "bibliography.md").write_text("# Works\n\n```{bibliography}\n```\n")
+    contents = "format: jb-book\nroot: intro\nchapters:\n  - file: chapters/01_small\n  - file: bibliography\n"
+    (tmp_path / "book" / "_toc.yml").write_text(contents)
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "-q", tmp_path / "book"]
+    made = subprocess.run(command, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout + made.stderr
+    html = tmp_path / "book" / "_build" / "html"
+    first, chapter = ((html / page).read_text(encoding="utf-8") for page in ("intro.html", "chapters/01_small.html"))
+
+    def buttons(page: str) -> list[str]:
+        return re.findall(r'<span class="btn__text-container">([^<]*)</span>', page)
+
+    assert buttons(chapter)[:5] == ["Colab", "Binder", "Repository", "Edit this page", "Open an issue"]
+    assert buttons(first)[:3] == ["Repository", "Edit this page", "Open an issue"]
+    tags = dict(re.findall(r'<meta (?:name|property)="([^"]*)" content="([^"]*)" />', first))
+    wanted: dict[str, Any] = {
+        "description": "Is it “short”? It is.",
+        "og:title": "A book",
+        "og:url": "https://book.example/intro.html",
+        "og:image": "https://book.example/_static/card.png",
+    }
+    assert {name: tags[name].partition(" [")[0].partition(" He")[0] for name in wanted} == wanted
+    assert '<link rel="canonical" href="https://book.example/intro.html"' in first
+    assert (html / "_static" / "card.png").exists()
+
+
+@pytest.mark.slow
+def test_the_first_cell_installs_a_wheel_beside_the_notebook_where_the_package_is_not(
+    tmp_path: Path, addresses: ModuleType
+) -> None:
+    # An environment like Colab's: all that the package needs is there, the package is not.
+    others = tmp_path / "others"
+    others.mkdir()
+    for path in Path(sysconfig.get_paths()["purelib"]).iterdir():
+        if "resnet_book" not in path.name:
+            (others / path.name).symlink_to(path)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "colab"], check=True)
+    (packages,) = (tmp_path / "colab").glob("lib/*/site-packages")
+    (packages / "others.pth").write_text(str(others))
+    source, content = tmp_path / "source", tmp_path / "content"
+    source.mkdir()
+    content.mkdir()
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    (source / "pyproject.toml").write_text(
+        f'[project]\nname = "resnet-book"\nversion = "1"\ndependencies = {dependencies}\n'
+        '[tool.setuptools]\npy-modules = ["resnet_book"]\n'
+    )
+    (source / "resnet_book.py").write_text("answer = 42\n")
+    make = f"from setuptools import build_meta; build_meta.build_wheel({str(content)!r})"
+    subprocess.run([sys.executable, "-c", make], cwd=source, check=True, capture_output=True)
+    cells = [addresses.Addresses().first_cell, "import resnet_book; print(resnet_book.answer)"]
+    run = f"from IPython.core.interactiveshell import InteractiveShell as S; shell = S(); cells = {cells!r}\n"
+    run += "[shell.run_cell(cell).raise_error() for cell in cells]"
+    settings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"HOME": str(tmp_path)}
+    command = [tmp_path / "colab" / "bin" / "python", "-c", run]
+    first, again = (
+        subprocess.run(command, cwd=content, env=settings, capture_output=True, text=True) for _ in range(2)
+    )
+    assert first.stdout.endswith("42\n"), first.stdout + first.stderr
+    assert again.stdout == "42\n", "where the package is, the cell says nothing"
