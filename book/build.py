@@ -212,8 +212,8 @@ def _write_live_network(folder: Path) -> None:
     target.mkdir(parents=True)
     for name in ("live.js", "live.css"):
         shutil.copyfile(live_network.ASSETS / name, target / name)
-    networks = live_network.recorded_twins(ROOT / "results")
-    (target / "live_data.js").write_text(live_network.as_script(networks), encoding="utf-8")
+    for name, script in live_network.as_scripts(live_network.recorded_twins(ROOT / "results")).items():
+        (target / name).write_text(script, encoding="utf-8")
     (folder / "live.md").write_text(f"```{{raw}} html\n{LIVE.format(root='')}```\n", encoding="utf-8")
 
 

@@ -1,5 +1,6 @@
 // Runs the book's trained networks in the page: pixels in, scores and feature maps out, with blocks and shortcuts cut.
-// The data is live_data.js, written by resnet_book.report.live_network. Nothing leaves the reader's computer.
+// The data is live_data.js, written by resnet_book.report.live_network; the weights of any but the first network are
+// in a script of their own, fetched when it is chosen. Nothing leaves the reader's computer.
 (function () {
   "use strict";
   const SIZE = 32; // pixels on a side of what a network sees
@@ -9,7 +10,9 @@
   // A network of live_data.js with its weights as typed arrays: layers in the order in which an image meets them.
   function load(described) {
     const bytes = Uint8Array.from(atob(described.weights), (c) => c.charCodeAt(0));
-    const numbers = new Float32Array(bytes.buffer);
+    const bits = new Uint32Array(bytes.length / 3); // the upper three bytes of each float32; the lowest is 0
+    for (let k = 0; k < bits.length; k++) bits[k] = (bytes[3 * k] << 8) | (bytes[3 * k + 1] << 16) | (bytes[3 * k + 2] << 24);
+    const numbers = new Float32Array(bits.buffer);
     let place = 0;
     const take = (count) => numbers.subarray(place, (place += count));
     const convolution = (from, to, stride) => ({ from, to, stride, weights: take(to * from * 9), biases: take(to) });
@@ -179,7 +182,7 @@
   }
 
   function start(place, data) {
-    const networks = data.networks.map(load);
+    const networks = data.networks.map((each) => (each.weights ? load(each) : null));
     const state = { network: networks[0], pixels: null, name: "", cuts: [], asking: null };
     state.cuts = state.network.blocks.map(() => "");
 
@@ -348,6 +351,14 @@
       }));
     }
 
+    function fetchWeights(n, then) {
+      answer.textContent = "Loading the network …";
+      const script = element("script", { src: place.dataset.source.replace("live_data", `live_weights_${n}`) });
+      script.addEventListener("load", then);
+      script.addEventListener("error", () => (answer.textContent = "The network could not be loaded."));
+      document.head.append(script);
+    }
+
     const reset = element("button", { type: "button" }, "Put everything back");
     reset.addEventListener("click", () => {
       state.cuts = state.network.blocks.map(() => "");
@@ -357,14 +368,17 @@
     });
     const tools = element("p", { className: "live-tools" }, reset, element("label", {}, askFirst, " ask me first"));
     if (networks.length > 1) {
-      const list = element("select", {}, ...networks.map((each, n) => element("option", { value: n }, each.name)));
-      list.addEventListener("change", () => {
-        state.network = networks[Number(list.value)];
+      const list = element("select", {}, ...data.networks.map((each, n) => element("option", { value: n }, each.name)));
+      const exchange = () => {
+        const n = Number(list.value);
+        if (!networks[n] && !data.networks[n].weights) return fetchWeights(n, exchange);
+        state.network = networks[n] = networks[n] || load(data.networks[n]);
         state.cuts = state.network.blocks.map(() => "");
         state.asking = null;
         makeSwitches();
         show();
-      });
+      };
+      list.addEventListener("change", exchange);
       tools.prepend(element("label", {}, "Network: ", list));
     }
     makeSwitches();
