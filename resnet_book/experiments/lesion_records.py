@@ -5,7 +5,6 @@ exactly one network: it names the SHA-256 of its weights, which is compared with
 can be made again from the weights, so unlike a record it may be overwritten.
 """
 
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,14 +13,14 @@ from typing import Annotated, Any
 
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from resnet_book import augment, data
 from resnet_book.analysis import lesions
 from resnet_book.engine import machine
-from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments import records, weights
-from resnet_book.experiments.records import LESIONS, RecordError, Sha256
+from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Size
+from resnet_book.experiments.records import RecordError, Sha256
 from resnet_book.recipe import Recipe
 
 SCHEMA_VERSION = 1
@@ -30,16 +29,10 @@ MEASURING_IMAGES = 1_000  # the first training images, augmented: batch norm is 
 PATH_IMAGES = 64  # the first training images: gradients of paths
 PATH_SAMPLES = 20  # random paths of each length
 
-Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1 + 1e-9)]
-Size = Annotated[float, Field(ge=0)]
 
 
-class _Checked(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class CutRow(_Checked):
+class CutRow(Checked):
     """One cut and its damage, as trained and with batch norm's statistics measured anew; units as ``Damage``."""
 
     kind: str  # a key of lesions.KINDS
@@ -54,7 +47,7 @@ class CutRow(_Checked):
     feature_change_anew: Size
 
 
-class PathRow(_Checked):
+class PathRow(Checked):
     """The paths of one length, as ``lesions.gradients_by_length``."""
 
     length: Count
@@ -64,13 +57,10 @@ class PathRow(_Checked):
     share: Share
 
 
-class LesionRecord(_Checked):
+class LesionRecord(Kept):
     """One network, taken apart."""
 
-    schema_version: int
-    experiment: str
-    seed: Count
-    weights_sha256: Sha256  # of the network, as its record has it
+    weights_sha256: Sha256
     test_sha256: Sha256  # of the whole test set, as ImageSet.sha256
     test_images: Annotated[int, Field(ge=1)]  # the first ones, on which each cut was tested
     measuring_images: Annotated[int, Field(ge=1)]
@@ -93,9 +83,7 @@ class LesionRecord(_Checked):
         return pd.DataFrame([row.model_dump() for row in self.paths], columns=list(PathRow.model_fields))
 
 
-def path_of(record: str | Path) -> Path:
-    """Where the lesions of the run lie whose record lies, or would lie, at ``record``."""
-    return Path(record).with_suffix(LESIONS)
+LESIONS = Kind(LesionRecord, ".lesions.json", SCHEMA_VERSION, "lesions")
 
 
 def make_lesions(
@@ -153,10 +141,7 @@ def make_lesions(
         "cuts": [{**row, "blocks": list(row["blocks"])} for row in lesions.lesion_frame(measured).to_dict("records")],
         "paths": paths,
     }
-    checked = LesionRecord.model_validate_json(json.dumps(content))
-    text = json.dumps(checked.model_dump(), indent=1, allow_nan=False) + "\n"
-    write_atomically(path_of(path), lambda file: file.write(text.encode()))
-    return path_of(path)
+    return LESIONS.write(content, path)
 
 
 def kept_lesions(experiment: str, seed: int = 0, results: str | Path | None = None) -> LesionRecord | None:
@@ -165,33 +150,9 @@ def kept_lesions(experiment: str, seed: int = 0, results: str | Path | None = No
     Raises RecordError where the run is not recorded, and for a file that is damaged, of another schema, or of other
     weights than the run left.
     """
-    path = records.path_of(records.find_results(results), experiment, seed)
-    record, file = records.load_record(path), path_of(path)
-    if not file.exists():
-        return None
-    mend = f"Restore it, from git for example, or make it again: `resnet-book lesions {experiment} --seed {seed}`."
-    try:
-        found = LesionRecord.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise RecordError(f"{file} is not sound ({problem}). {mend}") from error
-    except OSError as error:
-        raise RecordError(f"{file} cannot be read ({error.strerror}). Check the file and its permissions.") from error
-    if found.schema_version != SCHEMA_VERSION:
-        raise RecordError(f"{file} has schema version {found.schema_version}, this code reads {SCHEMA_VERSION}. {mend}")
-    if (found.experiment, found.seed) != (experiment, seed):
-        raise RecordError(f"{file} holds {found.experiment}, seed {found.seed}. {mend}")
-    if found.weights_sha256 != record.weights_sha256:
-        raise RecordError(f"{file} is of other weights than this run left (another SHA-256). {mend}")
-    return found
+    return LESIONS.read(experiment, seed, results)
 
 
 def all_lesions(results: str | Path | None = None) -> list[LesionRecord]:
     """All that lie beside records, by experiment, then seed. Raises RecordError as ``kept_lesions``."""
-    folder = records.find_results(results)
-    found = [
-        kept_lesions(path.parent.name, int(path.name.removesuffix(LESIONS).removeprefix("seed")), folder)
-        for path in sorted(folder.glob(f"*/seed*{LESIONS}"))
-    ]
-    return [each for each in found if each is not None]
+    return LESIONS.read_all(results)
