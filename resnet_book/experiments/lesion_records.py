@@ -60,7 +60,6 @@ class PathRow(Checked):
 class LesionRecord(Kept):
     """One network, taken apart."""
 
-    weights_sha256: Sha256
     test_sha256: Sha256  # of the whole test set, as ImageSet.sha256
     test_images: Annotated[int, Field(ge=1)]  # the first ones, on which each cut was tested
     measuring_images: Annotated[int, Field(ge=1)]
