@@ -1,8 +1,8 @@
 """Draw what chapter 10 shows: signals, gradients, and what they predict, through training.
 
-Colours as everywhere: plain orange, residual blue; a training's moments go from pale to full colour. Every function draws
-into the ``ax`` it is given and returns it; where nothing is recorded it says so. Frames have a column each for the
-network: kind ("plain" or "residual"), depth, seed, recipe_iterations; and for the moment: iteration, origin.
+Colours as everywhere: plain orange, residual blue; a training's moments go from pale to full colour. Every function
+draws into the ``ax`` it is given and returns it; where nothing is recorded it says so. Frames have a column each for
+the network: kind ("plain" or "residual"), depth, seed, recipe_iterations; and for the moment: iteration, origin.
 """
 
 from collections.abc import Iterable, Iterator
