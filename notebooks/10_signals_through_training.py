@@ -17,9 +17,10 @@
 # **A deep plain network begins with a gradient that looks like noise. Does training get rid of it?**
 #
 # Look at {numref}`fig-ch10-noise`. There is a picture, and the same picture with a little noise that one hardly sees.
-# Beside them is the gradient of the loss with respect to their pixels, in two untrained networks of 56 layers. The
-# residual network gives two pictures nearly the same gradient. The plain network gives them two that have nothing to
-# do with each other.
+# Each has a gradient: how the loss would change if a pixel became a little brighter. Each dot is one pixel; across is its
+# gradient in the first picture, upward its gradient in the second. In the residual network the two agree, more or
+# less: the cloud leans along the diagonal. In the plain network it is round. There the gradient at one picture says
+# nothing about the gradient right beside it.
 #
 # Yet gradient descent has nothing else to go by. [Chapter 3](03_plain_and_residual.ipynb) measured signal and gradient
 # before the first step. This chapter looks at the same networks while they learn.
@@ -56,7 +57,7 @@ from resnet_book.analysis import diagnostics, signals
 from resnet_book.engine.callbacks import Callback
 from resnet_book.engine.device import Engine, default_precision, find
 from resnet_book.experiments import catalogue, records, signal_records, weights
-from resnet_book.report import figures, signal_figures, signal_words, tables
+from resnet_book.report import figures, lesion_figures, signal_figures, signal_words, tables
 from resnet_book.train import fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
@@ -90,8 +91,8 @@ tuple(images.shape), round(images.std().item(), 1)
 # %% [markdown]
 # ## The same picture twice
 #
-# The gradient with respect to the pixels says how the loss would change if this pixel became a little brighter. It has
-# the shape of the picture, so it can be looked at.
+# The gradient with respect to the pixels has the shape of the picture. Here it is for both pictures, in two networks of
+# 56 layers that have not been trained.
 
 
 # %%
@@ -107,26 +108,24 @@ def pixel_gradients(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
     return torch.autograd.grad(loss, pixels)[0]
 
 
-at = {
-    kind: (pixel_gradients(untrained(kind, 56), images), pixel_gradients(untrained(kind, 56), nearby))
-    for kind in figures.KINDS
-}
+at = {kind: [pixel_gradients(untrained(kind, 56), each) for each in (images, nearby)] for kind in figures.KINDS}
 assert torch.equal(at["plain"][0], signals.pixel_gradients(untrained("plain", 56), (images, labels)))
-{kind: tuple(here.shape) for kind, (here, _) in at.items()}
+tuple(at["plain"][0].shape)
 
-# %% mystnb={"image": {"alt": "Two rows of four small pictures: an image, the same with a little noise, and the pixel gradients of both. In the row of the plain network the two gradients look unrelated, in the row of the residual network nearly the same."}, "figure": {"caption": "From left to right: a picture, a picture nearby, and the gradients of the loss with respect to the pixels of each (grey is zero), in untrained networks of 56 layers.", "name": "fig-ch10-noise"}}
+# %% mystnb={"image": {"alt": "A small picture, the same with a little noise, and two clouds of dots, one dot a pixel: its gradient at the first picture across, at the second upward. The plain network's cloud is round, the residual network's leans along the diagonal."}, "figure": {"caption": "Two pictures, and the gradient of the loss with respect to their pixels in untrained networks of 56 layers, in standard deviations: one against the other.", "name": "fig-ch10-noise"}}
 SHOWN = 3  # the picture
 mean, std = (each.view(3, 1, 1) for each in statistics)
-pictures = torch.stack([each[SHOWN] * std + mean for each in (images, nearby)]).clamp(0, 255).round().to(torch.uint8)
-rows = [
-    torch.cat([pictures, figures.filter_pixels(torch.stack([each[SHOWN] for each in pair]))]) for pair in at.values()
-]
-fig, ax = plt.subplots(figsize=(6.4, 3.2))
-figures.show_rows(torch.stack(rows), list(at), ax)
+fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
+for ax, each, title in zip(axes, (images, nearby), ("a picture", "a picture nearby"), strict=False):
+    figures.show_image((each[SHOWN] * std + mean).clamp(0, 255).round().to(torch.uint8), ax, title)
+for ax, (kind, pair) in zip(axes[2:], at.items(), strict=True):
+    x, y = (each[SHOWN].flatten() / each[SHOWN].std() for each in pair)
+    ax.plot(x, y, ".", markersize=1, alpha=0.5, color=figures.COLOURS[kind])
+    ax.set(title=kind, xlim=(-5, 5), ylim=(-5, 5), aspect="equal", xlabel="at the one", ylabel="at the other")
 plt.show()
 
 # %% [markdown]
-# To put a number on it, take each gradient as one long vector and compute the cosine between the two: 1 if they point
+# To put a number on it, take each gradient as one long vector, and compute the cosine between the two: 1 if they point
 # the same way, 0 if they are unrelated. {cite:t}`balduzzi2017shattered` call gradients with no likeness to their
 # neighbours *shattered*, and say that they shatter with depth in plain networks, and much more slowly with shortcuts.
 # They measured it in networks of their own. Ours are below.
@@ -143,14 +142,15 @@ side = 16 if tier == "smoke" else 32  # smaller pictures, faster page
 small, small_nearby = (F.adaptive_avg_pool2d(each, side) for each in (images, nearby))
 
 
-def likeness(kind: str, depth: int, seed: int) -> float:
+def likeness(network: nn.Module) -> float:
     """Mean cosine between the pixel gradients of each image and of the one nearby."""
-    here, there = (pixel_gradients(untrained(kind, depth, seed), each).flatten(1) for each in (small, small_nearby))
+    here, there = (pixel_gradients(network, each).flatten(1) for each in (small, small_nearby))
     return F.cosine_similarity(here, there).mean().item()
 
 
 networks = [(kind, depth, seed) for kind in figures.KINDS for depth in (8, 20, 56) for seed in range(3)]
-shattered = pd.DataFrame([(*each, likeness(*each)) for each in networks], columns=["kind", "depth", "seed", "cosine"])
+rows = [(*each, likeness(untrained(*each))) for each in networks]
+shattered = pd.DataFrame(rows, columns=["kind", "depth", "seed", "cosine"])
 shattered.pivot_table(index="kind", columns="depth", values="cosine").round(2)
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Cosine between pixel gradients at neighbouring pictures against depth. The plain network's line falls to about zero, the residual network's falls more slowly and stays above it."}, "figure": {"caption": "How alike the pixel gradients of neighbouring pictures are, in untrained networks: mean over three seeds, bars of a standard deviation.", "name": "fig-ch10-depths"}}
@@ -195,9 +195,8 @@ for kind in figures.KINDS:
     look = Look((0, 1, 3, 10, 30, ITERATIONS))
     history = fit(untrained(kind, 20), seen, seen.subset(100), recipe, engine=engine, callbacks=[look])
     ways[kind] = look.kept
-    print(
-        f"{kind}: training loss {history.epochs[0].train_loss:.2f} at first, {history.epochs[-1].train_loss:.2f} at the end"
-    )
+    first, last = history.epochs[0].train_loss, history.epochs[-1].train_loss
+    print(f"{kind}: training loss {first:.2f} over the first epoch, {last:.2f} over the last")
 
 # %% [markdown]
 # For each copy, and each block: how large is what the block puts out, and how large is the gradient that arrives there?
@@ -221,9 +220,8 @@ def measured(measure) -> pd.DataFrame:
 
 batch = augment.normalise(seen.images[:64], *statistics), seen.labels[:64]
 blocks = measured(lambda network: diagnostics.block_gradients(network, *batch))
-blocks[blocks.block.isin([1, 9])].pivot_table(
-    index="iteration", columns=["kind", "block"], values="gradient_norm"
-).round(3)
+outer = blocks[blocks.block.isin([1, 9])]
+outer.pivot_table(index="iteration", columns=["kind", "block"], values="gradient_norm").round(3)
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Gradient norm at each block against its layer, six lines from pale to dark for six moments of the training; plain network left, residual network right. Before training the plain lines fall steeply from the images to the classes, the residual ones less."}, "figure": {"caption": "Gradients that arrive at each block, before training and at some moments of the page's own training. Logarithmic.", "name": "fig-ch10-here"}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.4))
@@ -248,9 +246,7 @@ display(Markdown(signal_words.provenance(found)))
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels against layer, lines from pale to dark for moments of the training on CIFAR-10. Above, the gradient that arrives at each block; below, the size of each block's output; plain network left, residual network right."}, "figure": {"caption": "The recorded pair on CIFAR-10: gradient (above) and signal (below) at each block, from pale (before training) to full colour (the last step). The signal is the root mean square of the block's output.", "name": "fig-ch10-recorded"}}
 recorded = signal_figures.through_training(signal_figures.of_networks(found, "blocks"))
 fig, axes = plt.subplots(2, 2, sharex=True, sharey="row", figsize=(7.2, 5.6))
-for row, (column, label) in zip(
-    axes, {"gradient_norm": "norm of the gradient", "signal": "signal"}.items(), strict=True
-):
+for row, column, label in zip(axes, ("gradient_norm", "signal"), ("norm of the gradient", "signal"), strict=True):
     for ax, kind in zip(row, figures.KINDS, strict=True):
         own = recorded[(recorded.kind == kind) & (recorded.depth == 20) & (recorded.seed == 0)]
         signal_figures.plot_stages(own, ax, column, label)
@@ -289,13 +285,9 @@ def gradient(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> 
 
 def worth(network: nn.Module, a: signals.Batch, b: signals.Batch, learning_rate: float) -> tuple[float, ...]:
     """The three cosines with the gradient of batch A: of B, of A after a step along it, and of B after that step."""
-    network = deepcopy(network).train()
-    before, others = gradient(network, *a), gradient(network, *b)
-    with torch.no_grad():
-        steps = before.split([each.numel() for each in network.parameters()])
-        for parameter, step in zip(network.parameters(), steps, strict=True):
-            parameter -= learning_rate * step.view(parameter.shape)
-    compared = others, gradient(network, *a), gradient(network, *b)
+    before = gradient(network.train(), *a)
+    moved = signals.after_a_step(network, -learning_rate * before)  # a copy
+    compared = gradient(network, *b), gradient(moved, *a), gradient(moved, *b)
     return tuple(F.cosine_similarity(before, each, dim=0).item() for each in compared)
 
 
@@ -332,7 +324,7 @@ signal_figures.plot_moments(at_distance, axes[1, 1], "cosine", "cosine", spread=
 axes[1, 1].set_title("pixel gradients, picture nearby")
 for ax in axes.flat:
     ax.label_outer()
-axes[0, 0].legend()
+lesion_figures.add_legend(fig)
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -350,15 +342,13 @@ display(Markdown("\n\n".join([*text, signal_words.shattering(near, DISTANCE)])))
 # **Predict.** A network trained thirty-two times as long: does it respond more, or less? All begin at 1.
 
 # %% tags=["nbval-ignore-output"]
-kept = [
-    path for path in sorted(results.glob("*-cifar10*/seed0.safetensors")) if path.parent.name in catalogue.EXPERIMENTS
-]
 frames = []
-for path in kept:
-    network, record = weights.load_network(path.parent.name, results=results)
-    if record.recipe_name in ("paper", "short"):
-        kind, depth = tables.kind_and_depth(record.model["name"])
-        about = {"kind": kind, "depth": depth, "seed": 0, "recipe_iterations": record.recipe["iterations"]}
+for record in records.load_all(results):
+    kind, depth = tables.kind_and_depth(record.model["name"])
+    kept = records.path_of(results, record.experiment, record.seed).with_suffix(".safetensors").exists()
+    if kept and record.dataset["name"] == "cifar10" and record.recipe_name in ("paper", "short"):
+        network, _ = weights.load_network(record.experiment, record.seed, results)
+        about = {"kind": kind, "depth": depth, "seed": record.seed, "recipe_iterations": record.recipe["iterations"]}
         frames.append(diagnostics.responses_of_weights(network).assign(**about))
 responses = pd.concat(frames, ignore_index=True)
 responses.pivot_table(index=["recipe_iterations", "depth"], columns="kind", values="response").round(2)
@@ -368,9 +358,8 @@ fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), width_ratios=(3, 2))
 signal_figures.plot_responses(responses[responses.depth == 20], axes[0])
 axes[0].legend(fontsize=8)
 short = responses[responses.recipe_iterations == catalogue.SHORT.iterations]
-signal_figures.plot_depths(
-    short.groupby(["kind", "depth"], as_index=False).response.mean(), axes[1], "response", "mean response"
-)
+means = short.groupby(["kind", "depth"], as_index=False).response.mean()
+signal_figures.plot_depths(means, axes[1], "response", "mean response")
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -386,59 +375,62 @@ display(Markdown(signal_words.responses(responses)))
 # in every residual branch to zero. Then $F(x) = 0$ and every block begins as its shortcut: a network of 20 layers
 # begins with two, the stem and the classifier.
 
-
 # %%
-def begin_at_zero(network: models.Network) -> models.Network:
-    """A copy of a residual network whose every branch adds nothing yet."""
-    zeroed = deepcopy(network)
-    for stage in zeroed.stages:
-        for block in stage:
-            nn.init.zeros_(block.layers[-1].weight)  # a branch ends in a batch norm
-    return zeroed
-
-
 usual = untrained("residual", 20)
-zeroed = begin_at_zero(usual)
+zeroed = deepcopy(usual)
+for block in (block for stage in zeroed.stages for block in stage):
+    nn.init.zeros_(block.layers[-1].weight)  # a branch ends in a batch norm
 assert torch.equal(zeroed(small), signals.zero_last_norms(usual)(small))
 f"loss {F.cross_entropy(usual(small), labels):.2f} as usual, {F.cross_entropy(zeroed(small), labels):.2f} at zero"
 
 # %% [markdown]
+# Who guesses blindly has a loss of $\ln 10 \approx 2.30$. The usual start is worse than that: the sum over the blocks has
+# grown, and with it the scores. Every batch then agrees on one thing, smaller scores. That is a part of the large cosine
+# between different images that residual networks show before the first step.
+#
 # **Predict.** With $F(x) = 0$, which weights get a gradient in the first step: all, none, or some of them?
 
 
 # %% tags=["nbval-ignore-output"]
 def part_of(name: str) -> str:
     """Which part of the network a parameter belongs to."""
-    if not name.startswith("stages"):
-        return name.split(".")[0]
-    return (
-        "last norms" if ".layers.4." in name else "first norms" if ".layers.1." in name else "convolutions in branches"
-    )
+    words = {
+        ".layers.1.": "branches: first norms",
+        ".layers.4.": "branches: last norms",
+        ".layers.": "branches: convolutions",
+    }
+    return next((word for mark, word in words.items() if mark in name), name.split(".")[0])
 
 
-rows = []
-for start, network in (("as usual", usual), ("last norms at zero", zeroed)):
+squares = {}
+begun = {"as usual": usual, "last norms at zero": zeroed}
+for start, network in begun.items():
     loss = F.cross_entropy(network.train()(small), labels)
     each = torch.autograd.grad(loss, list(network.parameters()))
-    rows += [
-        (start, part_of(name), g.norm().item()) for (name, _), g in zip(network.named_parameters(), each, strict=True)
-    ]
-pd.DataFrame(rows, columns=["start", "part", "gradient"]).pivot_table(
-    index="part", columns="start", values="gradient", aggfunc=lambda norms: (norms**2).sum() ** 0.5
-).round(3)
+    names = [name for name, _ in network.named_parameters()]
+    squares[start] = {name: own.square().sum().item() for name, own in zip(names, each, strict=True)}
+(pd.DataFrame(squares).groupby(part_of).sum() ** 0.5).round(3)
 
 # %% [markdown]
 # The first step moves the last norms and nothing else in the branches: what flows back into a branch is multiplied by
 # the norm's weight, which is zero. From the second step on everything learns. So the network grows deep while it
-# learns. Does that help? The trainings below differ in this alone, with the same batches for both.
+# learns. And what is its first gradient worth? The three cosines again, before training:
+
+# %% tags=["nbval-ignore-output"]
+first_worth = {start: signals.predictions(network, six, 0.1)[shown].mean() for start, network in begun.items()}
+pd.DataFrame(first_worth).T.round(2)
+
+# %% [markdown]
+# Look at the middle column: whether the gradient still holds after one step of 0.1. Does a better first step help the
+# training? The runs below differ in the start alone, with the same batches for both.
 
 # %% tags=["nbval-ignore-output"]
 STEPS = 100 if tier == "paper" else 40
 losses = []
 for seed in range(3):
     network = untrained("residual", 20, seed)
-    for is_zeroed, begun in ((True, signals.zero_last_norms(network)), (False, network)):
-        each = signals.first_losses(begun, seen, recipe, STEPS, BATCH, seed)
+    for is_zeroed, start in ((True, signals.zero_last_norms(network)), (False, network)):
+        each = signals.first_losses(start, seen, recipe, STEPS, BATCH, seed)
         about = {"zeroed": is_zeroed, "depth": 20, "seed": seed, "iteration": range(STEPS), "loss": each}
         losses.append(pd.DataFrame(about))
 first_steps = pd.concat(losses, ignore_index=True)
@@ -448,10 +440,8 @@ first_steps.groupby("zeroed").loss.agg(["first", "max", "last"]).round(2)
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: this page's training, and the recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher."}, "figure": {"caption": "The first steps from two beginnings, mean and range over seeds: on this page (three seeds), and recorded on CIFAR-10.", "name": "fig-ch10-starts"}}
 depths = sorted(recorded_starts.depth.unique()) if len(recorded_starts) else []
 fig, axes = plt.subplots(1, 1 + len(depths), figsize=(7.2, 3.2), sharey=True, squeeze=False)
-panels = {
-    "this page, 20 layers": first_steps,
-    **{f"recorded, {d} layers": recorded_starts.query("depth == @d") for d in depths},
-}
+panels = {f"recorded, {depth} layers": recorded_starts[recorded_starts.depth == depth] for depth in depths}
+panels = {"this page, 20 layers": first_steps} | panels
 for ax, (title, frame) in zip(axes.flat, panels.items(), strict=True):
     signal_figures.plot_starts(frame, ax)
     ax.set_title(title)
@@ -469,15 +459,16 @@ display(Markdown("\n\n".join(text)))
 #
 # ## Keep the shortcut clean: your turn
 #
-# A residual block puts a ReLU *behind* the addition: $y = \mathrm{ReLU}(F(x) + x)$. So what a shortcut carries is cut at
-# zero again in every block. {cite:t}`he2016identity` moved it. In a *pre-activation* block, batch norm and ReLU come
-# *before* each convolution, and nothing comes behind the addition:
+# A residual block puts a ReLU *behind* the addition: $y = \mathrm{ReLU}(F(x) + x)$. So a branch can add to what the
+# shortcut carries, but it cannot take away more than is there: the sum is cut at zero, in every block.
+# {cite:t}`he2016identity` moved the ReLU. In a *pre-activation* block, batch norm and ReLU come *before* each
+# convolution, and nothing comes behind the addition:
 #
 # $$
 # y = x + F(x), \qquad F(x) = W_2 * \mathrm{ReLU}\Bigl(\mathrm{BN}_2\bigl(W_1 * \mathrm{ReLU}(\mathrm{BN}_1(x))\bigr)\Bigr).
 # $$ (eq-pre-activation)
 #
-# Through any number of blocks, what comes out is what went in plus a sum of branches. Complete the block. Its layers are
+# Through any number of blocks, what comes out is what went in plus a sum of branches. Complete the block, as equation {eq}`eq-pre-activation` says. Its layers are
 # there: `self.norm1`, `self.convolution1`, `self.norm2`, `self.convolution2`, and `self.shortcut`, which adapts `x`
 # where the shape changes. The cell behind it checks your block; it runs here without an answer.
 
@@ -487,38 +478,11 @@ class MyBlock(signals.PreActivationBlock):
     """A block of your own, with the layers of the package's."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return None  # your code: equation (pre-activation), with F.relu for the ReLU
+        return None  # your code, with F.relu for the ReLU
 
 
 # %%
-def check(block_type: type[nn.Module]) -> str:
-    """What is wrong with a block, in a sentence, or "Right."."""
-    torch.manual_seed(0)
-    x, mine, halving = torch.randn(4, 16, 8, 8), block_type(16, 16), block_type(16, 32, 2)
-    seen_by_first = []
-    mine.convolution1.register_forward_pre_hook(lambda _, inputs: seen_by_first.append(inputs[0]))
-    y = mine(x)
-    if y is None:
-        return "Not answered yet."
-    if not seen_by_first or (seen_by_first[0] < 0).any():
-        return "Wrong: the first convolution sees negative values, or nothing. What comes before it?"
-    if (y >= 0).all():
-        return "Wrong: no output is negative. Is there still a ReLU behind the addition?"
-    silent = deepcopy(mine)
-    nn.init.zeros_(silent.convolution2.weight)  # so F(x) = 0
-    if not torch.equal(silent(x), x):
-        return "Wrong: where F(x) is zero, the block should give back x. Is x added as it came in?"
-    expected = signals.PreActivationBlock.forward(mine, x)
-    if not torch.allclose(y, expected, atol=1e-5):
-        return "Nearly: the shortcut is clean, but the branch is another one. Compare its order with the equation."
-    try:
-        right = torch.allclose(halving(x), signals.PreActivationBlock.forward(halving, x), atol=1e-5)
-    except RuntimeError:
-        right = False
-    return "Right." if right else "Nearly: where a new stage begins, x has another shape. Which layer adapts it?"
-
-
-verdict = check(MyBlock)
+verdict = signals.check_pre_activation(MyBlock)
 print(verdict)
 
 # %% [markdown]
@@ -538,19 +502,17 @@ print(verdict)
 
 # %% tags=["nbval-ignore-output"]
 block_type = MyBlock if verdict == "Right." else signals.PreActivationBlock
-compared = shattered[shattered.depth == 56].drop(columns="depth").set_index(["kind", "seed"]).cosine.unstack()
+compared = shattered[shattered.depth == 56].pivot(index="kind", columns="seed", values="cosine")
 for seed in range(3):
     network = signals.pre_activation(56, torch.Generator().manual_seed(seed), block_type)
-    here, there = (pixel_gradients(network, each).flatten(1) for each in (small, small_nearby))
-    compared.loc["pre-activation", seed] = F.cosine_similarity(here, there).mean().item()
+    compared.loc["pre-activation", seed] = likeness(network)
 compared.round(2)
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 pre, res = compared.loc["pre-activation"], compared.loc["residual"]
-apart = "less" if (pre > res).all() else "more" if (pre < res).all() else "about as much"
-text = f"""The gradients of the pre-activation networks are shattered **{apart}{" than" if apart != "about as much" else " as"}**
-those of the usual residual ones: a cosine of {pre.mean():.2f} ± {pre.std():.2f} against {res.mean():.2f} ±
-{res.std():.2f} (three seeds each, before training)."""
+than = "less than" if (pre > res).all() else "more than" if (pre < res).all() else "about as much as"
+text = f"""The gradients of the pre-activation networks are shattered **{than}** those of the usual residual ones: the cosine
+is {pre.mean():.2f} ± {pre.std():.2f} and {res.mean():.2f} ± {res.std():.2f} (three seeds each, before training)."""
 display(Markdown(text))
 
 # %% [markdown]
@@ -607,13 +569,13 @@ def with_gradient(network: nn.Module) -> int:
     return sum(bool(each.any()) for each in torch.autograd.grad(loss, list(network.parameters())))
 
 
-begun = signals.zero_last_norms(untrained("residual", 20))
-stepped = signals.after_a_step(begun, -0.1 * signals.gradient(begun, (small, labels)))
+first = signals.zero_last_norms(untrained("residual", 20))
+second = signals.after_a_step(first, -0.1 * signals.gradient(first, (small, labels)))
 if in_first is None or in_second is None:
     print("Not answered yet.")
-elif in_first != with_gradient(begun):
+elif in_first != with_gradient(first):
     print("The first is wrong: three for the stem, two for the classifier, and in each block only what moves at first.")
-elif in_second != with_gradient(stepped):
+elif in_second != with_gradient(second):
     print("The first is right, the second wrong: after one step, what is the weight of the last norms?")
 else:
     print("Right: one step is enough to open every branch.")

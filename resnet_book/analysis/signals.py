@@ -185,3 +185,28 @@ def pre_activation(
     network.stages.append(nn.Sequential(nn.BatchNorm2d(64), nn.ReLU()))
     models.initialise(network, generator)
     return network
+
+
+def check_pre_activation(block: type[nn.Module]) -> str:
+    """Whether a reader's block computes what ``PreActivationBlock``, whose layers it has, does: in a sentence."""
+    x = torch.randn(4, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    whole_block, silent, halving = block(16, 16), block(16, 16), block(16, 32, 2)
+    nn.init.zeros_(silent.convolution2.weight)  # type: ignore[arg-type]  # so F(x) = 0
+    first, seen = whole_block.convolution1, list[Tensor]()
+    first.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))  # type: ignore[operator]
+    y = whole_block(x)
+    if y is None:
+        return "Not answered yet."
+    if not seen or (seen[0] < 0).any():
+        return "Wrong: the first convolution sees negative values, or nothing. What comes before it?"
+    if (y >= 0).all():
+        return "Wrong: no output is negative. Is there still a ReLU behind the addition?"
+    if not torch.equal(silent(x), x):
+        return "Wrong: where F(x) is zero, the block should give back x. Is x added as it came in?"
+    if not torch.allclose(y, PreActivationBlock.forward(whole_block, x), atol=1e-5):  # type: ignore[arg-type]
+        return "Nearly: the shortcut is clean, but the branch is another one. Compare its order with the equation."
+    try:
+        right = torch.allclose(halving(x), PreActivationBlock.forward(halving, x), atol=1e-5)  # type: ignore[arg-type]
+    except RuntimeError:  # shapes that cannot be added
+        right = False
+    return "Right." if right else "Nearly: where a new stage begins, x has another shape. Which layer adapts it?"

@@ -41,9 +41,14 @@ def growth(blocks: pd.DataFrame) -> str:
     lines = []
     for name, group in _of_each(blocks):
         before, after = (_ratio(rows, "gradient_norm") for rows in _ends(group))
-        trend = _trend(after / before, "the growth is less", "the growth is more", "about the same")
+        trend = _trend(
+            after / before,
+            "the growth towards the images has gone" if after < CLEARLY else "it grows less",
+            "it grows more",
+            "about as before",
+        )
         lines.append(
-            f"- **{name}:** before training the gradient is {_times(before)} as large at the first block as at the last; "
+            f"- **{name}:** before training the gradient at the first block is {_times(before)} that at the last; "
             f"after {_last(group):,} iterations {_times(after)}: {trend}."
         )
     return _listed(lines)
@@ -55,7 +60,7 @@ def signal(blocks: pd.DataFrame) -> str:
     for name, group in _of_each(blocks):
         before, after = (1 / _ratio(rows, "signal") for rows in _ends(group))
         lines.append(
-            f"- **{name}:** the last block's output is {_times(before)} as large as the first one's before training, "
+            f"- **{name}:** the output of the last block is {_times(before)} that of the first before training, and "
             f"{_times(after)} after {_last(group):,} iterations."
         )
     return _listed(lines)
@@ -102,14 +107,12 @@ def shattering_by_depth(frame: pd.DataFrame) -> str:
     means: Any = frame.groupby(["kind", "depth"]).cosine.mean().unstack("kind")
     shallow, deep = means.index[0], means.index[-1]
     seeds = frame.groupby(["kind", "depth"]).seed.nunique()
-    lines = [
-        f"From {shallow} to {deep} layers the cosine falls from {column[shallow]:.2f} to {_near(column[deep])} in "
-        f"{kind} networks."
-        if column[deep] < column[shallow]
-        else f"From {shallow} to {deep} layers it does not fall in {kind} networks ({column[shallow]:.2f}, "
-        f"{_near(column[deep])})."
+    each = (
+        f"{'falls from' if column[deep] < column[shallow] else 'does not fall, from'} {column[shallow]:.2f} to "
+        f"{_near(column[deep])} in {kind} networks"
         for kind, column in means.items()
-    ]
+    )
+    lines = [f"From {shallow} to {deep} layers the cosine {' and '.join(each)}."]
     if {"plain", "residual"} <= set(means.columns):
         slower = (means["residual"] > means["plain"]).sum()
         alike = "as" if slower == len(means) else "not quite as" if slower else "unlike"
@@ -142,26 +145,24 @@ def responses(layers: pd.DataFrame) -> str:
         if len(each) == 2:
             pairs.append((each["plain"], each["residual"]))
             said.append(
-                f"- {depth} layers, {iterations:,} iterations: {each['plain']:.2f} plain, {each['residual']:.2f} residual."
+                f"- {depth} layers, {iterations:,} iterations: {each['plain']:.2f} plain, {each['residual']:.2f} "
+                "residual."
             )
     if pairs:
         less = sum(residual < plain for plain, residual in pairs)
         verdict = "holds" if less == len(pairs) else "does not hold" if not less else "holds in part"
         said.append(
-            f"\nThe paper's finding that residual networks respond less than plain ones {verdict}: it is so in {less} of "
-            f"{_count(len(pairs), 'pair')} of twins, one seed each."
+            f"\nThe paper's finding that residual networks respond less than plain ones {verdict}: it is so in {less} "
+            f"of {_count(len(pairs), 'pair')} of twins, one seed each."
         )
     for (iterations, kind), group in means.groupby(["recipe_iterations", "kind"]):
         if kind == "residual" and len(group) > 1:
-            depths = group.index.get_level_values("depth")
-            falls = bool(group.is_monotonic_decreasing)
-            which = (
-                "less, layer by layer, the deeper they are, as in the paper" if falls else "not less with every step"
-            )
+            depths = ", ".join(map(str, group.index.get_level_values("depth")))
             numbers = ", ".join(f"{value:.2f}" for value in group)
+            verdict = "respond less, too" if group.is_monotonic_decreasing else "do not respond less here"
             said.append(
-                f"Residual networks of {', '.join(map(str, depths))} layers after {iterations:,} iterations respond "
-                f"{which} ({numbers})."
+                f"That deeper residual networks respond less than shallow ones is the paper's other finding. Ours "
+                f"{verdict}: with {depths} layers, {numbers} after {iterations:,} iterations."
             )
     for (kind, depth), group in means.groupby(["kind", "depth"]):
         if len(group) > 1:
@@ -184,10 +185,10 @@ def starts(frame: pd.DataFrame, last: int = 10) -> str:
         n = len(apart)
         better = int((apart < 0).sum())
         lines.append(
-            f"- **{depth} layers:** the first loss is {first[False]:.2f} as usual and {first[True]:.2f} with the norms at "
-            f"zero (chance: 2.30). The highest is {worst[False]:.2f} and {worst[True]:.2f}. Over the last {last} of "
-            f"{group.iteration.max() + 1} steps the losses are {late[False].mean():.2f} and {late[True].mean():.2f}; the "
-            f"one that began at zero is lower in {better} of {_count(n, 'seed')}."
+            f"- **{depth} layers:** the first loss is {first[False]:.2f} as usual and {first[True]:.2f} with the norms "
+            f"at zero; the highest is {worst[False]:.2f} and {worst[True]:.2f}. Over the last {last} of "
+            f"{group.iteration.max() + 1} steps they average {late[False].mean():.2f} and {late[True].mean():.2f}: "
+            f"the start at zero is ahead in {better} of {_count(n, 'seed')}."
         )
     return _listed(lines)
 
