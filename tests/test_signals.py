@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -355,7 +356,7 @@ def test_whatever_is_recorded_is_drawn_and_said_in_whole_sentences(found: list[S
     assert set(on_the_way.depth) <= {20}
     kinds = {each.experiment.removesuffix("20-cifar10-short") for each in found if len(each.stages) > 2}
     for kind in ("plain", "residual"):
-        one = on_the_way[(on_the_way.kind == kind) & (on_the_way.seed == 0)]
+        one: Any = on_the_way[(on_the_way.kind == kind) & (on_the_way.seed == 0)]
         ax = signal_figures.plot_stages(one, plt.figure().subplots(), "signal", "signal")
         assert bool(ax.lines) == ({"plain": "plain", "residual": "resnet"}[kind] in kinds)
     for frame, column in ((on_the_way, "signal"), (signal_figures.through_training(predicted), "next")):
@@ -393,7 +394,8 @@ def test_the_sentences_say_what_the_numbers_are() -> None:
     assert "0.15 ± 0.07" in text
     assert "what costs more is the other images in residual, 20 layers, 2 seeds, the step in plain, 20 layers" in text
     assert "ahead in 2 of 2 seeds" in signal_words.starts(starts)
-    assert "kept only the last weights" not in signal_words.provenance(FOUND)
+    assert "repetitions" not in signal_words.provenance(FOUND)
+    assert "`resnet20-cifar10-short` (seed 1, up to iteration 2,000)" in signal_words.provenance(FOUND)
     assert "4 recorded runs" in signal_words.provenance(FOUND)
 
 

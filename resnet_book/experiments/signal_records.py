@@ -22,7 +22,7 @@ from safetensors.torch import load
 
 from resnet_book import augment, data
 from resnet_book.analysis import diagnostics, lesions, signals
-from resnet_book.engine import machine
+from resnet_book.engine import checkpoints, machine
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Size
@@ -108,7 +108,7 @@ class SignalRecord(Kept):
     seconds: Annotated[float, Field(gt=0)]
     started: str  # UTC, ISO 8601
     made_by: dict[str, Any]  # machine, versions, commit, as engine.machine.describe
-    kept_by: dict[str, Any] | None  # the first part of the repetition that left the weights on the way; None: no other
+    kept_by: dict[str, Any] | None  # the first part of the run that left the weights on the way; None: not known
     stages: list[Stage]
     start_batch: Number
     starts: list[StartRow]  # [] of a plain network
@@ -151,14 +151,14 @@ def make_signals(
     """Measure the networks of a recorded run, write the file, and return its path. ``tell`` is told each stage.
 
     ``folder``: of weights along the way, ``<iteration>.safetensors``, as ``weights.KeepWeights`` leaves it, and
-    ``repetition``: the path of the record of the run that left them, where that is another one. Raises RecordError
-    where a record is not there, the training images are other ones, or weights are not of its network; ValueError for a
-    folder without weights; DataError without the images.
+    ``repetition``: the path of the record of the run that left them, where that is another one (of one that is under
+    way, its checkpoint says it). Raises RecordError where a record is not there, the training images are other ones, or
+    weights are not of its network; ValueError for a folder without weights; DataError without the images.
     """
     path = records.path_of(records.find_results(results), experiment, seed)
     record = records.load_record(path)
     files = _files(folder) if folder else {}
-    kept_by = _kept_by(files, experiment, repetition) if repetition else None
+    kept_by = _kept_by(Path(folder), files, experiment, repetition) if folder else None
     train = data.load(record.dataset["name"], "train", data_root)
     if train.sha256 != record.dataset["train"]["sha256"]:
         raise RecordError(f"{path} was recorded with other training images than those of {train.name} found here.")
@@ -270,8 +270,16 @@ def _load(file: Path, record: Record) -> tuple[Network, str]:
     return network, hashlib.sha256(content).hexdigest()
 
 
-def _kept_by(files: dict[int, Path], experiment: str, repetition: str | Path) -> dict[str, Any]:
-    """The first part of the run recorded at ``repetition``. Raises RecordError if that did not leave the ``files``."""
+def _kept_by(
+    folder: Path, files: dict[int, Path], experiment: str, repetition: str | Path | None
+) -> dict[str, Any] | None:
+    """The first part of the run that left the ``files``: by its record, or by the checkpoint of one under way.
+
+    Raises RecordError if the run recorded at ``repetition`` did not leave them.
+    """
+    if repetition is None:
+        under_way = checkpoints.load(folder.parent / "checkpoint.pt")
+        return under_way["history"]["parts"][0] if under_way else None
     record = records.load_record(Path(repetition))
     last = files.get(Recipe(**record.recipe).iterations)
     sha256 = hashlib.sha256(last.read_bytes()).hexdigest() if last else None

@@ -41,7 +41,7 @@ def of_networks(
 
 def through_training(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of those networks alone whose weights on the way were measured, without the record's own network."""
-    on_the_way = frame[frame.origin != "record"]
+    on_the_way: Any = frame[frame.origin != "record"]
     return on_the_way[on_the_way.groupby(NETWORK).iteration.transform("nunique") > 2] if len(frame) else frame
 
 
@@ -55,7 +55,7 @@ def plot_stages(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes
     for place, moment in enumerate(moments):
         white = PALEST * (1 - place / max(1, len(moments) - 1))
         shade = tuple(white + (1 - white) * part for part in colour)
-        rows = frame[frame.iteration == moment].groupby("layer")[measure].mean()
+        rows: Any = frame[frame.iteration == moment].groupby("layer")[measure].mean()
         ax.plot(rows.index, rows, color=shade, marker="o", markersize=3.5, linewidth=1.5, label=f"{moment:,}")
     ax.set_yscale("log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -86,8 +86,11 @@ def plot_depths(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes
     if frame.empty:
         return say_nothing_recorded(ax)
     for kind, group in frame.groupby("kind"):
-        each = group.groupby("depth")[measure].agg(["mean", "std"]).fillna(0)
-        ax.errorbar(each.index, each["mean"], yerr=each["std"], fmt="o-", capsize=3, color=COLOURS[kind], label=kind)
+        each: Any = group.groupby("depth")[measure].agg(["mean", "std"])
+        each = each.fillna(0)
+        ax.errorbar(
+            each.index, each["mean"], yerr=each["std"], fmt="o-", capsize=3, color=COLOURS[str(kind)], label=kind
+        )
     ax.set_xticks(sorted({*map(int, frame.depth)}))
     ax.legend()
     return ax
@@ -129,8 +132,8 @@ def plot_starts(frame: pd.DataFrame, ax: Axes) -> Axes:
 
 def _networks(frame: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
     """Each run's rows and how to draw them, plain first; runs of one network but for the seed are labelled once."""
-    named = set()
-    for (kind, depth, _, recipe), group in frame.groupby(NETWORK):
+    named, each = set(), frame.groupby(NETWORK)
+    for (kind, depth, _, recipe), group in each:  # type: ignore[misc]
         label = f"{kind}, {depth} layers"
         style = {"color": COLOURS[kind], "linestyle": LINE_STYLES.get(depth, "-"), "linewidth": 1.5}
         yield group, style | {"label": f"_{label}" if (label, recipe) in named else label}

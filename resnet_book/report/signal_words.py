@@ -25,15 +25,20 @@ def provenance(found: Iterable[SignalRecord]) -> str:
     text = f"Measured are {_count(len(found), 'recorded run')} on CIFAR-10"
     if not with_way:
         return f"{text}, none of them with weights along the way."
-    repeated = [each for each in with_way if each.kept_by]
-    names = ", ".join(f"`{each.experiment}` (seed {each.seed})" for each in with_way)
-    text += f"; of {_count(len(with_way), 'run')} also the weights on the way there: {names}."
-    if repeated:
+    names = ", ".join(
+        f"`{each.experiment}` (seed {each.seed}, up to iteration {_on_the_way(each):,})" for each in with_way
+    )
+    text += f"; of {_count(len(with_way), 'run')} also the weights along the way: {names}."
+    if any(each.kept_by for each in with_way):
         text += (
-            " The records themselves kept only the last weights, so these trainings were repeated: same recipe, same "
-            "seed, later code."
+            " The recorded runs kept their last weights alone, so these are of repetitions: same recipe, same seed, "
+            "later code."
         )
     return text
+
+
+def _on_the_way(each: SignalRecord) -> int:
+    return max(stage.iteration for stage in each.stages if stage.origin == "along the way")
 
 
 def growth(blocks: pd.DataFrame) -> str:
@@ -126,7 +131,8 @@ def shattering_by_depth(frame: pd.DataFrame) -> str:
 
 def shattering(distances: pd.DataFrame, distance: float) -> str:
     """A line a network: how alike the pixel gradients of neighbours are before training and at its end."""
-    near, lines = distances[distances.distance == distance] if len(distances) else distances, []
+    near: Any = distances[distances.distance == distance] if len(distances) else distances
+    lines = []
     for name, group in _of_each(near):
         before, after = (rows.cosine.mean() for rows in _ends(group))
         trend = "training makes them more alike" if after > before else "training does not make them more alike"
@@ -199,12 +205,12 @@ _KEY = ["kind", "depth", "recipe_iterations"]
 def _of_each(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Every network, all its seeds together: its name in words, and its rows."""
     if len(frame):
-        for (kind, depth, _), group in frame.groupby(_KEY):
+        for (kind, depth, _), group in frame.groupby(_KEY):  # type: ignore[misc]
             seeds = group.seed.nunique()
             yield f"{kind}, {depth} layers{f', {seeds} seeds' * (seeds > 1)}", group
 
 
-def _ends(group: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _ends(group: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of the first and of the last moment."""
     return group[group.iteration == group.iteration.min()], group[group.iteration == group.iteration.max()]
 
@@ -215,11 +221,11 @@ def _last(group: pd.DataFrame) -> int:
 
 def _ratio(rows: pd.DataFrame, column: str) -> float:
     """The mean over the seeds of the first block's value over the last block's."""
-    by_seed = rows.sort_values("block").groupby("seed")[column]
+    by_seed: Any = rows.sort_values("block").groupby("seed")[column]
     return (by_seed.first() / by_seed.last()).mean()
 
 
-def _cosine(rows: pd.DataFrame, column: str) -> str:
+def _cosine(rows: Any, column: str) -> str:
     return f"{_near(rows[column].mean())} ± {rows[column].std(ddof=1) if len(rows) > 1 else 0:.2f}"
 
 
