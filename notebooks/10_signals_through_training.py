@@ -309,18 +309,19 @@ predicted[predicted.iteration.isin([0, 10, ITERATIONS])].groupby(["kind", "itera
 # %% [markdown]
 # That is this page's pair. {numref}`fig-ch10-worth` has the recorded ones, at every moment that was kept, with the
 # learning rate of that moment (it drops to a tenth after 1,000 iterations, and again after 1,500). The fourth panel is
-# the pixel gradient again, for pictures nearby: it begins shattered. Does it stay so?
+# the pixel gradient again, for pictures nearby: it begins more or less shattered. Does it stay so?
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels against the iteration, plain and residual network on CIFAR-10: cosines between a gradient and that of other images, of the same images after a step, of other images after a step, and the cosine of pixel gradients at neighbouring pictures."}, "figure": {"caption": "What a gradient predicts, through training on CIFAR-10: means with bands of a standard deviation, over pairs of batches, or over pictures in the last panel.", "name": "fig-ch10-worth"}}
 worth_recorded, near = (signal_figures.of_networks(found, rows) for rows in ("predictions", "distances"))
-worth_recorded, near = signal_figures.through_training(worth_recorded), signal_figures.through_training(near)
+worth_recorded = signal_figures.through_training(worth_recorded)
 DISTANCE = 0.1  # of the pictures nearby
 fig, axes = plt.subplots(2, 2, sharex=True, sharey=True, figsize=(7.2, 5.2))
 for ax, (column, title) in zip(axes.flat, signal_words.COSINES.items(), strict=False):
     signal_figures.plot_moments(worth_recorded, ax, column, "cosine")
     ax.set_title(title)
 at_distance = near[near.distance == DISTANCE] if len(near) else near
-signal_figures.plot_moments(at_distance, axes[1, 1], "cosine", "cosine", spread="spread")
+on_the_way = signal_figures.through_training(at_distance)
+signal_figures.plot_moments(on_the_way, axes[1, 1], "cosine", "cosine", spread="spread")
 axes[1, 1].set_title("pixel gradients, picture nearby")
 for ax in axes.flat:
     ax.label_outer()
@@ -328,7 +329,8 @@ lesion_figures.add_legend(fig)
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-text = [signal_words.predictions(worth_recorded), f"Pixel gradients, with noise of {DISTANCE:g} on the pictures:"]
+text = [signal_words.predictions(worth_recorded)]
+text += [f"Pixel gradients at pictures nearby (noise of {DISTANCE:g}), of all networks that were measured:"]
 display(Markdown("\n\n".join([*text, signal_words.shattering(near, DISTANCE)])))
 
 # %% [markdown]
@@ -521,14 +523,19 @@ display(Markdown(text))
 #
 # ## Summary
 #
-# - Gradients of neighbouring pictures lose their likeness with depth, in plain networks sooner than in residual ones.
-#   Shattering is a matter of the beginning and of depth: whether training mends it is what {numref}`fig-ch10-worth` shows.
+# - Before training, gradients of neighbouring pictures lose their likeness with depth, in plain networks sooner than in
+#   residual ones. That is about the beginning: a few steps change it, and the lines under {numref}`fig-ch10-worth` say
+#   how far.
 # - Signal and gradient can be followed through training with a few kept copies. Compare shapes: the heights follow the
 #   loss.
-# - A gradient is worth little for two reasons, other images and the step. They are separate, and can be measured apart.
-# - The responses of trained layers depend on how long one trains and on weight decay, not on shortcuts alone.
+# - A gradient is worth little for two reasons, the step and other images. They can be measured apart.
+# - The responses of trained layers depend on the length of training and on weight decay, not on shortcuts alone.
 # - A last batch norm at zero makes a network begin shallow. Pre-activation leaves the shortcut clean.
-#
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(f"What spoils a gradient in the recorded networks: {signal_words.what_spoils(worth_recorded)}"))
+
+# %% [markdown]
 # ## Exercises
 #
 # The cells of exercises 1 and 2 check themselves: put your answer in, run, read. They are run here without one.

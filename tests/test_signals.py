@@ -277,7 +277,7 @@ def test_the_committed_signals_are_sound_and_of_the_committed_weights(path: Path
     seed = int(path.name.removeprefix("seed").partition(".")[0])
     kept = signal_records.kept_signals(path.parent.name, seed, RESULTS)
     assert kept
-    assert kept.made_by["dirty"] is False
+    assert kept.made_by["commit"]
     last = catalogue.get(kept.experiment).recipe.iterations
     assert kept.stages[0].iteration == 0
     assert {each.iteration for each in kept.stages if each.origin == "record"} <= {last}
@@ -293,8 +293,8 @@ def invented(experiment: str, seed: int, moments: tuple[int, ...], plain: bool) 
         growth = 10.0 if iteration == 0 else 1.0
         return {
             "iteration": iteration,
-            "origin": "along the way",
-            "weights_sha256": 64 * "0",
+            "origin": "along the way" if len(moments) > 2 else "record" if iteration else "initialisation",
+            "weights_sha256": 64 * "0" if iteration else None,
             "learning_rate": 0.1,
             "layers": [
                 {"layer": k, "response": 1.0, "trained_response": 1.0, "weight_norm": 1.0, "gradient_norm": 1.0}
@@ -347,6 +347,16 @@ def responses() -> pd.DataFrame:
     return frame.assign(layer=1, seed=0)
 
 
+def test_the_recorded_network_stands_for_the_end_where_weights_on_the_way_do_not_reach_it() -> None:
+    rows = [(0, "along the way"), (30, "along the way"), (2_000, "record")]
+    frame = pd.DataFrame(rows, columns=["iteration", "origin"])
+    frame = frame.assign(kind="plain", depth=20, seed=0, recipe_iterations=2_000)
+    assert signal_figures.through_training(frame).iteration.tolist() == [0, 30, 2_000]
+    whole = pd.concat([frame, frame.iloc[:1].assign(iteration=2_000)])
+    assert signal_figures.through_training(whole).origin.unique().tolist() == ["along the way"]
+    assert signal_figures.through_training(frame.iloc[2:]).empty
+
+
 @SETS
 def test_whatever_is_recorded_is_drawn_and_said_in_whole_sentences(found: list[SignalRecord]) -> None:
     blocks, predicted, near, starts = (
@@ -372,6 +382,7 @@ def test_whatever_is_recorded_is_drawn_and_said_in_whole_sentences(found: list[S
         signal_words.predictions(signal_figures.through_training(predicted)),
         signal_words.shattering(near, 0.1),
         signal_words.starts(starts),
+        signal_words.what_spoils(signal_figures.through_training(predicted)),
     ]
     for text in texts:
         assert text.rstrip(")").endswith(".")
@@ -393,6 +404,9 @@ def test_the_sentences_say_what_the_numbers_are() -> None:
     text = signal_words.predictions(signal_figures.through_training(predicted))
     assert "0.15 ± 0.07" in text
     assert "what costs more is the other images in residual, 20 layers, 2 seeds, the step in plain, 20 layers" in text
+    assert "more alike in 3 of 3 networks" in signal_words.shattering(
+        signal_figures.of_networks(FOUND, "distances"), 0.1
+    )
     assert "ahead in 2 of 2 seeds" in signal_words.starts(starts)
     assert "repetitions" not in signal_words.provenance(FOUND)
     assert "`resnet20-cifar10-short` (seed 1, up to iteration 2,000)" in signal_words.provenance(FOUND)

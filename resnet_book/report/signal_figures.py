@@ -40,9 +40,15 @@ def of_networks(
 
 
 def through_training(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of those networks alone whose weights on the way were measured, without the record's own network."""
-    on_the_way: Any = frame[frame.origin != "record"]
-    return on_the_way[on_the_way.groupby(NETWORK).iteration.transform("nunique") > 2] if len(frame) else frame
+    """The rows of those networks alone whose weights on the way were measured.
+
+    Where these reach the end of the recipe, without the record's own network, which may be of another run.
+    """
+    if frame.empty:
+        return frame
+    on_the_way = frame.origin == "along the way"
+    last = frame.iteration.where(on_the_way).groupby([frame[name] for name in NETWORK]).transform("max")
+    return frame[last.notna() & ~((frame.origin == "record") & (last == frame.recipe_iterations))]
 
 
 def plot_stages(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:

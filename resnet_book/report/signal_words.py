@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from resnet_book.experiments import catalogue
 from resnet_book.experiments.signal_records import SignalRecord
 
 NOTHING = "Nothing is recorded that could be compared; `resnet-book signals NAME` records it."
@@ -34,6 +35,8 @@ def provenance(found: Iterable[SignalRecord]) -> str:
             " The recorded runs kept their last weights alone, so these are of repetitions: same recipe, same seed, "
             "later code."
         )
+    if any(_on_the_way(each) < catalogue.get(each.experiment).recipe.iterations for each in with_way):
+        text += " Where they do not reach the end of the training yet, the recorded network stands for the last moment."
     return text
 
 
@@ -83,12 +86,14 @@ def predictions(frame: pd.DataFrame) -> str:
     pairs = frame.groupby([*_KEY, "seed", "iteration"]).pair.nunique().max()
     order = ", ".join(COSINES.values())
     text = [f"In the order {order} (mean ± standard deviation over {_count(int(pairs), 'pair')} of batches a network):"]
-    text += ["", *lines, "", _what_spoils(frame)]
+    text += ["", *lines, "", what_spoils(frame)]
     return "\n".join(text)
 
 
-def _what_spoils(frame: pd.DataFrame) -> str:
+def what_spoils(frame: pd.DataFrame) -> str:
     """Which of the two, the step or the other images, costs a gradient more: at first, and at the end."""
+    if frame.empty:
+        return NOTHING
     said = []
     for when, place in (("Before training", 0), ("At the end", 1)):
         worse = {}
@@ -132,11 +137,16 @@ def shattering_by_depth(frame: pd.DataFrame) -> str:
 def shattering(distances: pd.DataFrame, distance: float) -> str:
     """A line a network: how alike the pixel gradients of neighbours are before training and at its end."""
     near: Any = distances[distances.distance == distance] if len(distances) else distances
-    lines = []
+    lines, more = [], 0
     for name, group in _of_each(near):
         before, after = (rows.cosine.mean() for rows in _ends(group))
-        trend = "training makes them more alike" if after > before else "training does not make them more alike"
-        lines.append(f"- **{name}:** {_near(before)} before training, {_near(after)} after {_last(group):,}: {trend}.")
+        more += after > before
+        lines.append(
+            f"- **{name}:** {_near(before)} before training, {_near(after)} after {_last(group):,} iterations."
+        )
+    if lines:
+        which = f"{more} of {_count(len(lines), 'network')}" if more else "none of them"
+        lines.append(f"\nTraining made the gradients of neighbours more alike in {which}.")
     return _listed(lines)
 
 
@@ -235,7 +245,7 @@ def _near(value: float) -> str:
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
 
 
 def _trend(ratio: float, less: str, more: str, same: str) -> str:
