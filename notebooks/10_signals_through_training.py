@@ -34,7 +34,7 @@
 #
 # **You need** [chapter 3](03_plain_and_residual.ipynb) for the blocks and
 # [chapter 5](05_training.ipynb) for the recipe. With `tier = "smoke"` the page takes about a minute on 2 cores and
-# downloads nothing; `"cpu"` and `"paper"` take ten to forty minutes and CIFAR-10 (170 MB).
+# downloads nothing; `"cpu"` and `"paper"` take five to thirty minutes and CIFAR-10 (170 MB).
 
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": built-in images, seconds; "cpu": CIFAR-10, minutes; "paper": the same for longer
@@ -199,8 +199,8 @@ for kind in figures.KINDS:
     print(f"{kind}: training loss {first:.2f} over the first epoch, {last:.2f} over the last")
 
 # %% [markdown]
-# For each copy, and each block: how large is what the block puts out, and how large is the gradient that arrives there?
-# `diagnostics.block_gradients` is chapter 3's measurement.
+# For each copy, and each block: how large is the gradient that arrives at the block's output?
+# `diagnostics.block_gradients` measures it, as in chapter 3.
 #
 # **Predict.** Before training the plain network's gradient grows from the classes to the images (to the left). Will it
 # still grow after some dozens of steps: more, as much, or less? Follow the lines of {numref}`fig-ch10-here` from pale
@@ -237,6 +237,8 @@ display(Markdown(signal_words.growth(blocks)))
 # %% [markdown]
 # These are two small networks on small pictures. Now CIFAR-10: `resnet-book signals NAME` measures a recorded network
 # and keeps what it finds beside the record, and `resnet-book run NAME --keep-weights` keeps weights on the way.
+# {numref}`fig-ch10-recorded` shows the twins of 20 layers, with the same gradient above, and below it the *signal*: the
+# size of what each block puts out.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 results = records.find_results()
@@ -341,7 +343,8 @@ display(Markdown("\n\n".join([*text, signal_words.shattering(near, DISTANCE)])))
 # shallow: as if each block only touched up what it gets. Chapter 3 showed how to read the response off the weights. Here
 # we ask what the length of training does to it, and count how often the paper's findings hold.
 #
-# **Predict.** A network trained thirty-two times as long: does it respond more, or less? All begin at 1.
+# **Predict.** A network trained thirty-two times as long: does it respond more, or less? All begin at 1. Compare the
+# thick line of {numref}`fig-ch10-responses` with the thin one of its colour.
 
 # %% tags=["nbval-ignore-output"]
 frames = []
@@ -424,7 +427,7 @@ pd.DataFrame(first_worth).T.round(2)
 
 # %% [markdown]
 # Look at the middle column: whether the gradient still holds after one step of 0.1. Does a better first step help the
-# training? The runs below differ in the start alone, with the same batches for both.
+# training? The runs of {numref}`fig-ch10-starts` differ in the start alone, with the same batches for both.
 
 # %% tags=["nbval-ignore-output"]
 STEPS = 100 if tier == "paper" else 40
@@ -608,6 +611,23 @@ else:
 #
 # "Other images" should rise: a mean over more images has less noise, so two of them agree better. "After a step" compares
 # a batch with itself, and has no such reason. With one or two pairs the spread is large; take more images.
+#
+# </details>
+#
+# **4. The relative step.** The kept files have more than this page shows. `signal_figures.of_networks(found, "layers")`
+# has the norms of each layer's weights and of their gradient. How far would a step of 0.1 move each layer, relative to
+# its length, before training and at the end? Which of the two networks takes the larger steps?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# layers = signal_figures.of_networks(found, "layers")
+# layers["step"] = 0.1 * layers.gradient_norm / layers.weight_norm
+# layers.groupby(["kind", "depth", "iteration"]).step.agg(["median", "max"]).round(3)
+# ```
+#
+# Before training the plain network of 56 layers would throw its first layers to a new place with one step, as chapter 3
+# found. At the end nothing of that is left.
 #
 # </details>
 #
