@@ -83,7 +83,7 @@ if train_images.name != wanted:
 statistics = augment.channel_mean_std(train_images.images)
 images = augment.normalise(train_images.images[:32], *statistics)
 labels = train_images.labels[:32]
-NOISE = 0.05  # standard deviation; that of the pixels is 1
+NOISE = 0.01  # standard deviation; that of the pixels is 1
 nearby = images + NOISE * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
 tuple(images.shape), round(images.std().item(), 1)
 
@@ -121,7 +121,8 @@ for ax, each, title in zip(axes, (images, nearby), ("a picture", "a picture near
 for ax, (kind, pair) in zip(axes[2:], at.items(), strict=True):
     x, y = (each[SHOWN].flatten() / each[SHOWN].std() for each in pair)
     ax.plot(x, y, ".", markersize=1, alpha=0.5, color=figures.COLOURS[kind])
-    ax.set(title=kind, xlim=(-5, 5), ylim=(-5, 5), aspect="equal", xlabel="at the one", ylabel="at the other")
+    ax.set(title=kind, xlim=(-5, 5), ylim=(-5, 5), xticks=(-5, 0, 5), yticks=(-5, 0, 5), aspect="equal")
+    ax.set(xlabel="gradient at the one", ylabel="at the other")
 plt.show()
 
 # %% [markdown]
@@ -251,7 +252,7 @@ fig, axes = plt.subplots(2, 2, sharex=True, sharey="row", figsize=(7.2, 5.6))
 for row, column, label in zip(axes, ("gradient_norm", "signal"), ("norm of the gradient", "signal"), strict=True):
     for ax, kind in zip(row, figures.KINDS, strict=True):
         own = recorded[(recorded.kind == kind) & (recorded.depth == 20) & (recorded.seed == 0)]
-        signal_figures.plot_stages(own, ax, column, label)
+        signal_figures.plot_stages(own, ax, column, label, log=column == "gradient_norm")
         ax.label_outer()
 for ax, kind in zip(axes[0], figures.KINDS, strict=True):
     ax.set_title(kind)
@@ -451,6 +452,7 @@ for ax, (title, frame) in zip(axes.flat, panels.items(), strict=True):
     signal_figures.plot_starts(frame, ax)
     ax.set_title(title)
     ax.label_outer()
+lesion_figures.add_legend(fig)
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -536,7 +538,7 @@ display(Markdown(text))
 # - A last batch norm at zero makes a network begin shallow. Pre-activation leaves the shortcut clean.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-display(Markdown(f"What spoils a gradient in the recorded networks: {signal_words.what_spoils(worth_recorded)}"))
+display(Markdown(f"What spoils a gradient in the recorded networks? {signal_words.what_spoils(worth_recorded)}"))
 
 # %% [markdown]
 # ## Exercises

@@ -51,8 +51,8 @@ def through_training(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[last.notna() & ~((frame.origin == "record") & (last == frame.recipe_iterations))]
 
 
-def plot_stages(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
-    """A measurement against the layer, a line a moment of one training, from pale to full colour; logarithmic."""
+def plot_stages(frame: pd.DataFrame, ax: Axes, measure: str, label: str, log: bool = True) -> Axes:
+    """A measurement against the layer, a line a moment of one training, from pale to full colour."""
     ax.set(xlabel="layer, from the images to the classes", ylabel=label)
     if frame.empty:
         return say_nothing_recorded(ax)
@@ -63,7 +63,7 @@ def plot_stages(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes
         shade = tuple(white + (1 - white) * part for part in colour)
         rows: Any = frame[frame.iteration == moment].groupby("layer")[measure].mean()
         ax.plot(rows.index, rows, color=shade, marker="o", markersize=3.5, linewidth=1.5, label=f"{moment:,}")
-    ax.set_yscale("log")
+    ax.set_yscale("log" if log else "linear")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(title="iteration", fontsize=8, title_fontsize=8, ncols=2)
     return ax
@@ -132,7 +132,6 @@ def plot_starts(frame: pd.DataFrame, ax: Axes) -> Axes:
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set_yticks([tick for tick in (0.5, 1, 2, 3, 5, 10, 20, 50) if ax.get_ylim()[0] <= tick <= ax.get_ylim()[1]])
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.legend()
     return ax
 
 
