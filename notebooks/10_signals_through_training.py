@@ -472,7 +472,10 @@ display(Markdown("\n\n".join(text)))
 # convolution, and nothing comes behind the addition:
 #
 # $$
-# y = x + F(x), \qquad F(x) = W_2 * \mathrm{ReLU}\Bigl(\mathrm{BN}_2\bigl(W_1 * \mathrm{ReLU}(\mathrm{BN}_1(x))\bigr)\Bigr).
+# \begin{aligned}
+# y &= x + F(x), \\
+# F(x) &= W_2 * \mathrm{ReLU}\Bigl(\mathrm{BN}_2\bigl(W_1 * \mathrm{ReLU}(\mathrm{BN}_1(x))\bigr)\Bigr).
+# \end{aligned}
 # $$ (eq-pre-activation)
 #
 # Through any number of blocks, what comes out is what went in plus a sum of branches. Complete the block, as equation {eq}`eq-pre-activation` says. Its layers are
