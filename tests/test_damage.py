@@ -130,12 +130,12 @@ def test_lesions_with_an_impossible_value_are_refused(name: str, tmp_path: Path)
             continue
         path.write_bytes(changed(sound, way, damage))
         tried += 1
-        if not refuses(lambda: lesion_records.load_lesions(path, record), RecordError):
+        if not refuses(lambda: lesion_records.LESIONS.load(path, record), RecordError):
             accepted.append((way, value, damage))
     for rows in ("cuts", "paths") if sound["paths"] else ("cuts",):
         for fewer in (sound[rows][1:], sound[rows][::-1], [*sound[rows], sound[rows][-1]], []):
             path.write_text(json.dumps({**sound, rows: fewer}))
-            assert refuses(lambda: lesion_records.load_lesions(path, record), RecordError), rows
+            assert refuses(lambda: lesion_records.LESIONS.load(path, record), RecordError), rows
     print(f"{name}: {tried} damaged lesions, {tried - len(accepted)} refused")
     assert tried > 350
     assert not accepted, accepted

@@ -21,6 +21,19 @@ from resnet_book.engine.device import in_mode
 from resnet_book.models import Network
 
 
+@contextmanager
+def unchanged(network: nn.Module, training: bool) -> Iterator[None]:
+    """The network in training or evaluation mode; afterwards every module's mode and every buffer as they were."""
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    try:
+        with in_mode(network, training=training):
+            yield
+    finally:
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+
+
 def layers_3x3(network: nn.Module) -> list[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
     """Name, 3x3 convolution and the batch norm behind it, for every such pair, from the images to the classes."""
     return [
@@ -47,7 +60,7 @@ def layer_responses(network: nn.Module, images: Tensor, *, training: bool = Fals
     ``images`` (N, 3, H, W) float, normalised. A row a layer: layer (1 is nearest to the images), name, response.
     """
     checked_batch(images)
-    with _unchanged(network, training), torch.no_grad():
+    with unchanged(network, training), torch.no_grad():
         _, outputs = _run(network, images, [norm for _, _, norm in layers_3x3(network)])
     return _layer_frame(network).assign(response=[output.std().item() for output in outputs])
 
@@ -71,7 +84,7 @@ def weight_gradients(network: nn.Module, images: Tensor, labels: Tensor, *, trai
     """
     labels = checked_batch(images, labels)
     weights = [convolution.weight for _, convolution, _ in layers_3x3(network)]
-    with _unchanged(network, training):
+    with unchanged(network, training):
         gradients = torch.autograd.grad(F.cross_entropy(network(images), labels), weights)
     return _layer_frame(network).assign(
         weight_norm=[weight.norm().item() for weight in weights],
@@ -80,16 +93,19 @@ def weight_gradients(network: nn.Module, images: Tensor, labels: Tensor, *, trai
 
 
 def block_gradients(network: Network, images: Tensor, labels: Tensor, *, training: bool = True) -> pd.DataFrame:
-    """Euclidean norm of the loss's gradient with respect to each block's output.
+    """Size of each block's output, and Euclidean norm of the loss's gradient with respect to it.
 
     ``images`` (N, 3, H, W) float, normalised; ``labels`` (N,) int64; the loss is the mean cross-entropy in nats. A row
     a block: block (1 is nearest to the images), name, layer (how many convolutions lie before this output, the stem's
-    included), gradient_norm.
+    included), signal (root mean square of the output), gradient_norm.
     """
     labels = checked_batch(images, labels)
-    with _unchanged(network, training):
-        _, gradients = _outputs_and_gradients(network, images, labels)
-    return _block_frame(network).assign(gradient_norm=[gradient.norm().item() for gradient in gradients])
+    with unchanged(network, training):
+        outputs, gradients = _outputs_and_gradients(network, images, labels)
+    return _block_frame(network).assign(
+        signal=[output.square().mean().sqrt().item() for output in outputs],
+        gradient_norm=[gradient.norm().item() for gradient in gradients],
+    )
 
 
 def neighbour_similarities(
@@ -102,7 +118,7 @@ def neighbour_similarities(
     block's output, the mean of each channel over the batch subtracted) and gradient (of the loss with respect to it).
     """
     labels = checked_batch(neighbours, checked_batch(images, labels))
-    with _unchanged(network, training):
+    with unchanged(network, training):
         outputs, gradients = _outputs_and_gradients(network, images, labels)
         other_outputs, other_gradients = _outputs_and_gradients(network, neighbours, labels)
     return _block_frame(network).assign(
@@ -172,16 +188,3 @@ def _mean_cosines(ones: Iterable[Tensor], others: Iterable[Tensor]) -> list[floa
     """Of each pair of tensors, the mean over i of the cosine between ``one[i]`` and ``other[i]``, taken as vectors."""
     pairs = zip(ones, others, strict=True)
     return [F.cosine_similarity(one.flatten(1), other.flatten(1)).mean().item() for one, other in pairs]
-
-
-@contextmanager
-def _unchanged(network: nn.Module, training: bool) -> Iterator[None]:
-    """The network in training or evaluation mode; afterwards every module's mode and every buffer as they were."""
-    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
-    try:
-        with in_mode(network, training=training):
-            yield
-    finally:
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)

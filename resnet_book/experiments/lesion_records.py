@@ -5,7 +5,6 @@ exactly one network: it names the SHA-256 of its weights, which is compared with
 can be made again from the weights, so unlike a record it may be overwritten.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -16,18 +15,17 @@ from typing import Annotated, Any, Self
 
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from typing_extensions import TypedDict
+from pydantic import Field, model_validator
 
 from resnet_book import augment, data, models
 from resnet_book.analysis import cutting, lesions
 from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import count_paths, gradients_by_length
 from resnet_book.engine import machine
-from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments import catalogue, records, weights
-from resnet_book.experiments.record_checks import MOST_LOSS, require, require_machine, require_share
-from resnet_book.experiments.records import LESIONS, RecordError, Sha256
+from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Machine, Seconds, Size
+from resnet_book.experiments.record_checks import require, require_machine, require_share
+from resnet_book.experiments.records import Record, RecordError, Sha256
 from resnet_book.recipe import Part, Recipe
 
 SCHEMA_VERSION = 1
@@ -36,16 +34,10 @@ MEASURING_IMAGES = 1_000  # the first training images, augmented: batch norm is 
 PATH_IMAGES = 64  # the first training images: gradients of paths
 PATH_SAMPLES = 20  # random paths of each length
 
-Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1 + 1e-9)]
-Size = Annotated[float, Field(ge=0, le=MOST_LOSS)]
 
 
-class _Checked(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class CutRow(_Checked):
+class CutRow(Checked):
     """One cut and its damage, as trained and with batch norm's statistics measured anew; units as ``Damage``."""
 
     kind: str  # a key of lesions.KINDS
@@ -60,7 +52,7 @@ class CutRow(_Checked):
     feature_change_anew: Size
 
 
-class PathRow(_Checked):
+class PathRow(Checked):
     """The paths of one length, as ``paths.gradients_by_length``."""
 
     length: Count
@@ -70,34 +62,15 @@ class PathRow(_Checked):
     share: Share
 
 
-class Machine(TypedDict):
-    """What computed, as ``engine.machine.describe``."""
-
-    device: str
-    threads: int | None
-    processes: int
-    precision: str
-    compiled: bool
-    torch: str
-    cuda: str | None
-    python: str
-    commit: str | None
-    dirty: bool | None
-
-
-class LesionRecord(_Checked):
+class LesionRecord(Kept):
     """One network, taken apart."""
 
-    schema_version: int
-    experiment: str
-    seed: Count
-    weights_sha256: Sha256  # of the network, as its record has it
     test_sha256: Sha256  # of the whole test set, as ImageSet.sha256
     test_images: Annotated[int, Field(ge=1)]  # the first ones, on which each cut was tested
     measuring_images: Annotated[int, Field(ge=1)]
     path_images: Count
     path_samples: Annotated[int, Field(ge=0, le=10**6)]
-    seconds: Annotated[float, Field(gt=0, le=1e9)]
+    seconds: Seconds
     started: str  # UTC, ISO 8601
     made_by: Machine
     cuts: list[CutRow]
@@ -119,9 +92,14 @@ class LesionRecord(_Checked):
         return pd.DataFrame([row.model_dump() for row in self.paths], columns=list(PathRow.model_fields))
 
 
-def path_of(record: str | Path) -> Path:
-    """Where the lesions of the run lie whose record lies, or would lie, at ``record``."""
-    return Path(record).with_suffix(LESIONS)
+def _require_images(found: LesionRecord, record: Record) -> None:
+    """Raise ValueError unless the images are those of the run."""
+    test, train = record.dataset["test"], record.dataset["train"]
+    few = found.test_images <= test["images"] and max(found.measuring_images, found.path_images) <= train["images"]
+    require(found.test_sha256 == test["sha256"] and few, "is of other images than this run's")
+
+
+LESIONS = Kind(LesionRecord, ".lesions.json", SCHEMA_VERSION, "lesions", _require_images)
 
 
 def make_lesions(
@@ -179,50 +157,17 @@ def make_lesions(
         "cuts": [{**row, "blocks": list(row["blocks"])} for row in lesions.lesion_frame(measured).to_dict("records")],
         "paths": paths,
     }
-    checked = LesionRecord.model_validate_json(json.dumps(content))
-    text = json.dumps(checked.model_dump(), indent=1, allow_nan=False) + "\n"
-    write_atomically(path_of(path), lambda file: file.write(text.encode()))
-    return path_of(path)
+    return LESIONS.write(content, path)
 
 
 def kept_lesions(experiment: str, seed: int = 0, results: str | Path | None = None) -> LesionRecord | None:
-    """The lesions beside the record of a run; None where none lie there.
-
-    Raises RecordError where the run is not recorded, and as ``load_lesions``.
-    """
-    path = records.path_of(records.find_results(results), experiment, seed)
-    record = records.load_record(path)
-    return load_lesions(path_of(path), record) if path_of(path).exists() else None
-
-
-def load_lesions(file: Path, record: records.Record) -> LesionRecord:
-    """Read and check the lesions of the run that left ``record``.
-
-    Raises RecordError for a file that is damaged, of another schema, or of another network or images than the run's.
-    """
-    of = f"{record.experiment} --seed {record.seed}"
-    mend = f"Restore it, from git for example, or make it again: `resnet-book lesions {of}`."
-    found = records.read_checked(file, LesionRecord, SCHEMA_VERSION, "a sound file of lesions", mend)
-    if (found.experiment, found.seed) != (record.experiment, record.seed):
-        raise RecordError(f"{file} holds {found.experiment}, seed {found.seed}. {mend}")
-    if found.weights_sha256 != record.weights_sha256:
-        raise RecordError(f"{file} is of other weights than this run left (another SHA-256). {mend}")
-    test, train = record.dataset["test"], record.dataset["train"]
-    few = found.test_images <= test["images"] and max(found.measuring_images, found.path_images) <= train["images"]
-    if found.test_sha256 != test["sha256"] or not few:
-        raise RecordError(f"{file} is of other images than this run's. {mend}")
-    return found
+    """The lesions beside the record of a run; None where none lie there. Raises RecordError as ``Kind.read``."""
+    return LESIONS.read(experiment, seed, results)
 
 
 def all_lesions(results: str | Path | None = None) -> list[LesionRecord]:
-    """All that lie beside records, by experiment, then seed. Raises RecordError that names each which is not sound."""
-    folder = records.find_results(results)
-
-    def read(file: Path) -> LesionRecord:
-        return load_lesions(file, records.load_record(file.with_name(file.name.removesuffix(LESIONS) + ".json")))
-
-    found = records.read_each(folder.glob(f"*/seed*{LESIONS}"), read)
-    return sorted(found, key=lambda each: (each.experiment, each.seed))
+    """All that lie beside records, by experiment, then seed. Raises RecordError as ``Kind.read_all``."""
+    return LESIONS.read_all(results)
 
 
 @cache

@@ -27,7 +27,6 @@ from resnet_book.recipe import Epoch, History, Part, Recipe
 SCHEMA_VERSION = 2
 PACKAGE = Path(__file__).parents[1]
 NAMED_IN_ONE_MESSAGE = 5  # damaged records
-LESIONS = ".lesions.json"  # ends the name of a file beside a record that is none itself: experiments.lesion_records
 
 Found = TypeVar("Found")
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -283,7 +282,7 @@ def load_all(results: str | Path) -> list[Record]:
 
     Raises RecordError if any of them is not sound, and names each (of very many, the first few).
     """
-    paths = (path for path in Path(results).glob("*/seed*.json") if not path.name.endswith(LESIONS))
+    paths = (path for path in Path(results).glob("*/seed*.json") if "." not in path.stem)  # no seed0.lesions.json
     return sorted(read_each(paths, load_record), key=lambda record: (record.experiment, record.seed))
 
 

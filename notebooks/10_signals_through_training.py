@@ -1,0 +1,643 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Signals through training
+#
+# **A deep plain network begins with a gradient that looks like noise. Does training get rid of it?**
+#
+# Look at {numref}`fig-ch10-noise`. There is a picture, and the same picture with a little noise that one hardly sees.
+# Each has a gradient: how the loss would change if a pixel became a little brighter. Each dot is one pixel; across is its
+# gradient in the first picture, upward its gradient in the second. In the residual network the two agree, more or
+# less: the cloud leans along the diagonal. In the plain network it is round. There the gradient at one picture says
+# nothing about the gradient right beside it.
+#
+# Yet gradient descent has nothing else to go by. [Chapter 3](03_plain_and_residual.ipynb) measured signal and gradient
+# before the first step. This chapter looks at the same networks while they learn.
+#
+# **You will learn**
+#
+# - what becomes of signal and gradient, layer by layer, as a plain network and its residual twin are trained;
+# - to ask what a gradient is worth: for other images, and one step further on;
+# - two ways to begin better, a batch norm that starts at zero, and a block that keeps its shortcut clean. The second
+#   one you build yourself.
+#
+# **You need** [chapter 3](03_plain_and_residual.ipynb) for the blocks and
+# [chapter 5](05_training.ipynb) for the recipe. With `tier = "smoke"` the page takes about a minute on 2 cores and
+# downloads nothing; `"cpu"` and `"paper"` take five to thirty minutes and CIFAR-10 (170 MB).
+
+# %% tags=["parameters"]
+tier = "smoke"  # "smoke": built-in images, seconds; "cpu": CIFAR-10, minutes; "paper": the same for longer
+data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them
+
+# %%
+from copy import deepcopy
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from IPython.display import Markdown, display
+from torch import nn
+
+# %%
+from resnet_book import augment, cifar, data, models
+from resnet_book.analysis import diagnostics, signals
+from resnet_book.engine.callbacks import Callback
+from resnet_book.engine.device import Engine, default_precision, find
+from resnet_book.experiments import catalogue, records, signal_records, weights
+from resnet_book.report import figures, lesion_figures, signal_figures, signal_words, tables
+from resnet_book.train import fit
+
+assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
+figures.use_style()
+wanted = "builtin" if tier == "smoke" else "cifar10"
+try:
+    train_images = data.load(wanted, "train", data_root or None)
+except cifar.DataMissingError as missing:
+    if missing.named:  # you named a folder, so nothing may stand in for it
+        raise
+    train_images = data.load("builtin", "train")
+f"{train_images.name}: {len(train_images):,} images"
+
+# %% tags=["remove-input"]
+if train_images.name != wanted:
+    note = "**CIFAR-10 was not found, so this page uses the built-in images.** `resnet-book data cifar10` fetches it."
+    display(Markdown(f"> {note}"))
+
+# %% [markdown]
+# One batch will do for the start: 32 images, each channel with mean 0 and standard deviation 1.
+
+# %%
+statistics = augment.channel_mean_std(train_images.images)
+images = augment.normalise(train_images.images[:32], *statistics)
+labels = train_images.labels[:32]
+NOISE = 0.01  # standard deviation; that of the pixels is 1
+nearby = images + NOISE * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+tuple(images.shape), round(images.std().item(), 1)
+
+
+# %% [markdown]
+# ## The same picture twice
+#
+# The gradient with respect to the pixels has the shape of the picture. Here it is for both pictures, in two networks of
+# 56 layers that have not been trained.
+
+
+# %%
+def untrained(kind: str, depth: int, seed: int = 0) -> models.Network:
+    """A network with the weights that the seed gives; twins get the same ones."""
+    return models.narrow(depth, residual=kind == "residual")(generator=torch.Generator().manual_seed(seed))
+
+
+def pixel_gradients(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """The gradient of the batch's loss with respect to every pixel: (N, 3, H, W)."""
+    pixels = images.clone().requires_grad_()
+    loss = F.cross_entropy(network.train()(pixels), labels)  # batch norm by the batch's own statistics
+    return torch.autograd.grad(loss, pixels)[0]
+
+
+at = {kind: [pixel_gradients(untrained(kind, 56), each) for each in (images, nearby)] for kind in figures.KINDS}
+assert torch.equal(at["plain"][0], signals.pixel_gradients(untrained("plain", 56), (images, labels)))
+tuple(at["plain"][0].shape)
+
+# %% mystnb={"image": {"alt": "A small picture, the same with a little noise, and two clouds of dots, one dot a pixel: its gradient at the first picture across, at the second upward. The plain network's cloud is round, the residual network's leans along the diagonal."}, "figure": {"caption": "Two pictures, and the gradient of the loss with respect to their pixels in untrained networks of 56 layers, in standard deviations: one against the other.", "name": "fig-ch10-noise"}}
+SHOWN = 3  # the picture
+mean, std = (each.view(3, 1, 1) for each in statistics)
+fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
+for ax, each, title in zip(axes, (images, nearby), ("a picture", "a picture nearby"), strict=False):
+    figures.show_image((each[SHOWN] * std + mean).clamp(0, 255).round().to(torch.uint8), ax, title)
+for ax, (kind, pair) in zip(axes[2:], at.items(), strict=True):
+    x, y = (each[SHOWN].flatten() / each[SHOWN].std() for each in pair)
+    ax.plot(x, y, ".", markersize=1, alpha=0.5, color=figures.COLOURS[kind])
+    ax.set(title=kind, xlim=(-5, 5), ylim=(-5, 5), xticks=(-5, 0, 5), yticks=(-5, 0, 5), aspect="equal")
+    ax.set(xlabel="gradient at the one", ylabel="at the other")
+plt.show()
+
+# %% [markdown]
+# To put a number on it, take each gradient as one long vector, and compute the cosine between the two: 1 if they point
+# the same way, 0 if they are unrelated. {cite:t}`balduzzi2017shattered` call gradients with no likeness to their
+# neighbours *shattered*, and say that they shatter with depth in plain networks, and much more slowly with shortcuts.
+# They measured it in networks of their own. Ours are below.
+#
+# ```{admonition} Predict, then run
+# :class: tip
+#
+# At 8, 20 and 56 layers, and for three seeds each: sketch two lines, the cosine against the depth. Where does the plain
+# one reach 0? Does the residual one? {numref}`fig-ch10-depths` has the answer.
+# ```
+
+# %% tags=["nbval-ignore-output"]
+side = 16 if tier == "smoke" else 32  # smaller pictures, faster page
+small, small_nearby = (F.adaptive_avg_pool2d(each, side) for each in (images, nearby))
+
+
+def likeness(network: nn.Module) -> float:
+    """Mean cosine between the pixel gradients of each image and of the one nearby."""
+    here, there = (pixel_gradients(network, each).flatten(1) for each in (small, small_nearby))
+    return F.cosine_similarity(here, there).mean().item()
+
+
+networks = [(kind, depth, seed) for kind in figures.KINDS for depth in (8, 20, 56) for seed in range(3)]
+rows = [(*each, likeness(untrained(*each))) for each in networks]
+shattered = pd.DataFrame(rows, columns=["kind", "depth", "seed", "cosine"])
+shattered.pivot_table(index="kind", columns="depth", values="cosine").round(2)
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Cosine between pixel gradients at neighbouring pictures against depth. The plain network's line falls to about zero, the residual network's falls more slowly and stays above it."}, "figure": {"caption": "How alike the pixel gradients of neighbouring pictures are, in untrained networks: mean over three seeds, bars of a standard deviation.", "name": "fig-ch10-depths"}}
+fig, ax = plt.subplots(figsize=(5.4, 3.0))
+signal_figures.plot_depths(shattered, ax, "cosine", "cosine")
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(signal_words.shattering_by_depth(shattered)))
+
+# %% [markdown]
+# ## A pair in training
+#
+# Now train. A plain network of 20 layers and its twin get the same batches. A *callback* is called after every step; ours
+# keeps a copy of the network at some moments.
+
+
+# %%
+class Look(Callback):
+    """Keeps a copy of the network at some iterations of its training."""
+
+    def __init__(self, moments: tuple[int, ...]) -> None:
+        self.moments, self.kept = moments, dict[int, nn.Module]()
+
+    def begin(self, training) -> None:
+        self.after_step(training)  # the network before its first step, too
+
+    def after_step(self, training) -> None:
+        if training.iteration in self.moments:
+            self.kept[training.iteration] = deepcopy(training.network).cpu()
+
+
+# %% tags=["nbval-ignore-output"]
+ITERATIONS, BATCH = {"smoke": (60, 32), "cpu": (100, 64), "paper": (300, 128)}[tier]
+recipe = replace(catalogue.PAPER, iterations=ITERATIONS, drops=(), batch_size=BATCH, padding=side // 8)
+few = train_images.subset(BATCH * 30)
+seen = replace(few, images=F.adaptive_avg_pool2d(few.images.float(), side).round().to(torch.uint8))
+device = find("auto")
+engine = Engine(device, default_precision(device), False)
+ways = {}
+for kind in figures.KINDS:
+    look = Look((0, 1, 3, 10, 30, ITERATIONS))
+    history = fit(untrained(kind, 20), seen, seen.subset(100), recipe, engine=engine, callbacks=[look])
+    ways[kind] = look.kept
+    first, last = history.epochs[0].train_loss, history.epochs[-1].train_loss
+    print(f"{kind}: training loss {first:.2f} over the first epoch, {last:.2f} over the last")
+
+# %% [markdown]
+# For each copy, and each block: how large is the gradient that arrives at the block's output?
+# `diagnostics.block_gradients` measures it, as in chapter 3.
+#
+# **Predict.** Before training the plain network's gradient grows from the classes to the images (to the left). Will it
+# still grow after some dozens of steps: more, as much, or less? Follow the lines of {numref}`fig-ch10-here` from pale
+# to full colour.
+
+
+# %% tags=["nbval-ignore-output"]
+def measured(measure) -> pd.DataFrame:
+    """``measure(network)``, a frame, of every copy of both networks."""
+    about = {"depth": 20, "seed": 0, "recipe_iterations": ITERATIONS, "origin": "this page"}
+    return pd.concat(
+        measure(network).assign(kind=kind, iteration=iteration, **about)
+        for kind, kept in ways.items()
+        for iteration, network in kept.items()
+    )
+
+
+batch = augment.normalise(seen.images[:64], *statistics), seen.labels[:64]
+blocks = measured(lambda network: diagnostics.block_gradients(network, *batch))
+outer = blocks[blocks.block.isin([1, 9])]
+outer.pivot_table(index="iteration", columns=["kind", "block"], values="gradient_norm").round(3)
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Gradient norm at each block against its layer, six lines from pale to dark for six moments of the training; plain network left, residual network right. Before training the plain lines fall steeply from the images to the classes, the residual ones less."}, "figure": {"caption": "Gradients that arrive at each block, before training and at some moments of the page's own training. Logarithmic.", "name": "fig-ch10-here"}}
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.4))
+for ax, kind in zip(axes, figures.KINDS, strict=True):
+    signal_figures.plot_stages(blocks[blocks.kind == kind], ax, "gradient_norm", "norm of the gradient")
+    ax.set_title(kind)
+    ax.label_outer()
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(signal_words.growth(blocks)))
+
+# %% [markdown]
+# These are two small networks on small pictures. Now CIFAR-10: `resnet-book signals NAME` measures a recorded network
+# and keeps what it finds beside the record, and `resnet-book run NAME --keep-weights` keeps weights on the way.
+# {numref}`fig-ch10-recorded` shows the twins of 20 layers, with the same gradient above, and below it the *signal*: the
+# size of what each block puts out.
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+results = records.find_results()
+found = [each for each in signal_records.all_signals(results) if "-cifar10" in each.experiment]
+display(Markdown(signal_words.provenance(found)))
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels against layer, lines from pale to dark for moments of the training on CIFAR-10. Above, the gradient that arrives at each block; below, the size of each block's output; plain network left, residual network right."}, "figure": {"caption": "The recorded pair on CIFAR-10: gradient (above) and signal (below) at each block, from pale (before training) to full colour (the last step). The signal is the root mean square of the block's output.", "name": "fig-ch10-recorded"}}
+recorded = signal_figures.through_training(signal_figures.of_networks(found, "blocks"))
+fig, axes = plt.subplots(2, 2, sharex=True, sharey="row", figsize=(7.2, 5.6))
+for row, column, label in zip(axes, ("gradient_norm", "signal"), ("norm of the gradient", "signal"), strict=True):
+    for ax, kind in zip(row, figures.KINDS, strict=True):
+        own = recorded[(recorded.kind == kind) & (recorded.depth == 20) & (recorded.seed == 0)]
+        signal_figures.plot_stages(own, ax, column, label, log=column == "gradient_norm")
+        ax.label_outer()
+for ax, kind in zip(axes[0], figures.KINDS, strict=True):
+    ax.set_title(kind)
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+text = "\n\n".join(["The gradient:", signal_words.growth(recorded), "And the signal:", signal_words.signal(recorded)])
+display(Markdown(text))
+
+# %% [markdown]
+# Compare shapes, not heights: all gradients shrink as the loss does. And remember from chapter 3 that a layer in front
+# of a batch norm does not care how long its weights are, so a large gradient is not yet a good or a bad one.
+#
+# ## What is a gradient worth?
+#
+# A step follows the gradient of *one* batch at *one* point. The next step meets other images, and other weights. So
+# there are two reasons why a gradient may be worth little: it was that of these images alone (noise), or it holds at
+# this point alone (roughness; {cite:t}`santurkar2018how` measured this one). Both can be taken apart, with two batches
+# A and B and one step along the gradient of A:
+#
+# - **other images:** the cosine between the gradients of A and of B, at the same weights;
+# - **after a step:** between the gradients of A before and after the step;
+# - **other images after a step:** between the gradient of A before the step and that of B after it. This is what
+#   training meets.
+
+
+# %%
+def gradient(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The gradient of the loss with respect to all weights, as one vector."""
+    loss = F.cross_entropy(network(images), labels)
+    return torch.cat([each.flatten() for each in torch.autograd.grad(loss, list(network.parameters()))])
+
+
+def worth(network: nn.Module, a: signals.Batch, b: signals.Batch, learning_rate: float) -> tuple[float, ...]:
+    """The three cosines with the gradient of batch A: of B, of A after a step along it, and of B after that step."""
+    before = gradient(network.train(), *a)
+    moved = signals.after_a_step(network, -learning_rate * before)  # a copy
+    compared = gradient(network, *b), gradient(moved, *a), gradient(moved, *b)
+    return tuple(F.cosine_similarity(before, each, dim=0).item() for each in compared)
+
+
+pixels = augment.normalise(seen.images[: 6 * BATCH], *statistics)
+six = list(zip(pixels.split(BATCH), seen.labels[: 6 * BATCH].split(BATCH), strict=True))
+network = ways["plain"][ITERATIONS]
+assert worth(network, *six[:2], 0.1) == tuple(signals.predictions(network, six[:2], 0.1).iloc[0, 1:])
+"as the package computes it"
+
+# %% [markdown]
+# **Predict.** Before the first step, with the paper's learning rate of 0.1: which of the two will spoil the gradient
+# more, other images or the step? And at the end of the training?
+
+# %% tags=["nbval-ignore-output"]
+predicted = measured(lambda network: signals.predictions(network, six, recipe.learning_rate))
+shown = list(signal_words.COSINES)
+predicted[predicted.iteration.isin([0, 10, ITERATIONS])].groupby(["kind", "iteration"])[shown].mean().round(2)
+
+# %% [markdown]
+# That is this page's pair. {numref}`fig-ch10-worth` has the recorded ones, at every moment that was kept, with the
+# learning rate of that moment (it drops to a tenth after 1,000 iterations, and again after 1,500). The fourth panel is
+# the pixel gradient again, for pictures nearby: it begins more or less shattered. Does it stay so?
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels against the iteration, plain and residual network on CIFAR-10: cosines between a gradient and that of other images, of the same images after a step, of other images after a step, and the cosine of pixel gradients at neighbouring pictures."}, "figure": {"caption": "What a gradient predicts, through training on CIFAR-10: means with bands of a standard deviation, over pairs of batches, or over pictures in the last panel.", "name": "fig-ch10-worth"}}
+worth_recorded, near = (signal_figures.of_networks(found, rows) for rows in ("predictions", "distances"))
+worth_recorded = signal_figures.through_training(worth_recorded)
+DISTANCE = 0.1  # of the pictures nearby
+fig, axes = plt.subplots(2, 2, sharex=True, sharey=True, figsize=(7.2, 5.2))
+for ax, (column, title) in zip(axes.flat, signal_words.COSINES.items(), strict=False):
+    signal_figures.plot_moments(worth_recorded, ax, column, "cosine")
+    ax.set_title(title)
+at_distance = near[near.distance == DISTANCE] if len(near) else near
+on_the_way = signal_figures.through_training(at_distance)
+signal_figures.plot_moments(on_the_way, axes[1, 1], "cosine", "cosine", spread="spread")
+axes[1, 1].set_title("pixel gradients, picture nearby")
+for ax in axes.flat:
+    ax.label_outer()
+lesion_figures.add_legend(fig)
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+text = [signal_words.predictions(worth_recorded)]
+text += [f"Pixel gradients at pictures nearby (noise of {DISTANCE:g}), of all networks that were measured:"]
+display(Markdown("\n\n".join([*text, signal_words.shattering(near, DISTANCE)])))
+
+# %% [markdown]
+# ## How much each layer says
+#
+# The paper's figure 7 shows the standard deviation of each layer's *response*, its output behind the batch norm, in
+# trained networks. It found residual networks to respond less than plain ones, and deep residual ones less than
+# shallow: as if each block only touched up what it gets. Chapter 3 showed how to read the response off the weights. Here
+# we ask what the length of training does to it, and count how often the paper's findings hold.
+#
+# **Predict.** A network trained thirty-two times as long: does it respond more, or less? All begin at 1. Compare the
+# thick line of {numref}`fig-ch10-responses` with the thin one of its colour.
+
+# %% tags=["nbval-ignore-output"]
+frames = []
+for record in records.load_all(results):
+    kind, depth = tables.kind_and_depth(record.model["name"])
+    kept = records.path_of(results, record.experiment, record.seed).with_suffix(".safetensors").exists()
+    if kept and record.dataset["name"] == "cifar10" and record.recipe_name in ("paper", "short"):
+        network, _ = weights.load_network(record.experiment, record.seed, results)
+        about = {"kind": kind, "depth": depth, "seed": record.seed, "recipe_iterations": record.recipe["iterations"]}
+        frames.append(diagnostics.responses_of_weights(network).assign(**about))
+responses = pd.concat(frames, ignore_index=True)
+responses.pivot_table(index=["recipe_iterations", "depth"], columns="kind", values="response").round(2)
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: standard deviation of each layer's response in the trained networks of 20 layers, thick for 64,000 iterations, thin for 2,000. Right: its mean over the layers against depth, plain and residual, after 2,000 iterations."}, "figure": {"caption": "Responses of trained networks. Left: layer by layer, 20 layers (thick: trained longest). Right: mean over all layers against depth, `short` recipe, one network each.", "name": "fig-ch10-responses"}}
+fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), width_ratios=(3, 2))
+signal_figures.plot_responses(responses[responses.depth == 20], axes[0])
+axes[0].legend(fontsize=8)
+short = responses[responses.recipe_iterations == catalogue.SHORT.iterations]
+means = short.groupby(["kind", "depth"], as_index=False).response.mean()
+signal_figures.plot_depths(means, axes[1], "response", "mean response")
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(signal_words.responses(responses)))
+
+# %% [markdown]
+# Small responses need a caveat. Weight decay shrinks every batch norm's weight a little at each step, whether the images
+# ask for it or not, and a long training has more steps. (Chapter 3 computes what decay alone would leave.)
+#
+# ## Begin with nothing
+#
+# If depth is the trouble at the start, why begin deep? {cite:t}`goyal2017accurate` set the weight of the last batch norm
+# in every residual branch to zero. Then $F(x) = 0$ and every block begins as its shortcut: a network of 20 layers
+# begins with two, the stem and the classifier.
+
+# %%
+usual = untrained("residual", 20)
+zeroed = deepcopy(usual)
+for block in (block for stage in zeroed.stages for block in stage):
+    nn.init.zeros_(block.layers[-1].weight)  # a branch ends in a batch norm
+assert torch.equal(zeroed(small), signals.zero_last_norms(usual)(small))
+f"loss {F.cross_entropy(usual(small), labels):.2f} as usual, {F.cross_entropy(zeroed(small), labels):.2f} at zero"
+
+# %% [markdown]
+# Who guesses blindly has a loss of $\ln 10 \approx 2.30$. The usual start is worse than that: the sum over the blocks has
+# grown, and with it the scores. Every batch then agrees on one thing, smaller scores. That is a part of the large cosine
+# between different images that residual networks show before the first step.
+#
+# **Predict.** With $F(x) = 0$, which weights get a gradient in the first step: all, none, or some of them?
+
+
+# %% tags=["nbval-ignore-output"]
+def part_of(name: str) -> str:
+    """Which part of the network a parameter belongs to."""
+    words = {
+        ".layers.1.": "branches: first norms",
+        ".layers.4.": "branches: last norms",
+        ".layers.": "branches: convolutions",
+    }
+    return next((word for mark, word in words.items() if mark in name), name.split(".")[0])
+
+
+squares = {}
+begun = {"as usual": usual, "last norms at zero": zeroed}
+for start, network in begun.items():
+    loss = F.cross_entropy(network.train()(small), labels)
+    each = torch.autograd.grad(loss, list(network.parameters()))
+    names = [name for name, _ in network.named_parameters()]
+    squares[start] = {name: own.square().sum().item() for name, own in zip(names, each, strict=True)}
+(pd.DataFrame(squares).groupby(part_of).sum() ** 0.5).round(3)
+
+# %% [markdown]
+# The first step moves the last norms and nothing else in the branches: what flows back into a branch is multiplied by
+# the norm's weight, which is zero. From the second step on everything learns. So the network grows deep while it
+# learns. And what is its first gradient worth? The three cosines again, before training:
+
+# %% tags=["nbval-ignore-output"]
+first_worth = {start: signals.predictions(network, six, 0.1)[shown].mean() for start, network in begun.items()}
+pd.DataFrame(first_worth).T.round(2)
+
+# %% [markdown]
+# Look at the middle column: whether the gradient still holds after one step of 0.1. Does a better first step help the
+# training? The runs of {numref}`fig-ch10-starts` differ in the start alone, with the same batches for both.
+
+# %% tags=["nbval-ignore-output"]
+STEPS = 100 if tier == "paper" else 40
+losses = []
+for seed in range(3):
+    network = untrained("residual", 20, seed)
+    for is_zeroed, start in ((True, signals.zero_last_norms(network)), (False, network)):
+        each = signals.first_losses(start, seen, recipe, STEPS, BATCH, seed)
+        about = {"zeroed": is_zeroed, "depth": 20, "seed": seed, "iteration": range(STEPS), "loss": each}
+        losses.append(pd.DataFrame(about))
+first_steps = pd.concat(losses, ignore_index=True)
+recorded_starts = signal_figures.of_networks(found, "starts")
+first_steps.groupby("zeroed").loss.agg(["first", "max", "last"]).round(2)
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: this page's training, and the recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher."}, "figure": {"caption": "The first steps from two beginnings, mean and range over seeds: on this page (three seeds), and recorded on CIFAR-10.", "name": "fig-ch10-starts"}}
+depths = sorted(recorded_starts.depth.unique()) if len(recorded_starts) else []
+fig, axes = plt.subplots(1, 1 + len(depths), figsize=(7.2, 3.2), sharey=True, squeeze=False)
+panels = {f"recorded, {depth} layers": recorded_starts[recorded_starts.depth == depth] for depth in depths}
+panels = {"this page, 20 layers": first_steps} | panels
+for ax, (title, frame) in zip(axes.flat, panels.items(), strict=True):
+    signal_figures.plot_starts(frame, ax)
+    ax.set_title(title)
+    ax.label_outer()
+lesion_figures.add_legend(fig)
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+text = ["This page:", signal_words.starts(first_steps), "Recorded on CIFAR-10:", signal_words.starts(recorded_starts)]
+display(Markdown("\n\n".join(text)))
+
+# %% [markdown]
+# {cite:t}`goyal2017accurate` needed this for batches of thousands of images, and report that it helps there. Batches of
+# dozens are another case; the lines above say what it does in ours, in the first steps, and nothing about the error
+# after a whole training.
+#
+# ## Keep the shortcut clean: your turn
+#
+# A residual block puts a ReLU *behind* the addition: $y = \mathrm{ReLU}(F(x) + x)$. So a branch can add to what the
+# shortcut carries, but it cannot take away more than is there: the sum is cut at zero, in every block.
+# {cite:t}`he2016identity` moved the ReLU. In a *pre-activation* block, batch norm and ReLU come *before* each
+# convolution, and nothing comes behind the addition:
+#
+# $$
+# \begin{aligned}
+# y &= x + F(x), \\
+# F(x) &= W_2 * \mathrm{ReLU}\Bigl(\mathrm{BN}_2\bigl(W_1 * \mathrm{ReLU}(\mathrm{BN}_1(x))\bigr)\Bigr).
+# \end{aligned}
+# $$ (eq-pre-activation)
+#
+# Through any number of blocks, what comes out is what went in plus a sum of branches. Complete the block, as equation {eq}`eq-pre-activation` says. Its layers are
+# there: `self.norm1`, `self.convolution1`, `self.norm2`, `self.convolution2`, and `self.shortcut`, which adapts `x`
+# where the shape changes. The cell behind it checks your block; it runs here without an answer.
+
+
+# %%
+class MyBlock(signals.PreActivationBlock):
+    """A block of your own, with the layers of the package's."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return None  # your code, with F.relu for the ReLU
+
+
+# %%
+verdict = signals.check_pre_activation(MyBlock)
+print(verdict)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def forward(self, x):
+#     y = self.convolution1(F.relu(self.norm1(x)))
+#     y = self.convolution2(F.relu(self.norm2(y)))
+#     return self.shortcut(x) + y
+# ```
+#
+# </details>
+#
+# **Predict.** With clean shortcuts, are the gradients of 56 layers shattered more, less, or as much as the usual
+# residual network's? The next cell takes your block once it is right, and the package's until then.
+
+# %% tags=["nbval-ignore-output"]
+block_type = MyBlock if verdict == "Right." else signals.PreActivationBlock
+compared = shattered[shattered.depth == 56].pivot(index="kind", columns="seed", values="cosine")
+for seed in range(3):
+    network = signals.pre_activation(56, torch.Generator().manual_seed(seed), block_type)
+    compared.loc["pre-activation", seed] = likeness(network)
+compared.round(2)
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+pre, res = compared.loc["pre-activation"], compared.loc["residual"]
+than = "less than" if (pre > res).all() else "more than" if (pre < res).all() else "about as much as"
+text = f"""The gradients of the pre-activation networks are shattered **{than}** those of the usual residual ones: the cosine
+is {pre.mean():.2f} ± {pre.std():.2f} and {res.mean():.2f} ± {res.std():.2f} (three seeds each, before training)."""
+display(Markdown(text))
+
+# %% [markdown]
+# In the paper the new block pays at depth: 1,001 layers train well with it and badly without, while at 110 layers the
+# errors differ by a few tenths of a point. At 56 layers, before training, we can only say how it begins.
+#
+# ## Summary
+#
+# - Before training, gradients of neighbouring pictures lose their likeness with depth, in plain networks sooner than in
+#   residual ones. That is about the beginning: a few steps change it, and the lines under {numref}`fig-ch10-worth` say
+#   how far.
+# - Signal and gradient can be followed through training with a few kept copies. Compare shapes: the heights follow the
+#   loss.
+# - A gradient is worth little for two reasons, the step and other images. They can be measured apart.
+# - The responses of trained layers depend on the length of training and on weight decay, not on shortcuts alone.
+# - A last batch norm at zero makes a network begin shallow. Pre-activation leaves the shortcut clean.
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(f"What spoils a gradient in the recorded networks? {signal_words.what_spoils(worth_recorded)}"))
+
+# %% [markdown]
+# ## Exercises
+#
+# The cells of exercises 1 and 2 check themselves: put your answer in, run, read. They are run here without one.
+#
+# **1. What a cosine means.** Two gradients have a cosine of 0.5. Which share of the squared length of the one lies along
+# the other? And how many degrees are between them?
+
+# %%
+share, degrees = None, None  # your answers
+one, other = torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.75**0.5])  # an example, both of length 1
+if share is None or degrees is None:
+    print("Not answered yet.")
+elif abs(share - (one @ other).item() ** 2) > 0.01:
+    print("Wrong: draw both arrows. The part along the other has the cosine as its length. And squared?")
+elif abs(degrees - torch.rad2deg(torch.acos(one @ other)).item()) > 1:
+    print("The share is right, the angle is not: which angle has a cosine of a half?")
+else:
+    print("Right: even a cosine of a half, high for gradients, leaves most of the length elsewhere.")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# `share, degrees = 0.25, 60`.
+#
+# </details>
+#
+# **2. The second step.** Of a `resnet20` that begins at zero, how many of its 59 parameter tensors get a gradient that
+# is not all zeros, in the first step and in the second? Stem, classifier, and each of nine blocks: a convolution has one
+# tensor, a batch norm two.
+
+# %%
+in_first, in_second = None, None  # your answers
+
+
+def with_gradient(network: nn.Module) -> int:
+    """How many parameter tensors have a gradient that is not zero everywhere."""
+    loss = F.cross_entropy(network.train()(small), labels)
+    return sum(bool(each.any()) for each in torch.autograd.grad(loss, list(network.parameters())))
+
+
+first = signals.zero_last_norms(untrained("residual", 20))
+second = signals.after_a_step(first, -0.1 * signals.gradient(first, (small, labels)))
+if in_first is None or in_second is None:
+    print("Not answered yet.")
+elif in_first != with_gradient(first):
+    print("The first is wrong: three for the stem, two for the classifier, and in each block only what moves at first.")
+elif in_second != with_gradient(second):
+    print("The first is right, the second wrong: after one step, what is the weight of the last norms?")
+else:
+    print("Right: one step is enough to open every branch.")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# `in_first, in_second = 23, 59`. The weight and the bias of nine last norms are 18, stem and classifier have 5. After the
+# first step the norms' weights are no longer zero, and gradients reach everything.
+#
+# </details>
+#
+# **3. Larger batches.** Which of the three cosines depends on the size of the batch? Compare `six` with batches of twice
+# the size, at the end of the page's training. Predict first.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for size in (BATCH, 2 * BATCH):
+#     batches = list(zip(pixels[: 4 * BATCH].split(size), seen.labels[: 4 * BATCH].split(size), strict=True))
+#     print(signals.predictions(ways["residual"][ITERATIONS], batches, 0.1).mean().round(2))
+# ```
+#
+# "Other images" should rise: a mean over more images has less noise, so two of them agree better. "After a step" compares
+# a batch with itself, and has no such reason. With one or two pairs the spread is large; take more images.
+#
+# </details>
+#
+# **4. The relative step.** The kept files have more than this page shows. `signal_figures.of_networks(found, "layers")`
+# has the norms of each layer's weights and of their gradient. How far would a step of 0.1 move each layer, relative to
+# its length, before training and at the end? Which of the two networks takes the larger steps?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# layers = signal_figures.of_networks(found, "layers")
+# layers["step"] = 0.1 * layers.gradient_norm / layers.weight_norm
+# layers.groupby(["kind", "depth", "iteration"]).step.agg(["median", "max"]).round(3)
+# ```
+#
+# Before training the plain network of 56 layers would throw its first layers to a new place with one step, as chapter 3
+# found. At the end nothing of that is left.
+#
+# </details>
+#
+# ## References
+#
+# - {cite:t}`he2015deep`: the networks, and figure 7. {cite:t}`he2016identity`: pre-activation.
+# - {cite:t}`balduzzi2017shattered`: shattered gradients. {cite:t}`santurkar2018how`: gradients after a step.
+# - {cite:t}`goyal2017accurate`: batch norms that begin at zero, section 5.1.

@@ -1,0 +1,117 @@
+"""Files that lie beside a record and can be made again from the weights: written whole, checked whenever they are read.
+
+``seed<k>.lesions.json`` is one kind. Each file names the SHA-256 of the weights that it was made from, so that it is
+never taken for one of another network. Unlike a record it may be overwritten.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
+
+from resnet_book.engine.checkpoints import write_atomically
+from resnet_book.experiments import records
+from resnet_book.experiments.record_checks import MOST_LOSS
+from resnet_book.experiments.records import Record, RecordError, Sha256
+
+Count = Annotated[int, Field(ge=0)]
+Size = Annotated[float, Field(ge=0, le=MOST_LOSS)]
+Seconds = Annotated[float, Field(gt=0, le=1e9)]
+
+
+class Machine(TypedDict):
+    """What computed, as ``engine.machine.describe``."""
+
+    device: str
+    threads: int | None
+    processes: int
+    precision: str
+    compiled: bool
+    torch: str
+    cuda: str | None
+    python: str
+    commit: str | None
+    dirty: bool | None
+
+
+class Checked(BaseModel):
+    """What is read from a file: every field there, of its type, finite, and none besides."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Kept(Checked):
+    """What every such file begins with."""
+
+    schema_version: int
+    experiment: str
+    seed: Count
+    weights_sha256: Sha256 | None  # of the network, as its record has it; None: none were kept
+
+
+K = TypeVar("K", bound=Kept)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[K]):
+    """One kind of file: what it holds, how its name ends, and the command that makes it.
+
+    ``require_fit`` raises ValueError, with what is amiss, for a sound file that is not of the run with the record.
+    """
+
+    model: type[K]
+    ending: str  # behind "seed<k>"
+    schema_version: int
+    command: str
+    require_fit: Callable[[K, Record], None] = lambda found, record: None
+
+    def path_of(self, record: str | Path) -> Path:
+        """Where the file of the run lies whose record lies, or would lie, at ``record``."""
+        return Path(record).with_suffix(self.ending)
+
+    def write(self, content: dict[str, Any], record: str | Path) -> Path:
+        """Check ``content`` and write it beside ``record``; returns its path."""
+        checked = self.model.model_validate_json(json.dumps(content))
+        text = json.dumps(checked.model_dump(), indent=1, allow_nan=False) + "\n"
+        write_atomically(self.path_of(record), lambda file: file.write(text.encode()))
+        return self.path_of(record)
+
+    def read(self, experiment: str, seed: int, results: str | Path | None = None) -> K | None:
+        """What lies beside the record of a run; None where nothing does.
+
+        Raises RecordError where the run is not recorded, and for a file that is damaged, of another schema, or not of
+        this run and the weights that it left.
+        """
+        path = records.path_of(records.find_results(results), experiment, seed)
+        record, file = records.load_record(path), self.path_of(path)
+        return self.load(file, record) if file.exists() else None
+
+    def read_all(self, results: str | Path | None = None) -> list[K]:
+        """All that lie beside records, by experiment, then seed. Raises RecordError that names each unsound one."""
+        folder = records.find_results(results)
+
+        def read(file: Path) -> K:
+            return self.load(file, records.load_record(file.with_name(file.name.removesuffix(self.ending) + ".json")))
+
+        found = records.read_each(folder.glob(f"*/seed*{self.ending}"), read)
+        return sorted(found, key=lambda each: (each.experiment, each.seed))
+
+    def load(self, file: Path, record: Record) -> K:
+        """What the ``file`` holds, of the run that left ``record``. Raises RecordError as ``read``."""
+        again = f"`resnet-book {self.command} {record.experiment} --seed {record.seed}`"
+        mend = f"Restore it, from git for example, or make it again: {again}."
+        name = f"a sound file of {self.command}"
+        found = records.read_checked(file, self.model, self.schema_version, name, mend)
+        try:
+            if (found.experiment, found.seed) != (record.experiment, record.seed):
+                raise ValueError(f"holds {found.experiment}, seed {found.seed}")
+            if found.weights_sha256 != record.weights_sha256:
+                raise ValueError("is of other weights than this run left (another SHA-256)")
+            self.require_fit(found, record)
+        except ValueError as error:
+            raise RecordError(f"{file} {error}. {mend}") from error
+        return found

@@ -1,0 +1,435 @@
+"""Signals through training: what a gradient predicts, two other beginnings, and what is kept of it beside a record."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+from small_runs import RECIPE, TRAIN, tiny
+from torch import nn
+
+from resnet_book import augment, models
+from resnet_book.analysis import diagnostics, signals
+from resnet_book.cli.main import main
+from resnet_book.engine import machine
+from resnet_book.experiments import catalogue, records, signal_records, weights
+from resnet_book.experiments.records import RecordError
+from resnet_book.experiments.signal_records import SignalRecord
+from resnet_book.recipe import Recipe
+from resnet_book.report import signal_figures, signal_words
+
+RESULTS = Path(__file__).parent.parent / "results"
+KEPT = sorted(RESULTS.glob("*/seed*.signals.json"))
+MEAN, STD = augment.channel_mean_std(TRAIN.images)
+BATCHES = [
+    (augment.normalise(TRAIN.images[8 * k : 8 * k + 8], MEAN, STD), TRAIN.labels[8 * k : 8 * k + 8]) for k in range(4)
+]
+BATCH = BATCHES[0]
+
+
+# --- What a gradient predicts ---
+
+
+def test_a_gradient_is_that_of_every_parameter_in_order() -> None:
+    network = tiny()
+    F.cross_entropy(network(BATCH[0]), BATCH[1]).backward()
+    expected = torch.cat([each.grad.flatten() for each in network.parameters()])  # type: ignore[union-attr]
+    torch.testing.assert_close(signals.gradient(tiny(), BATCH), expected)
+
+
+def test_a_step_moves_a_copy_as_gradient_descent_does() -> None:
+    network, step = tiny(), signals.gradient(tiny(), BATCH)
+    moved = signals.after_a_step(network, -0.1 * step)
+    expected = tiny()
+    F.cross_entropy(expected(BATCH[0]), BATCH[1]).backward()
+    torch.optim.SGD(expected.parameters(), lr=0.1).step()
+    for one, other in zip(moved.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), tiny().parameters(), strict=True))
+
+
+def test_a_step_is_the_same_in_another_order_of_memory() -> None:
+    step = signals.gradient(tiny(), BATCH)
+    one, other = (signals.after_a_step(each, step) for each in (tiny(), tiny().to(memory_format=torch.channels_last)))  # type: ignore[call-overload]
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_a_batch_predicts_itself_and_a_tiny_step_changes_nothing() -> None:
+    frame = signals.predictions(tiny(), [BATCH, BATCH, BATCHES[1], BATCHES[2]], 1e-6)
+    assert frame.pair.tolist() == [1, 2]
+    assert frame.other_images[0] == pytest.approx(1, abs=1e-4)
+    assert frame.next[0] == pytest.approx(1, abs=1e-3)
+    assert (frame.after_step > 0.999).all()
+    assert frame.other_images[1] < 0.99
+    assert frame.next[1] == pytest.approx(frame.other_images[1], abs=1e-2)
+
+
+def test_a_pixel_gradient_says_how_the_loss_changes() -> None:
+    network = tiny().double()
+    images, labels = BATCH[0].double(), BATCH[1]
+    move = torch.zeros_like(images)
+    move[2, 1, 5, 5] = 1e-6
+    with torch.no_grad():
+        there, here = (F.cross_entropy(network(images + sign * move), labels) for sign in (1, -1))
+    found = signals.pixel_gradients(network, (images, labels))
+    assert found.shape == images.shape
+    assert found[2, 1, 5, 5].item() == pytest.approx((there - here).item() / 2e-6, rel=1e-3)
+
+
+def test_likeness_falls_with_distance_and_is_whole_nearby() -> None:
+    frame = signals.shattering(tiny(), BATCH, (1e-4, 0.1, 3.0))
+    assert frame.cosine[0] > 0.99
+    assert frame.cosine.is_monotonic_decreasing
+    assert (frame.spread >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda network: signals.gradient(network, BATCH),
+        lambda network: signals.predictions(network, BATCHES, 0.1),
+        lambda network: signals.shattering(network, BATCH, (0.1,)),
+        signals.zero_last_norms,
+    ],
+)
+def test_measuring_leaves_the_network_as_it_was(measure: Callable[[nn.Module], object]) -> None:
+    network = tiny().eval()
+    before = {name: each.clone() for name, each in network.state_dict().items()}
+    measure(network)
+    assert not network.training
+    assert all(torch.equal(each, network.state_dict()[name]) for name, each in before.items())
+    assert all(each.grad is None for each in network.parameters())
+
+
+# --- Two other beginnings ---
+
+
+def test_with_last_norms_at_zero_a_network_is_its_shortcuts() -> None:
+    network = signals.zero_last_norms(tiny())
+    x = network.stem(BATCH[0])
+    expected = x
+    for _, block in diagnostics.blocks(network):
+        expected = block.shortcut(expected)  # type: ignore[operator]
+    torch.testing.assert_close(network.stages(x), expected)
+
+
+def test_with_last_norms_at_zero_the_first_step_moves_nothing_else_in_a_branch() -> None:
+    network = signals.zero_last_norms(tiny())
+    F.cross_entropy(network(BATCH[0]), BATCH[1]).backward()
+    moved = {name for name, each in network.named_parameters() if each.grad is not None and each.grad.any()}
+    assert {name for name in moved if ".layers." in name} == {
+        f"stages.{stage}.0.layers.4.{name}" for stage in (0, 1) for name in ("weight", "bias")
+    }
+    assert {name.split(".")[0] for name in moved} == {"stem", "stages", "classifier"}
+
+
+def test_first_losses_are_those_of_each_step_over_more_than_an_epoch() -> None:
+    network = tiny()
+    steps = len(TRAIN) // 64 + 2
+    losses = signals.first_losses(network, TRAIN, RECIPE, steps, 64)
+    assert len(losses) == steps
+    assert all(0 < loss < 10 for loss in losses)
+    again = signals.first_losses(tiny(), TRAIN, RECIPE, 2, 64)
+    assert again == pytest.approx(losses[:2])
+
+
+def test_a_pre_activation_block_adds_to_what_it_got_and_nothing_comes_behind() -> None:
+    block = signals.PreActivationBlock(16, 16)
+    x = torch.randn(2, 16, 4, 4, generator=torch.Generator().manual_seed(0))
+    assert (block(x) < 0).any()
+    nn.init.zeros_(block.convolution2.weight)
+    assert torch.equal(block(x), x)
+
+
+def test_a_pre_activation_network_has_the_convolutions_of_its_usual_one() -> None:
+    network, usual = signals.pre_activation(20, torch.Generator().manual_seed(0)), models.build("resnet20")
+    shapes = [
+        sorted(each.weight.shape for each in one.modules() if isinstance(each, nn.Conv2d)) for one in (network, usual)
+    ]
+    assert shapes[0] == shapes[1]
+    assert network(BATCH[0]).shape == (8, 10)
+    assert models.count_parameters(network) - models.count_parameters(usual) == 0
+    again = signals.pre_activation(20, torch.Generator().manual_seed(0))
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
+
+
+def block_with(forward: Callable[..., object]) -> type[nn.Module]:
+    return type("Block", (signals.PreActivationBlock,), {"forward": forward})
+
+
+def branch(self: signals.PreActivationBlock, x: torch.Tensor) -> torch.Tensor:
+    return self.convolution2(F.relu(self.norm2(self.convolution1(F.relu(self.norm1(x))))))
+
+
+@pytest.mark.parametrize(
+    ("forward", "verdict"),
+    [
+        (lambda self, x: None, "Not answered"),
+        (lambda self, x: self.shortcut(x) + branch(self, x), "Right."),
+        (lambda self, x: x + self.convolution2(F.relu(self.norm2(self.convolution1(x)))), "first convolution"),
+        (lambda self, x: x, "first convolution"),
+        (lambda self, x: F.relu(self.shortcut(x) + branch(self, x)), "ReLU behind"),
+        (lambda self, x: branch(self, x), "give back x"),
+        (lambda self, x: self.shortcut(F.relu(self.norm1(x))) + branch(self, x), "give back x"),
+        (lambda self, x: x + self.convolution2(self.norm2(self.convolution1(F.relu(self.norm1(x))))), "another one"),
+        (lambda self, x: x + branch(self, x), "another shape"),
+    ],
+)
+def test_a_readers_block_is_told_what_is_wrong(forward: Callable[..., object], verdict: str) -> None:
+    assert verdict in signals.check_pre_activation(block_with(forward))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: signals.predictions(tiny(), BATCHES[:3], 0.1), "batches: expected pairs"),
+        (lambda: signals.predictions(tiny(), [], 0.1), "found 0"),
+        (lambda: signals.predictions(tiny(), BATCHES, 0), "learning_rate=0"),
+        (lambda: signals.shattering(tiny(), BATCH, (0,)), "distances=0"),
+        (lambda: signals.shattering(tiny(), BATCH, ()), "a distance or more"),
+        (lambda: signals.shattering(tiny(), (BATCH[0][:1], BATCH[1][:1]), (0.1,)), "two images or more"),
+        (lambda: signals.shattering(tiny(), BATCH, (0.1,), seed=-1), "seed=-1"),
+        (lambda: signals.zero_last_norms(tiny(shortcut=None)), "no residual block"),
+        (lambda: signals.first_losses(tiny(), TRAIN, RECIPE, 0, 32), "iterations=0"),
+        (lambda: signals.pre_activation(21, torch.Generator()), "depth=21"),
+        (lambda: signals.pre_activation(20, 0), "generator=0"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_be_done_is_an_error_that_names_it(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# --- Kept beside the record ---
+
+SMOKE = "resnet20-builtin-smoke"
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One recorded run with its weights; measured on few images."""
+    for name, value in (("PAIRS", 1), ("IMAGES", 4), ("DISTANCES", (0.1,)), ("START_ITERATIONS", 2)):
+        monkeypatch.setattr(signal_records, name, value)
+    monkeypatch.setattr(signal_records, "START_BATCH", 8)
+    first = records.load_record(RESULTS / SMOKE / "seed0.json").recipe
+    monkeypatch.setattr(signal_records, "Recipe", lambda **fields: Recipe(**{**fields, "batch_size": 8}))
+    assert first["batch_size"] > 8
+    folder = tmp_path / "results"
+    (folder / SMOKE).mkdir(parents=True)
+    for ending in (".json", ".safetensors"):
+        shutil.copy(RESULTS / SMOKE / f"seed0{ending}", folder / SMOKE)
+    return folder
+
+
+def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_path: Path) -> None:
+    way = tmp_path / "weights"
+    shas = [
+        weights.save_weights(models.untrained("resnet20", seed=seed), way / f"{seed}.safetensors") for seed in (0, 3)
+    ]
+    told = list[str]()
+    path = signal_records.make_signals(SMOKE, folder=way, results=results, tell=told.append)
+    assert path == results / SMOKE / "seed0.signals.json"
+    (kept,) = signal_records.all_signals(results)
+    recorded = records.load_record(results / SMOKE / "seed0.json").weights_sha256
+    assert [(each.iteration, each.origin, each.weights_sha256) for each in kept.stages] == [
+        (0, "along the way", shas[0]),
+        (3, "along the way", shas[1]),
+        (150, "record", recorded),
+    ]
+    assert len(told) == 3
+    assert kept.frame("layers").groupby("iteration").layer.max().tolist() == [19, 19, 19]
+    assert len(kept.start_frame) == 4
+    assert [each.experiment for each in records.load_all(results)] == [SMOKE]  # the new file is no record
+    text = path.read_text()
+    for change, message in (
+        ({"weights_sha256": 64 * "0"}, "other weights"),
+        ({"schema_version": 9}, "schema version 9"),
+        ({"stages": None}, "not a sound file of signals: stages"),
+    ):
+        path.write_text(json.dumps(json.loads(text) | change))
+        with pytest.raises(RecordError, match=message):
+            signal_records.kept_signals(SMOKE, 0, results)
+
+
+def test_weights_of_another_network_and_empty_folders_are_refused(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no weights"):
+        signal_records.make_signals(SMOKE, folder=tmp_path, results=results)
+    weights.save_weights(tiny(), tmp_path / "way" / "0.safetensors")
+    with pytest.raises(RecordError, match=r"0\.safetensors holds no weights of resnet20-builtin-smoke"):
+        signal_records.make_signals(SMOKE, folder=tmp_path / "way", results=results)
+    record = RESULTS / SMOKE / "seed0.json"
+    with pytest.raises(RecordError, match="another run"):
+        signal_records.make_signals(SMOKE, folder=tmp_path / "way", repetition=record, results=results)
+
+
+def test_a_repetition_without_its_weights_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["signals", SMOKE, "--repetition", str(RESULTS / SMOKE / "seed0.json")]) == 2
+    assert "--weights" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_the_committed_signals_are_sound_and_of_the_committed_weights(path: Path) -> None:
+    seed = int(path.name.removeprefix("seed").partition(".")[0])
+    kept = signal_records.kept_signals(path.parent.name, seed, RESULTS)
+    assert kept
+    assert kept.made_by["commit"]
+    last = catalogue.get(kept.experiment).recipe.iterations
+    assert kept.stages[0].iteration == 0
+    assert {each.iteration for each in kept.stages if each.origin == "record"} <= {last}
+
+
+# --- Drawn and said ---
+
+
+def invented(experiment: str, seed: int, moments: tuple[int, ...], plain: bool) -> SignalRecord:
+    """A network whose gradient grows tenfold towards the images at first, and not at the end."""
+
+    def stage(iteration: int) -> dict:
+        growth = 10.0 if iteration == 0 else 1.0
+        return {
+            "iteration": iteration,
+            "origin": "along the way" if len(moments) > 2 else "record" if iteration else "initialisation",
+            "weights_sha256": 64 * "0" if iteration else None,
+            "learning_rate": 0.1,
+            "layers": [
+                {"layer": k, "response": 1.0, "trained_response": 1.0, "weight_norm": 1.0, "gradient_norm": 1.0}
+                for k in range(1, 20)
+            ],
+            "blocks": [
+                {"block": k, "layer": 2 * k + 1, "signal": float(k), "gradient_norm": growth ** ((9 - k) / 8)}
+                for k in range(1, 10)
+            ],
+            "predictions": [
+                {"pair": k, "other_images": 0.1 * k, "after_step": -0.5 if plain else 0.5, "next": -0.001}
+                for k in (1, 2)
+            ],
+            "distances": [{"distance": 0.1, "cosine": 0.0 if iteration == 0 else 0.6, "spread": 0.1}],
+        }
+
+    content = {
+        "schema_version": 1,
+        "experiment": experiment,
+        "seed": seed,
+        "weights_sha256": None,
+        "train_sha256": 64 * "0",
+        "images": 64,
+        "pairs": 2,
+        "batch_size": 128,
+        "seconds": 1.0,
+        "started": "2026-01-01T00:00:00+00:00",
+        "made_by": machine.describe("cpu", "float32", False),
+        "kept_by": None,
+        "stages": [stage(iteration) for iteration in moments],
+        "start_batch": 64,
+        "starts": [] if plain else [{"zeroed": zero, "losses": [2.3 if zero else 3.5, 2.0]} for zero in (True, False)],
+    }
+    return SignalRecord.model_validate_json(json.dumps(content))
+
+
+FOUND = [
+    invented("plain20-cifar10-short", 0, (0, 10, 2000), True),
+    invented("resnet20-cifar10-short", 0, (0, 10, 2000), False),
+    invented("resnet20-cifar10-short", 1, (0, 10, 2000), False),
+    invented("resnet56-cifar10-short", 0, (0, 2000), False),
+]
+SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], FOUND], ids=range(5))
+
+
+def responses() -> pd.DataFrame:
+    rows = [("plain", 20, 2_000, 1.0), ("residual", 20, 2_000, 0.8), ("residual", 56, 2_000, 0.7)]
+    rows += [("residual", 20, 64_000, 0.5)]
+    frame = pd.DataFrame(rows, columns=["kind", "depth", "recipe_iterations", "response"])
+    return frame.assign(layer=1, seed=0)
+
+
+def test_the_recorded_network_stands_for_the_end_where_weights_on_the_way_do_not_reach_it() -> None:
+    rows = [(0, "along the way"), (30, "along the way"), (2_000, "record")]
+    frame = pd.DataFrame(rows, columns=["iteration", "origin"])
+    frame = frame.assign(kind="plain", depth=20, seed=0, recipe_iterations=2_000)
+    assert signal_figures.through_training(frame).iteration.tolist() == [0, 30, 2_000]
+    whole = pd.concat([frame, frame.iloc[:1].assign(iteration=2_000)])
+    assert signal_figures.through_training(whole).origin.unique().tolist() == ["along the way"]
+    assert signal_figures.through_training(frame.iloc[2:]).empty
+
+
+@SETS
+def test_whatever_is_recorded_is_drawn_and_said_in_whole_sentences(found: list[SignalRecord]) -> None:
+    blocks, predicted, near, starts = (
+        signal_figures.of_networks(found, rows) for rows in ("blocks", "predictions", "distances", "starts")
+    )
+    on_the_way = signal_figures.through_training(blocks)
+    assert set(on_the_way.depth) <= {20}
+    kinds = {each.experiment.removesuffix("20-cifar10-short") for each in found if len(each.stages) > 2}
+    for kind in ("plain", "residual"):
+        one: Any = on_the_way[(on_the_way.kind == kind) & (on_the_way.seed == 0)]
+        ax = signal_figures.plot_stages(one, plt.figure().subplots(), "signal", "signal")
+        assert bool(ax.lines) == ({"plain": "plain", "residual": "resnet"}[kind] in kinds)
+    for frame, column in ((on_the_way, "signal"), (signal_figures.through_training(predicted), "next")):
+        ax = signal_figures.plot_moments(frame, plt.figure().subplots(), column, column)
+        assert len(ax.get_legend_handles_labels()[1]) == len(kinds)
+    signal_figures.plot_moments(near, plt.figure().subplots(), "cosine", "cosine", spread="spread")
+    signal_figures.plot_starts(starts, plt.figure().subplots())
+    plt.close("all")
+    texts = [
+        signal_words.provenance(found),
+        signal_words.growth(on_the_way),
+        signal_words.signal(on_the_way),
+        signal_words.predictions(signal_figures.through_training(predicted)),
+        signal_words.shattering(near, 0.1),
+        signal_words.starts(starts),
+        signal_words.what_spoils(signal_figures.through_training(predicted)),
+    ]
+    for text in texts:
+        assert text.rstrip(")").endswith(".")
+        assert "nan" not in text
+        assert "-0.00" not in text
+    assert (signal_words.NOTHING in texts) == (not found or found == FOUND[:1])  # a plain network has no starts
+
+
+def test_the_sentences_say_what_the_numbers_are() -> None:
+    blocks, predicted, starts = (
+        signal_figures.of_networks(FOUND, rows) for rows in ("blocks", "predictions", "starts")
+    )
+    blocks = signal_figures.through_training(blocks)
+    text = signal_words.growth(blocks)
+    assert "**plain, 20 layers:** before training the gradient at the first block is 10 times that at the last" in text
+    assert "after 2,000 iterations 1.0 times: the growth towards the images has gone" in text
+    assert "residual, 20 layers, 2 seeds" in text
+    assert "9.0 times that of the first" in signal_words.signal(blocks)
+    text = signal_words.predictions(signal_figures.through_training(predicted))
+    assert "0.15 ± 0.07" in text
+    assert "what costs more is the other images in residual, 20 layers, 2 seeds, the step in plain, 20 layers" in text
+    assert "more alike in 3 of 3 networks" in signal_words.shattering(
+        signal_figures.of_networks(FOUND, "distances"), 0.1
+    )
+    assert "ahead in 2 of 2 seeds" in signal_words.starts(starts)
+    assert "repetitions" not in signal_words.provenance(FOUND)
+    assert "`resnet20-cifar10-short` (seed 1, up to iteration 2,000)" in signal_words.provenance(FOUND)
+    assert "4 recorded runs" in signal_words.provenance(FOUND)
+
+
+def test_the_sentences_on_responses_count_and_compare() -> None:
+    text = signal_words.responses(responses())
+    assert "holds: it is so in 1 of 1 pair" in text
+    assert "respond less, too: with 20, 56 layers, 0.80, 0.70 after 2,000 iterations" in text
+    assert "responds 0.80 after 2,000 iterations and 0.50 after 64,000" in text
+    assert signal_words.responses(pd.DataFrame()) == signal_words.NOTHING
+    signal_figures.plot_responses(responses(), plt.figure().subplots())
+    plt.close("all")
+
+
+def test_shattering_by_depth_says_which_kind_loses_it_sooner() -> None:
+    rows = [("plain", 8, 0.9), ("plain", 56, -0.001), ("residual", 8, 0.95), ("residual", 56, 0.5)]
+    frame = pd.DataFrame(rows, columns=["kind", "depth", "cosine"]).assign(seed=0)
+    text = signal_words.shattering_by_depth(frame)
+    assert "falls from 0.90 to 0.00 in plain networks and falls from 0.95 to 0.50 in residual networks" in text
+    assert "higher at 2 of 2 depths, as in" in text
+    assert "not quite as" in signal_words.shattering_by_depth(frame.assign(cosine=[0.9, 0.0, 0.8, 0.1]))
+    signal_figures.plot_depths(frame, plt.figure().subplots(), "cosine", "cosine")
+    plt.close("all")
