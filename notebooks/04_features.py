@@ -359,7 +359,7 @@ display(Markdown(text))
 # %%
 studied = studies.recorded_studies("cifar10")
 frame = study_figures.study_frame(studied)
-frame[["kind", "depth", "iterations", "test_error", "purity", "untrained_purity"]].round(2)
+frame[["kind", "depth", "iterations", "test_error"]].round(2)
 
 # %% [markdown]
 # ```{admonition} Predict, then run
@@ -370,8 +370,8 @@ frame[["kind", "depth", "iterations", "test_error", "purity", "untrained_purity"
 # it matter whether a network has shortcuts?
 # ```
 #
-# In {numref}`fig-ch4-networks`, look at the distance between the full and the open dot of each network first. Then
-# compare the open dots of blue and orange neighbours.
+# In {numref}`fig-ch4-networks`, look first at the distance between the full and the open dot of each network. Then
+# compare the open dots of plain and residual networks of the same depth.
 
 # %% mystnb={"image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training. Among the narrow networks trained briefly, the deeper ones, which make more mistakes, have less pure rows. Before training the residual networks have purer rows than the plain ones of their depth, which lie near chance."}, "figure": {"caption": "Purity of the ten most relevant images: mean over the features of each recorded network, and its 95 % interval, trained (full) and before training (open). Plain networks are orange, residual ones blue. One seed each.", "name": "fig-ch4-networks"}}
 fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.28 * len(frame)))

@@ -78,7 +78,8 @@ def test_the_table_of_the_recorded_studies_has_twins_next_to_each_other_and_no_a
 
 
 def test_the_first_network_with_weights_and_images_is_loaded(tmp_path, monkeypatch):
-    monkeypatch.setenv("RESNET_BOOK_DATA", str(tmp_path))  # no CIFAR-10 there
+    monkeypatch.delenv("RESNET_BOOK_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)  # no CIFAR-10 there
     wishes = ["resnet1202-cifar10", "resnet20-cifar10-short", SMOKE]
     assert weights.load_first(wishes, None, RESULTS)[1].experiment == SMOKE
 
