@@ -284,11 +284,8 @@ rows = {"trained": most, "untrained": untrained_most, "drawn at random": blind[:
 table = {}
 for words, each in rows.items():
     pure = purity.purity(each, test.labels, test.num_classes)
-    shares = [
-        (pure == 1).double().mean(),
-        (pure > threshold - 1e-9).double().mean(),
-        each.unique().numel() / each.numel(),
-    ]
+    different = each.unique().numel() / each.numel()
+    shares = [(pure == 1).double().mean(), (pure > threshold - 1e-9).double().mean(), different]
     table[words] = [f"{pure.mean():.2f} ± {pure.std():.2f}", *(f"{100 * share:.0f} %" for share in shares)]
 columns = ["purity", "of one class", f"beyond chance ({threshold} or more)", "different images"]
 pd.DataFrame.from_dict(table, orient="index", columns=columns)
@@ -420,12 +417,9 @@ print(f"the same class for {100 * agree:.0f} % of the features; shuffled: {100 *
 zeros = (trained == 0).sum(dim=0)  # (C,): images for which the feature is exactly zero
 tied = zeros > K
 least_purity = purity.purity(least, test.labels, test.num_classes)
-halves = {
-    "right halves": row_purity,
-    "left halves, not tied": least_purity[~tied],
-    "left halves, tied": least_purity[tied],
-}
-pd.DataFrame({words: {"rows": len(each), "purity": each.mean().item()} for words, each in halves.items()}).T.round(2)
+halves = {"right": row_purity, "left, not tied": least_purity[~tied], "left, tied": least_purity[tied]}
+listed = {words: [f"{len(each)}", f"{each.mean():.2f}"] for words, each in halves.items() if len(each)}
+pd.DataFrame(listed, index=["halves", "mean purity"]).T
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 text = f"""**{"No feature has" if not tied.any() else "One feature has" if tied.sum() == 1 else f"{tied.sum()} of {num_features} features have"} a left half
@@ -461,7 +455,6 @@ of_this_row, lowest_of_twelve = None, None  # your answers, between 0 and 1
 labels = torch.tensor([0] * 5 + [1] * 3 + [2] * 2)
 row = purity.purity(torch.arange(10)[None], labels, 3).item()
 twelve = purity.purity(torch.arange(12)[None], torch.arange(12) % 10, 10).item()
-
 if of_this_row is None or lowest_of_twelve is None:
     print("Not answered yet.")
 elif abs(of_this_row - row) > 0.001:

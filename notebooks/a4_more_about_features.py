@@ -49,6 +49,7 @@ from resnet_book.report import feature_picture, figures, study_figures, study_wo
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
 K = 10  # images at each end of a row
+f"the {K} least and the {K} most relevant images of each feature"
 
 # %% [markdown]
 # The network is that of the chapter, with its features, its rows, and those of the same network before training (batch
