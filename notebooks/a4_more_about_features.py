@@ -157,7 +157,7 @@ pd.Series(
         "not selective, with a row of one class alone": int((row_purity[~selective] == 1).sum()),
     },
     name="features",
-)
+).to_frame()
 
 # %% [markdown]
 # So a pure row and a selective feature are two things. The features that are not selective answer several classes, each
@@ -280,7 +280,9 @@ same = {
     for words, values in {"features": trained, "features before training": untrained, "pixels": pixels}.items()
 }
 percent = {**same, "the classifier": 1 - record.test_error / 100, "chance": 1 / test.num_classes}
-pd.Series({words: f"{100 * each:.1f} %" for words, each in percent.items()}, name="nearest image of the same class")
+pd.Series(
+    {words: f"{100 * each:.1f} %" for words, each in percent.items()}, name="nearest is of the same class"
+).to_frame()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 error = 100 * (same["features"] * (1 - same["features"]) / len(many)) ** 0.5
