@@ -20,21 +20,22 @@ def of_all(count: int, total: int, what: str) -> str:
 
 def twins(frame: pd.DataFrame) -> list[tuple[str, str]]:
     """Names of plain networks and of the residual ones with as many layers and the same training."""
-    names = ((name, str(name).replace("plain", "resnet")) for name in frame.index[frame["kind"] == "plain"])
-    return [(str(plain), residual) for plain, residual in names if residual in frame.index]
+    plain = [str(name) for name, kind in zip(frame.index, frame["kind"].tolist(), strict=True) if kind == "plain"]
+    names = ((name, name.replace("plain", "resnet")) for name in plain)
+    return [(name, residual) for name, residual in names if residual in frame.index]
 
 
 def trained_and_untrained(frame: pd.DataFrame) -> str:
     """In how many networks training made the rows purer, and how far from chance they were before."""
     if frame.empty:
         return NOTHING
-    apart, ways = 0, dict[str, float]()
-    for name, row in frame.iterrows():
-        trained, before, chance = (float(row[each]) for each in ("purity", "untrained_purity", "chance_purity"))
-        apart += bool(row["purity_low"] > row["untrained_purity_high"])
-        ways[str(name)] = (before - chance) / (trained - chance)
+    apart = [each > 0 for each in (frame["purity_low"] - frame["untrained_purity_high"]).tolist()]
+    gone = (frame["untrained_purity"] - frame["chance_purity"]) / (frame["purity"] - frame["chance_purity"])
+    ways = dict(zip(map(str, frame.index), gone.tolist(), strict=True))
     strongest = max(ways, key=lambda name: ways[name])
-    text = f"In {of_all(apart, len(frame), 'networks')} the trained rows are purer than the untrained ones, and the "
+    text = (
+        f"In {of_all(sum(apart), len(frame), 'networks')} the trained rows are purer than the untrained ones, and the "
+    )
     text += "intervals do not overlap. "
     if ways[strongest] > 0:
         text += (
