@@ -172,14 +172,3 @@ def principal_map(features: Tensor) -> tuple[Tensor, Tensor]:
     axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()
     shares = variances[-2:].flip(0) / variances.sum().clamp(min=1e-300)
     return (centred @ axes).to(features.dtype), shares
-
-
-def confidently_wrong(scores: Tensor, labels: Tensor, k: int) -> Tensor:
-    """The wrongly answered images whose answers have the highest softmax, highest first: (N, classes), (N,) -> (k,).
-
-    Fewer than ``k`` where fewer answers are wrong. Raises ValueError for a negative ``k``, and as ``checked_labels``.
-    """
-    k, labels = whole("k", k, 0), checked_labels(scores, labels)
-    confidence, predicted = scores.softmax(dim=1).max(dim=1)
-    wrong = (predicted != labels).nonzero().flatten()
-    return wrong[confidence[wrong].argsort(descending=True, stable=True)[:k]]

@@ -199,13 +199,6 @@ def test_features_that_are_all_the_same_have_a_map():
     assert shares.tolist() == [0, 0]
 
 
-def test_the_surest_wrong_answers_come_first_and_right_ones_never():
-    scores = torch.tensor([[9.0, 0.0], [3.0, 0.0], [0.0, 5.0], [0.0, 1.0]])
-    labels = torch.tensor([0, 1, 0, 0])
-    assert features.confidently_wrong(scores, labels, 2).tolist() == [2, 1]
-    assert features.confidently_wrong(scores, labels, 9).tolist() == [2, 1, 3]
-
-
 def test_batch_norm_is_not_measured_on_nothing() -> None:
     network = models.narrow(8, residual=True)()
     before = network.stem[1].running_var.clone()  # type: ignore[union-attr, operator]
@@ -217,11 +210,6 @@ def test_batch_norm_is_not_measured_on_nothing() -> None:
 def test_no_image_has_no_mean_loss() -> None:
     with pytest.raises(ValueError, match="labels: there are none"):
         features.loss_and_error(torch.zeros(0, 10), torch.zeros(0, dtype=torch.int64))
-
-
-def test_a_negative_number_of_mistakes_is_refused() -> None:
-    with pytest.raises(ValueError, match="k=-1"):
-        features.confidently_wrong(torch.zeros(2, 10), torch.zeros(2, dtype=torch.int64), -1)
 
 
 TWO = torch.zeros(2, 10)
@@ -246,11 +234,7 @@ TWO = torch.zeros(2, 10)
             (torch.ones(5, 3), torch.tensor(2), 1),
             "queries: expected whole numbers (Q,), found int64 ()",
         ),
-        (
-            features.confidently_wrong,
-            (TWO, torch.tensor([0]), 1),
-            "labels: expected whole numbers (2,), found int64 (1,)",
-        ),
+        (features.loss_and_error, (TWO, torch.tensor([0])), "labels: expected whole numbers (2,), found int64 (1,)"),
         (features.loss_and_error, (TWO, torch.tensor([0, 10])), "labels[1]=10: expected 0 to 9"),
     ],
 )

@@ -64,7 +64,6 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: features.loss_and_error(NOT_A_NUMBER, LABELS),
         r"scores: expected finite ones \(N, classes\), found \(6, 4\), some not finite",
     ),
-    "confident scores that are not finite": (lambda: features.confidently_wrong(NOT_A_NUMBER, LABELS, 3), "scores:"),
     "one score": (lambda: features.loss_and_error(SCORES[0], LABELS), r"scores: .* \(N, classes\), found \(4,\)$"),
     "dead features of no image": (lambda: features.dead(FEATURES[:0]), r"features: .* N from 1 .* \(0, 8\)"),
     "fewer epochs than phases": (lambda: catalogue.wide(epochs=2), "epochs=2: choose a whole number of at least 3"),

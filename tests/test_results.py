@@ -141,7 +141,8 @@ def test_the_numbers_in_the_solutions_of_chapter_4_are_those_of_the_recorded_net
         return purity.purity(rows, test.labels, test.num_classes).mean().item()
 
     test = data.load("builtin", "test")
-    text = (RESULTS.parent / "notebooks" / "04_features.py").read_text().replace("\n# ", " ")
+    pages = (RESULTS.parent / "notebooks" / f"{name}.py" for name in ("04_features", "a4_more_about_features"))
+    text = "".join(page.read_text() for page in pages).replace("\n# ", " ")
     network, values = extracted("resnet20-builtin-smoke")
     mine = [f"{mean_purity(features.rank(values, k)[1]):.2f}" for k in (2, 10, 50)]
     chance = [f"{purity.chance_purity(test.labels, k):.2f}" for k in (2, 10, 50)]

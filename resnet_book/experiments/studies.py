@@ -21,6 +21,21 @@ def kept_study(experiment: str, seed: int = 0, results: str | Path | None = None
     return study.load(file, record.study_sha256) if file.exists() else None
 
 
+def recorded_studies(dataset: str, results: str | Path | None = None) -> dict[str, tuple[records.Record, Study]]:
+    """Record and study of each run with seed 0 on ``dataset`` that kept one, by experiment.
+
+    Only networks as their family is built and trained: no ablations, no other shortcuts.
+    """
+    results = records.find_results(results)
+    found = {}
+    for each in records.load_all(results):
+        usual = each.recipe_name in ("paper", "short", "wide") and each.model["shortcut"] is None
+        wanted = usual and each.dataset["name"] == dataset and each.seed == 0
+        if wanted and (kept := kept_study(each.experiment, 0, results)):
+            found[each.experiment] = each, kept
+    return found
+
+
 def find_study(
     experiment: str,
     seed: int = 0,

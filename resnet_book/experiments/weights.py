@@ -7,13 +7,14 @@ somebody wants to look at them.
 
 import hashlib
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from resnet_book import models
+from resnet_book import cifar, data, models
 from resnet_book.engine import processes
 from resnet_book.engine.callbacks import Callback
 from resnet_book.engine.checkpoints import write_atomically
@@ -72,6 +73,30 @@ def load_network(experiment: str, seed: int = 0, results: str | Path | None = No
         problem = str(error) if isinstance(error, RecordError) else f"{weights} cannot be read ({error})."
         raise RecordError(f"{problem.splitlines()[0]} {_how_to_train_again(record, path)}") from error
     return network.eval(), record
+
+
+def load_first(
+    experiments: Sequence[str], data_root: str | None = None, results: str | Path | None = None
+) -> tuple[models.Network, Record]:
+    """The first of these networks whose weights are kept (seed 0) and whose test images are here, and its record.
+
+    As ``load_network`` gives them. Raises RecordError where there is none, and DataError where ``data_root`` is named
+    and does not hold the images of one whose weights are kept: nothing may stand in for a folder that somebody named.
+    """
+    results = find_results(results)
+    for experiment in experiments:
+        path = path_of(results, experiment, 0)
+        if not (path.exists() and path.with_suffix(".safetensors").exists()):
+            continue
+        try:
+            data.load(load_record(path).dataset["name"], "test", data_root)
+        except cifar.DataMissingError as missing:
+            if missing.named:
+                raise
+        else:
+            return load_network(experiment, 0, results)
+    wanted = ", ".join(experiments)
+    raise RecordError(f"{results} holds none of {wanted} with weights whose images are here. Name another folder.")
 
 
 def untrained(record: Record) -> models.Network:

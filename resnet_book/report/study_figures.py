@@ -1,6 +1,6 @@
-"""Draw feature studies. Nothing here loads files."""
+"""Draw feature studies, and lay their numbers out in a table. Nothing here loads files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,9 +8,36 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from torch import Tensor
 
+from resnet_book.analysis import purity, study
 from resnet_book.analysis.study import Study
-from resnet_book.report import feature_picture
+from resnet_book.experiments.records import Record
+from resnet_book.report import feature_picture, tables
 from resnet_book.report.figures import COLOURS
+
+
+def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
+    """A row for each of ``studies.recorded_studies``: short trainings first, then shallow networks, then plain ones.
+
+    Index: the experiment without its dataset. Columns: kind, depth, recipe, iterations, test_error, the share of
+    selective features with its 95 % interval (selective_share, _low, _high), and those of ``study.summary``.
+    """
+    rows = {}
+    for name, (record, found) in studied.items():
+        kind, depth = tables.kind_and_depth(record.model["name"])
+        selective = purity.selectivity(found.class_means) >= study.SELECTIVE
+        share, low, high = purity.mean_interval(selective.double())
+        rows[name.replace(f"-{record.dataset['name']}", "")] = {
+            "kind": kind,
+            "depth": depth,
+            "recipe": record.recipe_name,
+            "iterations": record.recipe["iterations"],
+            "test_error": record.test_error,
+            "selective_share": share,
+            "selective_share_low": low,
+            "selective_share_high": high,
+            **study.summary(found),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").sort_values(["iterations", "depth", "kind"])
 
 
 def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
@@ -54,18 +81,18 @@ def plot_map(positions: Tensor, groups: Tensor, names: Sequence[str], ax: Axes, 
     return ax
 
 
-def show_row_classes(study: Study, ax: Axes) -> Axes:
+def show_row_classes(shown: Study, ax: Axes) -> Axes:
     """The whole picture without images: a line a feature, purest on top, each cell the colour of one image's class.
 
     Least relevant images on the left, most relevant on the right, as in ``feature_picture.draw``; of a dataset with
     superclasses, their colours. Drawn from the study alone.
     """
-    names, group = feature_picture.groups(study)
-    palette, order, blank = feature_picture.colours(len(names)), study.purest_first, len(names)
-    halves = [group[indices[order]].numpy() for indices in (study.least, study.most)]  # (C, k) each
+    names, group = feature_picture.groups(shown)
+    palette, order, blank = feature_picture.colours(len(names)), shown.purest_first, len(names)
+    halves = [group[indices[order]].numpy() for indices in (shown.least, shown.most)]  # (C, k) each
     cells = np.concatenate([halves[0], np.full((len(order), 1), blank), halves[1]], axis=1)
     ax.imshow(cells, ListedColormap([*palette, "white"]), aspect="auto", vmin=0, vmax=blank)
-    ax.set_xticks([(study.k - 1) / 2, study.k + (study.k + 1) / 2], ["least relevant", "most relevant"])
+    ax.set_xticks([(shown.k - 1) / 2, shown.k + (shown.k + 1) / 2], ["least relevant", "most relevant"])
     ax.set_ylabel("features, purest first")
     ax.grid(False)
     for name, colour in zip(names, palette, strict=True):
