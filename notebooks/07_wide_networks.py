@@ -37,19 +37,17 @@
 # - what a shortcut without parameters hands on, and what speaks for one that has them;
 # - to tell a difference between two networks from the luck of the test images.
 #
-# **You need** [chapter 3](03_plain_and_residual.ipynb) for the blocks. The page takes under a minute on 2 cores in every
-# tier; it trains nothing and downloads nothing. *Recorded* is a run that left its record, a file of what it measured,
+# **You need** [chapter 3](03_plain_and_residual.ipynb) for the blocks. The page takes under a minute on 2 cores. It trains
+# nothing and downloads nothing, and is the same in every tier. *Recorded* is a run that left its record, a file of what it measured,
 # with this book. *The paper* is that of He et al. 2015 {cite}`he2015deep`.
 
 # %% tags=["parameters"]
-# Only the timing depends on it. "smoke": 10 layers, 8 images; "cpu" and "paper": 18 layers, 32 images
-tier = "smoke"
+tier = "smoke"  # as in every chapter; this page is the same in all tiers
 data_root = ""  # the folder of the CIFAR files; this page needs none
 
 # %%
 from dataclasses import asdict
 from itertools import pairwise
-from time import perf_counter
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -241,22 +239,8 @@ costs.round(1)
 
 # %% [markdown]
 # That is little, except for 50 layers, where a projection leads between four times as many channels and stage 1 needs
-# one too. Does a training step show it? We time one with zeros and one with projections, by turns. Whatever
-# else the machine does can only slow a step down, so look at the fastest of each (`min`, in milliseconds).
-
-# %% tags=["nbval-ignore-output"]
-depth, batch, turns = (10, 8, 5) if tier == "smoke" else (18, 32, 20)
-networks = {kind: models.build(f"resnet{depth}", shortcut=kind) for kind in ("average", "projection")}
-images, targets = torch.randn(batch, 3, 32, 32), torch.arange(batch) % 10
-times = []
-for _ in range(turns):
-    for kind, network in networks.items():
-        start = perf_counter()
-        F.cross_entropy(network(images), targets).backward()
-        times.append({"shortcut": kind, "ms": 1000 * (perf_counter() - start)})
-pd.DataFrame(times).groupby("shortcut").ms.agg(["min", "median"]).round(1)
-
-# %% [markdown]
+# one too.
+#
 # ### What a shortcut hands on
 #
 # So the argument of the source is not about cost. It goes like this. A deep stack of layers struggles to represent the
@@ -325,7 +309,8 @@ pd.DataFrame.from_dict(rows, orient="index").rename_axis("test error (%)")
 # %% [markdown]
 # How much of a difference is luck? Part of the luck is known without any further run. An error is a share of the test
 # images; with other images it would have been another share. That gives it a standard error. (What other seeds would do
-# comes on top, and takes other seeds.)
+# comes on top, and takes other seeds.) The lines below the cell count in standard errors of the difference, as if the
+# two networks made their mistakes independently.
 
 
 # %%
@@ -377,7 +362,7 @@ sure = (gap.gap / gap["sampling"])[gap.index.get_level_values("depth") >= 34].mi
 text = f"""At 10 layers the published numbers show no gap beyond chance. At 18 there is none on CIFAR-10, and one of
 {c100.gap[18]:.1f} points on CIFAR-100. From 34 layers on, every gap is at least {sure:.0f} times its `sampling`, the standard
 error drawn as a bar. By these numbers wide networks need shortcuts, too, once they are deep. They are single numbers,
-though, one run for each.
+though, one for each network.
 
 And your guess? From 18 to 34 layers the error of the *plain* network rises on CIFAR-10 from {c10.plain[18]:.1f} to
 {c10.plain[34]:.1f} %, and on CIFAR-100 from {c100.plain[18]:.1f} to {c100.plain[34]:.1f} %. More layers, more parameters, as many
@@ -386,7 +371,7 @@ generalise, its training error would tell, and that is not published."""
 display(Markdown(text))
 
 # %% [markdown]
-# Our own runs:
+# And ours? Look at which network is ahead, and by how many standard errors.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 display(Markdown(wide_words.twins(summaries)))

@@ -50,9 +50,13 @@ def test_without_records_nothing_is_claimed() -> None:
 @pytest.mark.parametrize(
     ("projection", "said", "verdict"),
     [
-        (5.1, "they are level", "holds here (one run of each)"),
-        (4.0, "the one with projections is ahead by 1.00 points, 3.4 times", "does not hold here (one run of each)"),
-        (6.0, "the network with zeros is ahead by 1.00 points, 3.1 times", "holds here (one run of each)"),
+        (5.1, "The two are level: they are apart by 0.10 points, 0.3 standard errors.", "holds here (one run of each)"),
+        (
+            4.0,
+            "The one with projections is ahead by 1.00 points, 3.4 standard errors.",
+            "does not hold here (one run of each)",
+        ),
+        (6.0, "The network with zeros is ahead by 1.00 points, 3.1 standard errors.", "holds here (one run of each)"),
     ],
 )
 def test_shortcuts_need_parameters_where_projections_are_clearly_ahead(

@@ -90,7 +90,7 @@ def claims(summaries: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     ]
     gaps = {recipe: own_gaps(summaries, recipe) for recipe in EPOCHS}
     found = [
-        f"{pair['gap']:+.1f} points at {pair['depth']} layers on {DATASETS[pair['dataset']]} after {EPOCHS[recipe]} epochs"
+        f"{pair['gap']:+.1f} points at {pair['depth']} layers on {DATASETS[pair['dataset']]}, {EPOCHS[recipe]} epochs"
         for recipe, frame in gaps.items()
         for pair in frame.to_dict("records")
     ]
@@ -132,13 +132,11 @@ def _better(one: pd.Series, other: pd.Series, this: str, that: str) -> str:
     """Two sentences: both errors, and which is the better one; ``this`` and ``that`` name them."""
     points, times = _apart(one, other)
     errors = f"{this} errs on {one.test_error:.2f} %, {that} on {other.test_error:.2f} %."
-    luck = "the standard error that the choice of the test images alone gives such a difference"
+    size = f"{abs(points):.2f} points, {abs(times):.1f} standard errors"
     if abs(times) < SURE:
-        return (
-            f"{errors} The difference, {abs(points):.2f} points, is only {abs(times):.1f} times {luck}: they are level."
-        )
+        return f"{errors} The two are level: they are apart by {size}."
     ahead = that if points > 0 else this
-    return f"{errors} So {ahead} is ahead by {abs(points):.2f} points, {abs(times):.1f} times {luck}."
+    return f"{errors} {ahead.capitalize()} is ahead by {size}."
 
 
 def _counted(first: int, second: int) -> str:
@@ -169,4 +167,4 @@ def _verdict_on_depth(gaps: pd.DataFrame) -> str:
         if first.depth <= 18 and last.depth >= 34:
             wider = last.gap - first.gap > SURE * hypot(first["sampling"], last["sampling"])
             verdicts.append(f"{'holds' if wider else 'does not show'} on {DATASETS[str(dataset)]}")
-    return "; ".join(verdicts) or "open: no shallow and deep pair is recorded"
+    return "; ".join(verdicts) or "open: it takes a shallow and a deep pair"
