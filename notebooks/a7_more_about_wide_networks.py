@@ -209,7 +209,8 @@ for ax, (title, panel) in zip(axes.flat, shown.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# The short runs cannot decide the claim. They have three epochs a phase, and around a line through three points the
+# Most of the movement is the fall itself, and it is largest at the first learning rate. The short runs cannot decide the
+# claim. They have three epochs a phase, and around a line through three points the
 # scatter is only the bend of the fall. How far apart are two scatters by chance? Suppose that two runs scatter alike,
 # and that their epochs are independent. Then one can simulate it.
 
@@ -240,9 +241,9 @@ else:
     apart = (both.test_error - both.validation_error).groupby([both.experiment, both.seed]).mean()
     sizes = (WIDE_SHORT.validation_images, wide_tables.TEST_IMAGES)
     luck = sum(wide_tables.standard_error(both.test_error.mean(), images) ** 2 for images in sizes) ** 0.5
-    text = f"""In the {len(apart)} recorded runs that hold images out, the test error is between {apart.min():+.1f} and
-    {apart.max():+.1f} points off the validation error, averaged over the epochs of a run. The choice of {sizes[0]:,} and
-    {sizes[1]:,} images gives such a difference a standard error of about {luck:.1f} points."""
+    text = f"""Recorded runs that hold images out: {len(apart)}. Averaged over the epochs of a run, the test error is off the
+validation error by {apart.min():+.1f} to {apart.max():+.1f} points. The choice of {sizes[0]:,} and {sizes[1]:,} images gives such
+a difference a standard error of about {luck:.1f} points."""
     display(Markdown(text))
 
 # %% [markdown]
@@ -350,8 +351,8 @@ if superclasses:
     wrong = predicted != labels
     within = (of_class[predicted[wrong]] == of_class[labels[wrong]]).double().mean().item()
     by_chance = (len(class_names) / len(group) - 1) / (len(class_names) - 1)
-    text += f""" Of all mistakes {100 * within:.0f} % stay in the superclass; spread evenly over all wrong answers it would be
-    {100 * by_chance:.0f} %."""
+    text += f""" Of all mistakes {100 * within:.0f} % stay in the superclass. If they were spread evenly over all other classes,
+it would be {100 * by_chance:.0f} %."""
 display(Markdown(text + " (One run. A cell of a few images is within chance of its neighbours.)"))
 
 # %% [markdown]
