@@ -309,8 +309,8 @@ pd.DataFrame.from_dict(rows, orient="index").rename_axis("test error (%)")
 # %% [markdown]
 # How much of a difference is luck? Part of the luck is known without any further run. An error is a share of the test
 # images; with other images it would have been another share. That gives it a standard error. (What other seeds would do
-# comes on top, and takes other seeds.) The lines below the cell count in standard errors of the difference, as if the
-# two networks made their mistakes independently.
+# comes on top, and takes other seeds.) Under the next cell, differences are given in
+# standard errors, as if the two networks made their mistakes independently.
 
 
 # %%
