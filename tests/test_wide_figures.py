@@ -29,7 +29,7 @@ def ax() -> Iterator[Axes]:
 def curves(epochs: int = 3) -> pd.DataFrame:
     rows = [
         {"kind": kind, "depth": 10, "seed": seed, "iteration": 5 * epoch, "learning_rate": rate}
-        | {"validation_error": 90.0 / epoch, "test_error": 80.0 / epoch}
+        | {"validation_error": 90.0 / epoch}
         for kind, seed in (("plain", 0), ("plain", 1), ("residual", 0))
         for epoch in range(1, epochs + 1)
         for rate in [0.1 if epoch < 3 else 0.01]
@@ -77,12 +77,6 @@ def test_phases_are_parted_and_named_by_their_learning_rate(ax: Axes) -> None:
     assert [text.get_text() for text in ax.texts] == ["rate 0.1", "rate 0.01"]
 
 
-def test_two_measures_have_two_line_styles(ax: Axes) -> None:
-    wide_figures.plot_phases(curves().query("kind == 'residual'"), ax, ("validation_error", "test_error"))
-    styles = {line.get_label(): line.get_linestyle() for line in ax.lines if line.get_linestyle() != ":"}
-    assert styles == {"residual, validation": "-", "residual, test": "--"}
-
-
 def test_the_first_epochs_of_a_long_run_do_not_set_the_height(ax: Axes) -> None:
     wide_figures.plot_phases(curves(epochs=100), ax)
     assert ax.get_ylim()[1] < 10
@@ -94,58 +88,6 @@ def test_the_first_epochs_of_a_long_run_do_not_set_the_height(ax: Axes) -> None:
 def test_nothing_recorded_is_said_in_the_figure(ax: Axes) -> None:
     wide_figures.plot_phases(curves().iloc[:0], ax)
     assert ax.texts[0].get_text() == "nothing recorded yet"
-
-
-def variability(runs: dict[str, list[list[float]]]) -> pd.DataFrame:
-    """Scatters of kind -> run -> phase, as ``wide_tables.phase_variability`` gives them; rates from 0.1 down."""
-    rows = [
-        {"kind": kind, "depth": 10, "seed": seed, "phase": phase, "learning_rate": 10.0**-phase, "scatter": scatter}
-        for kind, scatters in runs.items()
-        for seed, of_run in enumerate(scatters)
-        for phase, scatter in enumerate(of_run, start=1)
-    ]
-    return pd.DataFrame(rows, columns=["kind", "depth", "seed", "phase", "learning_rate", "scatter"])
-
-
-def dots(ax: Axes) -> dict[str, list[tuple[float, float]]]:
-    """What is drawn: kind -> places."""
-    for line in ax.lines:
-        assert line.get_linestyle() == "None"
-        assert to_hex(line.get_color()).upper() == figures.COLOURS[str(line.get_label())]
-    return {str(line.get_label()): [(x, y) for x, y in np.asarray(line.get_xydata()).tolist()] for line in ax.lines}
-
-
-def test_the_scatter_of_every_run_is_a_dot_at_its_phase_plain_beside_residual(ax: Axes) -> None:
-    found = variability({"plain": [[2.0, 0.4], [3.0, 0.3]], "residual": [[1.0, 0.2]]})
-    drawn = dots(wide_figures.plot_variability(found, ax))
-    assert [scatter for _, scatter in drawn["plain"]] == [2.0, 0.4, 3.0, 0.3]
-    assert [scatter for _, scatter in drawn["residual"]] == [1.0, 0.2]
-    assert [round(place) for place, _ in drawn["plain"]] == [1, 2, 1, 2]
-    assert max(place - round(place) for place, _ in drawn["plain"]) < 0
-    assert min(place - round(place) for place, _ in drawn["residual"]) > 0
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["0.1", "0.01"]
-
-
-def test_the_figure_takes_the_scatter_that_the_table_takes_and_leaves_out_phases_without_any(ax: Axes) -> None:
-    found = wide_tables.phase_variability(curves(epochs=5).query("seed == 0"), last=3)
-    drawn = dots(wide_figures.plot_variability(found, ax))
-    second_difference = 90 / 3 - 2 * 90 / 4 + 90 / 5  # of the last phase; the first has two epochs only
-    assert [scatter for _, scatter in drawn["plain"]] == pytest.approx([second_difference / 6**0.5])
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["0.01"]
-
-
-def test_of_one_kind_alone_the_other_is_not_in_the_legend(ax: Axes) -> None:
-    wide_figures.plot_variability(variability({"residual": [[1.0, 0.2]]}), ax)
-    legend = ax.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["residual"]
-
-
-@pytest.mark.parametrize("runs", [{}, {"plain": [[float("nan")]]}], ids=["no run", "too few epochs"])
-def test_without_any_scatter_a_sentence_says_so(runs: dict[str, list[list[float]]], ax: Axes) -> None:
-    wide_figures.plot_variability(variability(runs), ax)
-    assert [text.get_text() for text in ax.texts] == ["nothing recorded yet"]
-    assert len(ax.lines) == 0
 
 
 def test_classes_are_sorted_by_superclass_and_right_answers_are_masked(ax: Axes) -> None:

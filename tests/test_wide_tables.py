@@ -154,15 +154,14 @@ def test_curves_of_records_hold_the_validation_error() -> None:
     assert wide_tables.phase_variability(tables.curves([]), last=3).empty
 
 
-def test_variability_is_averaged_over_runs_and_what_is_not_recorded_says_so() -> None:
-    records = [record("resnet10-cifar10-short", seed, 50.0, 40.0 + 2 * seed, 30.0 + 4 * seed) for seed in (0, 1)]
-    table = wide_tables.variability_table(
-        tables.curves(records), {"plain10-cifar10-short": 3, "resnet10-cifar10-short": 3}
-    )
-    assert table.loc["plain10-cifar10-short"].tolist() == [tables.NOT_RECORDED, *[""] * 6]
-    found = table.loc["resnet10-cifar10-short"]
-    assert found[["rate", "runs", "epochs"]].tolist() == ["0.1", 2, 3]
-    assert found[["mean", "fall", "scatter"]].tolist() == ["42.00", "9.00", "0.00"]
+def test_scatters_of_few_epochs_lie_far_apart_by_chance() -> None:
+    few, many = wide_tables.ratio_by_chance(3), wide_tables.ratio_by_chance(20)
+    assert few[0] == pytest.approx(1 + math.sqrt(2), rel=0.02)  # of two normal numbers, exactly
+    assert many[1] == pytest.approx(
+        1.61, rel=0.02
+    )  # square root of the F distribution's 97.5 % point, 18 and 18 degrees
+    with pytest.raises(ValueError, match="epochs=2"):
+        wide_tables.ratio_by_chance(2)
 
 
 def test_curves_of_runs_that_hold_nothing_out_have_no_validation_error() -> None:

@@ -11,13 +11,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from resnet_book.report.figures import COLOURS, say_nothing_recorded
 
-MEASURES = {"validation_error": "-", "test_error": "--"}  # and the lines they are drawn with
-BESIDE = {"plain": -0.12, "residual": 0.12}  # where a kind's dots lie, from the middle of their phase
 DATASETS = {"cifar10": ("accent", "o"), "cifar100": ("neutral", "s")}  # and their colours and markers
 NAMED = 25  # up to so many classes are named one by one
 MARKERS = "osv^Dp"  # a seed each
@@ -44,35 +42,31 @@ def plot_gaps(gaps: pd.DataFrame, ax: Axes, label: str, filled: bool = False) ->
     return ax
 
 
-def plot_phases(curves: pd.DataFrame, ax: Axes, measures: Sequence[str] = ("validation_error",)) -> Axes:
-    """Errors (%) against epochs, a line a run, never an average; the phases of the learning rate are told apart.
+def plot_phases(curves: pd.DataFrame, ax: Axes) -> Axes:
+    """Validation errors (%) against epochs, a line a run, never an average, and the phases of the learning rate.
 
-    ``curves``: kind, depth, seed, iteration, learning_rate and ``measures``, keys of MEASURES, as ``tables.curves``
-    gives them. A marker a seed, but not in long runs, of which the first tenth may leave the axes at the top. Where
-    there is nothing to draw, a sentence says so.
+    ``curves``: kind, depth, seed, iteration, learning_rate and validation_error, as ``tables.curves`` gives them. A
+    marker a seed, but not in long runs, of which the first tenth may leave the axes at the top. Where there is nothing
+    to draw, a sentence says so.
     """
     if curves.empty:
         ax.set_axis_off()
         return say_nothing_recorded(ax)
     ax.set_xlabel("epoch")
-    ax.set_ylabel(f"{measures[0].removesuffix('_error')} error (%)" if len(measures) == 1 else "error (%)")
+    ax.set_ylabel("validation error (%)")
     long, seeds = curves.iteration.nunique() > LONG, sorted(curves.seed.unique())
     labels = set()
     for key, run in curves.sort_values("iteration").groupby(["kind", "depth", "seed"]):
         kind, seed = str(key[0]), key[2]  # type: ignore[index]
         width, marker = (0.6, "") if long else (1.3, MARKERS[seeds.index(seed) % len(MARKERS)])
-        of_seed = f", seed {seed}" if len(seeds) > 1 and not long else ""
-        for measure in measures:
-            label = f"{kind}{of_seed}" + (f", {measure.removesuffix('_error')}" if len(measures) > 1 else "")
-            shown = None if label in labels else label
-            labels.add(label)
-            epochs = range(1, len(run) + 1)
-            style = MEASURES[measure]
-            ax.plot(epochs, run[measure], style, color=COLOURS[kind], lw=width, marker=marker, ms=4, label=shown)
+        label = kind + (f", seed {seed}" if len(seeds) > 1 and not long else "")
+        shown = None if label in labels else label
+        labels.add(label)
+        epochs = range(1, len(run) + 1)
+        ax.plot(epochs, run.validation_error, color=COLOURS[kind], lw=width, marker=marker, ms=4, label=shown)
     _mark_phases(curves, ax)
     if long:
-        later = curves[curves.iteration > curves.iteration.max() / 10]
-        ax.set_ylim(0, 1.1 * later[list(measures)].max(axis=None))
+        ax.set_ylim(0, 1.1 * curves[curves.iteration > curves.iteration.max() / 10].validation_error.max())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(loc="upper right", fontsize=8, frameon=True, framealpha=1, edgecolor="none")  # hides the dotted lines
     return ax
@@ -89,34 +83,6 @@ def _mark_phases(curves: pd.DataFrame, ax: Axes) -> None:
         text, middle, above = f"rate {rate:g}", (begin + end + 1) / 2, ax.get_xaxis_transform()
         ax.text(middle, 1.01, text, transform=above, ha="center", va="bottom", color=COLOURS["neutral"], fontsize=8)
         begin = end
-
-
-def plot_variability(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """How an error scatters (points) at each learning rate: a dot a run, plain beside residual, never an average.
-
-    ``frame``: a row a run and phase, as ``wide_tables.phase_variability`` gives them: kind, phase, learning_rate,
-    scatter. Phases lie in their order, on a logarithmic scale of scatter: equal distances are equal ratios. A scatter
-    that is NaN (too few epochs) or exactly 0 has no place there. Where there is nothing to draw, a sentence says so.
-    """
-    frame = frame.loc[frame.scatter > 0]
-    if frame.empty:
-        ax.set_axis_off()
-        return say_nothing_recorded(ax)
-    for kind, beside in BESIDE.items():
-        runs = frame[frame.kind == kind]
-        if len(runs):
-            ax.plot(runs.phase + beside, runs.scatter, "o", color=COLOURS[kind], alpha=0.8, label=kind)
-    phases = frame.drop_duplicates("phase").sort_values("phase")
-    ax.set_xticks(phases.phase, [f"{rate:g}" for rate in phases.learning_rate])
-    ax.set_xlim(phases.phase.min() - 0.5, phases.phase.max() + 0.5)
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.minorticks_off()
-    ax.set_xlabel("learning rate of the phase")
-    ax.set_ylabel("scatter (points)")
-    ax.legend(loc="upper right", fontsize=8)
-    return ax
 
 
 def show_confusion(matrix: Tensor, names: Sequence[str], groups: Sequence[str] | None, ax: Axes) -> Axes:

@@ -4,12 +4,13 @@ The published numbers are those of mbsariyildiz/resnet-pytorch (2018): one numbe
 CIFAR-100, with and without shortcuts. They are accuracies there and errors here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from math import nan, sqrt
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from resnet_book.engine.checks import whole
@@ -30,6 +31,12 @@ def published_errors() -> pd.DataFrame:
     )
 
 
+def standard_error(error: float, images: int = TEST_IMAGES) -> float:
+    """Of an error (%) as a share of ``images`` independent ones, in percentage points."""
+    share = error / 100
+    return 100 * (share * (1 - share) / images) ** 0.5
+
+
 def gaps(errors: pd.DataFrame) -> pd.DataFrame:
     """What shortcuts save at each depth: dataset, depth, plain and residual (%), gap and sampling (points).
 
@@ -40,9 +47,8 @@ def gaps(errors: pd.DataFrame) -> pd.DataFrame:
     """
     pairs = errors.pivot(index=["dataset", "depth"], columns="kind", values="test_error")
     pairs = pairs.reindex(columns=["plain", "residual"]).dropna()
-    shares = pairs / 100
-    variance = (shares * (1 - shares)).sum(axis=1) / TEST_IMAGES
-    return pairs.assign(gap=pairs.plain - pairs.residual, sampling=100 * variance**0.5).reset_index()
+    sampling = (pairs.map(standard_error) ** 2).sum(axis=1) ** 0.5
+    return pairs.assign(gap=pairs.plain - pairs.residual, sampling=sampling).reset_index()
 
 
 def wide_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -111,22 +117,17 @@ def _line(values: np.ndarray) -> tuple[float, float]:
     return -slope, sqrt((around**2).sum() / (len(values) - 2)) if len(values) > 2 else nan
 
 
-def variability_table(curves: pd.DataFrame, last: Mapping[str, int]) -> pd.DataFrame:
-    """``phase_variability`` as text, a row for each experiment and phase, averaged over runs.
+def ratio_by_chance(epochs: int) -> tuple[float, float]:
+    """Larger to smaller scatter of two runs that scatter alike: exceeded in half of all pairs, and in one of 20.
 
-    ``last``: the experiments, and of how many epochs at the end of a phase. What is not recorded says so.
+    Simulated, for epochs that are independent; the line through them leaves ``epochs`` - 2 degrees of freedom. Raises
+    ValueError for fewer than 3.
     """
-    columns = ["rate", "runs", "epochs", "mean", "std", "fall", "scatter"]
-    rows = []
-    for name, epochs in last.items():
-        found = phase_variability(curves.loc[curves.experiment == name], epochs)
-        if found.empty:
-            rows.append({"experiment": name, "rate": tables.NOT_RECORDED, **dict.fromkeys(columns[1:], "")})
-        for _, phase in found.groupby("phase"):
-            which = {"rate": f"{phase.learning_rate.iloc[0]:g}", "runs": len(phase), "epochs": phase.epochs.max()}
-            measured = {column: f"{phase[column].mean():.2f}" for column in columns[3:]}
-            rows.append({"experiment": name, **which, **measured})
-    return pd.DataFrame(rows, columns=["experiment", *columns]).set_index("experiment")
+    noise = torch.randn(2, 100_000, whole("epochs", epochs, 3) - 2, generator=torch.Generator().manual_seed(0))
+    one, other = noise.square().mean(dim=2).sqrt()
+    ratio = torch.maximum(one, other) / torch.minimum(one, other)
+    half, twentieth = ratio.quantile(torch.tensor([0.5, 0.95])).tolist()
+    return half, twentieth
 
 
 def chance_errors(num_classes: int = 100, num_superclasses: int = 20, k: int = 5) -> dict[str, float]:
