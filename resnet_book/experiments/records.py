@@ -28,6 +28,7 @@ SCHEMA_VERSION = 2
 PACKAGE = Path(__file__).parents[1]
 NAMED_IN_ONE_MESSAGE = 5  # damaged records
 LESIONS = ".lesions.json"  # ends the name of a file beside a record that is none itself: experiments.lesion_records
+LANDSCAPE = ".landscape.json"  # another one: experiments.landscape_records
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -287,7 +288,7 @@ def load_all(results: str | Path) -> list[Record]:
     Raises RecordError if any of them is not sound, and names each (of very many, the first few).
     """
     records, problems = list[Record](), list[str]()
-    paths = (path for path in Path(results).glob("*/seed*.json") if not path.name.endswith(LESIONS))
+    paths = (path for path in Path(results).glob("*/seed*.json") if not path.name.endswith((LESIONS, LANDSCAPE)))
     for path in sorted(paths):
         try:
             records.append(load_record(path))

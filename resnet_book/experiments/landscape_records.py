@@ -1,0 +1,356 @@
+"""Measure the loss around the weights of a recorded run, and keep it in ``seed<k>.landscape.json`` beside its record.
+
+The file is of exactly one network: it names the SHA-256 of its weights, which is compared with the record's whenever it
+is read. Weights along the way, and of another seed, come from trainings with ``--keep-weights``; they need not be the
+recorded one, so everything that was measured names the SHA-256 of the weights that it is of. What takes long is kept piece
+by piece: the same command goes on with what is missing.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from resnet_book import data
+from resnet_book.analysis import landscape
+from resnet_book.analysis.landscape import Batch, Direction
+from resnet_book.engine import machine
+from resnet_book.engine.checkpoints import write_atomically
+from resnet_book.engine.checks import whole
+from resnet_book.experiments import records, weights
+from resnet_book.experiments.records import LANDSCAPE, Record, RecordError, Sha256
+from resnet_book.models import Network
+from resnet_book.recipe import Recipe
+
+SCHEMA_VERSION = 1
+IMAGES = 2 * landscape.BATCH  # the first training images, as they are
+CURVED_IMAGES = landscape.BATCH  # the first ones: curvature takes ten times as long
+STAGES = (0, 100, 300, 1000, 1500, 2000)  # iterations of a training that are looked at along the way
+Statistics = Literal["as trained", "anew"]
+BOTH: tuple[Statistics, ...] = ("as trained", "anew")
+EIGENVECTOR = -1  # in place of the seed of a direction: along the eigenvector of the largest eigenvalue
+
+Count = Annotated[int, Field(ge=0)]
+Loss = Annotated[float, Field(ge=0)]
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Point(_Checked):
+    """Weights: those that a run left ("trained"), or began with ("initial"), or had after some iterations."""
+
+    at: Literal["trained", "initial"] | Count
+    seed: Count
+    weights_sha256: Sha256  # of a file as weights.save_weights writes it
+
+
+class Slice(_Checked):
+    """The loss on a line or a plane through some weights, at every combination of ``steps``."""
+
+    around: Point
+    directions: list[int]  # seeds of one or two filter-normalised directions; or EIGENVECTOR
+    statistics: Statistics
+    steps: list[float]
+    loss: list[Loss]  # nats; of a plane: row by row, a row has one step along the first direction
+
+    def surface(self) -> torch.Tensor:
+        """The losses (S,) of a line, (S, S) of a plane."""
+        return torch.tensor(self.loss, dtype=torch.float64).view([len(self.steps)] * len(self.directions))
+
+
+class Line(_Checked):
+    """Loss and error on the straight line between two trained networks, statistics of both ends interpolated or anew."""
+
+    one: Point
+    other: Point
+    statistics: Statistics
+    shares: list[float]  # from 0, which is ``one``, to 1
+    loss: list[Loss]  # nats
+    error: list[records.Percent]
+
+
+class Curvature(_Checked):
+    """The largest eigenvalues of the Hessian, and the curvature along random directions (their seeds: 0, 1, ...)."""
+
+    around: Point
+    statistics: Statistics
+    eigenvalues: list[float]
+    last_change: list[Loss]  # relative, in the last step of power iteration
+    random: list[float]  # along filter-normalised directions
+    overlap: list[float]  # their cosines with the eigenvector of the first eigenvalue
+
+
+class Sitting(_Checked):
+    """When and where a part of the file was measured."""
+
+    started: str  # UTC, ISO 8601
+    seconds: Annotated[float, Field(gt=0)]
+    made_by: dict[str, Any]  # machine, versions, commit, as engine.machine.describe
+
+
+class LandscapeRecord(_Checked):
+    """The loss around the weights of one run."""
+
+    schema_version: int
+    experiment: str
+    seed: Count
+    weights_sha256: Sha256  # of the network, as its record has it
+    train_sha256: Sha256  # of the whole training set, as ImageSet.sha256
+    images: Annotated[int, Field(ge=1)]  # the first training images, for slices and lines
+    curved_images: Annotated[int, Field(ge=1)]  # the first ones of these, for curvature
+    sittings: list[Sitting]
+    slices: list[Slice]
+    lines: list[Line]
+    curvatures: list[Curvature]
+
+    def find(self, at: str | int, directions: list[int], statistics: Statistics) -> Slice | None:
+        """The slice around these weights of the run, along these directions; None where it was not measured."""
+        wanted = (at, directions, statistics)
+        return next(
+            (each for each in self.slices if (each.around.at, each.directions, each.statistics) == wanted), None
+        )
+
+    def curvature(self, at: str | int, statistics: Statistics) -> Curvature | None:
+        """The curvature at these weights of the run; None where it was not measured."""
+        found = (each for each in self.curvatures if (each.around.at, each.statistics) == (at, statistics))
+        return next(found, None)
+
+
+Piece = Slice | Line | Curvature
+
+
+def path_of(record: str | Path) -> Path:
+    """Where the landscape of the run lies whose record lies, or would lie, at ``record``."""
+    return Path(record).with_suffix(LANDSCAPE)
+
+
+def steps(count: int) -> list[float]:
+    """``count`` steps from -1 to 1, at equal distances. Raises ValueError for an even number: 0 would be left out."""
+    if whole("count", count, 3) % 2 == 0:
+        raise ValueError(f"count={count}: choose an odd number, so that the weights themselves are on the grid")
+    return [round(2 * place / (count - 1) - 1, 6) for place in range(count)]
+
+
+# --- Measuring ------------------------------------------------------------------------------------------------------
+
+
+class _Survey:
+    """All that is measured around the weights of one run, piece by piece; what is ``there`` is not measured again."""
+
+    def __init__(self, record: Record, network: Network, batch: Batch, runs: Path, there: list[Piece]) -> None:
+        self.record, self.network, self.batch, self.there = record, network, batch, there
+        self.curved = Batch(batch.images[:CURVED_IMAGES], batch.labels[:CURVED_IMAGES])
+        self.ways = {seed: runs / record.experiment / f"seed{seed}" / "weights" for seed in range(10)}
+        self.deep = record.model["name"] not in ("resnet20", "plain20")  # coarser grids: it takes three times as long
+        self.steps = steps(11 if self.deep else 13)
+
+    def pieces(self) -> Iterator[Piece]:
+        """What is missing, the most telling first."""
+        trained = self.point("trained", self.network)
+        for statistics in BOTH:
+            yield from self.slice(self.network, trained, [0, 1], statistics)
+        for statistics in BOTH:
+            yield from self.curvature(self.network, trained, statistics, count=1 if self.deep else 2)
+            for seed in (2, 3) if self.deep else (2, 3, 4):
+                yield from self.slice(self.network, trained, [seed], statistics)
+        initial = weights.untrained(self.record).eval()
+        around = self.point("initial", initial)
+        directions = [[0], [1]] if self.deep else [[0, 1]]
+        for seeds in directions:
+            yield from self.slice(initial, around, seeds, "anew")
+        for iteration, network in self.way(self.record.seed).items():
+            around = self.point(iteration, network)
+            yield from self.slice(network, around, [0], "anew")
+            yield from self.curvature(network, around, "anew", count=1, randoms=0)
+        yield from self.lines()
+
+    def point(self, at: str | int, network: Network, seed: int | None = None) -> Point:
+        content = weights.content_of(network)
+        seed = self.record.seed if seed is None else seed
+        return Point.model_validate({"at": at, "seed": seed, "weights_sha256": hashlib.sha256(content).hexdigest()})
+
+    def way(self, seed: int) -> dict[int, Network]:
+        """The networks along the way of a training with this seed, by iteration; {} where none were kept."""
+        found = dict[int, Network]()
+        for iteration in sorted({*STAGES, Recipe(**self.record.recipe).iterations}):
+            path = self.ways[seed] / f"{iteration}.safetensors"
+            if path.exists():
+                try:
+                    found[iteration] = weights.untrained(self.record)
+                    found[iteration].load_state_dict(load(path.read_bytes()))
+                except (OSError, SafetensorError, RuntimeError) as error:
+                    raise RecordError(f"{path} cannot be read ({error}). Delete it, or train again.") from error
+                found[iteration].eval().to(memory_format=torch.channels_last)
+        return found
+
+    def slice(self, network: Network, around: Point, seeds: list[int], statistics: Statistics) -> Iterator[Slice]:
+        there = (each for each in self.there if isinstance(each, Slice))
+        if (around, seeds, statistics) in [(each.around, each.directions, each.statistics) for each in there]:
+            return
+        directions = [landscape.random_direction(network, seed) for seed in seeds]
+        yield self.along(network, around, seeds, directions, statistics)
+
+    def along(
+        self, network: Network, around: Point, seeds: list[int], directions: list[Direction], statistics: Statistics
+    ) -> Slice:
+        loss = landscape.losses(network, directions, self.steps, self.batch, statistics == "anew").flatten().tolist()
+        rounded = [float(f"{value:.5g}") for value in loss]
+        return Slice(around=around, directions=seeds, statistics=statistics, steps=self.steps, loss=rounded)
+
+    def curvature(
+        self, network: Network, around: Point, statistics: Statistics, count: int, randoms: int = 4
+    ) -> Iterator[Piece]:
+        """Eigenvalues; with ``randoms``, random directions beside them, and the slice along the first eigenvector."""
+        there = (each for each in self.there if isinstance(each, Curvature))
+        if (around, statistics) in [(each.around, each.statistics) for each in there]:
+            return
+        anew = statistics == "anew"
+        found = landscape.top_eigenvalues(network, self.curved, count, steps=10, anew=anew)
+        first = found[0].vector
+        drawn = [landscape.random_direction(network, seed) for seed in range(randoms)]
+        lengths = [landscape.dot(each, each).sqrt() for each in drawn]
+        yield Curvature(
+            around=around,
+            statistics=statistics,
+            eigenvalues=[each.value for each in found],
+            last_change=[each.last_change for each in found],
+            random=[landscape.curvature(network, self.curved, each, anew) for each in drawn],
+            overlap=[(landscape.dot(each, first) / length).item() for each, length in zip(drawn, lengths, strict=True)],
+        )
+        if drawn:  # as far as the first random direction goes
+            stretched = [each * lengths[0] for each in first]
+            yield self.along(network, around, [EIGENVECTOR], [stretched], statistics)
+
+    def lines(self) -> Iterator[Line]:
+        """From this seed to the next, and from the first drop of the learning rate to the end, where weights are kept."""
+        here, there = self.way(self.record.seed), self.way(self.record.seed + 1)
+        end = Recipe(**self.record.recipe).iterations
+        drop = Recipe(**self.record.recipe).drops[0]
+        ends = [(here, drop, here, self.record.seed), (here, end, there, self.record.seed + 1)]
+        known = [(each.one, each.other, each.statistics) for each in self.there if isinstance(each, Line)]
+        for way, iteration, other_way, seed in ends:
+            if iteration not in way or end not in other_way:
+                continue
+            one, other = way[iteration], other_way[end]
+            points = self.point(iteration, one), self.point(end, other, seed)
+            for statistics in BOTH:
+                if (*points, statistics) in known:
+                    continue
+                shares = [place / 20 for place in range(21)]
+                middles = (landscape.between(one, other, share) for share in shares)
+                measured = [landscape.loss_and_error(each, self.batch, statistics == "anew") for each in middles]
+                yield Line(
+                    one=points[0],
+                    other=points[1],
+                    statistics=statistics,
+                    shares=shares,
+                    loss=[float(f"{loss:.5g}") for loss, _ in measured],
+                    error=[error for _, error in measured],
+                )
+
+
+def make_landscape(
+    experiment: str,
+    seed: int = 0,
+    *,
+    results: str | Path | None = None,
+    data_root: str | None = None,
+    runs: str | Path = "runs",
+    tell: Callable[[str], object] = lambda line: None,
+) -> Path:
+    """Measure what is missing around a recorded run's weights, on the CPU; return the path of the file.
+
+    ``runs``: the folder in which trainings with ``--keep-weights`` lie; without them, the way and the lines are left
+    out. ``tell`` is told each piece, which is kept at once. Raises RecordError where record or weights are not there,
+    or the images are other ones; DataError without the images.
+    """
+    folder = records.find_results(results)
+    path = records.path_of(folder, experiment, seed)
+    network, record = weights.load_network(experiment, seed, folder)
+    train = data.load(record.dataset["name"], "train", data_root)
+    if train.sha256 != record.dataset["train"]["sha256"]:
+        raise RecordError(f"{path} was recorded with other training images than those of {train.name} found here.")
+    few = train.subset(min(IMAGES, len(train)))
+    batch = landscape.batch_of(few, record.mean, record.std)
+    kept = kept_landscape(experiment, seed, folder)
+    if kept is None:
+        kept = LandscapeRecord(
+            schema_version=SCHEMA_VERSION,
+            experiment=experiment,
+            seed=record.seed,
+            weights_sha256=record.weights_sha256 or "",
+            train_sha256=train.sha256,
+            images=len(few),
+            curved_images=min(CURVED_IMAGES, len(few)),
+            sittings=[],
+            slices=[],
+            lines=[],
+            curvatures=[],
+        )
+    started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    made_by = machine.describe("cpu", "float32", False)  # now: the code may change while this takes its time
+    there: list[Piece] = [*kept.slices, *kept.lines, *kept.curvatures]
+    earlier = kept.sittings
+    for piece in _Survey(record, network.to(memory_format=torch.channels_last), batch, Path(runs), there).pieces():
+        there.append(piece)
+        seconds = round(time.monotonic() - began, 1)
+        content = kept.model_dump() | {
+            "sittings": [*(each.model_dump() for each in earlier), {"started": started, "seconds": seconds}],
+            "slices": [each.model_dump() for each in there if isinstance(each, Slice)],
+            "lines": [each.model_dump() for each in there if isinstance(each, Line)],
+            "curvatures": [each.model_dump() for each in there if isinstance(each, Curvature)],
+        }
+        content["sittings"][-1]["made_by"] = made_by
+        kept = LandscapeRecord.model_validate_json(json.dumps(content))
+        text = json.dumps(kept.model_dump(), allow_nan=False) + "\n"
+        write_atomically(path_of(path), lambda file, text=text: file.write(text.encode()))
+        tell(f"{type(piece).__name__.lower()} {len(there)}, {piece.statistics}: after {seconds:.0f} s")
+    return path_of(path)
+
+
+def kept_landscape(experiment: str, seed: int = 0, results: str | Path | None = None) -> LandscapeRecord | None:
+    """The landscape beside the record of a run; None where none lies there.
+
+    Raises RecordError where the run is not recorded, and for a file that is damaged, of another schema, or of other
+    weights than the run left.
+    """
+    path = records.path_of(records.find_results(results), experiment, seed)
+    record, file = records.load_record(path), path_of(path)
+    if not file.exists():
+        return None
+    mend = f"Restore it, or delete it and make it again: `resnet-book landscape {experiment} --seed {seed}`."
+    try:
+        found = LandscapeRecord.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise RecordError(f"{file} is not sound ({problem}). {mend}") from error
+    except OSError as error:
+        raise RecordError(f"{file} cannot be read ({error.strerror}). Check the file and its permissions.") from error
+    if found.schema_version != SCHEMA_VERSION:
+        raise RecordError(f"{file} has schema version {found.schema_version}, this code reads {SCHEMA_VERSION}. {mend}")
+    if (found.experiment, found.seed) != (experiment, seed):
+        raise RecordError(f"{file} holds {found.experiment}, seed {found.seed}. {mend}")
+    if found.weights_sha256 != record.weights_sha256:
+        raise RecordError(f"{file} is of other weights than this run left (another SHA-256). {mend}")
+    return found
+
+
+def all_landscapes(results: str | Path | None = None) -> list[LandscapeRecord]:
+    """All that lie beside records, by experiment, then seed. Raises RecordError as ``kept_landscape``."""
+    folder = records.find_results(results)
+    found = [
+        kept_landscape(path.parent.name, int(path.name.removesuffix(LANDSCAPE).removeprefix("seed")), folder)
+        for path in sorted(folder.glob(f"*/seed*{LANDSCAPE}"))
+    ]
+    return [each for each in found if each is not None]
