@@ -2,8 +2,8 @@
 
 The file is of exactly one network: it names the SHA-256 of its weights, which is compared with the record's whenever it
 is read. Weights along the way, and of another seed, come from trainings with ``--keep-weights``; they need not be the
-recorded one, so everything that was measured names the SHA-256 of the weights that it is of. What takes long is kept piece
-by piece: the same command goes on with what is missing.
+recorded one, so everything that was measured names the SHA-256 of the weights that it is of. What takes long is kept
+piece by piece: the same command goes on with what is missing.
 """
 
 import hashlib
@@ -36,7 +36,9 @@ CURVED_IMAGES = landscape.BATCH  # the first ones: curvature takes ten times as 
 STAGES = (0, 100, 300, 1000, 1500, 2000)  # iterations of a training that are looked at along the way
 Statistics = Literal["as trained", "anew"]
 BOTH: tuple[Statistics, ...] = ("as trained", "anew")
-EIGENVECTOR = -1  # in place of the seed of a direction: along the eigenvector of the largest eigenvalue
+EIGENVECTOR = -1  # in place of the seed of a direction: along the eigenvector of the largest eigenvalue,
+EIGENVECTOR_SHARE = 0.05  # a step of 1 being this share of the length of the direction with seed 0
+LARGEST = 1e6  # nats: what is larger, or too large to be computed, is kept as this
 
 Count = Annotated[int, Field(ge=0)]
 Loss = Annotated[float, Field(ge=0)]
@@ -69,7 +71,7 @@ class Slice(_Checked):
 
 
 class Line(_Checked):
-    """Loss and error on the straight line between two trained networks, statistics of both ends interpolated or anew."""
+    """Loss and error on the straight line between two trained networks, whose statistics are interpolated too, or anew."""
 
     one: Point
     other: Point
@@ -204,8 +206,8 @@ class _Survey:
         self, network: Network, around: Point, seeds: list[int], directions: list[Direction], statistics: Statistics
     ) -> Slice:
         loss = landscape.losses(network, directions, self.steps, self.batch, statistics == "anew").flatten().tolist()
-        rounded = [float(f"{value:.5g}") for value in loss]
-        return Slice(around=around, directions=seeds, statistics=statistics, steps=self.steps, loss=rounded)
+        kept = [_rounded(value) for value in loss]
+        return Slice(around=around, directions=seeds, statistics=statistics, steps=self.steps, loss=kept)
 
     def curvature(
         self, network: Network, around: Point, statistics: Statistics, count: int, randoms: int = 4
@@ -227,12 +229,12 @@ class _Survey:
             random=[landscape.curvature(network, self.curved, each, anew) for each in drawn],
             overlap=[(landscape.dot(each, first) / length).item() for each, length in zip(drawn, lengths, strict=True)],
         )
-        if drawn:  # as far as the first random direction goes
-            stretched = [each * lengths[0] for each in first]
+        if drawn:
+            stretched = [each * lengths[0] * EIGENVECTOR_SHARE for each in first]
             yield self.along(network, around, [EIGENVECTOR], [stretched], statistics)
 
     def lines(self) -> Iterator[Line]:
-        """From this seed to the next, and from the first drop of the learning rate to the end, where weights are kept."""
+        """From this seed to the next, and from the learning rate's first drop to the end, where weights are kept."""
         here, there = self.way(self.record.seed), self.way(self.record.seed + 1)
         end = Recipe(**self.record.recipe).iterations
         drop = Recipe(**self.record.recipe).drops[0]
@@ -254,9 +256,14 @@ class _Survey:
                     other=points[1],
                     statistics=statistics,
                     shares=shares,
-                    loss=[float(f"{loss:.5g}") for loss, _ in measured],
+                    loss=[_rounded(loss) for loss, _ in measured],
                     error=[error for _, error in measured],
                 )
+
+
+def _rounded(loss: float) -> float:
+    """Five digits of it."""
+    return float(f"{loss:.5g}") if loss < LARGEST else LARGEST  # nan, too
 
 
 def make_landscape(
