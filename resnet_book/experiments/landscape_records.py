@@ -31,9 +31,8 @@ from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 
 SCHEMA_VERSION = 1
-IMAGES = 2 * landscape.BATCH  # the first training images, as they are
-CURVED_IMAGES = landscape.BATCH  # the first ones: curvature takes ten times as long
-STAGES = (0, 100, 300, 1000, 1500, 2000)  # iterations of a training that are looked at along the way
+IMAGES = landscape.BATCH  # the first training images, as they are: as many as one step of training sees
+STAGES = (0, 100, 1000)  # iterations of a training that are looked at along the way, beside the last
 Statistics = Literal["as trained", "anew"]
 BOTH: tuple[Statistics, ...] = ("as trained", "anew")
 EIGENVECTOR = -1  # in place of the seed of a direction: along the eigenvector of the largest eigenvalue,
@@ -71,7 +70,7 @@ class Slice(_Checked):
 
 
 class Line(_Checked):
-    """Loss and error on the straight line between two trained networks, whose statistics are interpolated too, or anew."""
+    """Loss and error on the straight line between two networks, with statistics interpolated too, or anew."""
 
     one: Point
     other: Point
@@ -82,14 +81,14 @@ class Line(_Checked):
 
 
 class Curvature(_Checked):
-    """The largest eigenvalues of the Hessian, and the curvature along random directions (their seeds: 0, 1, ...)."""
+    """The largest eigenvalue of the Hessian, and the curvature along random directions (their seeds: 0, 1, ...)."""
 
     around: Point
     statistics: Statistics
-    eigenvalues: list[float]
-    last_change: list[Loss]  # relative, in the last step of power iteration
+    top: float
+    last_change: Loss  # relative, in the last step of power iteration
     random: list[float]  # along filter-normalised directions
-    overlap: list[float]  # their cosines with the eigenvector of the first eigenvalue
+    overlap: list[float]  # their cosines with the eigenvector
 
 
 class Sitting(_Checked):
@@ -108,8 +107,7 @@ class LandscapeRecord(_Checked):
     seed: Count
     weights_sha256: Sha256  # of the network, as its record has it
     train_sha256: Sha256  # of the whole training set, as ImageSet.sha256
-    images: Annotated[int, Field(ge=1)]  # the first training images, for slices and lines
-    curved_images: Annotated[int, Field(ge=1)]  # the first ones of these, for curvature
+    images: Annotated[int, Field(ge=1)]  # the first training images
     sittings: list[Sitting]
     slices: list[Slice]
     lines: list[Line]
@@ -149,58 +147,55 @@ def steps(count: int) -> list[float]:
 class _Survey:
     """All that is measured around the weights of one run, piece by piece; what is ``there`` is not measured again."""
 
-    def __init__(self, record: Record, network: Network, batch: Batch, runs: Path, there: list[Piece]) -> None:
-        self.record, self.network, self.batch, self.there = record, network, batch, there
-        self.curved = Batch(batch.images[:CURVED_IMAGES], batch.labels[:CURVED_IMAGES])
-        self.ways = {seed: runs / record.experiment / f"seed{seed}" / "weights" for seed in range(10)}
-        self.deep = record.model["name"] not in ("resnet20", "plain20")  # coarser grids: it takes three times as long
-        self.steps = steps(11 if self.deep else 13)
+    def __init__(self, record: Record, batch: Batch, runs: Path, there: list[Piece]) -> None:
+        self.record, self.batch, self.there = record, batch, there
+        self.recipe = Recipe(**record.recipe)
+        self.runs = runs / record.experiment
+        self.deep = record.model["name"] not in ("resnet20", "plain20")  # coarser: each point takes three times as long
+        self.steps = steps(9 if self.deep else 11)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self, trained: Network) -> Iterator[Piece]:
         """What is missing, the most telling first."""
-        trained = self.point("trained", self.network)
+        around = self.point("trained", trained)
         for statistics in BOTH:
-            yield from self.slice(self.network, trained, [0, 1], statistics)
+            yield from self.slice(trained, around, [0, 1], statistics)
         for statistics in BOTH:
-            yield from self.curvature(self.network, trained, statistics, count=1 if self.deep else 2)
+            yield from self.curvature(trained, around, statistics, randoms=2)
             for seed in (2, 3) if self.deep else (2, 3, 4):
-                yield from self.slice(self.network, trained, [seed], statistics)
+                yield from self.slice(trained, around, [seed], statistics)
         initial = weights.untrained(self.record).eval()
-        around = self.point("initial", initial)
-        directions = [[0], [1]] if self.deep else [[0, 1]]
-        for seeds in directions:
-            yield from self.slice(initial, around, seeds, "anew")
+        for seeds in [[0], [1]] if self.deep else [[0, 1]]:
+            yield from self.slice(initial, self.point("initial", initial), seeds, "anew")
         for iteration, network in self.way(self.record.seed).items():
             around = self.point(iteration, network)
             yield from self.slice(network, around, [0], "anew")
-            yield from self.curvature(network, around, "anew", count=1, randoms=0)
+            yield from self.curvature(network, around, "anew", randoms=0)
         yield from self.lines()
 
     def point(self, at: str | int, network: Network, seed: int | None = None) -> Point:
-        content = weights.content_of(network)
+        checksum = hashlib.sha256(weights.content_of(network)).hexdigest()
         seed = self.record.seed if seed is None else seed
-        return Point.model_validate({"at": at, "seed": seed, "weights_sha256": hashlib.sha256(content).hexdigest()})
+        return Point.model_validate({"at": at, "seed": seed, "weights_sha256": checksum})
 
     def way(self, seed: int) -> dict[int, Network]:
         """The networks along the way of a training with this seed, by iteration; {} where none were kept."""
         found = dict[int, Network]()
-        for iteration in sorted({*STAGES, Recipe(**self.record.recipe).iterations}):
-            path = self.ways[seed] / f"{iteration}.safetensors"
+        for iteration in sorted({*STAGES, self.recipe.iterations}):
+            path = self.runs / f"seed{seed}" / "weights" / f"{iteration}.safetensors"
             if path.exists():
+                network = weights.untrained(self.record)
                 try:
-                    found[iteration] = weights.untrained(self.record)
-                    found[iteration].load_state_dict(load(path.read_bytes()))
+                    network.load_state_dict(load(path.read_bytes()))
                 except (OSError, SafetensorError, RuntimeError) as error:
                     raise RecordError(f"{path} cannot be read ({error}). Delete it, or train again.") from error
-                found[iteration].eval().to(memory_format=torch.channels_last)
+                found[iteration] = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return found
 
     def slice(self, network: Network, around: Point, seeds: list[int], statistics: Statistics) -> Iterator[Slice]:
         there = (each for each in self.there if isinstance(each, Slice))
-        if (around, seeds, statistics) in [(each.around, each.directions, each.statistics) for each in there]:
-            return
-        directions = [landscape.random_direction(network, seed) for seed in seeds]
-        yield self.along(network, around, seeds, directions, statistics)
+        if (around, seeds, statistics) not in [(each.around, each.directions, each.statistics) for each in there]:
+            directions = [landscape.random_direction(network, seed) for seed in seeds]
+            yield self.along(network, around, seeds, directions, statistics)
 
     def along(
         self, network: Network, around: Point, seeds: list[int], directions: list[Direction], statistics: Statistics
@@ -209,42 +204,38 @@ class _Survey:
         kept = [_rounded(value) for value in loss]
         return Slice(around=around, directions=seeds, statistics=statistics, steps=self.steps, loss=kept)
 
-    def curvature(
-        self, network: Network, around: Point, statistics: Statistics, count: int, randoms: int = 4
-    ) -> Iterator[Piece]:
-        """Eigenvalues; with ``randoms``, random directions beside them, and the slice along the first eigenvector."""
+    def curvature(self, network: Network, around: Point, statistics: Statistics, randoms: int) -> Iterator[Piece]:
+        """The largest eigenvalue; with ``randoms``, random directions, and the slice along the eigenvector."""
         there = (each for each in self.there if isinstance(each, Curvature))
         if (around, statistics) in [(each.around, each.statistics) for each in there]:
             return
         anew = statistics == "anew"
-        found = landscape.top_eigenvalues(network, self.curved, count, steps=10, anew=anew)
-        first = found[0].vector
+        (top,) = landscape.top_eigenvalues(network, self.batch, steps=8, anew=anew)
         drawn = [landscape.random_direction(network, seed) for seed in range(randoms)]
         lengths = [landscape.dot(each, each).sqrt() for each in drawn]
+        cosines = [landscape.dot(each, top.vector) / length for each, length in zip(drawn, lengths, strict=True)]
         yield Curvature(
             around=around,
             statistics=statistics,
-            eigenvalues=[each.value for each in found],
-            last_change=[each.last_change for each in found],
-            random=[landscape.curvature(network, self.curved, each, anew) for each in drawn],
-            overlap=[(landscape.dot(each, first) / length).item() for each, length in zip(drawn, lengths, strict=True)],
+            top=top.value,
+            last_change=top.last_change,
+            random=[landscape.curvature(network, self.batch, each, anew) for each in drawn],
+            overlap=[cosine.item() for cosine in cosines],
         )
         if drawn:
-            stretched = [each * lengths[0] * EIGENVECTOR_SHARE for each in first]
+            stretched = [each * lengths[0] * EIGENVECTOR_SHARE for each in top.vector]
             yield self.along(network, around, [EIGENVECTOR], [stretched], statistics)
 
     def lines(self) -> Iterator[Line]:
-        """From this seed to the next, and from the learning rate's first drop to the end, where weights are kept."""
-        here, there = self.way(self.record.seed), self.way(self.record.seed + 1)
-        end = Recipe(**self.record.recipe).iterations
-        drop = Recipe(**self.record.recipe).drops[0]
-        ends = [(here, drop, here, self.record.seed), (here, end, there, self.record.seed + 1)]
+        """From the learning rate's first drop to the end, and from this seed's end to the next one's, where kept."""
+        seed, drop, end = self.record.seed, self.recipe.drops[0], self.recipe.iterations
+        here, there = self.way(seed), self.way(seed + 1)
         known = [(each.one, each.other, each.statistics) for each in self.there if isinstance(each, Line)]
-        for way, iteration, other_way, seed in ends:
-            if iteration not in way or end not in other_way:
+        for start, way, other_seed in ((drop, here, seed), (end, there, seed + 1)):
+            if start not in here or end not in way:
                 continue
-            one, other = way[iteration], other_way[end]
-            points = self.point(iteration, one), self.point(end, other, seed)
+            one, other = here[start], way[end]
+            points = self.point(start, one), self.point(end, other, other_seed)
             for statistics in BOTH:
                 if (*points, statistics) in known:
                     continue
@@ -298,7 +289,6 @@ def make_landscape(
             weights_sha256=record.weights_sha256 or "",
             train_sha256=train.sha256,
             images=len(few),
-            curved_images=min(CURVED_IMAGES, len(few)),
             sittings=[],
             slices=[],
             lines=[],
@@ -308,7 +298,8 @@ def make_landscape(
     made_by = machine.describe("cpu", "float32", False)  # now: the code may change while this takes its time
     there: list[Piece] = [*kept.slices, *kept.lines, *kept.curvatures]
     earlier = kept.sittings
-    for piece in _Survey(record, network.to(memory_format=torch.channels_last), batch, Path(runs), there).pieces():
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for piece in _Survey(record, batch, Path(runs), there).pieces(network):
         there.append(piece)
         seconds = round(time.monotonic() - began, 1)
         content = kept.model_dump() | {
