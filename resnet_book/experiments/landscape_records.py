@@ -113,6 +113,11 @@ class LandscapeRecord(_Checked):
     lines: list[Line]
     curvatures: list[Curvature]
 
+    @property
+    def minutes(self) -> int:
+        """How long it took, in all."""
+        return round(sum(each.seconds for each in self.sittings) / 60)
+
     def find(self, at: str | int, directions: list[int], statistics: Statistics) -> Slice | None:
         """The slice around these weights of the run, along these directions; None where it was not measured."""
         wanted = (at, directions, statistics)
@@ -160,8 +165,9 @@ class _Survey:
         for statistics in BOTH:
             yield from self.slice(trained, around, [0, 1], statistics)
         for statistics in BOTH:
-            yield from self.curvature(trained, around, statistics, randoms=2)
-            for seed in (2, 3) if self.deep else (2, 3, 4):
+            if not self.deep or statistics == "anew":
+                yield from self.curvature(trained, around, statistics, randoms=2)
+            for seed in (2,) if self.deep else (2, 3, 4):
                 yield from self.slice(trained, around, [seed], statistics)
         initial = weights.untrained(self.record).eval()
         for seeds in [[0], [1]] if self.deep else [[0, 1]]:
@@ -210,7 +216,7 @@ class _Survey:
         if (around, statistics) in [(each.around, each.statistics) for each in there]:
             return
         anew = statistics == "anew"
-        (top,) = landscape.top_eigenvalues(network, self.batch, steps=8, anew=anew)
+        (top,) = landscape.top_eigenvalues(network, self.batch, steps=6, anew=anew)
         drawn = [landscape.random_direction(network, seed) for seed in range(randoms)]
         lengths = [landscape.dot(each, each).sqrt() for each in drawn]
         cosines = [landscape.dot(each, top.vector) / length for each, length in zip(drawn, lengths, strict=True)]

@@ -50,19 +50,14 @@ def slice_frame(found: Iterable[LandscapeRecord]) -> pd.DataFrame:
 
 
 def curvature_frame(found: Iterable[LandscapeRecord]) -> pd.DataFrame:
-    """A row for the curvature at each point and with each statistics.
-
-    Columns: as ``slice_frame`` up to statistics; top, eigenvalues, last_change, random, overlap, as ``Curvature``.
-    """
+    """A row for the curvature at each point, with each statistics: as ``slice_frame`` up to these, then ``Curvature``."""
     rows = [
-        _whose(each)
-        | {"at": one.around.at, "statistics": one.statistics, "top": one.eigenvalues[0], "random": one.random}
-        | {"eigenvalues": one.eigenvalues, "last_change": one.last_change, "overlap": one.overlap}
+        _whose(each) | {"at": one.around.at} | one.model_dump(exclude={"around"})
         for each in found
         for one in each.curvatures
     ]
-    columns = ["experiment", "network", "depth", "at", "statistics", "top", "random", "eigenvalues", "last_change"]
-    return pd.DataFrame(rows, columns=[*columns, "overlap"])
+    columns = ["experiment", "network", "depth", "at", "statistics", "top", "last_change", "random", "overlap"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def line_frame(found: Iterable[LandscapeRecord]) -> pd.DataFrame:
@@ -152,18 +147,16 @@ def draw_slices(slices: pd.DataFrame) -> Figure:
 
 
 def plot_curvature(curvatures: pd.DataFrame, ax: Axes) -> Axes:
-    """Curvature at trained weights: the largest eigenvalues (circles) and random directions (dots), on a log scale."""
+    """Curvature at trained weights: the largest eigenvalue (a circle) and random directions (bars), on a log scale."""
     ax.set(xlabel="second derivative of the loss (size)", xscale="log")
-    trained = curvatures[curvatures["at"] == "trained"]
+    trained = curvatures[curvatures["at"] == "trained"].sort_values(["depth", "statistics", "network"])
     if trained.empty:
         return say_nothing_recorded(ax)
-    names = list[str]()
-    for height, (_, row) in enumerate(trained.sort_values(["depth", "statistics", "network"]).iterrows()):
-        colour = COLOURS[row.network]
-        values = np.abs(row.eigenvalues), np.abs(row.random)
-        ax.plot(values[0], [height] * len(values[0]), "o", color=colour)
-        ax.plot(values[1], [height] * len(values[1]), "|", color=colour, markersize=11)
-        names.append(f"{row.network}, {row.depth} layers, {row.statistics}")
+    names = [f"{row.network}, {row.depth} layers, {row.statistics}" for row in trained.itertuples()]
+    for height, row in enumerate(trained.itertuples()):
+        random = np.abs(np.array(row.random))
+        ax.plot(abs(row.top), height, "o", color=COLOURS[row.network])
+        ax.plot(random, [height] * len(random), "|", color=COLOURS[row.network], markersize=12, markeredgewidth=2)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     return ax
