@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load
 
@@ -32,7 +32,7 @@ from resnet_book.recipe import Recipe
 
 SCHEMA_VERSION = 1
 IMAGES = landscape.BATCH  # the first training images, as they are: as many as one step of training sees
-STAGES = (0, 100, 1000)  # iterations of a training that are looked at along the way, beside the last
+STAGES = (0, 100)  # iterations that are looked at along the way, beside the first drop and the last
 Statistics = Literal["as trained", "anew"]
 BOTH: tuple[Statistics, ...] = ("as trained", "anew")
 EIGENVECTOR = -1  # in place of the seed of a direction: along the eigenvector of the largest eigenvalue,
@@ -63,6 +63,12 @@ class Slice(_Checked):
     statistics: Statistics
     steps: list[float]
     loss: list[Loss]  # nats; of a plane: row by row, a row has one step along the first direction
+
+    @model_validator(mode="after")
+    def _has_a_loss_for_each_point(self) -> Self:
+        if len(self.loss) != len(self.steps) ** len(self.directions):
+            raise ValueError(f"{len(self.loss)} losses for {len(self.steps)} steps on {len(self.directions)} axes")
+        return self
 
     def surface(self) -> torch.Tensor:
         """The losses (S,) of a line, (S, S) of a plane."""
@@ -186,7 +192,7 @@ class _Survey:
     def way(self, seed: int) -> dict[int, Network]:
         """The networks along the way of a training with this seed, by iteration; {} where none were kept."""
         found = dict[int, Network]()
-        for iteration in sorted({*STAGES, self.recipe.iterations}):
+        for iteration in sorted({*STAGES, self.recipe.drops[0], self.recipe.iterations}):
             path = self.runs / f"seed{seed}" / "weights" / f"{iteration}.safetensors"
             if path.exists():
                 network = weights.untrained(self.record)

@@ -50,7 +50,7 @@ def slice_frame(found: Iterable[LandscapeRecord]) -> pd.DataFrame:
 
 
 def curvature_frame(found: Iterable[LandscapeRecord]) -> pd.DataFrame:
-    """A row for the curvature at each point, with each statistics: as ``slice_frame`` up to these, then ``Curvature``."""
+    """A row for each curvature: columns as ``slice_frame`` up to statistics, then those of ``Curvature``."""
     rows = [
         _whose(each) | {"at": one.around.at} | one.model_dump(exclude={"around"})
         for each in found
@@ -176,6 +176,7 @@ def plot_eigenvector(slices: pd.DataFrame, ax: Axes, statistics: str = "anew") -
         first = first.sort_values("step")
         there = np.linspace(-EIGENVECTOR_SHARE, EIGENVECTOR_SHARE, 13)
         ax.plot(there, np.interp(there, first.step, first.loss), linewidth=0.8, **look)
+    ax.legend(fontsize=7)
     return ax
 
 
@@ -219,6 +220,7 @@ def plot_between(lines: pd.DataFrame, ax: Axes, column: str = "loss") -> Axes:
     for (network, statistics), group in lines.groupby(["network", "statistics"]):
         style, words = looks[str(statistics)]
         ax.plot(group.share, group[column], style, color=COLOURS[str(network)], label=f"{network}, statistics {words}")
+    ax.legend(fontsize=7)
     return ax
 
 
@@ -253,7 +255,11 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
                 ]
                 when = "trained" if at == "trained" else "before training"
                 title = f"{depth} layers, {when}, {IN_WORDS[statistics]}"
-                shared = {"steps": twins["plain"].steps, "floor": FLOOR, "ceiling": CEILING}
+                shared = {
+                    "steps": twins["plain"].steps,
+                    "floor": FLOOR,
+                    "ceiling": CEILING if statistics == "as trained" else 10.0,
+                }
                 made.append({"title": title, "surfaces": surfaces, **shared})
     return made
 

@@ -20,9 +20,9 @@ NOTHING = "Nothing is recorded that could be compared; `resnet-book landscape NA
 def rises(slices: pd.DataFrame) -> pd.DataFrame:
     """What each random line through trained weights does: a row a line.
 
-    Columns: network, depth, statistics, direction; middle, half and end: the loss at the weights, and its mean over both
-    sides half a step and one step away; outward and down: how many pieces of the line lead away, and how many of them
-    lead down.
+    Columns: network, depth, statistics, direction; middle, half and end: the loss at the weights, and its mean over
+    both sides half a step and one step away; outward and down: how many pieces of the line lead away, and how many of
+    them lead down.
     """
     rows, keys = list[dict](), ["network", "depth", "statistics", "direction"]
     random = slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)]
@@ -45,8 +45,8 @@ def slices_of_twins(slices: pd.DataFrame) -> str:
             f"- **{depth} layers, {IN_WORDS[statistics]}:** over half a step the loss rises from "
             f"{plain.middle.iloc[0]:.2f} to {_loss(plain.half.median())} in the plain network and from "
             f"{residual.middle.iloc[0]:.2f} to {_loss(residual.half.median())} in the residual one (medians of "
-            f"{len(plain)} directions): the {flatter} one is flatter. Of {plain.outward.sum()} pieces of line that lead "
-            f"away from the weights, {_count(plain.down.sum())} lead down in the plain network, "
+            f"{len(plain)} directions): the {flatter} one is flatter. Of {plain.outward.sum()} pieces of line that "
+            f"lead away from the weights, {_count(plain.down.sum())} lead down in the plain network, "
             f"{_count(residual.down.sum())} in the residual one."
         )
     return _listed(lines)
@@ -62,11 +62,13 @@ def verdict(slices: pd.DataFrame) -> str:
     if not against:
         return "The residual network is the flatter one in every comparison, as in {cite:t}`li2018visualizing`."
     if not for_it:
-        return "In none of the comparisons is the residual network the flatter one: {cite:t}`li2018visualizing` saw another."
+        return (
+            "The residual network is the flatter one in none of the comparisons, unlike in {cite:t}`li2018visualizing`."
+        )
     return (
         f"So the residual network is the flatter one in {len(for_it)} of {len(compared)} comparisons ("
-        f"{'; '.join(for_it)}), and not in the others ({'; '.join(against)}). What {{cite:t}}`li2018visualizing` saw in "
-        "networks trained for longer is here only in part."
+        f"{'; '.join(for_it)}), and not in the others ({'; '.join(against)}). What {{cite:t}}`li2018visualizing` saw "
+        "in networks trained for longer is here only in part."
     )
 
 
@@ -102,13 +104,13 @@ def other_directions(slices: pd.DataFrame) -> str:
     """How much the seed of the direction matters, within one network and for the order of twins."""
     lines = []
     for depth, which, plain, residual in _twins(rises(slices)):
-        pair = plain.set_index("direction").join(residual.set_index("direction"), rsuffix="_residual", how="inner")
+        pair = plain.merge(residual, on="direction", suffixes=("", "_residual"))
         higher = int((pair.end - pair.middle > pair.end_residual - pair.middle_residual).sum())
         spread = [f"{_loss(each.end.min())} to {_loss(each.end.max())}" for each in (plain, residual)]
         lines.append(
             f"- **{depth} layers, {IN_WORDS[which]}:** one step away, from {spread[0]} in the plain network and from "
-            f"{spread[1]} in the residual one, by the seed of the direction alone. With equal seeds the plain one rises "
-            f"further in {higher} of {len(pair)} directions."
+            f"{spread[1]} in the residual one, by the seed of the direction alone. With equal seeds the plain one "
+            f"rises further in {higher} of {len(pair)} directions."
         )
     return _listed(lines)
 
@@ -121,9 +123,10 @@ def curvature(curvatures: pd.DataFrame) -> str:
         mean = float(np.mean(np.abs(np.array(row.random))))
         count = count_parameters(build(f"{'plain' if row.network == 'plain' else 'resnet'}{row.depth}"))
         settled = "" if row.last_change < 0.1 else f" (not settled: it still changed by {100 * row.last_change:.0f} %)"
+        times = abs(row.top) / max(mean, 1e-12)
         lines.append(
-            f"- **{row.network}, {row.depth} layers, {IN_WORDS[str(row.statistics)]}:** {_short(row.top)} along the steepest "
-            f"direction{settled}; {_short(mean)} along random ones, {abs(row.top) / max(mean, 1e-12):,.0f} times less. "
+            f"- **{row.network}, {row.depth} layers, {IN_WORDS[str(row.statistics)]}:** {_short(row.top)} along the "
+            f"steepest direction{settled}; {_short(mean)} along random ones, {times:,.0f} times less. "
             f"Cosine between the two: {np.mean(np.abs(row.overlap)):.4f}; chance gives about {count**-0.5:.4f}."
         )
     return _listed(lines)
