@@ -250,7 +250,11 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
             twins = {whose["network"]: plane for whose, plane in planes if whose["depth"] == depth}
             if len(twins) == 2:
                 surfaces = [
-                    {"name": f"{kind}, {depth} layers", "kind": kind, "loss": twins[kind].surface().tolist()}
+                    {
+                        "name": f"{kind.capitalize()}, {depth} layers",
+                        "kind": kind,
+                        "loss": twins[kind].surface().tolist(),
+                    }
                     for kind in KINDS
                 ]
                 when = "trained" if at == "trained" else "before training"

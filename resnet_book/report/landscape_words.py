@@ -45,9 +45,7 @@ def slices_of_twins(slices: pd.DataFrame) -> str:
             f"- **{depth} layers, {IN_WORDS[statistics]}:** over half a step the loss rises from "
             f"{plain.middle.iloc[0]:.2f} to {_loss(plain.half.median())} in the plain network and from "
             f"{residual.middle.iloc[0]:.2f} to {_loss(residual.half.median())} in the residual one (medians of "
-            f"{len(plain)} directions): the {flatter} one is flatter. Of {plain.outward.sum()} pieces of line that "
-            f"lead away from the weights, {_count(plain.down.sum())} lead down in the plain network, "
-            f"{_count(residual.down.sum())} in the residual one."
+            f"{len(plain)} directions). The {flatter} one is flatter."
         )
     return _listed(lines)
 
@@ -207,7 +205,3 @@ def _short(value: float) -> str:
 
 def _listed(lines: list[str]) -> str:
     return "\n".join(lines) or NOTHING
-
-
-def _count(number: int) -> str:
-    return "none" if number == 0 else str(number)

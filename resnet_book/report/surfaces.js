@@ -30,7 +30,7 @@
   // What a surface shows, for those who cannot see it.
   function inWords(surface) {
     const all = surface.loss.flat(), middle = (surface.loss.length - 1) / 2;
-    return `${surface.name}: ${digits(surface.loss[middle][middle])} in the middle, at the network itself; `
+    return `${surface.name}: loss ${digits(surface.loss[middle][middle])} in the middle, at the network itself; `
       + `from ${digits(Math.min(...all))} to ${digits(Math.max(...all))} on the whole plane.`;
   }
 
@@ -70,6 +70,12 @@
         const [x, y] = see([postX, postY, heightOf(loss, scene)]);
         context.fillText(digits(loss), x - 6, y);
       }
+    }
+
+    context.textAlign = "center";
+    for (const [words, place] of [["first direction", [0, -1]], ["second direction", [1, 0]]]) {
+      const [x, y] = see([1.25 * place[0], 1.25 * place[1], 0]);
+      if (see([...place, 0])[2] > 0 || tilt > 1.2) context.fillText(words, x, y + 6); // at the near edges alone
     }
 
     // The surface, the farthest pieces first.
@@ -132,7 +138,7 @@
       views.replaceChildren(...state.scene.surfaces.map((surface) => {
         const canvas = element("canvas", {});
         canvas.setAttribute("role", "img");
-        canvas.setAttribute("aria-label", `Loss on a plane around ${inWords(surface)}`);
+        canvas.setAttribute("aria-label", `Loss on a plane. ${inWords(surface)}`);
         return element("div", { className: "surfaces-view" }, canvas, element("p", {}, surface.name));
       }));
       status.textContent = state.scene.surfaces.map(inWords).join(" ");
