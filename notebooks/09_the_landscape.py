@@ -60,7 +60,7 @@ found = [each for each in landscape_records.all_landscapes(results) if "-cifar10
 HTML(landscape_figures.turnable(landscape_figures.scenes(found)))
 
 # %% [markdown]
-# In the middle, at the dot, stands the trained network. Every other point is the same network with its weights moved
+# In the middle, at the dot, stands the network. Every other point is the same network with its weights moved
 # along two random directions, and the height is its loss on 128 training images. A step of 1 moves each filter as far
 # as the filter is long. The scale is logarithmic, and what is higher is cut off. Mind the numbers at the post: the scales
 # of the pictures differ.
@@ -380,8 +380,8 @@ display(Markdown(landscape_words.between(lines)))
 # - A slice shows the loss on a line or plane through the weights. Its directions are scaled to the filters, or networks
 #   cannot be compared.
 # - With batch norm, say which statistics a picture used. The height of its walls depends on it.
-# - A random direction sees the average curvature, which is thousands of times less than the largest. A slice can show a
-#   bowl beside a wall.
+# - A random direction sees the average curvature, which is far less than the largest. A slice can show a bowl beside a
+#   wall.
 # - Draw several directions before you compare. What changes with the seed is no property of the network.
 
 # %% tags=["remove-input", "nbval-ignore-output"]

@@ -372,11 +372,11 @@ SAY_OF_CURVATURES = [landscape_words.curvature, landscape_words.curvature_of_twi
 def test_the_sentences_say_what_the_numbers_are() -> None:
     slices, curvatures = landscape_figures.slice_frame(FOUND[:2]), landscape_figures.curvature_frame(FOUND[:2])
     text = landscape_words.slices_of_twins(slices)
-    assert "from 0.40 to 1.4 in the plain network and from 0.40 to 0.9 in the residual one" in text
+    assert "from 0.40 to 1.40 in the plain network and from 0.40 to 0.90 in the residual one" in text
     assert "0 % (plain, 20 layers), 0 % (residual, 20 layers). So the lines rise" in landscape_words.roughness(slices)
     assert "the flatter one in every comparison" in landscape_words.verdict(slices)
     assert "2.0 times as much as its twin's" in landscape_words.curvature_of_twins(curvatures)
-    assert "400 along the steepest direction; 0.4 along random ones, 1,000 times less" in landscape_words.curvature(
+    assert "400 along the steepest direction; 0.40 along random ones, 1,000 times less" in landscape_words.curvature(
         curvatures
     )
     between = landscape_words.between(landscape_figures.line_frame(FOUND[:2]))

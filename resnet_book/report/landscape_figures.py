@@ -149,7 +149,9 @@ def draw_slices(slices: pd.DataFrame) -> Figure:
 def plot_curvature(curvatures: pd.DataFrame, ax: Axes) -> Axes:
     """Curvature at trained weights: the largest eigenvalue (a circle) and random directions (bars), on a log scale."""
     ax.set(xlabel="second derivative of the loss (size)", xscale="log")
-    trained = curvatures[curvatures["at"] == "trained"].sort_values(["depth", "statistics", "network"])
+    trained = curvatures[curvatures["at"] == "trained"].sort_values(
+        ["depth", "statistics", "network"], ascending=[True, False, True]
+    )
     if trained.empty:
         return say_nothing_recorded(ax)
     names = [f"{row.network}, {row.depth} layers, {row.statistics}" for row in trained.itertuples()]

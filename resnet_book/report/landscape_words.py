@@ -117,7 +117,7 @@ def curvature(curvatures: pd.DataFrame) -> str:
     """A line a network and statistics: the largest eigenvalue beside what random directions see of it."""
     lines = []
     trained = curvatures[(curvatures["at"] == "trained") & curvatures.random.map(len).astype(bool)]
-    for row in trained.sort_values(["depth", "network", "statistics"]).itertuples():
+    for row in trained.sort_values(["depth", "network", "statistics"], ascending=[True, True, False]).itertuples():
         mean = float(np.mean(np.abs(np.array(row.random))))
         count = count_parameters(build(f"{'plain' if row.network == 'plain' else 'resnet'}{row.depth}"))
         settled = "" if row.last_change < 0.1 else f" (not settled: it still changed by {100 * row.last_change:.0f} %)"
@@ -184,10 +184,12 @@ def in_short(slices: pd.DataFrame, curvatures: pd.DataFrame) -> str:
 
 def _twins(frame: pd.DataFrame) -> Iterator[tuple[int, str, pd.DataFrame, pd.DataFrame]]:
     """For each depth and statistics of which both are there: these, and the rows of the plain and the residual one."""
-    for (depth, which), group in frame.groupby(["depth", "statistics"]) if len(frame) else ():
-        plain, residual = group[group.network == "plain"], group[group.network == "residual"]
-        if len(plain) and len(residual):
-            yield depth, which, plain, residual
+    for depth in sorted(set(frame.depth)):
+        for which in BOTH:
+            group = frame[(frame.depth == depth) & (frame.statistics == which)]
+            plain, residual = group[group.network == "plain"], group[group.network == "residual"]
+            if len(plain) and len(residual):
+                yield depth, which, plain, residual
 
 
 def _rise(lines: pd.DataFrame) -> float:
@@ -200,7 +202,8 @@ def _loss(value: float) -> str:
 
 def _short(value: float) -> str:
     """Two or three digits, without an exponent."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2g}"
+    size = abs(value)
+    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.{2 if size >= 0.1 else 4}f}"
 
 
 def _listed(lines: list[str]) -> str:

@@ -41,7 +41,7 @@
     canvas.height = Math.round(height * scale);
     const context = canvas.getContext("2d");
     context.setTransform(scale, 0, 0, scale, 0, 0);
-    const unit = Math.min(width / 3.5, height / 3.0);
+    const unit = Math.min((width - 92) / 2.75, height / 3.0); // room for the numbers at the post
     const see = (point) => {
       const [right, down, near] = project(point, turn, tilt);
       return [width / 2 + unit * right, height / 2 + unit * down, near];
