@@ -229,7 +229,8 @@ landscape_figures.draw_maps(found)
 plt.show()
 
 # %% [markdown]
-# A map hides small bumps. {numref}`fig-ch9-lines` shows lines through the same weights, in several directions.
+# Darkness is height, so compare its change: who starts near the loss of blind guesses, 2.3, cannot rise far above it with
+# statistics measured anew. Flat, below, means a small part of *the way to blind guesses*. A map hides small bumps. {numref}`fig-ch9-lines` shows lines through the same weights, in several directions.
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss along several random directions through trained weights, a row for each depth, statistics as trained on the left and anew on the right; thin lines for single directions, thick ones for their medians."}, "figure": {"caption": "Lines through trained weights in several random directions (thin), and their median (thick). Dotted: blind guesses.", "name": "fig-ch9-lines"}}
 slices = landscape_figures.slice_frame(found)

@@ -12,7 +12,7 @@ import pandas as pd
 from resnet_book.analysis import landscape
 from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, LARGEST
 from resnet_book.models import build, count_parameters
-from resnet_book.report.landscape_figures import IN_WORDS
+from resnet_book.report.landscape_figures import CHANCE, IN_WORDS
 
 NOTHING = "Nothing is recorded that could be compared; `resnet-book landscape NAME` records it."
 
@@ -41,11 +41,13 @@ def slices_of_twins(slices: pd.DataFrame) -> str:
     lines = []
     for depth, statistics, plain, residual in _twins(rises(slices)):
         flatter = "residual" if _rise(residual) < _rise(plain) else "plain"
+        said = [
+            f"from {each.middle.iloc[0]:.2f} to {_loss(each.half.median())}, {_of_the_way(each)}, in the {kind} one"
+            for kind, each in (("plain", plain), ("residual", residual))
+        ]
         lines.append(
-            f"- **{depth} layers, {IN_WORDS[statistics]}:** over half a step the loss rises from "
-            f"{plain.middle.iloc[0]:.2f} to {_loss(plain.half.median())} in the plain network and from "
-            f"{residual.middle.iloc[0]:.2f} to {_loss(residual.half.median())} in the residual one (medians of "
-            f"{len(plain)} directions). The {flatter} one is flatter."
+            f"- **{depth} layers, {IN_WORDS[statistics]}:** over half a step the loss rises {' and '.join(said)} "
+            f"(medians of {len(plain)} directions). The {flatter} one is flatter."
         )
     return _listed(lines)
 
@@ -63,10 +65,16 @@ def verdict(slices: pd.DataFrame) -> str:
         return (
             "The residual network is the flatter one in none of the comparisons, unlike in {cite:t}`li2018visualizing`."
         )
+    deepest = max(depth for _, depth, _ in compared)
+    with_depth = all(better == (depth == deepest) for better, depth, _ in compared)
+    end = (
+        "{cite:t}`li2018visualizing`, too, found that shortcuts matter once a network is deep."
+        if with_depth
+        else "What {cite:t}`li2018visualizing` saw in networks trained for longer is here only in part."
+    )
     return (
         f"So the residual network is the flatter one in {len(for_it)} of {len(compared)} comparisons ("
-        f"{'; '.join(for_it)}), and not in the others ({'; '.join(against)}). What {{cite:t}}`li2018visualizing` saw "
-        "in networks trained for longer is here only in part."
+        f"{'; '.join(for_it)}), and not in the others ({'; '.join(against)}). {end}"
     )
 
 
@@ -168,10 +176,12 @@ def between(lines: pd.DataFrame) -> str:
             if seeds == "one"
             else f"From seed to seed, both after {end:,} iterations"
         )
-        barrier = [f"{heights[which]:.2f} nats" if heights[which] > 0.005 else "none" for which in BOTH]
+        barrier = [
+            f"a barrier of {heights[which]:.2f} nats" if heights[which] > 0.005 else "no barrier" for which in BOTH
+        ]
         said.append(
-            f"- **{who}** ({network}, {depth} layers): the barrier is {barrier[0]} with interpolated statistics, "
-            f"{barrier[1]} measured anew. Halfway the network errs on {middle['as trained']:.0f} % and "
+            f"- **{who}** ({network}, {depth} layers): {barrier[0]} with interpolated statistics, {barrier[1]} with "
+            f"statistics measured anew. Halfway the network errs on {middle['as trained']:.0f} % and "
             f"{middle['anew']:.0f} % of the images."
         )
     return _listed(said)
@@ -188,12 +198,21 @@ def _twins(frame: pd.DataFrame) -> Iterator[tuple[int, str, pd.DataFrame, pd.Dat
         for which in BOTH:
             group = frame[(frame.depth == depth) & (frame.statistics == which)]
             plain, residual = group[group.network == "plain"], group[group.network == "residual"]
+            if "direction" in frame:  # those that both have
+                plain = plain[plain.direction.isin(residual.direction)]
+                residual = residual[residual.direction.isin(plain.direction)]
             if len(plain) and len(residual):
                 yield depth, which, plain, residual
 
 
 def _rise(lines: pd.DataFrame) -> float:
-    return float((lines.half - lines.middle).median())
+    """How far the loss rises half a step away, 1 being the rise to blind guesses: who is near them cannot rise far."""
+    return float((lines.half - lines.middle).median() / max(CHANCE - lines.middle.iloc[0], 0.01))
+
+
+def _of_the_way(lines: pd.DataFrame) -> str:
+    share = 100 * _rise(lines)
+    return f"{share:.0f} % of the way to blind guesses" if share <= 100 else "beyond blind guesses"
 
 
 def _loss(value: float) -> str:
