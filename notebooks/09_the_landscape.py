@@ -192,7 +192,8 @@ display(Markdown(" ".join(sentences) + f" Guessing blindly among ten classes giv
 #
 # ## Planes
 #
-# Two directions instead of one, and a grid of steps. Your own first, on a coarse grid, with statistics measured anew.
+# Two directions instead of one, and a grid of steps. {numref}`fig-ch9-here` shows your own first, on a coarse grid, with
+# statistics measured anew.
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Two maps of the loss on a plane around the twins of this page, plain and residual, on a coarse grid. Both are darkest, that is highest, in the corners."}, "figure": {"caption": "The twins of this page on a plane, statistics measured anew. Darker is higher; each contour line doubles the loss; the cross is the trained network.", "name": "fig-ch9-here"}}
 coarse = landscape_records.steps(GRID)
