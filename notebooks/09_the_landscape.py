@@ -358,7 +358,7 @@ display(Markdown(landscape_words.way(curvatures)))
 # the weights, or measured anew at each $t$.
 #
 # **Predict.** Is there a barrier between two seeds? And between two moments of one training? How much of it is batch
-# norm's {cite}`jordan2023repair`?
+# norm's {cite}`jordan2023repair`? {numref}`fig-ch9-between` has the answers.
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss on the straight line between two networks: on the left between two moments of one training, on the right between two seeds, with interpolated statistics and with statistics measured anew."}, "figure": {"caption": "On the straight line between two residual networks of 20 layers: two moments of one training (left), two seeds (right).", "name": "fig-ch9-between"}}
 lines = landscape_figures.line_frame(found)

@@ -124,7 +124,7 @@ class LandscapeRecord(_Checked):
         """How long it took, in all."""
         return round(sum(each.seconds for each in self.sittings) / 60)
 
-    def find(self, at: str | int, directions: list[int], statistics: Statistics) -> Slice | None:
+    def find(self, at: str | int, directions: list[int], statistics: str) -> Slice | None:
         """The slice around these weights of the run, along these directions; None where it was not measured."""
         wanted = (at, directions, statistics)
         return next(

@@ -24,6 +24,7 @@ from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, EIGENVE
 from resnet_book.report.figures import COLOURS, KINDS, LINE_STYLES, say_nothing_recorded
 from resnet_book.report.tables import kind_and_depth
 
+Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
 FLOOR, CEILING = 0.1, 1000.0  # nats: heights of surfaces are cut off there
 CHANCE = float(np.log(10))  # loss of blind answers to ten classes
 IN_WORDS = {"as trained": "statistics as trained", "anew": "statistics measured anew"}
@@ -32,7 +33,7 @@ IN_WORDS = {"as trained": "statistics as trained", "anew": "statistics measured 
 # --- Frames ---------------------------------------------------------------------------------------------------------
 
 
-def slice_frame(found: Iterable[LandscapeRecord]) -> pd.DataFrame:
+def slice_frame(found: Iterable[LandscapeRecord]) -> Frame:
     """Every loss on a line through weights, a row each; a plane gives the two lines through its middle.
 
     Columns: experiment, network ("plain" or "residual"), depth, at, statistics, direction (its seed), step, loss.
@@ -49,7 +50,7 @@ def slice_frame(found: Iterable[LandscapeRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def curvature_frame(found: Iterable[LandscapeRecord]) -> pd.DataFrame:
+def curvature_frame(found: Iterable[LandscapeRecord]) -> Frame:
     """A row for each curvature: columns as ``slice_frame`` up to statistics, then those of ``Curvature``."""
     rows = [
         _whose(each) | {"at": one.around.at} | one.model_dump(exclude={"around"})
@@ -60,7 +61,7 @@ def curvature_frame(found: Iterable[LandscapeRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def line_frame(found: Iterable[LandscapeRecord]) -> pd.DataFrame:
+def line_frame(found: Iterable[LandscapeRecord]) -> Frame:
     """Every point of the lines between two networks, a row each.
 
     Columns: experiment, network, depth, seeds ("one" or "two"), start (iteration), end, statistics, share, loss, error.
@@ -118,13 +119,13 @@ def draw_maps(found: Sequence[LandscapeRecord]) -> Figure:
     return figure
 
 
-def plot_slices(slices: pd.DataFrame, ax: Axes) -> Axes:
+def plot_slices(slices: Frame, ax: Axes) -> Axes:
     """The loss along lines through weights: thin, a line for each direction; thick, their median."""
     ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log")
     if slices.empty:
         return say_nothing_recorded(ax)
     for (network, depth), group in slices.groupby(["network", "depth"]):
-        look = {"color": COLOURS[str(network)], "linestyle": LINE_STYLES.get(depth, "-")}  # type: ignore[call-overload]
+        look = {"color": COLOURS[str(network)], "linestyle": LINE_STYLES.get(depth, "-")}
         by_direction = group.pivot_table(index="step", columns="direction", values="loss")
         ax.plot(by_direction.index, by_direction, linewidth=0.6, alpha=0.6, **look)
         ax.plot(by_direction.median(axis=1), linewidth=2.2, label=f"{network}, {depth} layers", **look)
@@ -132,7 +133,7 @@ def plot_slices(slices: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def draw_slices(slices: pd.DataFrame) -> Figure:
+def draw_slices(slices: Frame) -> Figure:
     """Lines through trained weights in random directions: a row a depth, statistics as trained and anew beside it."""
     random = slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)]
     depths = sorted(set(random.depth)) or [0]
@@ -146,7 +147,7 @@ def draw_slices(slices: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_curvature(curvatures: pd.DataFrame, ax: Axes) -> Axes:
+def plot_curvature(curvatures: Frame, ax: Axes) -> Axes:
     """Curvature at trained weights: the largest eigenvalue (a circle) and random directions (bars), on a log scale."""
     ax.set(xlabel="second derivative of the loss (size)", xscale="log")
     trained = curvatures[curvatures["at"] == "trained"].sort_values(
@@ -164,7 +165,7 @@ def plot_curvature(curvatures: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def plot_eigenvector(slices: pd.DataFrame, ax: Axes, statistics: str = "anew") -> Axes:
+def plot_eigenvector(slices: Frame, ax: Axes, statistics: str = "anew") -> Axes:
     """The loss along the first eigenvector (thick) and, equally far, in a random direction (thin, nearly flat)."""
     ax.set(xlabel="distance from the weights (in their filters' length)", ylabel="loss (nats)", yscale="log")
     trained = slices[(slices["at"] == "trained") & (slices.statistics == statistics)]
@@ -172,7 +173,7 @@ def plot_eigenvector(slices: pd.DataFrame, ax: Axes, statistics: str = "anew") -
     if along.empty:
         return say_nothing_recorded(ax)
     for (network, depth), group in along.groupby(["network", "depth"]):
-        look = {"color": COLOURS[str(network)], "linestyle": LINE_STYLES.get(depth, "-")}  # type: ignore[call-overload]
+        look = {"color": COLOURS[str(network)], "linestyle": LINE_STYLES.get(depth, "-")}
         ax.plot(EIGENVECTOR_SHARE * group.step, group.loss, linewidth=2, label=f"{network}, {depth} layers", **look)
         first = trained[(trained.direction == 0) & (trained.network == network) & (trained.depth == depth)]
         first = first.sort_values("step")
@@ -182,7 +183,7 @@ def plot_eigenvector(slices: pd.DataFrame, ax: Axes, statistics: str = "anew") -
     return ax
 
 
-def plot_way(slices: pd.DataFrame, ax: Axes, network: str) -> Axes:
+def plot_way(slices: Frame, ax: Axes, network: str) -> Axes:
     """The loss along one direction at stages of a training, the darker the later."""
     ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log", title=network)
     stages = slices[slices["at"].map(lambda at: isinstance(at, int)) & (slices.network == network)]
@@ -197,7 +198,7 @@ def plot_way(slices: pd.DataFrame, ax: Axes, network: str) -> Axes:
     return ax
 
 
-def plot_way_curvature(curvatures: pd.DataFrame, ax: Axes) -> Axes:
+def plot_way_curvature(curvatures: Frame, ax: Axes) -> Axes:
     """The largest eigenvalue against the iteration."""
     ax.set(xlabel="iteration", ylabel="largest eigenvalue", yscale="log")
     stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int))]
@@ -212,7 +213,7 @@ def plot_way_curvature(curvatures: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def plot_between(lines: pd.DataFrame, ax: Axes, column: str = "loss") -> Axes:
+def plot_between(lines: Frame, ax: Axes, column: str = "loss") -> Axes:
     """Loss or error on the straight line between two networks, with interpolated statistics and with fresh ones."""
     label = {"loss": "loss (nats)", "error": "error (%)"}[column]
     ax.set(xlabel="share of the way", ylabel=label)

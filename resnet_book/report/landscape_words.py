@@ -12,12 +12,12 @@ import pandas as pd
 from resnet_book.analysis import landscape
 from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, LARGEST
 from resnet_book.models import build, count_parameters
-from resnet_book.report.landscape_figures import CHANCE, IN_WORDS
+from resnet_book.report.landscape_figures import CHANCE, IN_WORDS, Frame
 
 NOTHING = "Nothing is recorded that could be compared; `resnet-book landscape NAME` records it."
 
 
-def rises(slices: pd.DataFrame) -> pd.DataFrame:
+def rises(slices: Frame) -> Frame:
     """What each random line through trained weights does: a row a line.
 
     Columns: network, depth, statistics, direction; middle, half and end: the loss at the weights, and its mean over
@@ -36,7 +36,7 @@ def rises(slices: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*keys, "middle", "half", "end", "outward", "down"])
 
 
-def slices_of_twins(slices: pd.DataFrame) -> str:
+def slices_of_twins(slices: Frame) -> str:
     """A line for each depth and statistics: how far the loss of the twins rises, and whether it does so smoothly."""
     lines = []
     for depth, statistics, plain, residual in _twins(rises(slices)):
@@ -52,9 +52,11 @@ def slices_of_twins(slices: pd.DataFrame) -> str:
     return _listed(lines)
 
 
-def verdict(slices: pd.DataFrame) -> str:
+def verdict(slices: Frame) -> str:
     """Whether these networks show what Li and others saw."""
-    compared = [(_rise(residual) < _rise(plain), *who) for *who, plain, residual in _twins(rises(slices))]
+    compared = [
+        (_rise(residual) < _rise(plain), depth, which) for depth, which, plain, residual in _twins(rises(slices))
+    ]
     if not compared:
         return NOTHING
     for_it = [f"{depth} layers, {IN_WORDS[statistics]}" for better, depth, statistics in compared if better]
@@ -78,7 +80,7 @@ def verdict(slices: pd.DataFrame) -> str:
     )
 
 
-def roughness(slices: pd.DataFrame) -> str:
+def roughness(slices: Frame) -> str:
     """Whether the plain networks' lines are rougher: how many of their pieces lead down on the way out."""
     found = rises(slices)
     if found.empty:
@@ -93,7 +95,7 @@ def roughness(slices: pd.DataFrame) -> str:
     return f"Pieces of line that lead down on the way out, with both statistics: {listed}. So {end}."
 
 
-def statistics(slices: pd.DataFrame) -> str:
+def statistics(slices: Frame) -> str:
     """A line a network: how much of the rise is only batch norm with statistics that no longer fit."""
     lines, found = [], rises(slices)
     for (depth, network), group in found.groupby(["depth", "network"]) if len(found) else ():
@@ -106,7 +108,7 @@ def statistics(slices: pd.DataFrame) -> str:
     return _listed(lines)
 
 
-def other_directions(slices: pd.DataFrame) -> str:
+def other_directions(slices: Frame) -> str:
     """How much the seed of the direction matters, within one network and for the order of twins."""
     lines = []
     for depth, which, plain, residual in _twins(rises(slices)):
@@ -121,7 +123,7 @@ def other_directions(slices: pd.DataFrame) -> str:
     return _listed(lines)
 
 
-def curvature(curvatures: pd.DataFrame) -> str:
+def curvature(curvatures: Frame) -> str:
     """A line a network and statistics: the largest eigenvalue beside what random directions see of it."""
     lines = []
     trained = curvatures[(curvatures["at"] == "trained") & curvatures.random.map(len).astype(bool)]
@@ -138,7 +140,7 @@ def curvature(curvatures: pd.DataFrame) -> str:
     return _listed(lines)
 
 
-def curvature_of_twins(curvatures: pd.DataFrame) -> str:
+def curvature_of_twins(curvatures: Frame) -> str:
     """Which twin curves more, by its largest eigenvalue."""
     lines = []
     for depth, which, plain, residual in _twins(curvatures[curvatures["at"] == "trained"]):
@@ -151,7 +153,7 @@ def curvature_of_twins(curvatures: pd.DataFrame) -> str:
     return " ".join(lines) or NOTHING
 
 
-def way(curvatures: pd.DataFrame) -> str:
+def way(curvatures: Frame) -> str:
     """A line a network: how the curvature went through training."""
     lines = []
     stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int))]
@@ -162,7 +164,7 @@ def way(curvatures: pd.DataFrame) -> str:
     return _listed(lines)
 
 
-def between(lines: pd.DataFrame) -> str:
+def between(lines: Frame) -> str:
     """A line for each pair of ends: the barrier between them, with interpolated statistics and with fresh ones."""
     said = []
     keys = ["network", "depth", "seeds", "start", "end"]
@@ -187,12 +189,12 @@ def between(lines: pd.DataFrame) -> str:
     return _listed(said)
 
 
-def in_short(slices: pd.DataFrame, curvatures: pd.DataFrame) -> str:
+def in_short(slices: Frame, curvatures: Frame) -> str:
     """Two lines: what the pictures of these networks say, and what the curvature adds."""
     return f"- {verdict(slices)}\n- {curvature_of_twins(curvatures)}"
 
 
-def _twins(frame: pd.DataFrame) -> Iterator[tuple[int, str, pd.DataFrame, pd.DataFrame]]:
+def _twins(frame: Frame) -> Iterator[tuple[int, str, Frame, Frame]]:
     """For each depth and statistics of which both are there: these, and the rows of the plain and the residual one."""
     for depth in sorted(set(frame.depth)):
         for which in BOTH:
@@ -205,12 +207,12 @@ def _twins(frame: pd.DataFrame) -> Iterator[tuple[int, str, pd.DataFrame, pd.Dat
                 yield depth, which, plain, residual
 
 
-def _rise(lines: pd.DataFrame) -> float:
+def _rise(lines: Frame) -> float:
     """How far the loss rises half a step away, 1 being the rise to blind guesses: who is near them cannot rise far."""
     return float((lines.half - lines.middle).median() / max(CHANCE - lines.middle.iloc[0], 0.01))
 
 
-def _of_the_way(lines: pd.DataFrame) -> str:
+def _of_the_way(lines: Frame) -> str:
     share = 100 * _rise(lines)
     return f"{share:.0f} % of the way to blind guesses" if share <= 100 else "beyond blind guesses"
 
