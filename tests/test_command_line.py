@@ -27,7 +27,15 @@ from resnet_book import __version__, cifar, data, train
 from resnet_book.cli import arguments, fetch
 from resnet_book.cli.main import DATASETS, program
 from resnet_book.engine import callbacks, checkpoints, device
-from resnet_book.experiments import catalogue, lesion_records, records, signal_records, sweep, weights
+from resnet_book.experiments import (
+    catalogue,
+    landscape_records,
+    lesion_records,
+    records,
+    signal_records,
+    sweep,
+    weights,
+)
 from resnet_book.experiments import run as runs
 from resnet_book.experiments.order import Run
 from resnet_book.report import tables
@@ -401,6 +409,7 @@ def test_every_line_of_the_readme_works(
     monkeypatch.setattr(fetch, "fetch", lambda name, root: None)
     monkeypatch.setattr(runs, "train_and_record", record)
     monkeypatch.setattr(lesion_records, "make_lesions", lambda name, seed, **_: Path(name, f"seed{seed}"))
+    monkeypatch.setattr(landscape_records, "make_landscape", lambda name, seed, **_: Path(name, f"seed{seed}"))
     monkeypatch.setattr(signal_records, "make_signals", lambda name, seed, **_: Path(name, f"seed{seed}"))
     words = shlex.split(line, comments=True)
     program = next(index for index, word in enumerate(words) if word in ("resnet-book", "resnet_book"))
@@ -463,6 +472,7 @@ def test_every_line_of_the_readme_works(
         (["features", SHORT, "--results", "nowhere"], "'nowhere' does not exist"),
         (["lesions", SHORT, "--results", "nowhere"], "'nowhere' does not exist"),
         (["lesions", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
+        (["landscape", SHORT, "--results", "nowhere"], "'nowhere' does not exist"),
         (["classify", __file__, "--results", "nowhere"], "'nowhere' does not exist"),
     ],
 )

@@ -33,7 +33,24 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["list"], ["data"], ["run"], ["table"], ["curves"], ["features"], ["lesions"], ["signals"], ["classify"]],
+    [
+        [],
+        *(
+            [name]
+            for name in [
+                "list",
+                "data",
+                "run",
+                "table",
+                "curves",
+                "features",
+                "lesions",
+                "landscape",
+                "signals",
+                "classify",
+            ]
+        ),
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     loaded = imported_by("-m", "resnet_book", *arguments, "--help")

@@ -1,4 +1,4 @@
-"""The commands that read records: list, table, curves, features, lesions, signals, classify.
+"""The commands that read records: list, table, curves, features, lesions, landscape, signals, classify.
 
 Each raises ValueError for what cannot be shown. Torch is imported where it is needed.
 """
@@ -191,6 +191,26 @@ def lesions(name: str, seed: int, device: str, data: Path | None, results: Path 
 @click.command()
 @click.argument("name", metavar="NAME", type=NAME)
 @click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
+@click.option(
+    "--runs", type=Path, default=Path("runs"), metavar="DIR", help="weights of `run --keep-weights` (default runs)"
+)
+@arguments.data_option
+@arguments.records_option
+def landscape(name: str, seed: int, runs: Path, data: str | None, results: Path | None) -> None:
+    """Measure the loss around a recorded network, and keep it."""
+    from resnet_book.experiments import landscape_records
+
+    folder = arguments.folder_of_records(results)
+    arguments.require_writable(folder / name, "--results")
+    path = landscape_records.make_landscape(
+        name, seed, results=folder, data_root=data, runs=runs, tell=lambda line: click.echo(line, err=True)
+    )
+    click.echo(f"{path}: whole")
+
+
+@click.command()
+@click.argument("name", metavar="NAME", type=NAME)
+@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
 @click.option("--weights", type=arguments.EXISTING_FOLDER, metavar="DIR", help="weights on the way, by --keep-weights")
 @click.option("--repetition", type=arguments.EXISTING_FILE, metavar="FILE", help="record of the run that left them")
 @arguments.device_option
@@ -288,4 +308,4 @@ def _replace_between_marks(path: Path, mark: str, text: str) -> None:
     path.write_text(head + begin + text + end + tail, encoding="utf-8")
 
 
-COMMANDS = [list_experiments, table, curves, features, lesions, signals, classify]
+COMMANDS = [list_experiments, table, curves, features, lesions, landscape, signals, classify]

@@ -25,9 +25,14 @@ from resnet_book.state import Training
 
 def save_weights(network: nn.Module, path: str | Path) -> str:
     """Write the network's parameters and buffers to ``path`` (safetensors), atomically; return the file's SHA-256."""
-    content = save({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()})
+    content = content_of(network)
     write_atomically(path, lambda file: file.write(content))
     return hashlib.sha256(content).hexdigest()
+
+
+def content_of(network: nn.Module) -> bytes:
+    """The network's parameters and buffers as the file of ``save_weights`` holds them."""
+    return save({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()})
 
 
 def moments(recipe: Recipe) -> list[int]:

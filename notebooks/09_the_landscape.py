@@ -1,0 +1,512 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The landscape
+#
+# **Is the loss surface of a residual network really smoother than that of its plain twin? And could a picture tell?**
+#
+# The pictures are famous {cite}`li2018visualizing`: a jagged mountain range for a deep network without shortcuts, a smooth
+# bowl for the same network with them. They are slices. A network of 20 layers has 269,722 parameters, and a picture
+# shows two directions. Here are the slices of our own networks. Turn them.
+#
+# **You will learn**
+#
+# - to draw such a slice, and why its directions are scaled filter by filter;
+# - how much of the picture is batch norm with statistics that no longer fit;
+# - to measure curvature without a picture, and what a slice cannot show.
+#
+# **You need** [chapter 3](03_plain_and_residual.ipynb) for the networks; [chapter 8](08_take_it_apart.ipynb) met the question of
+# batch norm's statistics before. With `tier = "smoke"` the page takes about a minute on 2 cores and downloads nothing;
+# `"cpu"` and `"paper"` take two to ten minutes and CIFAR-10 (170 MB). Nothing is trained here.
+
+# %% tags=["parameters"]
+tier = "smoke"  # "smoke": built-in images; "cpu": networks trained in minutes; "paper": the same on a finer grid
+data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them
+
+# %%
+from copy import deepcopy
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from IPython.display import HTML, Markdown, display
+
+# %%
+from resnet_book import data
+from resnet_book.analysis import landscape
+from resnet_book.experiments import landscape_records, records, weights
+from resnet_book.report import figures, landscape_figures, landscape_words
+
+assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
+figures.use_style()
+GRID, IMAGES = {"smoke": (5, 64), "cpu": (7, 128), "paper": (15, 128)}[tier]
+f"this page measures planes at {GRID} x {GRID} points, each on {IMAGES} images"
+
+# %% tags=["nbval-ignore-output"]
+results = records.find_results()
+found = [each for each in landscape_records.all_landscapes(results) if "-cifar10" in each.experiment]
+HTML(landscape_figures.turnable(landscape_figures.scenes(found)))
+
+# %% [markdown]
+# In the middle, at the dot, stands the network. Every other point is the same network with its weights moved
+# along two random directions, and the height is its loss on 128 training images. A step of 1 moves each filter as far
+# as the filter is long. The scale is logarithmic, and what is higher is cut off. Mind the numbers at the post: the scales
+# of the pictures differ.
+#
+# ```{admonition} Predict, then read on
+# :class: tip
+#
+# Choose *statistics as trained*, then *statistics measured anew*. The weights are the same, point for point. How can the
+# two pictures differ so much? And which of them would you publish?
+# ```
+#
+# ## A pair of trained networks
+#
+# We build such a picture from nothing. Two twins of the recorded runs: the same layers, images and recipe, and the only
+# difference is the shortcuts.
+
+# %%
+wish = "{}20-builtin-smoke" if tier == "smoke" else "{}20-cifar10-short"
+kinds = {"plain": "plain", "residual": "resnet"}
+try:
+    data.load(wish.split("-")[1], "train", data_root or None)
+except data.cifar.DataMissingError as missing:
+    if missing.named:  # you named a folder, so nothing may stand in for it
+        raise
+    print("CIFAR-10 is not here: this page shows the networks of the built-in images.")
+    wish = "{}20-builtin-smoke"
+twins = {kind: weights.load_network(wish.format(word), results=results) for kind, word in kinds.items()}
+{kind: f"{record.experiment}: {record.test_error:.2f} %" for kind, (_, record) in twins.items()}
+
+# %%
+record = twins["residual"][1]
+images = data.load(record.dataset["name"], "train", data_root or None).subset(IMAGES)
+batch = landscape.batch_of(images, record.mean, record.std)
+{kind: f"loss {landscape.loss_and_error(network, batch)[0]:.3f}" for kind, (network, _) in twins.items()}
+
+# %% [markdown]
+# ## A direction, by hand
+#
+# A direction is a number for each parameter. Drawn at random, it is a bad ruler: a step of 1 changes a filter of small
+# weights beyond recognition, and one of large weights hardly at all. Worse, networks with batch norm can have their filters
+# multiplied by 10 and compute the same; such a network would look ten times flatter. So {cite:t}`li2018visualizing` scale
+# each random filter to the length of the network's own. Biases and batch norm's parameters stay where they are.
+
+
+# %%
+def direction_by_hand(network, seed: int) -> list[torch.Tensor]:
+    """A random direction, filter by filter as long as the network's."""
+    generator = torch.Generator().manual_seed(seed)
+    direction = []
+    for weight in network.parameters():
+        if weight.ndim == 1:  # a bias, or batch norm
+            direction.append(torch.zeros_like(weight))
+            continue
+        drawn = torch.randn(weight.shape, generator=generator)
+        for ours, theirs in zip(drawn, weight.detach(), strict=True):  # one filter at a time
+            ours *= theirs.norm() / ours.norm()
+        direction.append(drawn)
+    return direction
+
+
+network = twins["residual"][0]
+first = direction_by_hand(network, seed=0)
+for ours, theirs in zip(first, landscape.random_direction(network, seed=0), strict=True):
+    torch.testing.assert_close(ours, theirs)
+f"{sum(each.numel() for each in first):,} numbers; the first filter: {first[0][0].norm():.3f}"
+
+# %% [markdown]
+# ## A slice, by hand
+#
+# Move the weights, compute the loss, and repeat. One decision hides in it. Batch norm divides by a standard deviation.
+# In training, that is the one of the batch at hand; in testing, an average that the network kept from training. When the
+# weights have moved, the kept one is of a network that is gone.
+
+
+# %% tags=["nbval-ignore-output"]
+def slice_by_hand(network, direction, steps, anew: bool) -> list[float]:
+    """The loss at each step, with batch norm's statistics as trained, or those of the batch."""
+    values = []
+    for step in steps:
+        moved = deepcopy(network).train(anew)
+        with torch.no_grad():
+            for weight, along in zip(moved.parameters(), direction, strict=True):
+                weight += step * along
+            values.append(F.cross_entropy(moved(batch.images), batch.labels).item())
+    return values
+
+
+steps = landscape_records.steps(9)
+mine = {anew: slice_by_hand(network, first, steps, anew) for anew in (False, True)}
+for anew, values in mine.items():
+    expected = landscape.losses(network, [first], steps, batch, anew)
+    torch.testing.assert_close(torch.tensor(values, dtype=torch.float64), expected, rtol=1e-3, atol=1e-3)
+pd.DataFrame({"as trained": mine[False], "anew": mine[True]}, index=pd.Index(steps, name="step")).round(2)
+
+# %% [markdown]
+# **Predict.** In {numref}`fig-ch9-slice` the same for both twins. With which statistics is the valley wider? And which
+# twin has the wider one?
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss against the step along one direction for the twins of this page, with statistics as trained on the left and measured anew on the right. On the left the loss rises by orders of magnitude, on the right by little more than chance."}, "figure": {"caption": "The twins of this page along one direction. Dotted: the loss of blind guesses.", "name": "fig-ch9-slice"}}
+rows = []
+for kind, (each, _) in twins.items():
+    along = landscape.random_direction(each, seed=0)
+    for anew, words in enumerate(landscape_records.BOTH):
+        values = landscape.losses(each, [along], steps, batch, bool(anew)).tolist()
+        rows += [(kind, 20, words, 0, step, value) for step, value in zip(steps, values, strict=True)]
+here = pd.DataFrame(rows, columns=["network", "depth", "statistics", "direction", "step", "loss"])
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
+for ax, words in zip(axes, landscape_records.BOTH, strict=True):
+    landscape_figures.plot_slices(here[here.statistics == words], ax)
+    ax.set_title(landscape_figures.IN_WORDS[words], fontsize=10)
+    ax.label_outer()
+axes[0].legend(fontsize=8)
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+ends = here[here.step.abs() == 1].groupby(["network", "statistics"]).loss.mean()
+sentences = [
+    f"The {kind} network's loss one step away is {ends[kind, 'as trained']:,.1f} with statistics as trained, "
+    f"{ends[kind, 'anew']:,.1f} measured anew."
+    for kind in twins
+]
+display(Markdown(" ".join(sentences) + f" Guessing blindly among ten classes gives {landscape_figures.CHANCE:.1f}."))
+
+# %% [markdown]
+# A loss far above that of blind guesses is no steep mountain of the function that was trained. It is scores that have
+# grown too large, layer by layer, because nothing divides them by their true size any more. Training never sees that
+# surface: it computes with the statistics of the batch. The published pictures show it, since a network is put into
+# evaluation mode before its slice is drawn. We keep both, side by side.
+#
+# ## Planes
+#
+# Two directions instead of one, and a grid of steps. {numref}`fig-ch9-here` shows your own first, on a coarse grid, with
+# statistics measured anew.
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Two maps of the loss on a plane around the twins of this page, plain and residual, on a coarse grid. Both are darkest, that is highest, in the corners."}, "figure": {"caption": "The twins of this page on a plane, statistics measured anew. Darker is higher; each contour line doubles the loss; the cross is the trained network.", "name": "fig-ch9-here"}}
+coarse = landscape_records.steps(GRID)
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(6.4, 3.0))
+for ax, (kind, (each, _)) in zip(axes, twins.items(), strict=True):
+    directions = [landscape.random_direction(each, seed) for seed in (0, 1)]
+    plane = landscape.losses(each, directions, coarse, batch, anew=True)
+    landscape_figures.plot_map(plane.numpy(), coarse, ax, kind)
+    ax.set_title(kind)
+    ax.label_outer()
+plt.show()
+
+# %% [markdown]
+# ## The recorded networks, on CIFAR-10
+#
+# `resnet-book landscape NAME` does this to a recorded network and keeps the numbers beside its record. All networks here were
+# trained for 2,000 iterations, five passes over the images: far less than the networks of the famous pictures.
+
+# %% tags=["nbval-ignore-output"]
+pd.DataFrame(
+    [
+        (each.experiment, each.images, len(each.slices), len(each.lines), len(each.curvatures), each.minutes)
+        for each in found
+    ],
+    columns=["network", "images", "slices", "lines", "curvatures", "minutes"],
+)
+
+# %% [markdown]
+# **Predict.** Four networks: plain and residual, 20 and 56 layers. In the famous pictures only the deep plain one is
+# chaotic. Which of the maps in {numref}`fig-ch9-maps` will show hills and valleys?
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Maps of the loss on a plane around trained networks, plain and residual, a row for each depth; two columns with statistics as trained, two measured anew. With statistics as trained the corners are far darker."}, "figure": {"caption": "The loss around trained networks, on the same scale. Left half: statistics as trained. Right half: measured anew.", "name": "fig-ch9-maps"}}
+landscape_figures.draw_maps(found)
+plt.show()
+
+# %% [markdown]
+# Darkness is height, so compare its change: who starts near the loss of blind guesses, 2.3, cannot rise far above it with
+# statistics measured anew. Flat, below, means a small part of *the way to blind guesses*. A map hides small bumps. {numref}`fig-ch9-lines` shows lines through the same weights, in several directions.
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss along several random directions through trained weights, a row for each depth, statistics as trained on the left and anew on the right; thin lines for single directions, thick ones for their medians."}, "figure": {"caption": "Lines through trained weights in several random directions (thin), and their median (thick). Dotted: blind guesses.", "name": "fig-ch9-lines"}}
+slices = landscape_figures.slice_frame(found)
+landscape_figures.draw_slices(slices)
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+parts = [landscape_words.slices_of_twins(slices), landscape_words.verdict(slices), landscape_words.roughness(slices)]
+display(Markdown("\n\n".join(parts)))
+
+# %% [markdown]
+# And how much of it is only the statistics?
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(landscape_words.statistics(slices)))
+
+# %% [markdown]
+# ## Another seed, another picture?
+#
+# The directions are drawn at random. An honest picture should not depend on the draw. **Predict:** one step away, by
+# which factor do the losses of *one* network differ from direction to direction? Look at the thin lines in
+# {numref}`fig-ch9-lines` again; here are the numbers.
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(landscape_words.other_directions(slices)))
+
+# %% [markdown]
+# Two twins drawn once each, in one plane each, are therefore a sample of one. Where the order of the twins changes with
+# the seed, one picture proves nothing.
+#
+# ## What a slice cannot show
+#
+# How curved is the loss at the weights? The second derivatives form the Hessian $H$, a matrix of 269,722 rows. Its largest
+# eigenvalue is the curvature along the steepest direction. We cannot store $H$, but we can multiply by it: $Hv$ is the
+# gradient of the number $g^\top v$, where $g$ is the gradient of the loss {cite}`pearlmutter1994fast`.
+
+
+# %% tags=["nbval-ignore-output"]
+few = landscape.Batch(batch.images[:32], batch.labels[:32])  # products with H cost about ten losses each
+
+
+def hessian_times(network, vector) -> list[torch.Tensor]:
+    """H v, for the loss with the statistics of the batch."""
+    copy = deepcopy(network).train()
+    parameters = list(copy.parameters())
+    loss = F.cross_entropy(copy(few.images), few.labels)
+    gradient = torch.autograd.grad(loss, parameters, create_graph=True)
+    slope = sum((g * v).sum() for g, v in zip(gradient, vector, strict=True))
+    return list(torch.autograd.grad(slope, parameters))
+
+
+product = hessian_times(network, first)
+theirs = landscape.hessian_product(network, few, first, anew=True)
+apart = [one - other for one, other in zip(product, theirs, strict=True)]
+assert landscape.dot(apart, apart).sqrt() < 0.01 * landscape.dot(product, product).sqrt()
+along_first = landscape.dot(first, product) / landscape.dot(first, first)
+f"curvature along our random direction: {along_first:.4f}"
+
+# %% [markdown]
+# Multiply a random vector by $H$ again and again, and it turns into the direction in which $H$ is largest: power
+# iteration. **Predict.** How many times more will the loss curve along that direction than along our random one: ten,
+# a hundred, thousands?
+
+# %% tags=["nbval-ignore-output"]
+generator = torch.Generator().manual_seed(0)
+vector = [torch.randn(each.shape, generator=generator) for each in network.parameters()]
+estimates = []
+for _ in range(4):
+    length = landscape.dot(vector, vector).sqrt()
+    unit = [each / length for each in vector]
+    vector = hessian_times(network, unit)
+    estimates.append(landscape.dot(unit, vector).item())  # v H v: the curvature along v
+[round(each, 2) for each in estimates]
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+ratio = abs(estimates[-1]) / max(abs(along_first.item()), 1e-9)
+text = f"After four products the estimate is {estimates[-1]:.3g}: **{ratio:,.0f} times** the curvature along the random direction."
+display(Markdown(text + " `landscape.top_eigenvalues` goes on until it settles."))
+
+# %% [markdown]
+# A random direction in so many dimensions is nearly at a right angle to any given one, the steepest included. So it sees
+# the *average* curvature, and the average is small: most directions are flat. {numref}`fig-ch9-curvature` has the recorded
+# networks.
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: size of the second derivative for each network and statistics; circles for the steepest direction lie orders of magnitude to the right of bars for random ones. Right: the loss along the steepest direction rises fast within a twentieth of the filters' length, where random directions are flat."}, "figure": {"caption": "Left: curvature along the steepest direction (circles) and along random ones (bars). Right: the loss along the steepest direction (thick) and, equally far, along a random one (thin), statistics measured anew.", "name": "fig-ch9-curvature"}}
+curvatures = landscape_figures.curvature_frame(found)
+fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.4), width_ratios=(1, 1))
+landscape_figures.plot_curvature(curvatures, axes[0])
+landscape_figures.plot_eigenvector(slices, axes[1])
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(landscape_words.curvature(curvatures) + "\n\n" + landscape_words.curvature_of_twins(curvatures)))
+
+# %% [markdown]
+# So a picture of a smooth bowl and a wall a twentieth of a step away go together. The eigenvalue has a ruler of its own,
+# though: it is measured in the weights' units, and changes when filters are scaled (exercise 1) {cite}`dinh2017sharp`. Neither
+# number alone says "smooth".
+#
+# ## Along the way
+#
+# What does the surface look like before training, and on the way? For {numref}`fig-ch9-way` the short trainings of both
+# twins were repeated, and their weights kept at some iterations. (Repeated: with today's code the same seed gives another
+# run than the recorded one, as [](../reproduce) explains. The kept files name their weights.)
+#
+# **Predict.** Does the valley around the weights get wider in training, or narrower?
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers, and the largest eigenvalue against the iteration."}, "figure": {"caption": "Around the weights at stages of a training, along one direction, statistics measured anew (darker: later); right, the curvature along the steepest direction.", "name": "fig-ch9-way"}}
+fig, axes = plt.subplots(1, 3, figsize=(8.4, 3.0))
+for ax, kind in zip(axes, kinds, strict=False):
+    landscape_figures.plot_way(slices, ax, kind)
+landscape_figures.plot_way_curvature(curvatures, axes[2])
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(landscape_words.way(curvatures)))
+
+# %% [markdown]
+# ## Between two seeds
+#
+# Two trainings with different seeds end in different weights and nearly the same error. Are they two ends of one valley? Walk
+# in a straight line from one to the other: $(1 - t)\,\theta_0 + t\,\theta_1$. How far the loss rises above the straight
+# line between its two ends is the *barrier* {cite}`frankle2020linear`. The statistics of batch norm can be interpolated with
+# the weights, or measured anew at each $t$.
+#
+# **Predict.** Is there a barrier between two seeds? And between two moments of one training? How much of it is batch
+# norm's {cite}`jordan2023repair`? {numref}`fig-ch9-between` has the answers.
+
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss on the straight line between two networks: on the left between two moments of one training, on the right between two seeds, with interpolated statistics and with statistics measured anew."}, "figure": {"caption": "On the straight line between two residual networks of 20 layers: two moments of one training (left), two seeds (right).", "name": "fig-ch9-between"}}
+lines = landscape_figures.line_frame(found)
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
+residual_lines = lines[lines.network == "residual"]
+for ax, seeds in zip(axes, ("one", "two"), strict=True):
+    landscape_figures.plot_between(residual_lines[residual_lines.seeds == seeds], ax)
+    ax.set_title("one training" if seeds == "one" else "two seeds", fontsize=10)
+    ax.label_outer()
+plt.show()
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(landscape_words.between(lines)))
+
+# %% [markdown]
+# A barrier on the *straight* line does not say that no path leads around it. It says that the mean of two good networks
+# need not be a good one.
+#
+# ## Summary
+#
+# - A slice shows the loss on a line or plane through the weights. Its directions are scaled to the filters, or networks
+#   cannot be compared.
+# - With batch norm, say which statistics a picture used. The height of its walls depends on it.
+# - A random direction sees the average curvature, which is far less than the largest. A slice can show a bowl beside a
+#   wall.
+# - Draw several directions before you compare. What changes with the seed is no property of the network.
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+display(Markdown(landscape_words.in_short(slices, curvatures)))
+
+# %% [markdown]
+# ## Exercises
+#
+# The cells of exercises 1 to 3 check themselves: put your answer in, run, read. They are run here without one.
+
+# %% [markdown]
+# **1. Flat by trick.** Multiply all weights of the first convolution by 2. With statistics measured anew the network computes
+# the same, since batch norm divides by twice as much. By which factor does the curvature change along a direction that
+# moves only that layer?
+
+# %%
+factor = None  # your answer
+
+
+def curvature_of_first_layer(scale: float) -> float:
+    """Along one random unit vector of the first layer, whose weights are multiplied by ``scale``."""
+    scaled = deepcopy(network)
+    with torch.no_grad():
+        scaled.stem[0].weight.mul_(scale)
+    along = [each if place == 0 else torch.zeros_like(each) for place, each in enumerate(first)]
+    return landscape.curvature(scaled, few, along, anew=True)
+
+
+if factor is None:
+    print("Not answered yet.")
+elif abs(factor - curvature_of_first_layer(2) / curvature_of_first_layer(1)) < 0.02:
+    print("Right. The function is the same, and a ruler in units of weights calls it flatter.")
+elif factor == 1:
+    print("Wrong: the loss is the same, but the same step is now a smaller part of each filter.")
+else:
+    print("Wrong: write the loss as f(w / 2) and differentiate it twice.")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# `factor = 1 / 4`: with $\tilde f(w) = f(w / 2)$ the second derivative is $f''(w / 2) / 4$. A step scaled to the filters
+# is twice as long now, so a filter-normalised slice does not change at all.
+#
+# </details>
+#
+# **2. Right angles.** Two random unit vectors in $n$ dimensions: their cosine has mean 0. What is its standard deviation for
+# $n = 269{,}722$?
+
+# %%
+deviation = None  # your answer
+
+if deviation is None:
+    print("Not answered yet.")
+else:
+    size = 269_722
+    pairs = torch.randn(40, 2, size, generator=torch.Generator().manual_seed(0))
+    cosines = F.cosine_similarity(pairs[:, 0], pairs[:, 1])
+    close = 0.75 < deviation / cosines.square().mean().sqrt().item() < 1.35
+    hint = "the variances of all n products add up, and each is 1 / n squared"
+    print("Right, as 40 pairs show." if close else f"Wrong: {hint}.")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# `deviation = 269_722 ** -0.5`, about 0.002: the sum of $n$ products of variance $1 / n^2$ has variance $1 / n$. So a
+# random direction has about $1 / n$ of its squared length along the steepest one.
+#
+# </details>
+#
+# **3. The barrier.** Complete the function: losses at equal distances on a line in, height of the barrier out.
+
+
+# %%
+def barrier_by_hand(values: list[float]) -> float | None:
+    """How far the values rise above the straight line between the first and the last."""
+    return None  # your code
+
+
+cases = {(1.0, 3.0, 1.0): 2.0, (1.0, 2.0, 3.0): 0.0, (0.0, 2.0, 2.0): 1.0, (1.0, 0.0, 1.0): 0.0}
+answers = {case: barrier_by_hand(list(case)) for case in cases}
+if None in answers.values():
+    print("Not answered yet.")
+else:
+    wrong = [case for case, answer in answers.items() if abs(answer - cases[case]) > 1e-6]
+    print(f"Wrong for {list(wrong[0])}: what would a line without a barrier be there?" if wrong else "Right.")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def barrier_by_hand(values):
+#     last = len(values) - 1
+#     line = [values[0] + (values[-1] - values[0]) * place / last for place in range(last + 1)]
+#     return max(value - below for value, below in zip(values, line))
+# ```
+#
+# At the ends the difference is 0, so a valley in between gives 0, no negative number.
+#
+# </details>
+#
+# **4. Downhill.** Draw a slice along the negative gradient, scaled to the filters like a random direction. Predict first: is
+# it like a random one, or like the eigenvector?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# copy = deepcopy(network).train()
+# loss = F.cross_entropy(copy(batch.images), batch.labels)
+# gradient = torch.autograd.grad(loss, list(copy.parameters()))
+# downhill = [
+#     -g * landscape.filter_norms(w) / landscape.filter_norms(g).clamp(min=1e-12) if w.ndim > 1 else 0 * g
+#     for g, w in zip(gradient, network.parameters())
+# ]
+# landscape.losses(network, [downhill], landscape_records.steps(41), batch, anew=True)
+# ```
+#
+# The gradient lies for a good part in the few steep directions. Its slice is narrow: a very short step helps, and a
+# longer one climbs the other wall. That is what a learning rate has to fit into.
+#
+# </details>
+#
+# ## References
+#
+# - {cite:t}`li2018visualizing`: filter-normalised slices, and the pictures that this page asks about.
+# - {cite:t}`pearlmutter1994fast`: products with the Hessian; {cite:t}`dinh2017sharp`: why flatness needs a ruler.
+# - {cite:t}`frankle2020linear`: the line between two trainings; {cite:t}`jordan2023repair`: batch norm's part in it.

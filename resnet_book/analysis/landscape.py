@@ -1,0 +1,225 @@
+"""Look at the loss around trained weights: along directions, on planes, between two networks, and its curvature.
+
+Filter-normalised directions follow Li, Xu, Taylor, Studer, Goldstein, *Visualizing the Loss Landscape of Neural Nets*
+(arXiv:1712.09913), section 4; products with the Hessian follow Pearlmutter (1994).
+
+A batch of images is normalised pixels (N, 3, H, W) with labels (N,). The loss depends on the statistics with which
+batch norm divides, and every function takes one of two (``anew``): those that the network keeps, as it does when it is
+tested; or those of each batch of ``BATCH`` images, as in training. The network that is passed stays as it was.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from resnet_book import augment, features
+from resnet_book.data import ImageSet
+from resnet_book.engine.checks import checked_indices, checked_seed, real, whole
+from resnet_book.models import Network
+
+BATCH = 128  # images that share their statistics, as in training
+Direction = list[Tensor]  # one tensor for each parameter, of its shape, in the order of ``network.parameters()``
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Normalised images (N, 3, H, W) and labels (N,). Raises ValueError where they do not fit, or are none."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or not self.images.is_floating_point() or len(self.images) == 0:
+            found = f"{str(self.images.dtype).removeprefix('torch.')} {tuple(self.images.shape)}"
+            raise ValueError(f"images: expected normalised floats (N, 3, H, W), one or more, found {found}")
+        checked_indices("labels", self.labels, self.images.shape[:1])
+
+    def parts(self) -> list[tuple[Tensor, Tensor]]:
+        """Images and labels, ``BATCH`` at a time."""
+        return list(zip(self.images.split(BATCH), self.labels.split(BATCH), strict=True))
+
+
+def batch_of(images: ImageSet, mean: Sequence[float], std: Sequence[float]) -> Batch:
+    """The images of a set, normalised as the network saw them in training."""
+    pixels = augment.normalise(images.images, torch.tensor(mean), torch.tensor(std))
+    return Batch(pixels.contiguous(memory_format=torch.channels_last), images.labels)  # twice as fast on a CPU
+
+
+# --- The loss, and where to look ------------------------------------------------------------------------------------
+
+
+def loss_and_error(network: Network, batch: Batch, anew: bool = False) -> tuple[float, float]:
+    """Mean cross-entropy (nats) and error (%) of the network on the images, all together."""
+    with torch.inference_mode():
+        network = _prepared(network, anew)
+        scores = torch.cat([network(images) for images, _ in batch.parts()])  # (N, classes)
+    return features.loss_and_error(scores, batch.labels)
+
+
+def filter_norms(weight: Tensor) -> Tensor:
+    """The norm of each filter (each row of a linear layer): (out, ...) -> (out, 1, ...)."""
+    return weight.flatten(1).norm(dim=1).view(-1, *[1] * (weight.ndim - 1))
+
+
+def random_direction(network: Network, seed: int, normalised: bool = True) -> Direction:
+    """A Gaussian direction, each of its filters as long as the network's; zero for biases and batch norm's parameters.
+
+    ``normalised`` False leaves the Gaussian as it is, one number from N(0, 1) for each weight. Raises ValueError for a
+    seed that cannot be.
+    """
+    generator = torch.Generator().manual_seed(checked_seed(seed))
+    direction = list[Tensor]()
+    for weight in network.parameters():
+        if weight.ndim == 1:
+            direction.append(torch.zeros_like(weight))
+            continue
+        drawn = torch.randn(weight.shape, generator=generator)
+        length = filter_norms(weight.detach()) / filter_norms(drawn).clamp(min=1e-12) if normalised else 1.0
+        direction.append(drawn * length)
+    return direction
+
+
+def moved(network: Network, directions: Sequence[Direction], steps: Sequence[float]) -> Network:
+    """A copy of the network, ``steps`` along ``directions`` away; its statistics stay.
+
+    Raises ValueError unless there is one finite step for each direction, and a tensor for each parameter.
+    """
+    if len(directions) != len(steps):
+        raise ValueError(f"steps={list(steps)!r}: give one for each of {len(directions)} directions")
+    copy = deepcopy(network)
+    with torch.no_grad():
+        for direction, step in zip(directions, steps, strict=True):
+            step = real("step", step)
+            for weight, along in zip(copy.parameters(), _checked(copy, direction), strict=True):
+                weight.add_(along, alpha=step)
+    return copy
+
+
+def losses(
+    network: Network, directions: Sequence[Direction], steps: Sequence[float], batch: Batch, anew: bool = False
+) -> Tensor:
+    """The loss (nats) at every combination of ``steps``: (S,) along one direction, (S, S) along two (first, second)."""
+    points = torch.cartesian_prod(*[torch.tensor(steps, dtype=torch.float64)] * len(directions))
+    found = [
+        loss_and_error(moved(network, directions, point), batch, anew)[0]
+        for point in points.view(-1, len(directions)).tolist()
+    ]
+    return torch.tensor(found, dtype=torch.float64).view([len(steps)] * len(directions))
+
+
+# --- Between two networks -------------------------------------------------------------------------------------------
+
+
+def between(one: Network, other: Network, share: float) -> Network:
+    """The network at ``share`` of the straight line from ``one`` (0) to ``other`` (1), statistics included.
+
+    Raises ValueError for a share that is not finite, and for two networks of other shapes.
+    """
+    share = real("share", share)
+    ends = one.state_dict(), other.state_dict()
+    shapes = [{name: tuple(each.shape) for name, each in end.items()} for end in ends]
+    if shapes[0] != shapes[1]:
+        raise ValueError("other: its parameters have other names or shapes than those of one; pass two networks alike")
+    middle = deepcopy(one)
+    middle.load_state_dict(
+        {
+            name: torch.lerp(each, ends[1][name], share) if each.is_floating_point() else each
+            for name, each in ends[0].items()
+        }
+    )
+    return middle
+
+
+def barrier(values: Sequence[float]) -> float:
+    """How far the values on a line, at equal distances, rise above the straight line between the two ends; 0 or more.
+
+    Raises ValueError for fewer than two.
+    """
+    whole("number of values", len(values), 2)
+    found = torch.tensor(values, dtype=torch.float64)
+    chord = torch.lerp(found[0], found[-1], torch.linspace(0, 1, len(found), dtype=torch.float64))
+    return (found - chord).max().item()
+
+
+# --- Curvature ------------------------------------------------------------------------------------------------------
+
+
+def hessian_product(network: Network, batch: Batch, direction: Direction, anew: bool = False) -> Direction:
+    """The Hessian of the mean loss times ``direction``, over all parameters, without the Hessian itself."""
+    copy = _prepared(deepcopy(network), anew).to(memory_format=torch.contiguous_format)  # here this is the faster one
+    direction = _checked(copy, direction)
+    weights = list(copy.parameters())
+    product = [torch.zeros_like(weight) for weight in weights]
+    for images, labels in batch.parts():
+        loss = F.cross_entropy(copy(images.contiguous()), labels, reduction="sum") / len(batch.labels)
+        gradient = torch.autograd.grad(loss, weights, create_graph=True)
+        along = dot(gradient, direction)  # the slope in this direction: its gradient is H times the direction
+        product = [a + b for a, b in zip(product, torch.autograd.grad(along, weights), strict=True)]
+    return product
+
+
+def curvature(network: Network, batch: Batch, direction: Direction, anew: bool = False) -> float:
+    """The second derivative of the loss along the unit vector of ``direction``."""
+    return (
+        dot(direction, hessian_product(network, batch, direction, anew)) / dot(direction, direction).clamp(min=1e-30)
+    ).item()
+
+
+@dataclass(frozen=True)
+class Eigenvalue:
+    """One eigenvalue of the Hessian, as far as power iteration got."""
+
+    value: float
+    vector: Direction  # of length 1
+    last_change: float  # of the value in the last step, relative: how far it has settled
+
+
+def top_eigenvalues(
+    network: Network, batch: Batch, count: int = 1, steps: int = 20, seed: int = 0, anew: bool = False
+) -> list[Eigenvalue]:
+    """The ``count`` eigenvalues of the Hessian that are largest in size, by power iteration, largest first.
+
+    Each takes at most ``steps`` products, fewer once it changes by less than 1 %; what earlier ones found is taken out
+    of the vector. Raises ValueError for counts and steps below 1.
+    """
+    count, steps = whole("count", count, 1), whole("steps", steps, 1)
+    found = list[Eigenvalue]()
+    for number in range(count):
+        generator = torch.Generator().manual_seed(checked_seed(seed) + number)
+        vector = [torch.randn(each.shape, generator=generator) for each in network.parameters()]
+        unit, value, change = vector, torch.inf, torch.inf
+        for _ in range(steps):
+            for earlier in found:
+                overlap = dot(vector, earlier.vector)
+                vector = [a - overlap * b for a, b in zip(vector, earlier.vector, strict=True)]
+            length = dot(vector, vector).sqrt().clamp(min=1e-30)
+            unit = [each / length for each in vector]
+            vector = hessian_product(network, batch, unit, anew)
+            before, value = value, dot(unit, vector).item()
+            change = abs(value - before) / max(abs(value), 1e-12)
+            if change < 0.01:
+                break
+        found.append(Eigenvalue(value, unit, min(change, 1.0)))
+    return found
+
+
+def dot(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
+    """The scalar product of two directions."""
+    return torch.stack([(a * b).sum() for a, b in zip(one, other, strict=True)]).sum()
+
+
+def _prepared(network: Network, anew: bool) -> Network:
+    """The network in the mode that is asked for; a copy where that would change its statistics."""
+    return deepcopy(network).train() if anew else (network if not network.training else deepcopy(network).eval())
+
+
+def _checked(network: Network, direction: Direction) -> Direction:
+    """``direction``. Raises ValueError unless it has a tensor for each parameter, of its shape."""
+    wanted, found = ([tuple(each.shape) for each in every] for every in (network.parameters(), direction))
+    if wanted != found:
+        raise ValueError("direction: expected a tensor for each parameter, of its shape; random_direction makes such")
+    return direction

@@ -1,0 +1,318 @@
+"""Draw what chapter 9 shows: the loss on lines and planes through weights, between two seeds, and its curvature.
+
+Colours as everywhere: plain orange, residual blue; 20 layers dashed, 56 solid. Losses are on a logarithmic scale. Every
+``plot`` function draws into the ``ax`` it is given and returns it; where nothing is recorded it says so.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from resnet_book.experiments import catalogue
+from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, EIGENVECTOR_SHARE, LandscapeRecord
+from resnet_book.report.figures import COLOURS, KINDS, LINE_STYLES, say_nothing_recorded
+from resnet_book.report.tables import kind_and_depth
+
+Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
+FLOOR, CEILING = 0.1, 1000.0  # nats: heights of surfaces are cut off there
+CHANCE = float(np.log(10))  # loss of blind answers to ten classes
+IN_WORDS = {"as trained": "statistics as trained", "anew": "statistics measured anew"}
+
+
+# --- Frames ---------------------------------------------------------------------------------------------------------
+
+
+def slice_frame(found: Iterable[LandscapeRecord]) -> Frame:
+    """Every loss on a line through weights, a row each; a plane gives the two lines through its middle.
+
+    Columns: experiment, network ("plain" or "residual"), depth, at, statistics, direction (its seed), step, loss.
+    """
+    rows = list[dict[str, Any]]()
+    for each in found:
+        for one in each.slices:
+            values, middle = one.surface(), len(one.steps) // 2
+            lines = [values] if values.ndim == 1 else [values[:, middle], values[middle]]
+            for direction, line in zip(one.directions, lines, strict=True):
+                whose = _whose(each) | {"at": one.around.at, "statistics": one.statistics, "direction": direction}
+                rows += [whose | {"step": a, "loss": b} for a, b in zip(one.steps, line.tolist(), strict=True)]
+    columns = ["experiment", "network", "depth", "at", "statistics", "direction", "step", "loss"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def curvature_frame(found: Iterable[LandscapeRecord]) -> Frame:
+    """A row for each curvature: columns as ``slice_frame`` up to statistics, then those of ``Curvature``."""
+    rows = [
+        _whose(each) | {"at": one.around.at} | one.model_dump(exclude={"around"})
+        for each in found
+        for one in each.curvatures
+    ]
+    columns = ["experiment", "network", "depth", "at", "statistics", "top", "last_change", "random", "overlap"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def line_frame(found: Iterable[LandscapeRecord]) -> Frame:
+    """Every point of the lines between two networks, a row each.
+
+    Columns: experiment, network, depth, seeds ("one" or "two"), start (iteration), end, statistics, share, loss, error.
+    """
+    rows = list[dict[str, Any]]()
+    for each in found:
+        for line in each.lines:
+            alike = "one" if line.one.seed == line.other.seed else "two"
+            whose = _whose(each) | {"seeds": alike, "start": line.one.at, "end": line.other.at}
+            points = zip(line.shares, line.loss, line.error, strict=True)
+            rows += [whose | {"statistics": line.statistics, "share": a, "loss": b, "error": c} for a, b, c in points]
+    columns = ["experiment", "network", "depth", "seeds", "start", "end", "statistics", "share", "loss", "error"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _whose(record: LandscapeRecord) -> dict[str, Any]:
+    network, depth = kind_and_depth(catalogue.get(record.experiment).model)
+    return {"experiment": record.experiment, "network": network, "depth": depth}
+
+
+# --- Still figures --------------------------------------------------------------------------------------------------
+
+
+def plot_map(loss: np.ndarray, steps: Sequence[float], ax: Axes, kind: str) -> Axes:
+    """The loss on a plane (S, S) as a map: darker is higher, a contour line at each doubling; a cross in the middle."""
+    heights = np.log2(np.clip(loss, FLOOR, CEILING)).T  # the first direction to the right
+    low, high = np.log2(FLOOR), np.log2(CEILING)
+    ax.imshow(heights, origin="lower", extent=(-1, 1, -1, 1), cmap=_colours(kind), vmin=low, vmax=high)
+    ax.contour(steps, steps, heights, levels=np.arange(np.ceil(low), high), colors="black", linewidths=0.5, alpha=0.6)
+    ax.plot(0, 0, "+", color="black", markersize=8)
+    ax.set(xlabel="first direction", ylabel="second direction", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+    ax.grid(False)
+    return ax
+
+
+def draw_maps(found: Sequence[LandscapeRecord]) -> Figure:
+    """A map for each network and each statistics, around trained weights: a row a depth."""
+    planes = [
+        (_whose(each), statistics, plane)
+        for statistics in BOTH
+        for each in found
+        if (plane := each.find("trained", [0, 1], statistics))
+    ]
+    depths = sorted({whose["depth"] for whose, _, _ in planes}) or [0]
+    figure, axes = plt.subplots(
+        len(depths), 4, figsize=(8.4, 0.5 + 2.2 * len(depths)), squeeze=False, sharex=True, sharey=True
+    )
+    if not planes:
+        say_nothing_recorded(axes[0, 0])
+    for whose, statistics, plane in planes:
+        ax = axes[depths.index(whose["depth"]), 2 * BOTH.index(statistics) + KINDS.index(whose["network"])]
+        plot_map(plane.surface().numpy(), plane.steps, ax, whose["network"])
+        ax.set_title(f"{whose['network']}, {whose['depth']} layers\n{statistics}", fontsize=9)
+        ax.label_outer()
+    return figure
+
+
+def plot_slices(slices: Frame, ax: Axes) -> Axes:
+    """The loss along lines through weights: thin, a line for each direction; thick, their median."""
+    ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log")
+    if slices.empty:
+        return say_nothing_recorded(ax)
+    for (network, depth), group in slices.groupby(["network", "depth"]):
+        look = {"color": COLOURS[str(network)], "linestyle": LINE_STYLES.get(depth, "-")}
+        by_direction = group.pivot_table(index="step", columns="direction", values="loss")
+        ax.plot(by_direction.index, by_direction, linewidth=0.6, alpha=0.6, **look)
+        ax.plot(by_direction.median(axis=1), linewidth=2.2, label=f"{network}, {depth} layers", **look)
+    ax.axhline(CHANCE, color=COLOURS["neutral"], linestyle=":", linewidth=1)
+    return ax
+
+
+def draw_slices(slices: Frame) -> Figure:
+    """Lines through trained weights in random directions: a row a depth, statistics as trained and anew beside it."""
+    random = slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)]
+    depths = sorted(set(random.depth)) or [0]
+    figure, axes = plt.subplots(len(depths), 2, figsize=(7.2, 0.6 + 2.4 * len(depths)), squeeze=False, sharey="row")
+    for row, depth in zip(axes, depths, strict=True):
+        for ax, statistics in zip(row, BOTH, strict=True):
+            plot_slices(random[(random.depth == depth) & (random.statistics == statistics)], ax)
+            ax.set_title(f"{depth} layers, {IN_WORDS[statistics]}" if depth else IN_WORDS[statistics], fontsize=10)
+            ax.label_outer()
+    _one_legend(figure)
+    return figure
+
+
+def plot_curvature(curvatures: Frame, ax: Axes) -> Axes:
+    """Curvature at trained weights: the largest eigenvalue (a circle) and random directions (bars), on a log scale."""
+    ax.set(xlabel="second derivative of the loss (size)", xscale="log")
+    trained = curvatures[curvatures["at"] == "trained"].sort_values(
+        ["depth", "statistics", "network"], ascending=[True, False, True]
+    )
+    if trained.empty:
+        return say_nothing_recorded(ax)
+    names = [f"{row.network}, {row.depth} layers, {row.statistics}" for row in trained.itertuples()]
+    for height, row in enumerate(trained.itertuples()):
+        random = np.abs(np.array(row.random))
+        ax.plot(abs(row.top), height, "o", color=COLOURS[row.network])
+        ax.plot(random, [height] * len(random), "|", color=COLOURS[row.network], markersize=12, markeredgewidth=2)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    return ax
+
+
+def plot_eigenvector(slices: Frame, ax: Axes, statistics: str = "anew") -> Axes:
+    """The loss along the first eigenvector (thick) and, equally far, in a random direction (thin, nearly flat)."""
+    ax.set(xlabel="distance from the weights (in their filters' length)", ylabel="loss (nats)", yscale="log")
+    trained = slices[(slices["at"] == "trained") & (slices.statistics == statistics)]
+    along = trained[trained.direction == EIGENVECTOR]
+    if along.empty:
+        return say_nothing_recorded(ax)
+    for (network, depth), group in along.groupby(["network", "depth"]):
+        look = {"color": COLOURS[str(network)], "linestyle": LINE_STYLES.get(depth, "-")}
+        ax.plot(EIGENVECTOR_SHARE * group.step, group.loss, linewidth=2, label=f"{network}, {depth} layers", **look)
+        first = trained[(trained.direction == 0) & (trained.network == network) & (trained.depth == depth)]
+        first = first.sort_values("step")
+        there = np.linspace(-EIGENVECTOR_SHARE, EIGENVECTOR_SHARE, 13)
+        ax.plot(there, np.interp(there, first.step, first.loss), linewidth=0.8, **look)
+    ax.legend(fontsize=7)
+    return ax
+
+
+def plot_way(slices: Frame, ax: Axes, network: str) -> Axes:
+    """The loss along one direction at stages of a training, the darker the later."""
+    ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log", title=network)
+    stages = slices[slices["at"].map(lambda at: isinstance(at, int)) & (slices.network == network)]
+    if stages.empty:
+        return say_nothing_recorded(ax)
+    iterations = sorted(set(stages["at"]))
+    for number, iteration in enumerate(iterations, start=1):
+        line = stages[stages["at"] == iteration]
+        colour = _colours(network)(0.2 + 0.8 * number / len(iterations))
+        ax.plot(line.step, line.loss, color=colour, label=f"{iteration:,}")
+    ax.legend(title="iteration", fontsize=8, title_fontsize=8)
+    return ax
+
+
+def plot_way_curvature(curvatures: Frame, ax: Axes) -> Axes:
+    """The largest eigenvalue against the iteration."""
+    ax.set(xlabel="iteration", ylabel="largest eigenvalue", yscale="log")
+    stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int))]
+    if stages.empty:
+        return say_nothing_recorded(ax)
+    for (network, depth), group in stages.groupby(["network", "depth"]):
+        in_order = group.sort_values("at")
+        ax.plot(
+            in_order["at"], in_order.top.abs(), "o-", color=COLOURS[str(network)], label=f"{network}, {depth} layers"
+        )
+    ax.legend()
+    return ax
+
+
+def plot_between(lines: Frame, ax: Axes, column: str = "loss") -> Axes:
+    """Loss or error on the straight line between two networks, with interpolated statistics and with fresh ones."""
+    label = {"loss": "loss (nats)", "error": "error (%)"}[column]
+    ax.set(xlabel="share of the way", ylabel=label)
+    if lines.empty:
+        return say_nothing_recorded(ax)
+    looks = {"as trained": ("--", "interpolated"), "anew": ("-", "measured anew")}
+    for (network, statistics), group in lines.groupby(["network", "statistics"]):
+        style, words = looks[str(statistics)]
+        ax.plot(group.share, group[column], style, color=COLOURS[str(network)], label=f"{network}, statistics {words}")
+    ax.legend(fontsize=7)
+    return ax
+
+
+def _colours(kind: str) -> LinearSegmentedColormap:
+    return LinearSegmentedColormap.from_list(kind, ["#F5F5F5", COLOURS[kind]])
+
+
+def _one_legend(figure: Figure) -> None:
+    handles = figure.axes[0].get_legend_handles_labels()
+    if handles[0]:
+        shown = dict[str, Any]()
+        for ax in figure.axes:
+            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+                shown.setdefault(label, handle)
+        figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=4, fontsize=9)
+
+
+# --- The figure that can be turned ----------------------------------------------------------------------------------
+
+
+def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
+    """Every pair of planes around twins, plain and residual, as the page's script takes them."""
+    made = list[dict[str, Any]]()
+    for at, statistics in (("trained", "as trained"), ("trained", "anew"), ("initial", "anew")):
+        planes = [(_whose(each), plane) for each in found if (plane := each.find(at, [0, 1], statistics))]
+        for depth in sorted({whose["depth"] for whose, _ in planes}):
+            twins = {whose["network"]: plane for whose, plane in planes if whose["depth"] == depth}
+            if len(twins) == 2:
+                surfaces = [
+                    {
+                        "name": f"{kind.capitalize()}, {depth} layers",
+                        "kind": kind,
+                        "loss": twins[kind].surface().tolist(),
+                    }
+                    for kind in KINDS
+                ]
+                when = "trained" if at == "trained" else "before training"
+                title = f"{depth} layers, {when}, {IN_WORDS[statistics]}"
+                shared = {
+                    "steps": twins["plain"].steps,
+                    "floor": FLOOR,
+                    "ceiling": CEILING if statistics == "as trained" else 10.0,
+                }
+                made.append({"title": title, "surfaces": surfaces, **shared})
+    return made
+
+
+def turnable(shown: Sequence[dict[str, Any]]) -> str:
+    """HTML of ``scenes`` that can be turned; a still picture of the first where no script runs; and all numbers."""
+    if not shown:
+        return "<p>Nothing is recorded yet that could be drawn; <code>resnet-book landscape NAME</code> records it.</p>"
+    still = base64.b64encode(_still(shown[0])).decode("ascii")
+    script, style = (files("resnet_book.report").joinpath(name).read_text("utf-8") for name in NAMES)
+    what = f"Two loss surfaces, plain and residual: {shown[0]['title']}. The numbers stand below."
+    tables = "".join(_table(scene["title"], scene["steps"], each) for scene in shown for each in scene["surfaces"])
+    data = json.dumps({"scenes": list(shown)}, separators=(",", ":")).replace("<", "\\u003c")
+    return (
+        f'<div class="surfaces" role="group" aria-label="Loss surfaces that can be turned"><style>{style}</style>'
+        f'<img class="surfaces-still" alt="{escape(what)}" src="data:image/png;base64,{still}">'
+        f'<details><summary>The numbers (loss in nats)</summary><div class="surfaces-numbers">{tables}</div></details>'
+        f'<script type="application/json">{data}</script><script>{script}</script></div>'
+    )
+
+
+NAMES = ("surfaces.js", "surfaces.css")
+
+
+def _still(scene: dict[str, Any]) -> bytes:
+    """A PNG of the two surfaces as the page shows them first."""
+    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), subplot_kw={"projection": "3d"})
+    x, y = np.meshgrid(scene["steps"], scene["steps"], indexing="ij")
+    for ax, surface in zip(axes, scene["surfaces"], strict=True):
+        heights = np.log10(np.clip(surface["loss"], scene["floor"], scene["ceiling"]))
+        low, high = np.log10(scene["floor"]), np.log10(scene["ceiling"])
+        ax.plot_surface(x, y, heights, cmap=_colours(surface["kind"]), vmin=low, vmax=high, rcount=50, ccount=50)
+        ax.set(zlim=(low, high), title=surface["name"], xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+        ax.set_zticks(range(round(low), round(high) + 1), [f"{10.0**k:g}" for k in range(round(low), round(high) + 1)])
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100, facecolor="white")
+    plt.close(figure)
+    return content.getvalue()
+
+
+def _table(title: str, steps: Sequence[float], surface: dict[str, Any]) -> str:
+    """The numbers of one surface: a row for each step along the first direction."""
+    head = "".join(f"<th scope='col'>{step:.2g}</th>" for step in steps)
+    rows = "".join(
+        f"<tr><th scope='row'>{step:.2g}</th>{''.join(f'<td>{value:.3g}</td>' for value in row)}</tr>"
+        for step, row in zip(steps, surface["loss"], strict=True)
+    )
+    caption = f"{surface['kind']}: {title}. Rows: step along the first direction, columns: along the second."
+    return f"<table><caption>{caption}</caption><tr><td></td>{head}</tr>{rows}</table>"

@@ -1,0 +1,459 @@
+"""The loss around weights: directions, slices, lines, curvature; kept, drawn, said, and turned in a page."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+import torch.nn.functional as F
+from playwright.sync_api import Browser
+from small_runs import TEST, TRAIN, same_weights, tiny
+
+from resnet_book import augment, models
+from resnet_book.analysis import landscape
+from resnet_book.experiments import landscape_records, records, weights
+from resnet_book.experiments.landscape_records import BOTH, LandscapeRecord
+from resnet_book.experiments.records import RecordError
+from resnet_book.models import Network
+from resnet_book.report import landscape_figures, landscape_words
+
+RESULTS = Path(__file__).parent.parent / "results"
+KEPT = sorted(RESULTS.glob("*/seed*.landscape.json"))
+MEAN, STD = augment.channel_mean_std(TRAIN.images)
+BATCH = landscape.batch_of(TEST.subset(10), MEAN.tolist(), STD.tolist())
+STEPS = landscape_records.steps(5)
+
+
+@pytest.fixture
+def network() -> Network:
+    """Some thousand parameters, in evaluation mode."""
+    return tiny().eval()
+
+
+# --- Directions and slices ---
+
+
+def test_each_filter_of_a_direction_is_as_long_as_the_networks(network: Network) -> None:
+    for weight, along in zip(network.parameters(), landscape.random_direction(network, 3), strict=True):
+        if weight.ndim == 1:
+            assert not along.any()  # biases and batch norm stay
+        else:
+            lengths = along.flatten(1).norm(dim=1), weight.detach().flatten(1).norm(dim=1)
+            torch.testing.assert_close(*lengths)
+
+
+def test_a_direction_follows_its_seed_and_another_seed_is_nearly_at_a_right_angle(network: Network) -> None:
+    one, again, other = (landscape.random_direction(network, seed) for seed in (1, 1, 2))
+    assert landscape.dot(one, again) == pytest.approx(landscape.dot(one, one))
+    assert abs(landscape.dot(one, other) / landscape.dot(one, one)) < 0.2
+
+
+def test_a_scaled_network_has_the_same_slice_once_statistics_are_measured_anew(network: Network) -> None:
+    scaled = deepcopy(network)
+    with torch.no_grad():
+        scaled.stem[0].weight.mul_(10)  # type: ignore[index, operator]
+    slices = [
+        landscape.losses(each, [landscape.random_direction(each, 0)], STEPS, BATCH, anew=True)
+        for each in (network, scaled)
+    ]
+    torch.testing.assert_close(*slices, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_zero_coefficients_give_the_networks_own_loss_and_touch_nothing(network: Network, anew: bool) -> None:
+    before = deepcopy(network)
+    directions = [landscape.random_direction(network, seed) for seed in (0, 1)]
+    plane = landscape.losses(network, directions, STEPS, BATCH, anew)
+    assert plane.shape == (5, 5)
+    assert plane[2, 2] == landscape.loss_and_error(network, BATCH, anew)[0]
+    line = landscape.losses(network, directions[:1], STEPS, BATCH, anew)
+    torch.testing.assert_close(plane[:, 2], line)  # rows are steps along the first
+    assert same_weights(network, before)
+    assert not network.training
+
+
+def test_the_loss_with_fresh_statistics_is_that_of_training_mode(network: Network) -> None:
+    expected = F.cross_entropy(deepcopy(network).train()(BATCH.images), BATCH.labels).item()
+    assert landscape.loss_and_error(network, BATCH, anew=True)[0] == pytest.approx(expected, rel=1e-5)
+
+
+# --- Between two networks ---
+
+
+def test_the_line_between_two_networks_hits_both_ends_statistics_included() -> None:
+    ends = [landscape_trained(seed) for seed in (0, 1)]
+    for share, end in ((0, ends[0]), (1, ends[1])):
+        assert same_weights(landscape.between(ends[0], ends[1], share), end)
+    one, middle, other = (each.state_dict() for each in (ends[0], landscape.between(ends[0], ends[1], 0.5), ends[1]))
+    for name in ("stem.0.weight", "stem.1.running_mean"):
+        torch.testing.assert_close(middle[name], (one[name] + other[name]) / 2)
+
+
+def landscape_trained(seed: int) -> Network:
+    """A network whose statistics have seen a batch."""
+    network = tiny(seed).train()
+    network(BATCH.images)
+    return network.eval()
+
+
+@pytest.mark.parametrize(
+    ("values", "height"), [([1, 3, 1], 2), ([1, 2, 3], 0), ([0, 2, 2], 1), ([1, 0, 1], 0), ([2, 1], 0)]
+)
+def test_the_barrier_is_measured_from_the_line_between_the_ends(values: list[float], height: float) -> None:
+    assert landscape.barrier(values) == pytest.approx(height)
+
+
+# --- Curvature ---
+
+
+def exact_hessian(network: Network, anew: bool) -> torch.Tensor:
+    """All of it: (P, P)."""
+    copy = deepcopy(network).train(anew)
+    names = [name for name, _ in copy.named_parameters()]
+    sizes = [each.numel() for each in copy.parameters()]
+    shapes = [each.shape for each in copy.parameters()]
+
+    def loss(flat: torch.Tensor) -> torch.Tensor:
+        parts = [each.view(shape) for each, shape in zip(flat.split(sizes), shapes, strict=True)]
+        return F.cross_entropy(
+            torch.func.functional_call(copy, dict(zip(names, parts, strict=True)), (BATCH.images,)), BATCH.labels
+        )
+
+    start = torch.cat([each.detach().flatten() for each in copy.parameters()])
+    return torch.autograd.functional.hessian(loss, start)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_products_and_the_top_eigenvalue_are_those_of_the_exact_hessian(anew: bool) -> None:
+    network = Network((2, 3), (1, 1), "subsample", generator=torch.Generator().manual_seed(0)).eval()
+    exact = exact_hessian(network, anew)
+    direction = [torch.randn(each.shape, generator=torch.Generator().manual_seed(1)) for each in network.parameters()]
+    flat = torch.cat([each.flatten() for each in direction])
+    product = landscape.hessian_product(network, BATCH, direction, anew)
+    torch.testing.assert_close(torch.cat([each.flatten() for each in product]), exact @ flat, rtol=1e-3, atol=1e-3)
+    expected = (flat @ exact @ flat / (flat @ flat)).item()
+    assert landscape.curvature(network, BATCH, direction, anew) == pytest.approx(expected, rel=1e-2, abs=1e-4)
+    eigenvalues = torch.linalg.eigvalsh(exact)
+    largest = eigenvalues[eigenvalues.abs().argmax()].item()
+    (top,) = landscape.top_eigenvalues(network, BATCH, steps=60, anew=anew)
+    assert top.value == pytest.approx(largest, rel=0.05)
+    assert top.last_change < 0.01
+
+
+def test_eigenvectors_are_unit_vectors_at_right_angles(network: Network) -> None:
+    one, other = landscape.top_eigenvalues(network, BATCH, count=2, steps=10, anew=True)
+    for each in (one, other):
+        assert landscape.dot(each.vector, each.vector) == pytest.approx(1, abs=1e-4)
+    assert abs(landscape.dot(one.vector, other.vector)) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda n: landscape.random_direction(n, -1), "seed=-1"),
+        (lambda n: landscape.moved(n, [landscape.random_direction(n, 0)], [1.0, 2.0]), "one for each of 1 directions"),
+        (lambda n: landscape.moved(n, [landscape.random_direction(n, 0)], [float("nan")]), "step=nan"),
+        (lambda n: landscape.moved(n, [[torch.zeros(1)]], [1.0]), "a tensor for each parameter"),
+        (lambda n: landscape.between(n, models.build("resnet20"), 0.5), "other names or shapes"),
+        (lambda n: landscape.between(n, n, float("inf")), "share=inf"),
+        (lambda n: landscape.barrier([1.0]), "number of values=1"),
+        (lambda n: landscape.top_eigenvalues(n, BATCH, count=0), "count=0"),
+        (lambda n: landscape.hessian_product(n, BATCH, []), "a tensor for each parameter"),
+        (lambda n: landscape.Batch(BATCH.images[:0], BATCH.labels[:0]), "one or more"),
+        (lambda n: landscape.Batch(TEST.images, TEST.labels), "normalised floats"),
+        (lambda n: landscape.Batch(BATCH.images, BATCH.labels[:3]), "labels"),
+        (lambda n: landscape_records.steps(4), "an odd number"),
+    ],
+)
+def test_what_cannot_be_done_is_an_error_that_names_it(
+    call: Callable[[Network], object], message: str, network: Network
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        call(network)
+
+
+# --- Kept beside the record ---
+
+SMOKE = "resnet20-builtin-smoke"
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Path:
+    """One recorded run with its weights; grids of three steps, few images, one product for an eigenvalue."""
+    folder = tmp_path / "results"
+    (folder / SMOKE).mkdir(parents=True)
+    for ending in (".json", ".safetensors"):
+        shutil.copy(RESULTS / SMOKE / f"seed0{ending}", folder / SMOKE)
+    three, top = landscape_records.steps(3), landscape.top_eigenvalues
+    monkeypatch.setattr(landscape_records, "IMAGES", 2)
+    monkeypatch.setattr(landscape_records, "steps", lambda count: three)
+    monkeypatch.setattr(landscape, "top_eigenvalues", lambda *all, steps, **named: top(*all, steps=1, **named))
+    return folder
+
+
+@pytest.mark.slow
+def test_a_landscape_is_kept_beside_the_record_and_read_again_and_goes_on_with_what_is_missing(results: Path) -> None:
+    told = list[str]()
+    path = landscape_records.make_landscape(SMOKE, results=results, runs=results / "runs", tell=told.append)
+    (kept,) = landscape_records.all_landscapes(results)
+    assert path == results / SMOKE / "seed0.landscape.json"
+    assert kept.weights_sha256 == records.load_record(results / SMOKE / "seed0.json").weights_sha256
+    assert {each.around.weights_sha256 for each in kept.slices if each.around.at == "trained"} == {kept.weights_sha256}
+    assert len(told) == len(kept.slices) + len(kept.curvatures)
+    assert kept.lines == []
+    assert [record.experiment for record in records.load_all(results)] == [SMOKE]  # the new file is no record
+    # Weights along the way appear: only these are measured.
+    network, record = weights.load_network(SMOKE, results=results)
+    drop = record.recipe["drops"][0]
+    for seed, iteration in ((0, 0), (0, drop), (0, 150), (1, 150)):
+        folder = results / "runs" / SMOKE / f"seed{seed}" / "weights"
+        folder.mkdir(parents=True, exist_ok=True)
+        other = models.untrained("resnet20", seed=seed)
+        weights.save_weights(other if seed else network, folder / f"{iteration}.safetensors")
+    told.clear()
+    landscape_records.make_landscape(SMOKE, results=results, runs=results / "runs", tell=told.append)
+    more = landscape_records.kept_landscape(SMOKE, 0, results)
+    assert more is not None
+    assert more.slices[: len(kept.slices)] == kept.slices
+    assert len(more.sittings) == 2
+    assert {(line.one.seed, line.other.seed) for line in more.lines} == {(0, 0), (0, 1)}
+    assert more.curvature(150, "anew") is not None
+
+
+@pytest.fixture
+def kept_file(results: Path) -> Path:
+    """The committed landscape of another run, brought to this one: quicker than measuring."""
+    record = records.load_record(results / SMOKE / "seed0.json")
+    content = json.loads(invented("resnet20-cifar10-short", 1.0).model_dump_json())
+    content |= {"experiment": SMOKE, "weights_sha256": record.weights_sha256}
+    path = results / SMOKE / "seed0.landscape.json"
+    path.write_text(json.dumps(content))
+    assert landscape_records.kept_landscape(SMOKE, 0, results)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights_sha256": 64 * "0"}, "other weights"),
+        ({"schema_version": 9}, "schema version 9"),
+        ({"seed": 1}, "holds resnet20-builtin-smoke, seed 1"),
+        ({"slices": None}, "not sound"),
+        ({"more": 1}, "not sound"),
+    ],
+)
+def test_a_landscape_that_is_not_of_the_record_is_refused(kept_file: Path, change: dict, message: str) -> None:
+    kept_file.write_text(json.dumps(json.loads(kept_file.read_text()) | change))
+    with pytest.raises(RecordError, match=message):
+        landscape_records.kept_landscape(SMOKE, 0, kept_file.parent.parent)
+
+
+def test_a_plane_with_a_number_too_few_is_refused(kept_file: Path) -> None:
+    content = json.loads(kept_file.read_text())
+    content["slices"][0]["loss"].pop()
+    kept_file.write_text(json.dumps(content))
+    with pytest.raises(RecordError, match="not sound"):
+        landscape_records.kept_landscape(SMOKE, 0, kept_file.parent.parent)
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_the_committed_landscapes_are_sound_and_of_the_committed_weights(path: Path) -> None:
+    kept = landscape_records.kept_landscape(path.parent.name, 0, RESULTS)
+    assert kept
+    assert all(each.made_by["dirty"] is False for each in kept.sittings)
+    beside = hashlib.sha256(path.with_name("seed0.safetensors").read_bytes()).hexdigest()
+    trained = [each.around for each in kept.slices if each.around.at == "trained"]
+    assert {beside, kept.weights_sha256, *(each.weights_sha256 for each in trained)} == {beside}
+    assert path.stat().st_size < 300_000
+
+
+# --- Drawn, said and turned ---
+
+
+def invented(experiment: str, height: float) -> LandscapeRecord:
+    """Bowls of this height, wherever something may be measured."""
+    steps, sha = [-1.0, -0.5, 0.0, 0.5, 1.0], 64 * "0"
+    squares = [0.2 + height * step**2 for step in steps]
+
+    def point(at: str | int, seed: int = 0) -> dict:
+        return {"at": at, "seed": seed, "weights_sha256": sha}
+
+    def sliced(at: str | int, directions: list[int], statistics: str) -> dict:
+        loss = squares if len(directions) == 1 else [one + other for one in squares for other in squares]
+        return {"around": point(at), "directions": directions, "statistics": statistics, "steps": steps, "loss": loss}
+
+    def curved(at: str | int, statistics: str, random: list[float]) -> dict:
+        sizes = {"top": 100 * height, "last_change": 0.01, "random": random, "overlap": [0.002] * len(random)}
+        return {"around": point(at), "statistics": statistics} | sizes
+
+    ends = [(point(1000), point(2000)), (point(2000), point(2000, 1))]
+    content = {
+        "schema_version": 1,
+        "experiment": experiment,
+        "seed": 0,
+        "weights_sha256": sha,
+        "train_sha256": sha,
+        "images": 128,
+        "sittings": [{"started": "2026-01-01T00:00:00+00:00", "seconds": 60.0, "made_by": {"dirty": False}}],
+        "slices": [
+            *(sliced("trained", directions, each) for each in BOTH for directions in ([0, 1], [2], [-1])),
+            sliced("initial", [0, 1], "anew"),
+            *(sliced(at, [0], "anew") for at in (0, 2000)),
+        ],
+        "lines": [
+            {"one": one, "other": other, "statistics": each, "shares": [0.0, 0.5, 1.0]}
+            | {"loss": [0.5, 2.5 if each == "as trained" else 0.5, 0.5], "error": [10.0, 80.0, 10.0]}
+            for one, other in ends
+            for each in BOTH
+        ],
+        "curvatures": [
+            *(curved("trained", each, [0.1 * height]) for each in BOTH),
+            *(curved(at, "anew", []) for at in (0, 2000)),
+        ],
+    }
+    return LandscapeRecord.model_validate_json(json.dumps(content))
+
+
+FOUND = [
+    invented("plain20-cifar10-short", 4.0),
+    invented("resnet20-cifar10-short", 2.0),
+    invented("plain56-cifar10-short", 1.0),
+]
+SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], FOUND], ids=range(5))
+
+
+@SETS
+def test_whatever_is_recorded_is_drawn(found: list[LandscapeRecord]) -> None:
+    slices, curvatures = landscape_figures.slice_frame(found), landscape_figures.curvature_frame(found)
+    landscape_figures.draw_maps(found)
+    landscape_figures.draw_slices(slices)
+    for draw, frame in (
+        (landscape_figures.plot_curvature, curvatures),
+        (landscape_figures.plot_way_curvature, curvatures),
+        (landscape_figures.plot_eigenvector, slices),
+        (landscape_figures.plot_between, landscape_figures.line_frame(found)),
+    ):
+        ax = draw(frame, plt.figure().subplots())
+        assert [text.get_text() for text in ax.texts] == ([] if found else ["nothing recorded yet"])
+    landscape_figures.plot_way(slices, plt.figure().subplots(), "plain")
+    plt.close("all")
+
+
+@SETS
+def test_whatever_is_recorded_is_put_into_whole_sentences(found: list[LandscapeRecord]) -> None:
+    slices, curvatures = landscape_figures.slice_frame(found), landscape_figures.curvature_frame(found)
+    texts = [
+        *(say(slices) for say in SAY_OF_SLICES),
+        *(say(curvatures) for say in SAY_OF_CURVATURES),
+        landscape_words.between(landscape_figures.line_frame(found)),
+        landscape_words.in_short(slices, curvatures),
+    ]
+    for text in texts:
+        assert text.endswith((".", "it."))
+        assert "nan" not in text
+    assert (landscape_words.NOTHING in texts[0]) == (len(found) < 2)
+
+
+SAY_OF_SLICES = [
+    landscape_words.slices_of_twins,
+    landscape_words.verdict,
+    landscape_words.roughness,
+    landscape_words.statistics,
+    landscape_words.other_directions,
+]
+SAY_OF_CURVATURES = [landscape_words.curvature, landscape_words.curvature_of_twins, landscape_words.way]
+
+
+def test_the_sentences_say_what_the_numbers_are() -> None:
+    slices, curvatures = landscape_figures.slice_frame(FOUND[:2]), landscape_figures.curvature_frame(FOUND[:2])
+    text = landscape_words.slices_of_twins(slices)
+    assert "from 0.40 to 1.40, 53 % of the way to blind guesses, in the plain one and from 0.40 to 0.90, 26 %" in text
+    assert "0 % (plain, 20 layers), 0 % (residual, 20 layers). So the lines rise" in landscape_words.roughness(slices)
+    assert "the flatter one in every comparison" in landscape_words.verdict(slices)
+    assert "2.0 times as much as its twin's" in landscape_words.curvature_of_twins(curvatures)
+    assert "400 along the steepest direction; 0.40 along random ones, 1,000 times less" in landscape_words.curvature(
+        curvatures
+    )
+    between = landscape_words.between(landscape_figures.line_frame(FOUND[:2]))
+    assert "a barrier of 2.00 nats with interpolated statistics, no barrier with statistics measured" in between
+
+
+def test_the_verdict_turns_with_the_numbers() -> None:
+    turned = [invented("plain20-cifar10-short", 1.0), invented("resnet20-cifar10-short", 2.0)]
+    assert "in none of the" in landscape_words.verdict(landscape_figures.slice_frame(turned))
+    mixed = [*FOUND, invented("resnet56-cifar10-short", 2.0)]
+    assert "in 2 of 4 comparisons" in landscape_words.verdict(landscape_figures.slice_frame(mixed))
+
+
+def test_without_records_the_page_says_so_in_place_of_the_figure() -> None:
+    assert "Nothing is recorded yet" in landscape_figures.turnable(landscape_figures.scenes([]))
+
+
+@pytest.mark.slow
+def test_the_surfaces_are_turned_with_mouse_and_keyboard_and_named_for_those_who_do_not_see_them(
+    browser: Browser,
+) -> None:
+    problems = list[str]()
+    page = browser.new_page()
+    page.on("console", lambda each: problems.append(each.text) if each.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.set_content(landscape_figures.turnable(landscape_figures.scenes(FOUND)))
+    plain = page.get_by_role("img", name="Loss on a plane. Plain, 20 layers: loss 0.4 in the middle")
+    residual = page.get_by_role("img", name="Loss on a plane. Residual, 20 layers")
+    assert plain.count() == residual.count() == 1
+    assert page.locator(".surfaces-still").count() == 0  # the still picture made place
+
+    def drawn() -> str:
+        return page.evaluate("() => [...document.querySelectorAll('canvas')].map((one) => one.toDataURL()).join()")
+
+    seen = [drawn()]
+    page.get_by_label("Turn:").focus()
+    page.keyboard.press("ArrowRight")
+    seen.append(drawn())
+    page.get_by_label("Tilt:").focus()
+    page.keyboard.press("ArrowUp")
+    seen.append(drawn())
+    box = plain.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 50)
+    page.mouse.up()
+    seen.append(drawn())
+    page.get_by_label("Show:").select_option(label="20 layers, before training, statistics measured anew")
+    seen.append(drawn())
+    assert len(set(seen)) == len(seen)
+    assert "Residual, 20 layers: loss 0.4 in the middle" in page.get_by_role("status").inner_text()
+    assert problems == []
+    page.close()
+
+
+@pytest.mark.slow
+def test_without_javascript_a_still_picture_and_all_numbers_are_there(browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.set_content(landscape_figures.turnable(landscape_figures.scenes(FOUND)))
+    still = page.get_by_role("img", name="Two loss surfaces, plain and residual: 20 layers, trained")
+    assert still.is_visible()
+    page.get_by_text("The numbers (loss in nats)").click()
+    assert page.locator("details table").count() == 6  # three scenes of two surfaces
+    assert page.locator("details table").first.locator("td").nth(1).inner_text() == "8.4"  # the corner: 0.4 + 2 * 4
+    context.close()
+
+
+@pytest.mark.slow
+def test_the_script_puts_points_where_geometry_says(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(landscape_figures.turnable(landscape_figures.scenes(FOUND)))
+    above = page.evaluate("() => Surfaces.project([0.5, -0.25, 0.9], 0, Math.PI / 2)")
+    assert above[:2] == pytest.approx([0.5, 0.25])  # seen from above a surface is its map
+    quarter = page.evaluate("() => Surfaces.project([1, 0, 0.5], Math.PI / 2, Math.PI / 2)")
+    assert quarter[:2] == pytest.approx([0, -1], abs=1e-9)
+    heights = [page.evaluate("x => Surfaces.heightOf(x, {floor: 0.1, ceiling: 10})", loss) for loss in (0.01, 1, 1e9)]
+    assert heights == pytest.approx([0, 0.5, 1])
+    page.close()
