@@ -16,6 +16,7 @@ from small_runs import TEST, TRAIN, same_weights, tiny
 
 from resnet_book import augment, models
 from resnet_book.analysis import landscape
+from resnet_book.engine import machine
 from resnet_book.experiments import landscape_records, records, weights
 from resnet_book.experiments.landscape_records import BOTH, LandscapeRecord
 from resnet_book.experiments.records import RecordError
@@ -243,8 +244,8 @@ def kept_file(results: Path) -> Path:
         ({"weights_sha256": 64 * "0"}, "other weights"),
         ({"schema_version": 9}, "schema version 9"),
         ({"seed": 1}, "holds resnet20-builtin-smoke, seed 1"),
-        ({"slices": None}, "not sound"),
-        ({"more": 1}, "not sound"),
+        ({"slices": None}, "not a sound file of landscape"),
+        ({"more": 1}, "not a sound file of landscape"),
     ],
 )
 def test_a_landscape_that_is_not_of_the_record_is_refused(kept_file: Path, change: dict, message: str) -> None:
@@ -257,7 +258,7 @@ def test_a_plane_with_a_number_too_few_is_refused(kept_file: Path) -> None:
     content = json.loads(kept_file.read_text())
     content["slices"][0]["loss"].pop()
     kept_file.write_text(json.dumps(content))
-    with pytest.raises(RecordError, match="not sound"):
+    with pytest.raises(RecordError, match="not a sound file of landscape"):
         landscape_records.kept_landscape(SMOKE, 0, kept_file.parent.parent)
 
 
@@ -299,7 +300,13 @@ def invented(experiment: str, height: float) -> LandscapeRecord:
         "weights_sha256": sha,
         "train_sha256": sha,
         "images": 128,
-        "sittings": [{"started": "2026-01-01T00:00:00+00:00", "seconds": 60.0, "made_by": {"dirty": False}}],
+        "sittings": [
+            {
+                "started": "2026-01-01T00:00:00+00:00",
+                "seconds": 60.0,
+                "made_by": machine.describe("cpu", "float32", False),
+            }
+        ],
         "slices": [
             *(sliced("trained", directions, each) for each in BOTH for directions in ([0, 1], [2], [-1])),
             sliced("initial", [0, 1], "anew"),
