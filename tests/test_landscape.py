@@ -386,6 +386,7 @@ def test_the_sentences_say_what_the_numbers_are() -> None:
     assert "400 along the steepest direction; 0.40 along random ones, 1,000 times less" in landscape_words.curvature(
         curvatures
     )
+    assert "by iteration: 400 at 0, 400 at 2,000." in landscape_words.way(curvatures)
     between = landscape_words.between(landscape_figures.line_frame(FOUND[:2]))
     assert "a barrier of 2.00 nats with interpolated statistics, no barrier with statistics measured" in between
 

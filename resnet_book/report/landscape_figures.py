@@ -199,8 +199,8 @@ def plot_way(slices: Frame, ax: Axes, network: str) -> Axes:
 
 
 def plot_way_curvature(curvatures: Frame, ax: Axes) -> Axes:
-    """The largest eigenvalue against the iteration."""
-    ax.set(xlabel="iteration", ylabel="largest eigenvalue", yscale="log")
+    """The size of the largest eigenvalue against the iteration."""
+    ax.set(xlabel="iteration", ylabel="largest eigenvalue (size)", yscale="log")
     stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int))]
     if stages.empty:
         return say_nothing_recorded(ax)

@@ -158,9 +158,15 @@ def way(curvatures: Frame) -> str:
     lines = []
     stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int))]
     for (network, depth), group in stages.groupby(["network", "depth"]) if len(stages) else ():
-        values = group.sort_values("at")
-        listed = ", ".join(f"{_short(top)} at {at:,}" for at, top in zip(values["at"], values.top, strict=True))
-        lines.append(f"- **{network}, {depth} layers:** the largest eigenvalue, by iteration: {listed}.")
+        listed = [
+            f"{'about ' if row.last_change > 0.1 else ''}{_short(row.top)} at {row.at:,}"
+            for row in group.sort_values("at").itertuples()
+        ]
+        lines.append(
+            f"- **{network}, {depth} layers:** the eigenvalue largest in size, by iteration: {', '.join(listed)}."
+        )
+    if lines and (stages.top < 0).any():
+        lines.append("\nA negative one curves downwards: there the weights lie in no valley, but on a ridge.")
     return _listed(lines)
 
 
