@@ -31,27 +31,10 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        *(
-            [name]
-            for name in [
-                "list",
-                "data",
-                "run",
-                "table",
-                "curves",
-                "features",
-                "lesions",
-                "landscape",
-                "signals",
-                "classify",
-            ]
-        ),
-    ],
-)
+COMMANDS = ["list", "data", "run", "table", "curves", "features", "lesions", "landscape", "signals", "classify"]
+
+
+@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     loaded = imported_by("-m", "resnet_book", *arguments, "--help")
     assert "resnet_book.cli" in loaded

@@ -232,6 +232,7 @@ def kept_file(results: Path) -> Path:
     record = records.load_record(results / SMOKE / "seed0.json")
     content = json.loads(invented("resnet20-cifar10-short", 1.0).model_dump_json())
     content |= {"experiment": SMOKE, "weights_sha256": record.weights_sha256}
+    content["train_sha256"] = record.dataset["train"]["sha256"]
     path = results / SMOKE / "seed0.landscape.json"
     path.write_text(json.dumps(content))
     assert landscape_records.kept_landscape(SMOKE, 0, results)
@@ -244,6 +245,7 @@ def kept_file(results: Path) -> Path:
         ({"weights_sha256": 64 * "0"}, "other weights"),
         ({"schema_version": 9}, "schema version 9"),
         ({"seed": 1}, "holds resnet20-builtin-smoke, seed 1"),
+        ({"train_sha256": 64 * "0"}, "other images"),
         ({"slices": None}, "not a sound file of landscape"),
         ({"more": 1}, "not a sound file of landscape"),
     ],
