@@ -30,6 +30,12 @@
 # batch norm's statistics before. With `tier = "smoke"` the page takes about a minute on 2 cores and downloads nothing;
 # `"cpu"` and `"paper"` take two to ten minutes and CIFAR-10 (170 MB). Nothing is trained here.
 
+# %% tags=["remove-cell"]
+from importlib.util import find_spec
+
+if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+    get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": built-in images; "cpu": networks trained in minutes; "paper": the same on a finer grid
 data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them

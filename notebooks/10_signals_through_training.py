@@ -36,6 +36,12 @@
 # [chapter 5](05_training.ipynb) for the recipe. With `tier = "smoke"` the page takes about a minute on 2 cores and
 # downloads nothing; `"cpu"` and `"paper"` take five to thirty minutes and CIFAR-10 (170 MB).
 
+# %% tags=["remove-cell"]
+from importlib.util import find_spec
+
+if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+    get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": built-in images, seconds; "cpu": CIFAR-10, minutes; "paper": the same for longer
 data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them

@@ -29,6 +29,12 @@
 # sections do not build on each other. With `tier = "smoke"` the page takes under half a minute on 2 cores and downloads
 # nothing. `"cpu"` and `"paper"` take a few minutes and CIFAR-10 (170 MB).
 
+# %% tags=["remove-cell"]
+from importlib.util import find_spec
+
+if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+    get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": the built-in images; "cpu": a short run on CIFAR-10; "paper": the deepest run of the paper's
 data_root = ""  # the folder that holds the CIFAR files; "": where the package looks for them

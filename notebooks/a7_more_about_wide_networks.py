@@ -31,6 +31,12 @@
 # on 2 cores and downloads nothing. `"cpu"` takes about ten minutes and CIFAR-10 (170 MB); `"paper"` does the same on a
 # GPU, where there is one. Both train one small pair of networks on CIFAR-10.
 
+# %% tags=["remove-cell"]
+from importlib.util import find_spec
+
+if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+    get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+
 # %% tags=["parameters"]
 # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
 tier = "smoke"
