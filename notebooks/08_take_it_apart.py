@@ -55,7 +55,7 @@ import torch.nn.functional as F
 from IPython.display import Markdown, display
 
 # %%
-from resnet_book import augment, data, features
+from resnet_book import augment, cifar, data, features
 from resnet_book.analysis import cutting, lesions
 from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import path_gradient
@@ -94,7 +94,7 @@ def kept(wish: str) -> bool:
     names = [wish.format(word) for word in kinds.values()]
     try:
         data.load(names[0].split("-")[1], "test", data_root or None)
-    except data.DataMissingError as missing:
+    except cifar.DataMissingError as missing:
         if missing.named:  # you named a folder, so nothing may stand in for it
             raise
         return False
