@@ -75,7 +75,7 @@ def verdict(slices: Frame) -> str:
         else "What {cite:t}`li2018visualizing` saw in networks trained for longer is here only in part."
     )
     return (
-        f"So the residual network is the flatter one in {len(for_it)} of {len(compared)} comparisons ("
+        f"The residual network is the flatter one in {len(for_it)} of {len(compared)} comparisons ("
         f"{'; '.join(for_it)}), and not in the others ({'; '.join(against)}). {end}"
     )
 
@@ -224,13 +224,14 @@ def _of_the_way(lines: Frame) -> str:
 
 
 def _loss(value: float) -> str:
-    return "a million or more" if value >= LARGEST else _short(value)
+    return "half a million or more" if value >= LARGEST / 2 else _short(value)  # one side may have been cut off
 
 
 def _short(value: float) -> str:
     """Two or three digits, without an exponent."""
     size = abs(value)
-    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.{2 if size >= 0.1 else 4}f}"
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 4 if size >= 0.001 else 6
+    return f"{value:,.{digits}f}"
 
 
 def _listed(lines: list[str]) -> str:
