@@ -100,7 +100,7 @@ def test_run_leaves_record_weights_study_and_logs_where_it_was_told_to_and_no_ch
     logs = {path for path in written if path.startswith(f"a/runs/{NAME}/seed3/tensorboard/events.out.tfevents.")}
     assert len(logs) == 1
     assert written - logs == {f"b/records/{NAME}/seed3.{end}" for end in ("json", "safetensors", "study.safetensors")}
-    assert loaded == {("builtin", "train", "images"), ("builtin", "test", "images")}
+    assert loaded == {("builtin", "train", Path("images")), ("builtin", "test", Path("images"))}
 
 
 @pytest.mark.usefixtures("tiny_run")  # reading a record asks what its experiment is
@@ -214,7 +214,7 @@ def test_what_is_typed_reaches_the_run(tiny_run: list[str], asked: Any, monkeypa
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     typed = ["--seed", "7", "--device", "cuda:1", "--results", "a", "--runs", "b", "--data", "c"]
     assert call("run", NAME, *typed).exit_code == runs.EXIT_LOCKED
-    options = runs.Options("cuda:1", results=Path("a"), runs=Path("b"), data_root="c")
+    options = runs.Options("cuda:1", results=Path("a"), runs=Path("b"), data_root=Path("c"))
     assert asked == [(NAME, 7, options)]
     monkeypatch.setenv("RESNET_BOOK_RESULTS", "elsewhere")
     call(*tiny_run)

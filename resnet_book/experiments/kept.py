@@ -94,13 +94,13 @@ class Kind(Generic[K]):
         """All that lie beside records, by experiment, then seed. Raises RecordError that names each unsound one."""
         folder = records.find_results(results)
 
-        def read(file: Path) -> K:
-            return self.load(file, records.load_record(file.with_name(file.name.removesuffix(self.ending) + ".json")))
+        def read(file: str | Path) -> K:
+            return self.load(file, records.load_record(str(file).removesuffix(self.ending) + ".json"))
 
         found = records.read_each(folder.glob(f"*/seed*{self.ending}"), read)
         return sorted(found, key=lambda each: (each.experiment, each.seed))
 
-    def load(self, file: Path, record: Record) -> K:
+    def load(self, file: str | Path, record: Record) -> K:
         """What the ``file`` holds, of the run that left ``record``. Raises RecordError as ``read``."""
         again = f"`resnet-book {self.command} {record.experiment} --seed {record.seed}`"
         mend = f"Restore it, from git for example, or make it again: {again}."

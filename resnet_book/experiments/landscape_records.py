@@ -148,10 +148,10 @@ def steps(count: int) -> list[float]:
 class _Survey:
     """All that is measured around the weights of one run, piece by piece; what is ``there`` is not measured again."""
 
-    def __init__(self, record: Record, batch: Batch, runs: Path, there: list[Piece]) -> None:
+    def __init__(self, record: Record, batch: Batch, runs: str | Path, there: list[Piece]) -> None:
         self.record, self.batch, self.there = record, batch, there
         self.recipe = Recipe(**record.recipe)
-        self.runs = runs / record.experiment
+        self.runs = Path(runs) / record.experiment
         self.deep = record.model["name"] not in ("resnet20", "plain20")  # coarser: each point takes three times as long
         self.steps = steps(9 if self.deep else 11)
 

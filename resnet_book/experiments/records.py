@@ -286,10 +286,10 @@ def load_all(results: str | Path) -> list[Record]:
     return sorted(read_each(paths, load_record), key=lambda record: (record.experiment, record.seed))
 
 
-def read_each(paths: Iterable[Path], read: Callable[[Path], Found]) -> list[Found]:
+def read_each(paths: Iterable[str | Path], read: Callable[[str | Path], Found]) -> list[Found]:
     """What ``read`` makes of each path. Raises one RecordError for all it refuses (of very many, the first few)."""
     found, problems = list[Found](), list[str]()
-    for path in sorted(paths):
+    for path in sorted(map(Path, paths)):
         try:
             found.append(read(path))
         except RecordError as error:
@@ -301,14 +301,14 @@ def read_each(paths: Iterable[Path], read: Callable[[Path], Found]) -> list[Foun
     return found
 
 
-def read_checked(path: Path, schema: type[Schema], version: int, name: str, mend: str) -> Schema:
+def read_checked(path: str | Path, schema: type[Schema], version: int, name: str, mend: str) -> Schema:
     """The JSON file as ``schema`` of this ``version``.
 
     Raises FileNotFoundError where there is none; RecordError with ``name``, what the file should be, and ``mend``, what
     to do, for one that is not.
     """
     try:
-        return _parse(path.read_bytes(), schema, version)
+        return _parse(Path(path).read_bytes(), schema, version)
     except FileNotFoundError:
         raise
     except OSError as error:
