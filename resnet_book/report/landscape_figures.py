@@ -249,7 +249,7 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
     made = list[dict[str, Any]]()
     for at, statistics in (("trained", "as trained"), ("trained", "anew"), ("initial", "anew")):
         planes = [(_whose(each), plane) for each in found if (plane := each.find(at, [0, 1], statistics))]
-        for depth in sorted({whose["depth"] for whose, _ in planes}):
+        for depth in sorted({whose["depth"] for whose, _ in planes}, reverse=True):
             twins = {whose["network"]: plane for whose, plane in planes if whose["depth"] == depth}
             if len(twins) == 2:
                 surfaces = [

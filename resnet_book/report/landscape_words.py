@@ -91,7 +91,11 @@ def roughness(slices: Frame) -> str:
     }
     listed = ", ".join(f"{share:.0f} % ({network}, {depth} layers)" for (network, depth), share in shares.items())
     rough = [who for who, share in shares.items() if share > 10]
-    end = "hills and valleys are common here" if rough else "the lines rise almost all the way: no chaos is seen here"
+    end = (
+        "hills and valleys are common here"
+        if rough
+        else "the lines rise almost all the way: at these steps, no chaos is seen"
+    )
     return f"Pieces of line that lead down on the way out, with both statistics: {listed}. So {end}."
 
 

@@ -73,9 +73,10 @@
     }
 
     context.textAlign = "center";
-    for (const [words, place] of [["first direction", [0, -1]], ["second direction", [1, 0]]]) {
-      const [x, y] = see([1.25 * place[0], 1.25 * place[1], 0]);
-      if (see([...place, 0])[2] > 0 || tilt > 1.2) context.fillText(words, x, y + 6); // at the near edges alone
+    for (const [words, edge] of [["first direction", [0, 1.25, 0]], ["second direction", [1.25, 0, 0]]]) {
+      const [here, there] = [see(edge), see(edge.map((each) => -each))];
+      const [x, y] = here[2] > there[2] ? here : there; // beside the edge that is nearer
+      context.fillText(words, Math.min(Math.max(x, 48), width - 48), y + 6);
     }
 
     // The surface, the farthest pieces first.
