@@ -2,8 +2,8 @@
 
 Nodes are processes with some workers each; they are killed at random and start again after a while. What is measured:
 how long the sweep takes beside the time that perfect workers would, how much work is done twice because of the kills,
-and what scheduler and sweep need of a processor. Run it with ``python benchmarks/cluster.py``; README.md holds what was
-measured.
+and what scheduler and sweep need of a processor. Run it with ``python benchmarks/cluster.py``. No run of the whole
+size is recorded yet: on two busy cores it did not end in ten minutes.
 """
 
 import argparse
