@@ -37,7 +37,7 @@ KERNEL_SETTINGS = {  # kernels that say nothing of their own, whatever the user'
 LIVE = """<link rel="stylesheet" href="{root}live/live.css">
 <div class="live-network" data-source="{root}live/live_data.js" role="group" aria-label="A trained network">
 <p>The network loads when it comes into view, and needs JavaScript.
-Without it: chapter 4 shows what such a network answers, and why.</p>
+Without it: chapter 8 shows what each cut costs.</p>
 </div>
 <script src="{root}live/live.js" defer></script>
 """

@@ -8,6 +8,7 @@ many seconds after each, so that a test can stop it midway. Dask's workers know 
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ ENVIRONMENT = {
     "DASK_DISTRIBUTED__WORKER__PRELOAD": repr([PRELOAD]),
     "OMP_NUM_THREADS": "1",
 }
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 240) -> None:
+    """Return once ``condition`` holds; fail if it does not within so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
 
 
 def add_experiments(patch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 import slurm_node
 from small_runs import LONGER, fit, tiny
-from sweep_runs import COMMAND, ENVIRONMENT, LONG, add_experiments
+from sweep_runs import COMMAND, ENVIRONMENT, LONG, add_experiments, wait_for
 
 from resnet_book.experiments import records
 
@@ -39,14 +38,6 @@ def need(fault: str | None) -> None:
         pytest.fail(fault)
     if fault:
         pytest.skip(fault)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 240) -> None:
-    """Return once ``condition`` holds; fail if it does not within so many seconds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
 
 
 def trained(folder: Path) -> set[int]:

@@ -106,6 +106,23 @@ def test_twins_are_of_one_recipe_the_longest_that_has_both(tmp_path: Path) -> No
     assert names() == ["resnet20-cifar10-short", "plain20-cifar10-short"]
 
 
+def test_without_a_recorded_network_the_page_says_so(page: Page) -> None:
+    (script,) = live_network.as_scripts([]).values()
+    page.evaluate(script)
+    page.evaluate("LiveNetwork.start(document.querySelector('.live-network'), window.LIVE_NETWORK)")
+    assert page.inner_text(".live-network").startswith("No network of 20 layers is recorded")
+
+
+def test_the_weights_of_the_second_network_come_in_a_script_of_their_own(page: Page) -> None:
+    networks = [live_network.described(load_trained(name)) for name in NAMES]
+    data, weights = live_network.as_scripts(networks).values()
+    assert len(data) + len(weights) < len(live_network.as_script(networks)) + 200
+    page.evaluate(data)
+    assert page.evaluate("LIVE_NETWORK.networks.map((each) => each.weights.length > 0)") == [True, False]
+    page.evaluate(weights)
+    assert page.evaluate("LIVE_NETWORK.networks[1].weights") == networks[1]["weights"]
+
+
 def test_in_a_notebook_it_runs_in_a_frame_of_its_own(browser: Browser) -> None:
     shown = live_network.LiveNetwork([live_network.described(load_trained(name)) for name in NAMES])
     assert "resnet20-builtin-smoke and plain20-builtin-smoke" in repr(shown)

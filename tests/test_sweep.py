@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,7 +16,7 @@ from dask import config
 from distributed import Nanny, Scheduler, SpecCluster
 from filelock import FileLock
 from small_runs import LONGER, NAME, fit, tiny
-from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_experiments
+from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_experiments, wait_for
 
 from resnet_book import cifar, data
 from resnet_book.cli.main import main
@@ -52,14 +51,6 @@ def cluster() -> Iterator[SpecCluster]:
         ):
             yield running
             sweep._kill(running)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    """Return once ``condition`` holds; fail if it does not within so many seconds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def checkpoint(options: runs.Options, run: Run) -> Path:

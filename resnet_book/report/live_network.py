@@ -140,9 +140,9 @@ def as_script(networks: Sequence[dict[str, Any]]) -> str:
 
 def as_scripts(networks: Sequence[dict[str, Any]]) -> dict[str, str]:
     """As ``as_script``, by names of files: the weights of networks after the first are fetched when they are chosen."""
-    first, *others = networks
-    scripts = {"live_data.js": as_script([first, *({**each, "weights": ""} for each in others)])}
-    for number, each in enumerate(others, start=1):
+    light = [each if number == 0 else {**each, "weights": ""} for number, each in enumerate(networks)]
+    scripts = {"live_data.js": as_script(light)}
+    for number, each in enumerate(networks[1:], start=1):
         weights = json.dumps(each["weights"])
         scripts[f"live_weights_{number}.js"] = f"window.LIVE_NETWORK.networks[{number}].weights = {weights};\n"
     return scripts

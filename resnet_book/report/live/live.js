@@ -182,6 +182,10 @@
   }
 
   function start(place, data) {
+    if (data.networks.length === 0) {
+      place.textContent = "No network of 20 layers is recorded on CIFAR-10 with its weights, so none can run here.";
+      return;
+    }
     const networks = data.networks.map((each) => (each.weights ? load(each) : null));
     const state = { network: networks[0], pixels: null, name: "", cuts: [], asking: null };
     state.cuts = state.network.blocks.map(() => "");
