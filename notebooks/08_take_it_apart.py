@@ -55,7 +55,7 @@ import torch.nn.functional as F
 from IPython.display import Markdown, display
 
 # %%
-from resnet_book import augment, cifar, data, features
+from resnet_book import augment, data, features
 from resnet_book.analysis import cutting, lesions
 from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import path_gradient
@@ -80,29 +80,14 @@ plt.show()
 # shortcuts.
 
 # %%
-wishes = {
+recipes = {
     "smoke": [],
-    "cpu": ["{}20-cifar10-short"],
-    "paper": ["{}20-cifar10", "{}20-cifar10-short"],
-}[tier] + ["{}20-builtin-smoke"]
+    "cpu": ["cifar10-short"],
+    "paper": ["cifar10", "cifar10-short"],
+}[tier] + ["builtin-smoke"]
 results = records.find_results()
-kinds = {"plain": "plain", "residual": "resnet"}
-
-
-def kept(wish: str) -> bool:
-    """Whether both twins are recorded with their weights, and their images are here."""
-    names = [wish.format(word) for word in kinds.values()]
-    try:
-        data.load(names[0].split("-")[1], "test", data_root or None)
-    except cifar.DataMissingError as missing:
-        if missing.named:  # you named a folder, so nothing may stand in for it
-            raise
-        return False
-    return all(records.path_of(results, name, 0).with_suffix(".safetensors").exists() for name in names)
-
-
-chosen = next(wish for wish in wishes if kept(wish))
-twins = {kind: weights.load_network(chosen.format(word), results=results) for kind, word in kinds.items()}
+pairs = [(f"plain20-{recipe}", f"resnet20-{recipe}") for recipe in recipes]  # the first that is here
+twins = dict(zip(("plain", "residual"), weights.load_first_group(pairs, data_root or None, results), strict=True))
 {kind: f"{record.experiment}: {record.test_error:.2f} %" for kind, (_, record) in twins.items()}
 
 # %% [markdown]
@@ -111,9 +96,9 @@ twins = {kind: weights.load_network(chosen.format(word), results=results) for ki
 # CIFAR-10 comes after that.
 
 # %% tags=["remove-input"]
-if chosen != wishes[0]:
-    text = f"> **The twins that tier `{tier}` asks for are not at hand**, so this page cuts `{chosen.format('plain')}` "
-    display(Markdown(text + "and its residual twin."))
+if (plain := twins["plain"][1].experiment) != pairs[0][0]:
+    text = f"> **The twins that tier `{tier}` asks for are not at hand**, so this page cuts `{plain}` and its residual twin."
+    display(Markdown(text))
 
 # %%
 record = twins["residual"][1]

@@ -89,6 +89,14 @@ def test_a_folder_that_somebody_named_is_not_replaced_in_silence(tmp_path):
         weights.load_first(["resnet20-cifar10-short", SMOKE], str(tmp_path), RESULTS)
 
 
+def test_twins_are_loaded_together_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.delenv("RESNET_BOOK_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    groups = [("resnet1202-cifar10", SMOKE), ("plain20-builtin-smoke", SMOKE)]
+    found = weights.load_first_group(groups, None, RESULTS)
+    assert [record.experiment for _, record in found] == ["plain20-builtin-smoke", SMOKE]
+
+
 def test_no_network_to_load_is_said():
     with pytest.raises(records.RecordError, match="holds none of resnet1202-cifar10 with weights"):
         weights.load_first(["resnet1202-cifar10"], None, RESULTS)

@@ -85,22 +85,32 @@ def load_first(
 ) -> tuple[models.Network, Record]:
     """The first of these networks whose weights are kept (seed 0) and whose test images are here, and its record.
 
-    As ``load_network`` gives them. Raises RecordError where there is none, and DataError where ``data_root`` is named
-    and does not hold the images of one whose weights are kept: nothing may stand in for a folder that somebody named.
+    As ``load_network`` gives them. Raises as ``load_first_group``.
+    """
+    return load_first_group([[experiment] for experiment in experiments], data_root, results)[0]
+
+
+def load_first_group(
+    groups: Sequence[Sequence[str]], data_root: str | None = None, results: str | Path | None = None
+) -> list[tuple[models.Network, Record]]:
+    """As ``load_first``, the first group, for example a pair of twins, of which all of that is true; one dataset each.
+
+    Raises RecordError where there is none, and DataError where ``data_root`` is named and does not hold the images of
+    a group whose weights are kept: nothing may stand in for a folder that somebody named.
     """
     results = find_results(results)
-    for experiment in experiments:
-        path = path_of(results, experiment, 0)
-        if not (path.exists() and path.with_suffix(".safetensors").exists()):
+    for group in groups:
+        paths = [path_of(results, experiment, 0) for experiment in group]
+        if not all(path.exists() and path.with_suffix(".safetensors").exists() for path in paths):
             continue
         try:
-            data.load(load_record(path).dataset["name"], "test", data_root)
+            data.load(load_record(paths[0]).dataset["name"], "test", data_root)
         except cifar.DataMissingError as missing:
             if missing.named:
                 raise
         else:
-            return load_network(experiment, 0, results)
-    wanted = ", ".join(experiments)
+            return [load_network(experiment, 0, results) for experiment in group]
+    wanted = ", ".join(" and ".join(group) for group in groups)
     raise RecordError(f"{results} holds none of {wanted} with weights whose images are here. Name another folder.")
 
 
