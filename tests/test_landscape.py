@@ -256,6 +256,25 @@ def test_a_landscape_that_is_not_of_the_record_is_refused(kept_file: Path, chang
         landscape_records.kept_landscape(SMOKE, 0, kept_file.parent.parent)
 
 
+def test_steps_shares_and_machines_that_cannot_be_are_refused(kept_file: Path) -> None:
+    sound = kept_file.read_text()
+    for way, value in (
+        (("slices", 0, "steps", 1), 1e30),
+        (("lines", 0, "shares", 1), -1.0),
+        (("curvatures", 0, "overlap", 0), 2.0),
+        (("sittings", 0, "started"), "x"),
+        (("sittings", 0, "made_by", "processes"), -1),
+    ):
+        content = json.loads(sound)
+        place = content
+        for step in way[:-1]:
+            place = place[step]
+        place[way[-1]] = value
+        kept_file.write_text(json.dumps(content))
+        with pytest.raises(RecordError, match="not a sound file of landscape"):
+            landscape_records.kept_landscape(SMOKE, 0, kept_file.parent.parent)
+
+
 def test_a_plane_with_a_number_too_few_is_refused(kept_file: Path) -> None:
     content = json.loads(kept_file.read_text())
     content["slices"][0]["loss"].pop()

@@ -251,6 +251,9 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
         ({"weights_sha256": 64 * "0"}, "other weights"),
         ({"schema_version": 9}, "schema version 9"),
         ({"stages": None}, "not a sound file of signals: stages"),
+        ({"stages": kept.model_dump()["stages"][::-1]}, "do not rise"),
+        ({"made_by": {**kept.made_by, "processes": 2}}, "made_by: processes, precision, compiled are"),
+        ({"started": "x"}, "not a sound file of signals"),
     ):
         path.write_text(json.dumps(json.loads(text) | change))
         with pytest.raises(RecordError, match=message):
@@ -292,10 +295,11 @@ def invented(experiment: str, seed: int, moments: tuple[int, ...], plain: bool) 
 
     def stage(iteration: int) -> dict:
         growth = 10.0 if iteration == 0 else 1.0
+        origin = "along the way" if len(moments) > 2 else "record" if iteration else "initialisation"
         return {
             "iteration": iteration,
-            "origin": "along the way" if len(moments) > 2 else "record" if iteration else "initialisation",
-            "weights_sha256": 64 * "0" if iteration else None,
+            "origin": origin,
+            "weights_sha256": None if origin == "initialisation" else 64 * "0",
             "learning_rate": 0.1,
             "layers": [
                 {"layer": k, "response": 1.0, "trained_response": 1.0, "weight_norm": 1.0, "gradient_norm": 1.0}

@@ -15,8 +15,9 @@ from typing_extensions import TypedDict
 
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments import records
-from resnet_book.experiments.record_checks import MOST_LOSS
+from resnet_book.experiments.record_checks import MOST_LOSS, require, require_machine
 from resnet_book.experiments.records import Record, RecordError, Sha256
+from resnet_book.recipe import Part
 
 Count = Annotated[int, Field(ge=0)]
 Size = Annotated[float, Field(ge=0, le=MOST_LOSS)]
@@ -36,6 +37,13 @@ class Machine(TypedDict):
     python: str
     commit: str | None
     dirty: bool | None
+
+
+def require_measured(made_by: Machine, started: str, seconds: float) -> None:
+    """Raise ValueError unless one process can have measured this so, in float32."""
+    how = made_by["processes"], made_by["precision"], made_by["compiled"]
+    require(how == (1, "float32", False), f"made_by: processes, precision, compiled are {how}")
+    require_machine("made_by.", Part(0, 0, seconds, started=started, **made_by))
 
 
 class Checked(BaseModel):

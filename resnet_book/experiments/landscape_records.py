@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import numpy as np
 import torch
 from pydantic import Field, model_validator
 from safetensors import SafetensorError
@@ -24,7 +25,7 @@ from resnet_book.analysis.landscape import Batch, Direction
 from resnet_book.engine import machine
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
-from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Machine, Seconds, Size
+from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Machine, Seconds, Size, require_measured
 from resnet_book.experiments.record_checks import require
 from resnet_book.experiments.records import Record, RecordError, Sha256
 from resnet_book.models import Network
@@ -54,11 +55,14 @@ class Slice(Checked):
     around: Point
     directions: list[int]  # seeds of one or two filter-normalised directions; or EIGENVECTOR
     statistics: Statistics
-    steps: list[float]
+    steps: Annotated[list[float], Field(min_length=3)]
     loss: list[Size]  # nats; of a plane: row by row, a row has one step along the first direction
 
     @model_validator(mode="after")
     def _has_a_loss_for_each_point(self) -> Self:
+        ends, distances = (self.steps[0], self.steps[-1]), np.diff(self.steps)
+        if ends != (-1, 1) or not np.allclose(distances, distances[0], atol=1e-5):
+            raise ValueError(f"steps {self.steps}: not from -1 to 1 at equal distances")
         if len(self.loss) != len(self.steps) ** len(self.directions):
             raise ValueError(f"{len(self.loss)} losses for {len(self.steps)} steps on {len(self.directions)} axes")
         return self
@@ -78,16 +82,22 @@ class Line(Checked):
     loss: list[Size]  # nats
     error: list[records.Percent]
 
+    @model_validator(mode="after")
+    def _has_both_for_each_share(self) -> Self:
+        if not len(self.shares) == len(self.loss) == len(self.error) or self.shares != shares(len(self.shares)):
+            raise ValueError("shares, losses and errors: not one of each, from 0 to 1 at equal distances")
+        return self
+
 
 class Curvature(Checked):
     """The largest eigenvalue of the Hessian, and the curvature along random directions (their seeds: 0, 1, ...)."""
 
     around: Point
     statistics: Statistics
-    top: float
+    top: Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
     last_change: Size  # relative, in the last step of power iteration
     random: list[float]  # along filter-normalised directions
-    overlap: list[float]  # their cosines with the eigenvector
+    overlap: list[Annotated[float, Field(ge=-1.001, le=1.001)]]  # their cosines with the eigenvector
 
 
 class Sitting(Checked):
@@ -96,6 +106,11 @@ class Sitting(Checked):
     started: str  # UTC, ISO 8601
     seconds: Seconds
     made_by: Machine
+
+    @model_validator(mode="after")
+    def _can_have_been(self) -> Self:
+        require_measured(self.made_by, self.started, self.seconds)
+        return self
 
 
 class LandscapeRecord(Kept):
@@ -140,6 +155,11 @@ def steps(count: int) -> list[float]:
     if whole("count", count, 3) % 2 == 0:
         raise ValueError(f"count={count}: choose an odd number, so that the weights themselves are on the grid")
     return [round(2 * place / (count - 1) - 1, 6) for place in range(count)]
+
+
+def shares(count: int) -> list[float]:
+    """``count`` shares of the way from 0 to 1, at equal distances."""
+    return [place / (count - 1) for place in range(whole("count", count, 2))]
 
 
 # --- Measuring ------------------------------------------------------------------------------------------------------
@@ -241,14 +261,14 @@ class _Survey:
             for statistics in BOTH:
                 if (*points, statistics) in known:
                     continue
-                shares = [place / 20 for place in range(21)]
-                middles = (landscape.between(one, other, share) for share in shares)
+                on_the_way = shares(21)
+                middles = (landscape.between(one, other, share) for share in on_the_way)
                 measured = [landscape.loss_and_error(each, self.batch, statistics == "anew") for each in middles]
                 yield Line(
                     one=points[0],
                     other=points[1],
                     statistics=statistics,
-                    shares=shares,
+                    shares=on_the_way,
                     loss=[_rounded(loss) for loss, _ in measured],
                     error=[error for _, error in measured],
                 )

@@ -23,10 +23,10 @@ from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import count_paths, gradients_by_length
 from resnet_book.engine import machine
 from resnet_book.experiments import catalogue, records, weights
-from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Machine, Seconds, Size
-from resnet_book.experiments.record_checks import require, require_machine, require_share
+from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Machine, Seconds, Size, require_measured
+from resnet_book.experiments.record_checks import require, require_share
 from resnet_book.experiments.records import Record, RecordError, Sha256
-from resnet_book.recipe import Part, Recipe
+from resnet_book.recipe import Recipe
 
 SCHEMA_VERSION = 1
 TEST_IMAGES = 2_000  # the first ones of the test set
@@ -196,6 +196,4 @@ def _require_sound(found: LesionRecord) -> None:
         require(right, f"paths.{length}: length or number is amiss")
         share = carried[length] / (sum(carried) or 1)
         require(math.isclose(row.share, share, rel_tol=1e-6), f"paths.{length}.share is {row.share}, not {share}")
-    how = (found.made_by["processes"], found.made_by["precision"], found.made_by["compiled"])
-    require(how == (1, "float32", False), f"made_by: processes, precision, compiled are {how}")
-    require_machine("made_by.", Part(0, 0, found.seconds, started=found.started, **found.made_by))
+    require_measured(found.made_by, found.started, found.seconds)

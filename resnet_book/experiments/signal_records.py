@@ -12,11 +12,11 @@ from copy import deepcopy
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load
 
@@ -25,7 +25,7 @@ from resnet_book.analysis import diagnostics, lesions, signals
 from resnet_book.engine import checkpoints, machine
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
-from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Machine, Seconds, Size
+from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Machine, Seconds, Size, require_measured
 from resnet_book.experiments.record_checks import require
 from resnet_book.experiments.records import Record, RecordError, Sha256
 from resnet_book.models import Network
@@ -113,6 +113,16 @@ class SignalRecord(Kept):
     stages: list[Stage]
     start_batch: Number
     starts: list[StartRow]  # [] of a plain network
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        require_measured(self.made_by, self.started, self.seconds)
+        iterations = [stage.iteration for stage in self.stages]
+        require(iterations == sorted(iterations), f"stages: their iterations {iterations} do not rise")
+        for place, stage in enumerate(self.stages):
+            read = stage.origin != "initialisation"
+            require(read == (stage.weights_sha256 is not None), f"stages.{place}: weights_sha256 and origin")
+        return self
 
     def frame(self, rows: Literal["layers", "blocks", "predictions", "distances"]) -> pd.DataFrame:
         """The rows of all stages, with the iteration and the origin of each."""
