@@ -314,6 +314,7 @@ def test_tensorboard_logs_of_a_run_that_goes_on_hold_every_epoch_once(tmp_path: 
 # --- Precision and compilation --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_and_stays_finite() -> None:
     network = tiny()
     recipe = replace(RECIPE, iterations=32, drops=())
