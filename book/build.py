@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import addresses
+import chapter_map
 import jupytext
 import lighten
 import nbformat
@@ -170,6 +171,11 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     )
     if table.returncode:
         raise BuildError("the table of recorded results could not be made; the message is above.")
+    try:
+        text = chapter_map.chapter_map(chapters)
+    except ValueError as error:
+        raise BuildError(str(error)) from None
+    (BOOK / "_generated" / "chapters.md").write_text(text, encoding="utf-8")
     (BOOK / "_generated" / "results.md").write_text(table.stdout, encoding="utf-8")
     _draw_front_page(BOOK / "_generated")
     _write_live_network(BOOK / "_generated")
@@ -180,7 +186,9 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     if browser:
         began = time.monotonic()
         _run_sphinx("singlehtml")
-        pdf.print_pages(BOOK / "_build" / "singlehtml" / "intro.html", BOOK / "_generated" / "extra" / pdf.NAME, browser)
+        pdf.print_pages(
+            BOOK / "_build" / "singlehtml" / "intro.html", BOOK / "_generated" / "extra" / pdf.NAME, browser
+        )
         print(f"book: printed {pdf.NAME} in {time.monotonic() - began:.0f} s", flush=True)
     (BOOK / "_generated" / "pdf.md").write_text(pdf.LINK if browser else "", encoding="utf-8")
     print("book: rendering the pages", flush=True)

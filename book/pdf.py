@@ -16,8 +16,9 @@ SCALE = 0.75  # of the type in a browser; so that a line of code of 120 characte
 MARGINS = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 FOOT = """<div style="width: 100%; text-align: center; font: 8px sans-serif"><span class="pageNumber"></span></div>"""
 
-# The single page holds the chapters inside a section of the front page, under headings of the third level. On paper they
-# follow the front page, under headings of the first, which makes them the bookmarks. Solutions are open. Links to other files (a figure's own, for one) lead nowhere.
+# The single page holds the chapters inside a section of the front page, under headings of the third level. On paper
+# they follow the front page, under headings of the first, which makes them the bookmarks. Solutions are open. Links to
+# other files (a figure's own, for one) lead nowhere.
 PREPARE = """async () => {
   const article = document.querySelector("article");
   for (const chapter of [...document.querySelectorAll(".toctree-wrapper > section")]) {
