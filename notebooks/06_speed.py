@@ -48,6 +48,7 @@ tier = "smoke"
 data_root = ""  # the folder of the CIFAR files; "": where the package looks for them
 
 # %%
+import logging
 import statistics
 import time
 from collections.abc import Callable
@@ -94,6 +95,7 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}; {train_images.nam
 device = torch.device("cuda" if tier == "paper" and torch.cuda.is_available() else "cpu")
 batch_size, passes = {"smoke": (16, 5), "cpu": (128, 15), "paper": (128, 30)}[tier]
 compiling = tier != "smoke" and worth_compiling(PAPER.iterations, device)
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it remarks on CUDA where there is no GPU
 torch.backends.cudnn.benchmark = True  # as `fit` does: let a GPU try its programs, and keep the fastest
 torch.backends.cudnn.allow_tf32 = False  # which would round the factors of every product to 10 bits
 where = machine.describe(device, precision="", compiled=False)
@@ -457,19 +459,18 @@ ax.invert_yaxis()
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-said: dict[str, list[str]] = {"faster": [], "slower": [], "now faster, now slower": []}
+CHANCE = "now faster, now slower, which cannot be told from chance"
+said = {f"faster in all {passes} turns": [], f"slower in all {passes} turns": [], CHANCE: []}
 for before, after in pairwise(ways):
     gains = ladder[before] / ladder[after]
-    verdict = "faster" if gains.min() > 1 else "slower" if gains.max() < 1 else "now faster, now slower"
-    said[verdict].append(f"*{after.removeprefix('+ ')}* ({middle[before] / middle[after]:.2f})")
-lines = [f"- {verdict}: {', '.join(names)}" for verdict, names in said.items() if names]
-share = 100 * middle[package] / middle["conventional"]
-text = f"""Compared with the row above it, in {passes} turns, a row was (in brackets: how many times as fast, by the medians)
+    every = [(gains > 1).all(), (gains < 1).all(), True].index(True)
+    list(said.values())[every].append(f"*{after.removeprefix('+ ')}* ({middle[before] / middle[after]:.2f})")
+lines = "\n".join(f"- {verdict}: {', '.join(names)}" for verdict, names in said.items() if names)
+text = f"""Each row against the one above it, turn by turn (in brackets: how many times as fast, by the medians):
 
-{chr(10).join(lines)}
+{lines}
 
-The package's step takes {share:.0f} % of the time of the conventional one. What was faster in some turns and slower in others
-cannot be told from chance here."""
+The package's step takes {100 * middle[package] / middle["conventional"]:.0f} % of the time of the conventional one."""
 display(Markdown(text))
 
 # %% [markdown]
@@ -490,7 +491,7 @@ display(Markdown(text))
 #
 # ## Exercises
 #
-# The cell of exercise 1 checks itself: put your answer in, run, read. It is run here without one.
+# The cells of exercises 1 and 2 check themselves: put your answer in, run, read. They are run here without one.
 #
 # **1. A fair comparison.** Complete `compare`. It is tried on a made-up machine whose first calls are slow, and which gets
 # slower with every call, as if somebody else had begun to use it.
@@ -538,7 +539,31 @@ else:
 #
 # </details>
 #
-# **2. Wider networks.** Sort the calls of `resnet18`, whose layers have 64 to 512 channels, into kinds, for eight images.
+# **2. What does it wait for?** Say for each of three: `a`, a ReLU on a CPU; `b`, a convolution from 512 to 512 channels on a
+# CPU; `c`, the whole step of ResNet-20 on a large GPU, eager (nothing compiled, no graph), with 8 images in a batch.
+
+# %%
+waits = {"a": None, "b": None, "c": None}  # each "arithmetic", "memory" or "Python"
+
+HINTS = {
+    "a": "how much is computed with each number that is read?",
+    "b": "every number that is read takes part in thousands of products.",
+    "c": "how many calls are there, and how much work has each of them with so few images?",
+}
+if None in waits.values():
+    print("Not answered yet.")
+else:
+    wrong = [name for (name, answer), end in zip(waits.items(), "ycn", strict=True) if not answer.endswith(end)]
+    print("\n".join(f"{name} is wrong: {HINTS[name]}" for name in wrong) or "Right. Each asks for another technique.")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# `waits = {"a": "memory", "b": "arithmetic", "c": "Python"}`
+#
+# </details>
+#
+# **3. Wider networks.** Sort the calls of `resnet18`, whose layers have 64 to 512 channels, into kinds, for eight images.
 # The more channels a convolution has, the more arithmetic it does for each byte. What becomes of its share of the time?
 #
 # <details><summary>Solution</summary>

@@ -317,8 +317,8 @@ reference = torch.tensor(curves["float32"])
 rounding, reordering = (
     (torch.tensor(curves[name]) - reference).abs().mean() for name in ("bfloat16", "float32, other batches")
 )
-text = f"""On average over these {len(reference)} steps, bfloat16 changes the loss on the fixed batch by {rounding:.3f} nats, other
-batches change it by {reordering:.3f}. Three short trainings cannot show that the final errors are equal. That takes whole
+text = f"""On average over these {len(reference)} steps, bfloat16 changes the loss on the fixed batch by {rounding:.1g} nats, other
+batches change it by {reordering:.1g}. Three short trainings cannot show that the final errors are equal. That takes whole
 runs with several seeds, in both precisions."""
 display(Markdown(text))
 
@@ -387,8 +387,8 @@ if "compiled" not in compared:
 else:
     saved = compared["eager"] - compared["compiled"]
     text += f"""Compiled, it takes {100 * compared["compiled"] / compared["eager"]:.0f} % of the time here. The first call took
-{first_call / 1000:.1f} seconds, and takes longer where the compiler's cache does not know the function yet. """
-    text += f"They are repaid after {first_call / saved:,.0f} calls." if saved > 0 else "That is never repaid."
+{first_call / 1000:.1f} seconds (fewer where the compiler's cache knows the function already). """
+    text += f"They are repaid after {first_call / saved:,.0f} calls." if saved > 0 else "They are never repaid."
 display(Markdown(text))
 
 # %% [markdown]
@@ -407,7 +407,8 @@ grouped.agg(runs=("seed", "count"), minutes=("seconds", lambda seconds: round(se
 
 # %% [markdown]
 # Minutes are those of the whole run with its tests, on machines that were often busy with other work. They say what a run
-# cost, not that one row is faster than another. Comparisons in turns, on a quiet machine, are in `benchmarks/README.md` of the
+# cost, not that one row is faster than another. (Two processors of one name need not be alike: some have instructions for
+# bfloat16, some imitate them.) Comparisons in turns, on a quiet machine, are in `benchmarks/README.md` of the
 # repository.
 #
 # ## Summary
