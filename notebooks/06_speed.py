@@ -323,7 +323,7 @@ display(Markdown(text))
 # We now build the step anew, as most scripts have it, and improve one thing at a time. A `Way` says what is improved.
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 @dataclass(frozen=True)
 class Way:
     """How a step is taken; the recipe is the same in all."""
