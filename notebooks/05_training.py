@@ -45,7 +45,6 @@ data_root = ""  # the folder that holds the CIFAR files; "": where the package l
 # %%
 import math
 from dataclasses import asdict, replace
-from itertools import product
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -88,8 +87,8 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 PAPER
 
 # %% [markdown]
-# Two parts are left to the [appendix](a5_more_about_the_recipe.ipynb): the initialisation, and the slow start with 110
-# layers, called *warm-up*. The size of the batch stays as it is.
+# The [appendix](a5_more_about_the_recipe.ipynb) has the initialisation, and the slow start with 110 layers, which is
+# called *warm-up*. The size of the batch stays as it is.
 #
 # ### Images, and how much is trained here
 #
@@ -167,9 +166,9 @@ f"after three steps with a gradient of 1: velocity {velocity.item():.2f}, weight
 
 
 # %% tags=["nbval-ignore-output"]
-def new_network(seed: int = 0, depth: int = layers, residual: bool = True) -> models.Network:
-    """An untrained 6n+2 network with the weights of ``seed``."""
-    return models.narrow(depth, residual)(generator=torch.Generator().manual_seed(seed))
+def new_network(seed: int = 0) -> models.Network:
+    """An untrained residual network with the weights of ``seed``."""
+    return models.narrow(layers, residual=True)(generator=torch.Generator().manual_seed(seed))
 
 
 def train_step(network: nn.Module, velocities: list, images: torch.Tensor, labels: torch.Tensor) -> float:
@@ -236,8 +235,8 @@ display(Markdown(text))
 # ## Momentum
 #
 # Momentum makes a step out of all gradients so far. Unrolled, the velocity of {eq}`eq-sgd` is
-# $v_t = g_t + \mu\, g_{t-1} + \mu^2 g_{t-2} + \dots$, about an average over the last $1/(1 - \mu)$ steps, times
-# $1/(1 - \mu)$. If the gradient never changed, the velocity would grow to
+# $v_t = g_t + \mu\, g_{t-1} + \mu^2 g_{t-2} + \dots$, a sum with falling weights. If the gradient never changed, the
+# velocity would grow to
 #
 # $$
 # 1 + \mu + \mu^2 + \dots = \frac{1}{1 - \mu} = 10 \quad \text{for } \mu = 0.9
@@ -317,10 +316,10 @@ ten times the rate it is {compared(errors["no momentum, rate times 10"], errors[
 # to arrive. A drop does one after the other. (The [appendix](a5_more_about_the_recipe.ipynb) calculates the jitter, and
 # measures it.)
 #
-# A training has to be long enough to reach its noise, so we look at CIFAR-10, in the records of this book. The recipe
-# `short` is the schedule of the paper, thirty-two times shorter. `no-drops` is the same at a constant rate.
+# A training has to be long enough to reach its noise, so {numref}`fig-ch5-recorded` shows recorded runs on CIFAR-10. The
+# recipe `short` is the schedule of the paper, thirty-two times shorter, and `no-drops` is the same at a constant rate.
 # **Predict.** Up to the first drop the two recipes are the same. What will the test error do after it, with the drop and
-# without? ({numref}`fig-ch5-recorded`)
+# without?
 
 # %% tags=["nbval-ignore-output"]
 names = ["resnet20-cifar10-short", *(f"resnet20-cifar10-{name}" for name in ABLATIONS)]
@@ -342,20 +341,21 @@ plt.show()
 
 # %% [markdown]
 # Look at how much a line jumps from epoch to epoch, more than at where it ends: one epoch of one run may be a lucky one.
-# (With 110 layers the schedule has one more part, since the first steps at 0.1 overshoot. The
-# [appendix](a5_more_about_the_recipe.ipynb) measures by how much, and what the warm-up does about it.)
 #
 # ## Batch norm
 #
 # Batch norm {cite}`ioffe2015batch` gives each channel mean 0 and standard deviation 1 over the batch and its pixels,
-# then a learned scale and shift. To take it out, we put an `Identity` in the place of every `BatchNorm2d`. (The
-# convolutions in front have no bias, so with batch norm the shifts go, too.)
+# then a learned scale and shift. Whatever the weights, the numbers in every layer keep about the same size.
 #
-# First, the forward pass of untrained networks without it. For every block we take the size of its output: the root mean
-# square over one batch.
+# Without it nothing keeps them. In an untrained plain network the signal loses a little at every layer; in a residual one
+# each block adds about as much as comes in, so that the signal grows from block to block like an explosion. The
+# [appendix](a5_more_about_the_recipe.ipynb) shows both, and what the initialisation has to do with it.
+#
+# **Predict.** Our network is so shallow that its numbers are of reasonable size even without batch norm. Will it train
+# without it? (The convolutions in front have no bias, so with batch norm the shifts go, too.)
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def without_norm(network: models.Network) -> models.Network:
     """The network with every batch norm replaced by the identity, in place."""
     for module in list(network.modules()):
@@ -365,51 +365,6 @@ def without_norm(network: models.Network) -> models.Network:
     return network
 
 
-@torch.no_grad()
-def block_sizes(network: models.Network) -> pd.DataFrame:
-    """One row per block: at which layer it ends, and the root mean square of its output."""
-    rows, x, layer = [], network.stem(images), 1
-    for stage in network.stages:
-        for block in stage:
-            x, layer = block(x), layer + 2
-            rows.append({"layer": layer, "size": x.square().mean().sqrt().item()})
-    return pd.DataFrame(rows)
-
-
-block_sizes(without_norm(new_network())).round(2)
-
-# %% [markdown]
-# {numref}`fig-ch5-norm` compares networks of 20 and 56 layers, with batch norm (left) and without (right). Mind the
-# logarithmic scale: how much does a signal grow, or shrink, on its way?
-
-# %% mystnb={"image": {"alt": "Root mean square of block outputs against layer, on a logarithmic scale. With batch norm the plain networks stay level below 1, and the residual ones rise slowly, to between 3 and 4 at 56 layers, with a fall at each new stage. Without it the plain networks shrink with depth, and the residual ones grow exponentially, to thousands at 56 layers."}, "figure": {"caption": "Root mean square of each block's output, before training, for one batch of 64 images: with batch norm (left) and with the batch norms taken out (right).", "name": "fig-ch5-norm"}}
-frames = []
-for depth, kind, norm in product((20, 56), ("plain", "residual"), (True, False)):
-    network = new_network(0, depth, kind == "residual")
-    sizes = block_sizes(network if norm else without_norm(network))
-    frames.append(sizes.assign(kind=kind, depth=depth, norm=norm))
-frame = pd.concat(frames)
-
-fig, axes = plt.subplots(1, 2, sharey=True)
-for ax, norm in zip(axes, (True, False), strict=True):
-    figures.plot_layers(frame[frame.norm == norm], ax, "size", "root mean square of the output", log=True)
-    ax.set_title("with batch norm" if norm else "without")
-    ax.label_outer()
-axes[0].get_legend().remove()
-plt.show()
-
-# %% [markdown]
-# Without batch norm, each residual block adds about as much to the mean square as comes in, so that the mean square
-# about doubles from block to block. The plain network loses a little at every layer; how much depends on the
-# initialisation (see the [appendix](a5_more_about_the_recipe.ipynb)). With batch norm $F(x)$ has the same size in every
-# block, and the mean square of the sum grows by about the same amount each time, like a walk and not like an explosion.
-# (It falls at the beginning of each new stage: the shortcut fills the new half of the channels with zeros, so that there
-# is less to add to.)
-#
-# **Predict.** Our network is so shallow that its outputs are of reasonable size even without batch norm. Will it train
-# without it?
-
-# %% tags=["nbval-ignore-output"]
 runs["no batch norm"] = train_here(recipe, without_norm)
 display(pd.concat({name: runs[name][["train_loss", "test_error"]] for name in ("full", "no batch norm")}).round(2))
 Markdown(f"""Without batch norm the test error is {compared(runs["no batch norm"].test_error, runs["full"].test_error)}.
@@ -497,9 +452,8 @@ ax.set(xlabel="test error (%)", xlim=(10 * (lowest // 10), 102))
 plt.show()
 
 # %% [markdown]
-# Read the figure with the training in mind that it comes from: short, shallow, and two runs of each at most. Drops need a
-# training that has reached its noise. Weight decay and augmentation act over many epochs, and a training that ends early
-# may show little but what they cost.
+# Read the figure with the training in mind that it comes from: short, shallow, two runs of each at most. Weight decay and
+# augmentation act over many epochs, and a training that ends early may show little but what they cost.
 #
 # ### Recorded on CIFAR-10
 #
