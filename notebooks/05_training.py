@@ -386,7 +386,7 @@ Guessing gives 90 %, and equal scores for all classes have the loss {math.log(10
 # %% [markdown]
 # {cite:t}`ioffe2015batch` report that on ImageNet batch norm allowed far larger rates, and so far fewer steps. A step
 # that changes the size of what a layer puts out would, without it, be multiplied through all layers after; batch norm
-# divides it out again. Is the rate all? The appendix tries a tenth of it.
+# divides it out again.
 #
 # ## Weight decay
 #
