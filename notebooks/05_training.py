@@ -247,11 +247,11 @@ display(Markdown(text))
 #
 # That is the point in a valley: steep across, flat along. The simplest has the height $\tfrac12 (x^2 + 50\, y^2)$.
 # Across, every rate above $2/50$ makes plain gradient descent jump farther out each time. So the rate must be small; and
-# then it crawls along.
+# then it crawls along. In {numref}`fig-ch5-valley`, look at how each way crosses the valley, and how fast it gets along.
 
 
-# %%
-def descend(learning_rate: float, momentum: float, steps: int = 80) -> torch.Tensor:
+# %% mystnb={"image": {"alt": "Two paths down a long, narrow valley: the plain one creeps along its floor; the one with momentum swings across, gets ahead, overshoots the bottom and turns back."}, "figure": {"caption": "Gradient descent in a valley fifty times steeper across than along: 25 steps at learning rate 0.03 from the right, plain (green) and with momentum 0.9 (blue). The two axes have the same scale (contours: equal height; cross: the bottom).", "name": "fig-ch5-valley"}}
+def descend(learning_rate: float, momentum: float, steps: int = 25) -> torch.Tensor:
     """Positions (steps + 1, 2) on the way down the valley x^2 / 2 + 25 y^2."""
     position, velocity = torch.tensor([10.0, 1.0]).double(), torch.zeros(2).double()
     path = [position.clone()]
@@ -262,32 +262,18 @@ def descend(learning_rate: float, momentum: float, steps: int = 80) -> torch.Ten
     return torch.stack(path)
 
 
-ways = {"plain": (0.03, 0.0), "with momentum": (0.03, 0.9), "plain, rate times 10": (0.3, 0.0)}
-paths = {name: descend(*way) for name, way in ways.items()}
-{name: f"{path[20].norm():.2g} from the bottom after 20 steps" for name, path in paths.items()}
-
-# %% [markdown]
-# {numref}`fig-ch5-valley` shows two ways at the same rate. Look at how each crosses the valley, and how fast it gets
-# along.
-
-# %% mystnb={"image": {"alt": "Top: two paths down a long, narrow valley; the plain one creeps along its floor, the one with momentum swings across, gets ahead, overshoots the bottom and turns back. Below: height against steps; with momentum it falls far lower, and plain descent at ten times the rate explodes."}, "figure": {"caption": "Gradient descent in a valley fifty times steeper across than along. Top: the first 25 steps at learning rate 0.03, from the right; the two axes have the same scale (contours: equal height; cross: the bottom). Below: the height after each step; the dotted line is plain descent at learning rate 0.3.", "name": "fig-ch5-valley"}}
-fig, (above, below) = plt.subplots(2, 1, figsize=(7.2, 5), height_ratios=(1, 2))
 x, y = torch.meshgrid(torch.linspace(-6, 11, 90), torch.linspace(-1.5, 1.5, 60), indexing="xy")
-above.contour(x, y, x**2 / 2 + 25 * y**2, levels=[2, 8, 20, 40, 70], colors="0.8", linewidths=0.8)
-styles = [("accent", "-"), ("residual", "-"), ("neutral", ":")]
-for (name, path), (key, style) in zip(paths.items(), styles, strict=True):
-    height = path[:, 0] ** 2 / 2 + 25 * path[:, 1] ** 2
-    below.plot(height, style, color=figures.COLOURS[key], label=name)
-    if name != "plain, rate times 10":
-        above.plot(*path[:26].T, ".-", color=figures.COLOURS[key], linewidth=0.9, markersize=4)
-above.plot(0, 0, "+", color=figures.COLOURS["neutral"])
-above.set(xlabel="x, along the valley", ylabel="y, across", aspect="equal")
-below.set(xlabel="step", ylabel="height", yscale="log", ylim=(1e-3, 1e4))
-below.legend()
+fig, ax = plt.subplots(figsize=(7.2, 1.8))
+ax.contour(x, y, x**2 / 2 + 25 * y**2, levels=[2, 8, 20, 40, 70], colors="0.8", linewidths=0.8)
+for momentum, colour in ((0.0, "accent"), (0.9, "residual")):
+    ax.plot(*descend(0.03, momentum).T, ".-", color=figures.COLOURS[colour], linewidth=0.9, markersize=4)
+ax.plot(0, 0, "+", color=figures.COLOURS["neutral"])
+ax.set(xlabel="x, along the valley", ylabel="y, across", aspect="equal")
 plt.show()
 
 # %% [markdown]
-# In the valley momentum is more than a larger rate: ten times the rate without it runs away.
+# Plain descent crawls. Momentum builds up speed along the valley, even to the point of overshooting, while its swings
+# across cancel. Ten times the rate could not do that: it is far above $2/50$.
 #
 # **Predict.** And in the network? We take the momentum out, once at the same learning rate and once at ten times as
 # much. If momentum did nothing but make {eq}`eq-effective` out of the rate, the second would be as good as the full
@@ -322,20 +308,21 @@ ten times the rate it is {compared(errors["no momentum, rate times 10"], errors[
 
 # %% tags=["nbval-ignore-output"]
 names = ["resnet20-cifar10-short", *(f"resnet20-cifar10-{name}" for name in ABLATIONS)]
-wanted = (*names, "resnet20-cifar10")
-results = [record for record in records.load_all(records.find_results()) if record.experiment in wanted]
+results = [
+    record for record in records.load_all(records.find_results()) if record.experiment in (*names, "resnet20-cifar10")
+]
 recorded = tables.curves(results)
 display(Markdown(tables.provenance(results)))
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against iterations of recorded runs of resnet20 on CIFAR-10. Left: by the paper's recipe the error jumps up and down until iteration 32,000, falls at once by a third, and is quiet from then on. Right: in 2,000 iterations the runs with drops are ahead after the first drop, and the run without has nearly caught up at the end."}, "figure": {"caption": "Test error of recorded runs of resnet20 on CIFAR-10, a line a run. Left: by the paper's recipe. Right: by the recipe `short` (blue) and without its drops (green). Dotted: where the learning rate drops.", "name": "fig-ch5-recorded"}}
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.4), sharey=True)
-for ax, schedule, shown in zip(axes, (PAPER, SHORT), (["paper"], ["no-drops", "short"]), strict=True):
+for ax, schedule, shown in zip(axes, (PAPER, SHORT), (["paper"], ["short", "no-drops"]), strict=True):
     for (name, _), run in recorded[recorded.recipe.isin(shown)].groupby(["recipe", "seed"]):
         colour = figures.COLOURS["accent" if name == "no-drops" else "residual"]
         ax.plot(run.iteration, run.test_error, color=colour, linewidth=1.3)
     for drop in schedule.drops:
         ax.axvline(drop, color=figures.COLOURS["neutral"], linestyle=":", linewidth=0.8)
-    ax.set(xlabel="iteration", xlim=(0, schedule.iterations), ylim=(0, 60), title=", ".join(shown))
+    ax.set(xlabel="iteration", xlim=(0, schedule.iterations), ylim=(0, 60), title=" and ".join(shown))
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.xaxis.set_major_formatter("{x:,.0f}")
 axes[0].set_ylabel("test error (%)")
