@@ -79,7 +79,7 @@ except cifar.DataMissingError as missing:
 
 training_tier = "smoke" if train.name == "builtin" else tier if torch.cuda.is_available() else "cpu"
 # tier: layers, images in a batch, training images, first steps of 110 layers
-SIZES = {"smoke": (8, 32, 480, 8), "cpu": (8, 64, 3_200, 30), "paper": (20, 128, 50_000, 1_000)}
+SIZES = {"smoke": (8, 16, 480, 8), "cpu": (8, 64, 3_200, 30), "paper": (20, 128, 50_000, 1_000)}
 layers, batch_size, count, first_steps = SIZES[training_tier]
 device = "cuda" if training_tier == "paper" else "cpu"
 train = train.subset(count)
@@ -384,7 +384,7 @@ display(Markdown(text))
 whole = ("resnet110-cifar10", "resnet110-cifar10-no-warmup")
 chosen = [record for record in records.load_all(records.find_results()) if record.experiment in whole]
 summary = tables.summary(chosen).set_index("experiment")
-{name: tables.recorded_cell(summary, name) for name in whole}
+Markdown("; ".join(f"`{name}`: {tables.recorded_cell(summary, name)}" for name in whole) + ".")
 
 # %% [markdown]
 # ## Summary
