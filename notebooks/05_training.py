@@ -415,9 +415,9 @@ lengths = {"trained here": recipe, "short": SHORT, "paper": PAPER}
 
 # %% tags=["nbval-ignore-output"]
 runs["no augmentation"] = train_here(replace(recipe, padding=0, flip_probability=0.0))
-means = pd.DataFrame({name: runs[name].mean() for name in ("full", "no augmentation")}).T
-means = means[["train_error", "test_error"]].assign(gap=means.test_error - means.train_error)
-display(means.round(1))
+measured = ["train_error", "test_error"]
+means = pd.DataFrame({name: runs[name][measured].mean() for name in ("full", "no augmentation")}).T
+display(means.assign(gap=means.test_error - means.train_error).round(1))
 Markdown(f"""Without augmentation the test error is
 {compared(runs["no augmentation"].test_error, runs["full"].test_error)}. The training made
 {recipe.iterations * recipe.batch_size / len(train):.0f} passes over its images, the paper's makes {PAPER.iterations * PAPER.batch_size / 50_000:.0f}.""")
