@@ -26,7 +26,7 @@
 # - why the first step of a very deep network overshoots.
 #
 # **You need** [chapter 5](05_training.ipynb); its words (recipe, momentum, step) are used without explanation. With
-# `tier = "smoke"` the page takes under half a minute on 2 cores and downloads nothing. `"cpu"` takes about a minute and
+# `tier = "smoke"` the page takes under half a minute on 2 cores and downloads nothing. `"cpu"` takes some minutes and
 # CIFAR-10 (170 MB); `"paper"` takes a GPU and the same 170 MB. No network is trained to the end here.
 
 # %% tags=["remove-cell"]
@@ -353,7 +353,7 @@ beginnings = {"with warm-up": first_losses(warmed_up(cold)), "without": first_lo
 begun = pd.DataFrame(beginnings, index=range(1, first_steps + 1)).rename_axis("iteration")
 begun.iloc[[0, 1, 2, 5, -1]].round(1)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss against iteration on a logarithmic scale for the first steps of a 110-layer network. Without warm-up the loss first rises to several times its first value; with warm-up it does not rise."}, "figure": {"caption": "Loss of each batch during the first iterations of a residual network of 110 layers, with the warm-up at 0.01 and without. Dotted: the loss of a network that gives all classes the same score.", "name": "fig-ch5-warm-up"}}
+# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss against iteration on a logarithmic scale for the first steps of a 110-layer network. Without warm-up the loss first rises to several times its first value; with warm-up it rises far less, if at all."}, "figure": {"caption": "Loss of each batch during the first iterations of a residual network of 110 layers, with the warm-up at 0.01 and without. Dotted: the loss of a network that gives all classes the same score.", "name": "fig-ch5-warm-up"}}
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 for (name, losses), colour in zip(beginnings.items(), ("residual", "accent"), strict=True):
     ax.plot(range(1, first_steps + 1), losses, color=figures.COLOURS[colour], label=name)

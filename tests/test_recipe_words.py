@@ -25,7 +25,7 @@ def errors(*each: float) -> pd.Series:
         ),
         (errors(29, 35), "32.0 % against 31.0 %: 1.0 points lower with seed 0 and 3.0 points higher with seed 1, and"),
         (errors(30, 35), "the same with seed 0 and 3.0 points higher with seed 1, and the runs of the two overlap"),
-        (errors(30, 32), "the same with seed 0 and the same with seed 1, and the runs of the two overlap"),
+        (errors(30, 32), "31.0 % against 31.0 %: the same with every seed, and the runs of the two overlap"),
         (errors(math.nan, 32), "unknown, since the loss stopped being finite in 1 of 2 runs"),
         (errors(math.nan, math.nan), "unknown, since the loss stopped being finite in every run"),
     ],

@@ -74,6 +74,8 @@ def joined(words: list[str]) -> str:
 def _by_seed(change: pd.Series) -> str:
     """Which way the error went with which seed, and how far."""
     by_seed = {seed: round(each, 1) for seed, each in change.items()}  # no more digits than are shown
+    if not any(by_seed.values()):
+        return "the same with every seed"
     for way, sign in (("higher", 1), ("lower", -1)):
         if all(sign * each > 0 for each in by_seed.values()):
             return f"{way} with every seed, by {joined([f'{abs(each):.1f}' for each in by_seed.values()])} points"
