@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import addresses
-import chapter_map
+import chapter_tables
 import jupytext
 import lighten
 import nbformat
@@ -118,12 +118,15 @@ def execute(source: Path, target: Path, tier: str, data: str) -> None:
             f"{source.stem} failed.\n{error}\nThe notebook up to the failing cell is {failed.resolve()}."
         ) from None
     notebook = nbformat.read(failed, as_version=4)
+    seconds = time.monotonic() - began
     part = target.with_suffix(".part")
-    nbformat.write(_without_live_network(fold_parameters(notebook)), part)
+    folded = _without_live_network(fold_parameters(notebook))
+    folded.metadata["execution"] = chapter_tables.execution(tier, seconds)
+    nbformat.write(folded, part)
     part.replace(target)
     failed.unlink()
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-    print(f"{source.stem}: {cells} cells in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{source.stem}: {cells} cells in {seconds:.0f} s", flush=True)
 
 
 def fold_parameters(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -172,10 +175,12 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     if table.returncode:
         raise BuildError("the table of recorded results could not be made; the message is above.")
     try:
-        text = chapter_map.chapter_map(chapters)
+        text = chapter_tables.chapter_map(chapters)
     except ValueError as error:
         raise BuildError(str(error)) from None
     (BOOK / "_generated" / "chapters.md").write_text(text, encoding="utf-8")
+    text = chapter_tables.execution_table(chapters)
+    (BOOK / "_generated" / "execution.md").write_text(text, encoding="utf-8")
     (BOOK / "_generated" / "results.md").write_text(table.stdout, encoding="utf-8")
     _draw_front_page(BOOK / "_generated")
     _write_live_network(BOOK / "_generated")
