@@ -32,7 +32,7 @@ from resnet_book.experiments.run import LockedError, Options, folder_of
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENT = "resnet20-builtin-smoke"
-TICK_SECONDS = 0.1  # of a run: between two looks whether it is still wanted
+TICK_SECONDS = 0.5  # of a run: between two looks whether it is still wanted
 SEED = 0  # of the lengths of runs and of the kills
 
 
