@@ -161,7 +161,7 @@ here.pivot_table(index="network", columns="kind", values="error").round(1)
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}, "figure": {"caption": "The twins of this page with one block left out (dotted: whole): which of the two bears it better?", "name": "fig-ch8-here"}}
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
 lesion_figures.plot_single(here, ax)
-lesion_figures.add_legend(fig)
+figures.add_legend(fig)
 plt.show()
 
 # %% tags=["nbval-ignore-output"]
@@ -223,7 +223,7 @@ fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.6))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_together(cuts, ax, column)
 axes[1].set_ylabel("")
-lesion_figures.add_legend(fig)
+figures.add_legend(fig)
 plt.show()
 
 # %% tags=["nbval-ignore-output"]
@@ -259,7 +259,7 @@ fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_factors(cuts, ax, column)
 axes[1].set_ylabel("")
-lesion_figures.add_legend(fig)
+figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
@@ -311,7 +311,7 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
 for ax, column in zip(axes, ("number", "single", "share"), strict=True):
     lesion_figures.plot_paths(paths, ax, column)
-lesion_figures.add_legend(fig)
+figures.add_legend(fig)
 plt.show()
 
 # %% tags=["nbval-ignore-output"]

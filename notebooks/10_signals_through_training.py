@@ -334,7 +334,7 @@ signal_figures.plot_moments(on_the_way, axes[1, 1], "cosine", "cosine", spread="
 axes[1, 1].set_title("pixel gradients, picture nearby")
 for ax in axes.flat:
     ax.label_outer()
-lesion_figures.add_legend(fig)
+figures.add_legend(fig)
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -458,7 +458,7 @@ for ax, (title, frame) in zip(axes.flat, panels.items(), strict=True):
     signal_figures.plot_starts(frame, ax)
     ax.set_title(title)
     ax.label_outer()
-lesion_figures.add_legend(fig)
+figures.add_legend(fig)
 plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from resnet_book.analysis import landscape
 from resnet_book.analysis.paths import effective_length
-from resnet_book.experiments import lesion_records
-from resnet_book.report import lesion_figures
+from resnet_book.experiments import landscape_records, lesion_records
+from resnet_book.report import landscape_figures, lesion_figures
 
 RESULTS = Path(__file__).parent.parent / "results"
 SHORT, LONG = 2_000, 64_000  # iterations
@@ -117,3 +118,105 @@ def test_the_same_cuts_change_the_features_of_a_residual_network_less_and_leave_
     assert len(plain) == len(residual)
     assert residual.feature_change.mean() < 0.8 * plain.feature_change.mean()
     assert plain.error.min() > 80
+
+
+# --- Chapter 9: networks of the short recipe, one of each kind and depth ---
+
+
+@cache
+def landscapes() -> list[landscape_records.LandscapeRecord]:
+    return [each for each in landscape_records.all_landscapes(RESULTS) if each.experiment.endswith("-cifar10-short")]
+
+
+def rises() -> Frame:
+    """Loss at the weights and away from them: medians over the directions, a row a network and statistics."""
+    lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
+    return lines.groupby(["depth", "statistics", "network"])[["middle", "half", "end"]].median()
+
+
+def ends() -> Frame:
+    """The loss one step away: a row a network and statistics, a column a direction."""
+    lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
+    return lines.pivot_table(index=["depth", "statistics", "network"], columns="direction", values="end")
+
+
+def curvatures() -> Frame:
+    frame = landscape_figures.curvature_frame(landscapes())
+    return frame[frame["at"] == "trained"].set_index(["depth", "statistics", "network"])
+
+
+def way() -> Frame:
+    """The largest eigenvalue: a row a network, a column an iteration of the training."""
+    frame = landscape_figures.curvature_frame(landscapes())
+    return frame[frame["at"].map(lambda at: isinstance(at, int))].pivot_table(
+        index="network", columns="at", values="top"
+    )
+
+
+def between(seeds: str) -> Frame:
+    """Barrier and error halfway (%) on a line between two networks: a row a network and statistics."""
+    frame = landscape_figures.line_frame(landscapes())
+    each = frame[frame.seeds == seeds].groupby(["network", "statistics"])
+    halfway = frame[(frame.seeds == seeds) & (frame.share == 0.5)].set_index(["network", "statistics"]).error
+    return each.loss.apply(lambda loss: landscape.barrier(loss.tolist())).to_frame("barrier").assign(error=halfway)
+
+
+def test_the_plain_twin_is_the_flatter_one_at_20_layers_and_the_residual_one_at_56_with_either_statistics() -> None:
+    found = rises()
+    share = (found.half - found.middle) / (landscape_figures.CHANCE - found.middle)  # of the way to blind guesses
+    flatter = (share.unstack("network").residual < share.unstack("network").plain).to_dict()
+    assert flatter == {(20, "anew"): False, (20, "as trained"): False, (56, "anew"): True, (56, "as trained"): True}
+
+
+def test_lines_rise_nearly_all_the_way() -> None:
+    lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
+    assert lines.groupby(["network", "depth"]).down.mean().max() < 0.1
+
+
+def test_most_of_the_height_was_the_statistics_and_measured_anew_no_loss_goes_far_above_blind_guesses() -> None:
+    height = (rises().end - rises().middle).unstack("statistics")
+    assert (height.anew / height["as trained"]).max() < 0.5
+    assert ends().xs("anew", level="statistics").max().max() < landscape_figures.CHANCE + 0.6
+    assert rises().end[56, "as trained", "plain"] > 2000 * landscape_figures.CHANCE
+
+
+def test_directions_differ_by_less_than_a_half_measured_anew_and_by_far_more_than_ten_times_as_trained() -> None:
+    apart = (ends().max(axis=1) / ends().min(axis=1)).unstack("statistics")
+    assert len(apart) == 4
+    assert apart.anew.max() < 1.5
+    assert apart["as trained"].min() > 25
+
+
+def test_the_order_of_the_twins_changes_with_the_seed_at_20_layers_and_not_at_56() -> None:
+    for depth, mixed in ((20, True), (56, False)):
+        found = ends().loc[depth, "as trained"].dropna(axis=1)
+        assert len(set(found.loc["plain"] > found.loc["residual"])) == 1 + mixed
+
+
+def test_the_steepest_direction_curves_thousands_of_times_as_much_as_a_random_one() -> None:
+    found = curvatures()[curvatures().random.map(bool)]
+    assert min(abs(row.top) / np.mean(np.abs(row.random)) for row in found.itertuples()) > 2000
+
+
+def test_measured_anew_the_twin_that_looks_flatter_curves_more() -> None:
+    top = curvatures().top.abs()
+    assert top[20, "anew", "plain"] > top[20, "anew", "residual"]
+    assert top[56, "anew", "residual"] > top[56, "anew", "plain"]
+    changed = curvatures().last_change
+    assert changed[changed > 0.1].index.tolist() == [(56, "anew", "plain")]  # had not quite settled
+
+
+def test_before_training_the_weights_lie_on_a_ridge_and_soon_in_a_valley_that_gets_wider() -> None:
+    assert way().columns.tolist() == [0, 100, 1000, 2000]
+    assert way()[0].max() < -100
+    assert way()[2000].min() > 0
+    assert way()[100].max() < 10
+    assert (way()[100] > way()[1000]).all()
+    assert (way()[1000] > way()[2000]).all()
+
+
+def test_there_is_a_barrier_between_two_seeds_and_none_between_two_moments_of_one_training() -> None:
+    assert between("one").barrier.max() < 0.01
+    two = between("two").loc["residual"]
+    assert 0.3 < two.barrier["anew"] < 0.5 * two.barrier["as trained"]
+    assert two.error.min() > 75

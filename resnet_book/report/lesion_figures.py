@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.lesion_records import CutRow, LesionRecord, PathRow
+from resnet_book.report import figures
 from resnet_book.report.figures import COLOURS, LINE_STYLES, say_nothing_recorded
 from resnet_book.report.tables import kind_and_depth
 
@@ -81,7 +82,7 @@ def plot_together(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
 def plot_factors(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
     """Error (%) against the factor by which all residual branches are multiplied; 1 is the whole network."""
     ax.set(xlabel="factor of all residual branches", ylabel="test error (%)")
-    residual = cuts[cuts.kind.isin(["scale", "nothing"]) & (cuts.network == "residual")]
+    residual = cuts.loc[cuts.kind.isin(["scale", "nothing"]) & (cuts.network == "residual")]
     for group, style in _networks(residual, ax):
         in_order = group.sort_values("factor")
         ax.plot(in_order.factor, in_order[column], **style)
@@ -124,18 +125,8 @@ def draw_panels(frame: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Axes])
         for ax, budget in zip(row, budgets, strict=True):
             plot(frame.loc[(frame.depth == depth) & (frame.iterations == budget)], ax)
             ax.label_outer()
-    add_legend(figure)
+    figures.add_legend(figure)
     return figure
-
-
-def add_legend(figure: Figure) -> None:
-    """One legend below all panels: every network once."""
-    shown = dict[str, Any]()
-    for ax in figure.axes:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            shown.setdefault(label, handle)
-    if shown:
-        figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2, fontsize=9)
 
 
 def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
