@@ -8,8 +8,8 @@ import numpy as np
 
 from resnet_book.analysis import landscape
 from resnet_book.analysis.paths import effective_length
-from resnet_book.experiments import landscape_records, lesion_records
-from resnet_book.report import landscape_figures, lesion_figures
+from resnet_book.experiments import landscape_records, lesion_records, records, signal_records
+from resnet_book.report import landscape_figures, lesion_figures, signal_figures
 
 RESULTS = Path(__file__).parent.parent / "results"
 SHORT, LONG = 2_000, 64_000  # iterations
@@ -220,3 +220,101 @@ def test_there_is_a_barrier_between_two_seeds_and_none_between_two_moments_of_on
     two = between("two").loc["residual"]
     assert 0.3 < two.barrier["anew"] < 0.5 * two.barrier["as trained"]
     assert two.error.min() > 75
+
+
+# --- Chapter 10 ---
+
+
+@cache
+def signals() -> list[signal_records.SignalRecord]:
+    return [each for each in signal_records.all_signals(RESULTS) if "-cifar10" in each.experiment]
+
+
+def pair(rows: Any) -> Frame:
+    """The recorded pair of 20 layers whose weights on the way were measured."""
+    frame: Any = signal_figures.through_training(signal_figures.of_networks(signals(), rows))
+    assert set(frame.depth) == {20}
+    assert set(frame.recipe_iterations) == {SHORT}
+    return frame
+
+
+def growth(measure: str) -> Frame:
+    """The first block's value over the last one's: a row an iteration, a column a kind."""
+    by_block = pair("blocks").pivot_table(index=["iteration", "kind"], columns="block", values=measure)
+    return (by_block[1] / by_block[9]).unstack("kind")
+
+
+def worth() -> Frame:
+    return pair("predictions").groupby(["iteration", "kind"])[["other_images", "after_step"]].mean()
+
+
+def likeness() -> Frame:
+    """Cosine of pixel gradients at pictures nearby, before training and at its end: a row a network."""
+    frame = signal_figures.of_networks(signals(), "distances").query("distance == 0.1").sort_values("iteration")
+    return frame.groupby(["kind", "depth", "recipe_iterations"]).cosine.agg(["first", "last"])
+
+
+def test_weights_on_the_way_are_of_repetitions() -> None:
+    with_way = [each for each in signals() if any(stage.origin == "along the way" for stage in each.stages)]
+    assert with_way
+    assert all(each.kept_by for each in with_way)
+
+
+def test_the_gradient_grows_towards_the_images_before_training_soon_no_more_and_later_in_both_about_alike() -> None:
+    found = growth("gradient_norm")
+    assert found.plain[0] > 10
+    assert found.residual[0] < 0.5 * found.plain[0]
+    assert found.loc[30].max() < 1.5
+    assert found.loc[2_000].min() > 2
+    assert found.plain[2_000] / found.residual[2_000] < 1.5
+
+
+def test_the_signal_stays_in_the_plain_network_and_ends_level_in_the_residual_one() -> None:
+    found = growth("signal")
+    assert found.plain.between(0.8, 1.3).all()
+    assert found.residual[0] < 0.7
+    assert 0.9 < found.residual[2_000] < 1.1
+
+
+def test_within_a_hundred_steps_the_plain_networks_pixel_gradients_are_as_alike_as_its_twins() -> None:
+    near = pair("distances").query("distance == 0.1").pivot_table(index="iteration", columns="kind", values="cosine")
+    assert near.plain[0] < 0.05 < 0.3 < near.residual[0]
+    assert abs(near.plain[100] - near.residual[100]) < 0.05
+    assert near.plain[30] > 0.7  # dozens of steps mend it
+
+
+def test_even_a_plain_network_that_hardly_learned_ends_with_gradients_alike() -> None:
+    assert likeness()["first"]["plain", 56, SHORT] < 0.05
+    assert likeness()["last"]["plain", 56, SHORT] > 0.85
+    assert records.load_record(RESULTS / "plain56-cifar10-short" / "seed0.json").test_error > 65
+
+
+def test_the_longer_one_trains_the_less_likeness_is_left() -> None:
+    near = pair("distances").query("distance == 0.1").pivot_table(index="iteration", columns="kind", values="cosine")
+    assert (near.loc[100] > near.loc[1_000]).all()
+    assert (near.loc[1_000] >= near.loc[2_000]).all()
+    assert likeness()["last"]["residual", 20, LONG] < likeness()["last"]["residual", 20, SHORT]
+
+
+def test_before_training_the_step_spoils_a_gradient_and_other_images_agree_in_the_residual_network() -> None:
+    assert worth().after_step[0, "plain"] < 0.2
+    assert worth().after_step[0, "residual"] < -0.1
+    assert worth().other_images[0, "residual"] > 0.8
+
+
+def test_a_hundred_steps_later_other_images_spoil_it_and_at_the_end_these_have_nothing_in_common() -> None:
+    assert worth().after_step[100].min() > 0.9
+    assert worth().other_images[100].max() < 0.3
+    assert worth().other_images[2_000].abs().max() < 0.05
+    assert worth().after_step[2_000].min() > 0.95
+
+
+def test_the_usual_start_is_worse_than_blind_guesses_and_gets_worse_and_the_start_at_zero_is_ahead() -> None:
+    each = signal_figures.of_networks(signals(), "starts").groupby(["depth", "zeroed"]).loss
+    first, most = each.first().unstack("zeroed"), each.max().unstack("zeroed")
+    late = each.apply(lambda loss: loss.tail(10).mean()).unstack("zeroed")
+    assert first[False][56] > first[False][20] > landscape_figures.CHANCE + 1
+    assert (most[False] > first[False]).all()
+    assert (first[True] - landscape_figures.CHANCE).abs().max() < 0.1
+    assert most[True].max() < landscape_figures.CHANCE + 0.1
+    assert (late[True] < late[False]).all()

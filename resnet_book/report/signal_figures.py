@@ -102,21 +102,6 @@ def plot_depths(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes
     return ax
 
 
-def plot_responses(frame: pd.DataFrame, ax: Axes, measure: str = "response") -> Axes:
-    """Standard deviation of each layer's response, a line a network; thin: trained for less than the longest."""
-    ax.set(xlabel="layer, from the images to the classes", ylabel="standard deviation of the response")
-    if frame.empty:
-        return say_nothing_recorded(ax)
-    longest = frame.recipe_iterations.max()
-    for group, style in _networks(frame):
-        long = group.recipe_iterations.iloc[0] == longest
-        label = f"{style['label']}, {group.recipe_iterations.iloc[0]:,} iterations"
-        ax.plot(group.layer, group[measure], **{**style, "label": label, "linewidth": 2.2 if long else 1.1})
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_ylim(bottom=0)
-    return ax
-
-
 def plot_starts(frame: pd.DataFrame, ax: Axes) -> Axes:
     """The loss of a training's first steps from two beginnings: the mean over seeds, a band from lowest to highest."""
     ax.set(xlabel="iteration", ylabel="loss of the batch (nats)")
