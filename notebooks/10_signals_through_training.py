@@ -328,12 +328,12 @@ figures.add_legend(fig)
 plt.show()
 
 # %% tags=["nbval-ignore-output"]
-by_network = near.sort_values("iteration").groupby(["kind", "depth", "recipe_iterations"]).cosine
+by_network = near.sort_values("iteration", kind="stable").groupby(["kind", "depth", "recipe_iterations"]).cosine
 by_network.agg(["first", "last"]).rename(columns={"first": "before training", "last": "at its end"}).round(2)
 
 # %% [markdown]
-# Training does get rid of the noise, and soon. (The table has the pixel gradients of all networks that were measured, one
-# seed each.) The gradients of the plain network of 20 layers begin without any likeness to their neighbours'; a hundred
+# Training does get rid of the noise, and soon. (The table has the pixel gradients of all networks that were recorded,
+# one seed each.) The gradients of the plain network of 20 layers begin without any likeness to their neighbours'; a hundred
 # steps later they have as much as its twin's. Even with 56 layers they end alike, in a network that has hardly learned
 # to tell the classes. So likeness is no proof of learning. Nor does it last: the longer one trains, the less is left.
 #

@@ -1,15 +1,17 @@
 """What the prose of the chapters says of the book's records, a test a claim: one that fails names what to rewrite."""
 
 from functools import cache
+from math import hypot
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from resnet_book.analysis import landscape
+from resnet_book.analysis import answers, landscape
 from resnet_book.analysis.paths import effective_length
-from resnet_book.experiments import landscape_records, lesion_records, records, signal_records
-from resnet_book.report import landscape_figures, lesion_figures, signal_figures
+from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies
+from resnet_book.report import landscape_figures, lesion_figures, signal_figures, study_figures, tables, wide_tables
 
 RESULTS = Path(__file__).parent.parent / "results"
 SHORT, LONG = 2_000, 64_000  # iterations
@@ -250,7 +252,11 @@ def worth() -> Frame:
 
 def likeness() -> Frame:
     """Cosine of pixel gradients at pictures nearby, before training and at its end: a row a network."""
-    frame = signal_figures.of_networks(signals(), "distances").query("distance == 0.1").sort_values("iteration")
+    frame = (
+        signal_figures.of_networks(signals(), "distances")
+        .query("distance == 0.1")
+        .sort_values("iteration", kind="stable")
+    )
     return frame.groupby(["kind", "depth", "recipe_iterations"]).cosine.agg(["first", "last"])
 
 
@@ -318,3 +324,129 @@ def test_the_usual_start_is_worse_than_blind_guesses_and_gets_worse_and_the_star
     assert (first[True] - landscape_figures.CHANCE).abs().max() < 0.1
     assert most[True].max() < landscape_figures.CHANCE + 0.1
     assert (late[True] < late[False]).all()
+
+
+# --- Chapter 7 and its appendix ---
+
+
+@cache
+def recorded() -> list[records.Record]:
+    return records.load_all(RESULTS)
+
+
+@cache
+def summaries() -> Frame:
+    return tables.summary(recorded()).set_index("experiment")
+
+
+def test_in_short_runs_the_network_with_projections_is_ahead_by_more_than_chance() -> None:
+    zeros, projection = summaries().test_error[["resnet10-cifar10-short", "resnet10-cifar10-short-projection"]]
+    assert zeros - projection > 2 * hypot(*map(wide_tables.standard_error, (zeros, projection)))
+
+
+def test_no_wide_network_is_recorded_by_the_long_recipe() -> None:
+    assert summaries()[(summaries().recipe == "wide") & summaries().depth.isin(wide_tables.DEPTHS)].empty
+
+
+def test_the_published_gap_opens_with_depth() -> None:
+    gaps = wide_tables.gaps(wide_tables.published_errors()).set_index(["dataset", "depth"])
+    sure = (gaps.gap / gaps["sampling"]).unstack("dataset")
+    assert sure.loc[10].abs().max() < 1
+    assert sure.cifar10[18] < 1
+    assert gaps.gap["cifar100", 18] == pytest.approx(2.5)
+    assert sure.loc[34:].min().min() > 5
+    assert all(gaps.plain[data, 34] > gaps.plain[data, 18] for data in ("cifar10", "cifar100"))
+
+
+def test_after_nine_epochs_the_plain_network_is_clearly_ahead_on_cifar10_and_level_on_cifar100() -> None:
+    gaps = wide_tables.own_gaps(summaries(), "short").set_index(["dataset", "depth"])
+    assert gaps.index.tolist() == [("cifar10", 10), ("cifar100", 10)]
+    sure = gaps.gap / gaps["sampling"]
+    assert sure["cifar10", 10] < -4
+    assert abs(sure["cifar100", 10]) < 1
+    train = summaries().train_error
+    assert train["plain10-cifar10-short"] < train["resnet10-cifar10-short"] - 1
+
+
+def test_validation_and_test_errors_are_apart_by_no_more_than_luck_and_to_either_side() -> None:
+    curves = tables.curves(recorded()).dropna(subset="validation_error")
+    apart = (curves.test_error - curves.validation_error).groupby([curves.experiment, curves.seed]).mean()
+    luck = hypot(*(wide_tables.standard_error(curves.test_error.mean(), images) for images in (5_000, 10_000)))
+    assert apart.abs().max() < 2 * luck
+    assert apart.min() < 0 < apart.max()
+
+
+def test_of_the_mistakes_on_cifar100_top5_forgives_more_than_half_and_the_superclass_about_a_quarter() -> None:
+    of_hundred = [each for each in recorded() if each.top5_error is not None and each.superclass_error is not None]
+    assert min(1 - each.top5_error / each.test_error for each in of_hundred if each.top5_error) > 0.5
+    assert all(0.2 < 1 - (each.superclass_error or 0) / each.test_error < 0.33 for each in of_hundred)
+
+
+def test_the_most_frequent_confusions_are_between_relatives_and_so_is_about_a_quarter_of_all() -> None:
+    found = studies.kept_study("resnet10-cifar100-short", results=RESULTS)
+    assert found
+    groups = [found.superclass_of_class[each] for each in found.class_names]
+    matrix = answers.confusion(found.predicted, found.labels, len(groups))
+    assert wide_tables.frequent_confusions(matrix, found.class_names, groups)["same superclass"].all()
+    wrong = found.predicted != found.labels
+    pairs = zip(found.predicted[wrong].tolist(), found.labels[wrong].tolist(), strict=True)
+    assert 0.2 < np.mean([groups[one] == groups[other] for one, other in pairs]) < 0.33
+
+
+# --- Chapter 4 and its appendix ---
+
+
+@cache
+def networks() -> Frame:
+    return study_figures.study_frame(studies.recorded_studies("cifar10", RESULTS))
+
+
+def twins(column: str) -> Frame:
+    """A row a pair of twins, shallow ones first; columns plain and residual."""
+    return networks().pivot_table(index=["iterations", "depth"], columns="kind", values=column).dropna()
+
+
+def apart(measure: str) -> tuple[list[int], list[int]]:
+    """Depths of the twins whose intervals are apart with the plain one above, and with the residual one above."""
+    low, high = twins(f"{measure}_low"), twins(f"{measure}_high")
+    depths = low.index.get_level_values("depth")
+    return [*depths[low.plain > high.residual]], [*depths[low.residual > high.plain]]
+
+
+def test_in_every_network_the_trained_rows_are_purer_than_the_untrained_ones() -> None:
+    assert (networks().purity_low > networks().untrained_purity_high).all()
+
+
+def test_before_training_residual_networks_have_the_purer_rows_and_the_best_stands_half_of_the_way() -> None:
+    assert (twins("untrained_purity").residual > twins("untrained_purity").plain).all()
+    frame = networks()
+    way = (frame.untrained_purity - frame.chance_purity) / (frame.purity - frame.chance_purity)
+    assert 0.4 < way.max() < 0.6
+    assert frame.kind[way.idxmax()] == "residual"
+
+
+def test_in_a_short_training_purity_goes_down_with_depth_as_the_errors_go_up() -> None:
+    purity, error = (twins(each).loc[SHORT] for each in ("purity", "test_error"))
+    assert purity.plain.is_monotonic_decreasing
+    assert purity.residual.loc[:44].is_monotonic_decreasing
+    assert 0 < purity.residual[56] - purity.residual[44] < 0.1
+    assert all(error[kind].is_monotonic_increasing for kind in error)
+
+
+def test_plain_networks_have_more_selective_features_in_all_pairs_but_the_deepest() -> None:
+    share = twins("selective_share")
+    assert share[share.residual > share.plain].index.tolist() == [(SHORT, 56)]
+    plain, residual = apart("selective_share")
+    assert len(plain) > 1
+    assert not residual
+
+
+def test_purity_has_the_same_signs_but_mostly_overlaps_and_one_pair_each_is_apart() -> None:
+    purity, share = twins("purity"), twins("selective_share")
+    assert ((purity.residual > purity.plain) == (share.residual > share.plain)).all()
+    assert [len(each) for each in apart("purity")] == [1, 1]
+
+
+def test_in_most_pairs_the_twin_with_more_selective_features_makes_more_mistakes() -> None:
+    share, error = twins("selective_share"), twins("test_error")
+    assert ((share.plain > share.residual) == (error.plain > error.residual)).mean() > 0.5
