@@ -91,9 +91,8 @@ twins = dict(zip(("plain", "residual"), weights.load_first_group(pairs, data_roo
 {kind: f"{record.experiment}: {record.test_error:.2f} %" for kind, (_, record) in twins.items()}
 
 # %% [markdown]
-# These errors are of all test images; below, the first ones will do, so a whole network errs a little differently. The
-# drawings of the smoke tier are easy, and 150 iterations are few: there the plain twin is ahead. What is recorded on
-# CIFAR-10 comes after that.
+# These errors are of all test images; below, the first ones will do. The drawings of the smoke tier are easy, and 150
+# iterations are few: there the plain twin is ahead. What is recorded on CIFAR-10 comes after that.
 
 # %% tags=["remove-input"]
 if (plain := twins["plain"][1].experiment) != pairs[0][0]:
@@ -204,9 +203,8 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 # the plain network answers nearly blindly, whichever block it has lost, as in {cite:t}`veit2016residual`. Its residual
 # twin loses less than half as much. But it does notice. Not one of its blocks can be lost for nothing, while nearly any
 # of their 54 could: with nine, each is a larger part of the whole. Longer training does not help. Blocks 4 and 7, which
-# begin a stage, are missed most in the long-trained network; after the short training, the first two are.
-#
-# A cut network does not know that it is cut: all of them are far surer than they are right.
+# begin a stage, are missed most in the long-trained network; after the short training, the first two are. And a cut
+# network does not know that it is cut: all are far surer than they are right.
 #
 # ## Is it the cut, or the statistics?
 #
@@ -236,8 +234,7 @@ costs.rename(columns={"added": "as trained", "added_anew": "measured anew"}).rou
 # was in the statistics. In the plain one nearly all of it stays: what it loses with a block is lost.
 #
 # So a large error behind a cut says two things at once, and only one is about paths. Any comparison of plain with
-# residual networks has to say which statistics it used. {cite:t}`veit2016residual` do not say that theirs were measured
-# anew.
+# residual networks has to say which statistics it used. {cite:t}`veit2016residual` do not say that theirs were fresh.
 #
 # ## Other ways to break it
 #

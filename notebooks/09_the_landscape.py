@@ -317,7 +317,7 @@ landscape_figures.plot_eigenvector(slices, axes[1])
 plt.show()
 
 # %% tags=["nbval-ignore-output"]
-trained = curvatures[(curvatures["at"] == "trained") & curvatures.random.map(bool)].set_index(NETWORK).sort_index()
+trained = curvatures[(curvatures["at"] == "trained") & (curvatures.random.map(len) > 0)].set_index(NETWORK).sort_index()
 random = [sum(map(abs, each)) / len(each) for each in trained.random]
 times = (trained.top.abs() / random).map("{:,.0f}".format)
 trained[["top"]].round(2).assign(random=[f"{each:.5f}" for each in random], times=times)
@@ -347,7 +347,7 @@ landscape_figures.plot_way_curvature(curvatures, axes[2])
 plt.show()
 
 # %% tags=["nbval-ignore-output"]
-stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int))]
+stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int)).astype(bool)]
 stages.pivot_table(index="network", columns="at", values="top").round(2)
 
 # %% [markdown]

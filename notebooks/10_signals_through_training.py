@@ -234,8 +234,8 @@ plt.show()
 # %% [markdown]
 # These are two small networks on small pictures. Now CIFAR-10: `resnet-book signals NAME` measures a recorded network,
 # and `resnet-book run NAME --keep-weights` keeps weights on the way. (Those here are of repetitions of the recorded runs:
-# same recipe, same seed, later code.) {numref}`fig-ch10-recorded` shows the twins of 20 layers, with the same gradient
-# above, and below it the *signal*: the size of what each block puts out. Look at the first block and the last.
+# same recipe, same seed, later code.) {numref}`fig-ch10-recorded` shows the twins of 20 layers, one run of each, with the
+# same gradient above, and below it the *signal*: the size of what each block puts out. Look at the first and last block.
 
 # %% tags=["nbval-ignore-output"]
 found = [each for each in signal_records.all_signals(records.find_results()) if "-cifar10" in each.experiment]
@@ -389,7 +389,7 @@ both = pd.concat([first_steps.assign(run="this page"), recorded_starts.assign(ru
 both.groupby(["run", "depth", "zeroed"]).loss.agg(["first", "max", "last"]).round(2)
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: this page's training, and the recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher."}, "figure": {"caption": "The first steps from two beginnings, mean and range over seeds: on this page (three seeds), and recorded on CIFAR-10.", "name": "fig-ch10-starts"}}
-depths = sorted(recorded_starts.depth.unique()) if len(recorded_starts) else []
+depths = sorted(recorded_starts.depth.unique())
 fig, axes = plt.subplots(1, 1 + len(depths), figsize=(7.2, 3.2), sharey=True, squeeze=False)
 panels = {f"recorded, {depth} layers": recorded_starts[recorded_starts.depth == depth] for depth in depths}
 panels = {"this page, 20 layers": first_steps} | panels

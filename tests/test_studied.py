@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 from resnet_book.cifar import DataMissingError
@@ -43,3 +44,10 @@ def test_twins_are_loaded_together_or_not_at_all(tmp_path, monkeypatch):
 def test_no_network_to_load_is_said():
     with pytest.raises(records.RecordError, match="holds none of resnet1202-cifar10 with weights"):
         weights.load_first(["resnet1202-cifar10"], None, RESULTS)
+
+
+def test_without_studies_the_table_is_empty_and_can_be_shown_and_drawn():
+    frame = study_figures.study_frame({})
+    assert frame[["kind", "depth", "iterations", "test_error", "purity_low"]].empty
+    study_figures.plot_means(frame, plt.figure().subplots(), "purity", "purity")
+    plt.close("all")

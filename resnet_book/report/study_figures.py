@@ -14,6 +14,12 @@ from resnet_book.experiments.records import Record
 from resnet_book.report import feature_picture, tables
 from resnet_book.report.figures import COLOURS
 
+MEANS = ("selective_share", "purity", "untrained_purity")
+COLUMNS = [  # those that the chapters use, also where there is no study
+    *("kind", "depth", "recipe", "iterations", "test_error", "chance_purity"),
+    *(f"{mean}{end}" for mean in MEANS for end in ("", "_low", "_high")),
+]
+
 
 def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
     """A row for each of ``studies.recorded_studies``: short trainings first, then shallow networks, then plain ones.
@@ -37,7 +43,8 @@ def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
             "selective_share_high": high,
             **study.summary(found),
         }
-    return pd.DataFrame.from_dict(rows, orient="index").sort_values(["iterations", "depth", "kind"])
+    frame = pd.DataFrame.from_dict(rows, orient="index") if rows else pd.DataFrame(columns=COLUMNS, dtype=float)
+    return frame.sort_values(["iterations", "depth", "kind"])
 
 
 def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
