@@ -47,7 +47,7 @@ ifeq ($(filter $(TIER),smoke cpu paper),)
 $(error TIER=$(TIER) is unknown: choose smoke, cpu or paper)
 endif
 
-.PHONY: help env book pages check test lint gpu data lab address sync lock clean distclean FORCE_CHECK
+.PHONY: help env book pages pdf check test lint gpu data lab address sync lock clean distclean FORCE_CHECK
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -85,6 +85,10 @@ pages: $(INSTALLED)  ## render the book of the notebooks as they are committed; 
 	@+$(MAKE) $(QUIETLY) $(BOOK) TIER=smoke CHAPTERS='$(COMMITTED)'
 	@$(SHOW)
 
+pdf: $(INSTALLED)  ## the same, with one PDF of the whole book, where there is a Chromium
+	@+$(MAKE) $(QUIETLY) $(BOOK) TIER=smoke CHAPTERS='$(COMMITTED)' PDF=--pdf
+	@$(SHOW)
+
 # Several chapters at a time, each message in one piece, unless `make -j` was told how many.
 QUIETLY = --no-print-directory --output-sync=line $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
@@ -94,7 +98,7 @@ SHOW = page="file://$(CURDIR)/$(BOOK)"; \
 
 $(BOOK): $(CHAPTERS) $(PAGES) $(INPUTS) build/rendered-settings
 	@$(if $(SOURCES),,echo "There are no chapters in notebooks/." >&2; exit 1;) \
-	$(BIN)/python book/build.py render --tier $(TIER) $(CHAPTERS)
+	$(BIN)/python book/build.py render --tier $(TIER) $(PDF) $(CHAPTERS)
 	@touch build/.rendered
 
 $(EXECUTED): build/$(TIER)/%.ipynb: notebooks/%.py $(INPUTS) build/$(TIER)/settings $(INSTALLED)
@@ -113,7 +117,7 @@ build/$(TIER)/settings: FORCE_CHECK
 	    ls "$$root"/cifar-10-batches-bin/test_batch.bin "$$root"/cifar-100-binary/test.bin 2> /dev/null || true)
 
 build/rendered-settings: FORCE_CHECK
-	$(call remember,echo '$(TIER) $(CHAPTERS) $(PAGES)')
+	$(call remember,echo '$(TIER) $(PDF) $(CHAPTERS) $(PAGES)')
 
 FORCE_CHECK:
 
@@ -127,7 +131,7 @@ test: lint  ## style, types, the notebooks as tests, all tests, the rendered boo
 	@$(BIN)/python book/build.py outside build/outside
 	cd build/outside/notebooks && PYTHONPATH="$(CURDIR)/build/outside/installed" \
 	    $(PYTEST) --nbval . --dist loadfile --quiet
-	@+$(MAKE) $(QUIETLY) pages
+	@+$(MAKE) $(QUIETLY) pdf
 	$(PYTEST) tests --dist worksteal
 
 lint: $(INSTALLED)  ## style, types, and who may import whom

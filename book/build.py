@@ -16,10 +16,12 @@ import time
 from pathlib import Path
 
 import addresses
+import chapter_map
 import jupytext
 import lighten
 import nbformat
 import papermill
+import pdf
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
@@ -63,7 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("render", help="render the book of executed chapters")
     command.add_argument("chapters", type=Path, nargs="+", help="executed notebooks")
     command.add_argument("--tier", required=True)
-    command.set_defaults(run=lambda options: render(options.chapters, options.tier))
+    command.add_argument("--pdf", action="store_true", help="also one PDF of the whole book, where there is a Chromium")
+    command.set_defaults(run=lambda options: render(options.chapters, options.tier, options.pdf))
 
     command = commands.add_parser("sync", help="regenerate notebooks from their sources, executed")
     command.add_argument("sources", type=Path, nargs="+", help="notebooks/NN_name.py")
@@ -148,8 +151,14 @@ def fold_parameters(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def render(chapters: list[Path], tier: str) -> None:
-    """Render the book of the executed ``chapters`` into ``book/_build/html``. Raises BuildError on any warning."""
+def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
+    """Render the book of the executed ``chapters`` into ``book/_build/html``, ``with_pdf`` with a PDF of all of it.
+
+    Raises BuildError on any warning. Without a Chromium there is no PDF, and a line says so.
+    """
+    browser = pdf.find_browser() if with_pdf else None
+    if with_pdf and not browser:
+        print(f"book: no PDF, for no Chromium was found ({', '.join(pdf.BROWSERS)})")
     for folder in ("chapters", "_generated", "_build"):
         shutil.rmtree(BOOK / folder, ignore_errors=True)
     (BOOK / "chapters").mkdir()
@@ -162,26 +171,45 @@ def render(chapters: list[Path], tier: str) -> None:
     )
     if table.returncode:
         raise BuildError("the table of recorded results could not be made; the message is above.")
+    try:
+        text = chapter_map.chapter_map(chapters)
+    except ValueError as error:
+        raise BuildError(str(error)) from None
+    (BOOK / "_generated" / "chapters.md").write_text(text, encoding="utf-8")
     (BOOK / "_generated" / "results.md").write_text(table.stdout, encoding="utf-8")
     _draw_front_page(BOOK / "_generated")
     _write_live_network(BOOK / "_generated")
+    (BOOK / "_generated" / "pdf.md").touch()  # on paper there is no link to the paper
     (BOOK / "_generated" / "tier.md").write_text(f"The chapters of this copy ran at tier `{tier}`.\n", encoding="utf-8")
 
     print(f"book: {addresses.described(addresses.read(ROOT))}")
+    if browser:
+        began = time.monotonic()
+        _run_sphinx("singlehtml")
+        pdf.print_pages(
+            BOOK / "_build" / "singlehtml" / "intro.html", BOOK / "_generated" / "extra" / pdf.NAME, browser
+        )
+        print(f"book: printed {pdf.NAME} in {time.monotonic() - began:.0f} s", flush=True)
+    (BOOK / "_generated" / "pdf.md").write_text(pdf.LINK if browser else "", encoding="utf-8")
     print("book: rendering the pages", flush=True)
     began = time.monotonic()
+    _run_sphinx("html")
+    saved = lighten.lighten(BOOK / "_build" / "html")
+    print(f"book: rendered in {time.monotonic() - began:.0f} s, and made {saved / 1e6:.1f} MB lighter")
+
+
+def _run_sphinx(builder: str) -> None:
+    """Run Jupyter Book into the folder of that name in ``book/_build``. Raises BuildError on any warning."""
     program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", "-W", "-n", "--keep-going", "-q", str(BOOK)]
+    command = [str(program), "build", "-W", "-n", "--keep-going", "-q", "--builder", builder, str(BOOK)]
     result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log = BOOK / "_build" / "build.log"
     log.parent.mkdir(exist_ok=True)
     log.write_text(result.stdout, encoding="utf-8")
-    if result.returncode or not (BOOK / "_build" / "html" / "index.html").exists():
+    if result.returncode or not (BOOK / "_build" / builder / "index.html").exists():
         lines = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout).splitlines()
         found = [line for line in lines if re.search("WARNING|ERROR|CRITICAL", line)] or lines[-15:]
         raise BuildError("\n".join(["the book has warnings or errors:", *found, f"The whole log is {log}."]))
-    saved = lighten.lighten(BOOK / "_build" / "html")
-    print(f"book: rendered in {time.monotonic() - began:.0f} s, and made {saved / 1e6:.1f} MB lighter")
 
 
 def _draw_front_page(folder: Path) -> None:

@@ -15,8 +15,8 @@
 # %% [markdown]
 # # What is in the files
 #
-# Every number in this book begins as bytes in a handful of files. **What exactly is in them, and how do we know that
-# we have read it right?** A network will train on badly decoded images without complaint, only worse, so we look
+# Every number in this book begins as bytes in a handful of files. **What exactly is in the files, and how do we know that
+# we have read them right?** A network will train on badly decoded images without complaint, only worse, so we look
 # before we train.
 #
 # **You will learn**

@@ -97,6 +97,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
 AGAIN = f"`resnet-book run {NAME} --seed 0 --results results-again`"
 
 
+@pytest.mark.slow
 def test_the_command_that_makes_missing_weights_again_makes_them(recorded: Record, tmp_path: Path) -> None:
     path = tmp_path / "results" / NAME / "seed0.safetensors"
     trained, _ = weights.load_network(NAME, results=tmp_path / "results")

@@ -42,6 +42,7 @@ def run(script: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_augmenting_a_batch_at_once_is_many_times_faster_than_one_by_one() -> None:
     printed = run("augmentation.py", "--images", "512", "--repeats", "9", "--threads", "1")
     ratio = re.search(r"^  ratio ([\d.]+) \(median of 9 pairs", printed, re.MULTILINE)
@@ -49,6 +50,7 @@ def test_augmenting_a_batch_at_once_is_many_times_faster_than_one_by_one() -> No
     assert float(ratio[1]) > 5  # one thread; what was measured, and where it does not hold, is in README.md
 
 
+@pytest.mark.slow
 def test_the_training_benchmark_prints_the_ratio_and_the_floor() -> None:
     small = ("--model", "plain20", "--seconds", "0.5", "--repeats", "1", "--device", "cpu", "--threads", "1")
     printed = run("training.py", *small, "--workers", "1", "--precision", "float32", "--no-compile")
@@ -86,6 +88,7 @@ def test_the_benchmark_takes_the_steps_of_fit(training: ModuleType) -> None:
         assert torch.equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_the_training_benchmark_refuses_passes_of_no_time() -> None:
     command = [sys.executable, BENCHMARKS / "training.py", "--seconds", "0"]
     done = subprocess.run(command, capture_output=True, text=True)

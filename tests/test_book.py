@@ -35,7 +35,7 @@ def html() -> Path:
     with FileLock(ROOT / "build" / "pages.lock"):  # two processes may run these tests
         if not (HTML / "index.html").exists():
             settings = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
-            made = subprocess.run(["make", "pages"], cwd=ROOT, env=settings, capture_output=True, text=True)
+            made = subprocess.run(["make", "pdf"], cwd=ROOT, env=settings, capture_output=True, text=True)
             assert made.returncode == 0, made.stdout + made.stderr
     return HTML
 
@@ -327,6 +327,17 @@ def test_the_front_page_shows_the_recorded_results(html: Path) -> None:
         error = json.loads(path.read_text(encoding="utf-8"))["epochs"][-1]["test_error"]
         if len(list(path.parent.glob("seed*.json"))) == 1:
             assert f"{error:.2f} (1 run)" in page
+
+
+def test_the_whole_book_is_one_pdf_whose_bookmarks_are_the_chapters(html: Path, window: Visit) -> None:
+    content = (html / "resnet-book.pdf").read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type /Page\b", content)) > 10 * len(CHAPTERS)
+    bookmarks = re.findall(rb"/Title \((\d+)\. [^)]+\)", content)
+    numbered = [path for path in CHAPTERS if path.startswith("chapters/0") or path.startswith("chapters/1")]
+    assert [int(number) for number in bookmarks] == list(range(1, len(numbered) + 1))
+    assert b"(file:" not in content  # a link to a file of the machine that made it
+    assert window.page.locator("a[href='resnet-book.pdf']").count() == 1
 
 
 def test_the_bibliography_lists_every_work_of_the_file_once(html: Path) -> None:

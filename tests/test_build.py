@@ -79,6 +79,7 @@ def test_a_cell_that_fails_is_named_and_its_notebook_kept_aside(
     assert (target.parent / "failed" / target.name).exists()
 
 
+@pytest.mark.slow
 def test_sync_executes_what_changed_and_gives_the_same_bytes_twice(
     build: Callable[..., int], chapter: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

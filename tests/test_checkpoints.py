@@ -74,6 +74,7 @@ def never_stopped() -> tuple[Network, History]:
 Whole = tuple[Network, History]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("iteration", [0, 3, 7, 8, 15, 18, 19])  # 7 and 15 end an epoch, 19 ends the run
 def test_a_run_that_was_interrupted_ends_as_the_run_that_was_not(
     iteration: int, never_stopped: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -205,6 +206,7 @@ def test_a_checkpoint_keeps_momenta_and_not_how_a_device_steps(tmp_path: Path) -
 # --- Parts ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_stopped_twice_and_taken_up_with_other_threads_has_three_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

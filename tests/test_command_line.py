@@ -232,6 +232,7 @@ def test_a_long_run_on_a_cpu_is_warned_of(name: str, said: str, tiny_run: list[s
     assert ("hours to days on a CPU" in warning) == bool(said)
 
 
+@pytest.mark.slow
 def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
     tiny_run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +258,7 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
     assert same_weights(resumed, network)
 
 
+@pytest.mark.slow
 def test_torchrun_chooses_how_many_processes_train_one_network(tiny_run: list[str], tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
@@ -513,6 +515,7 @@ def status(program: list[str], *typed: str) -> int:
     return subprocess.run([*program, *typed], capture_output=True).returncode
 
 
+@pytest.mark.slow
 def test_the_program_passes_its_exit_status_on() -> None:
     module = [sys.executable, "-m", "resnet_book"]
     assert status(module, "--version") == 0
@@ -526,6 +529,7 @@ def test_the_script_is_the_same_program() -> None:
     assert status([str(SCRIPT)], "run") == 2
 
 
+@pytest.mark.slow
 def test_output_that_nobody_reads_to_its_end_is_no_error() -> None:
     command = [sys.executable, "-m", "resnet_book", "list", "--results", str(RECORDED)]
     reading, writing = os.pipe()

@@ -1,13 +1,19 @@
-"""Killed again and again, at any moment, in the midst of writing too, a run ends as the run that was never stopped."""
+"""Killed again and again, at any moment, in the midst of writing too, a run ends as the run that was never stopped.
+
+``KILLS=1000 pytest -s tests/test_kills.py -k random`` goes on until there were so many, and prints what it counted.
+"""
 
 import importlib
 import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import sys
 import threading
+from collections import Counter
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -35,10 +41,14 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_and_die(folder: Path, writes: int, delay: float | None) -> None:
+def end() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def run_and_die(folder: Path, writes: int, delay: float | None, act: Callable[[], None] = die) -> None:
     """Record the run under ``folder``, saving at every step; die at write number ``writes``: half-way, or later.
 
-    ``delay``: seconds between that write and death; None for death in its midst.
+    ``delay``: seconds between that write and death; None for death in its midst. ``act``: how it dies later.
     """
     with pytest.MonkeyPatch.context() as patch:
         add_tiny_experiment(patch, RECIPE)
@@ -52,7 +62,7 @@ def run_and_die(folder: Path, writes: int, delay: float | None) -> None:
                 os.ftruncate(file, os.fstat(file).st_size // 2)  # half of it is on the disk
                 die()
             if left[0] == 0:
-                threading.Timer(delay or 0, die).start()
+                threading.Timer(delay or 0, act).start()
             synchronise(file)
 
         patch.setattr(os, "fsync", counted)
@@ -60,8 +70,9 @@ def run_and_die(folder: Path, writes: int, delay: float | None) -> None:
         sys.exit(main(["run", NAME, "--quiet", "--device", "cpu", *folders]))
 
 
-def start(folder: Path, writes: int = -1, delay: float | None = None) -> BaseProcess:
-    process = PREPARED.Process(target=run_and_die, args=(folder, writes, delay))
+def start(folder: Path, *dying: object) -> BaseProcess:
+    """The run in a process of its own; ``dying``: when and how, as ``run_and_die`` has it. Without: it lives."""
+    process = PREPARED.Process(target=run_and_die, args=(folder, *(dying or (-1, None))))
     process.start()
     return process
 
@@ -72,25 +83,48 @@ def recorded(folder: Path) -> tuple[object, bytes]:
     return json.loads(record.read_text())["epochs"], record.with_suffix(".safetensors").read_bytes()
 
 
-def test_a_run_killed_at_random_moments_ends_bit_for_bit_as_the_run_never_stopped(tmp_path: Path) -> None:
-    whole = start(tmp_path / "whole")
-    folder = tmp_path / "killed"
+KILLED, ENDED = (-signal.SIGKILL, 130)  # exit statuses
+WAYS = ("killed while it wrote a file", "killed between two files", "ended by SIGTERM")
+
+
+def kill_until_recorded(folder: Path, draw: random.Random, counts: Counter[str]) -> None:
+    """Run it until it is recorded, killed at random moments; count kills, and what of it was lost or half-written."""
     record = records.path_of(folder / "results", NAME, 0)
-    seed = random.randrange(10**6)
-    draw, kills, last = random.Random(seed), 0, 0
+    last = 0
     while not record.exists():
-        delay = draw.choice([None, draw.uniform(0, 0.02)])  # in the midst of a write, or between two
-        process = start(folder, draw.randint(1, 12), delay)
+        way = draw.choice(WAYS)
+        delay = None if way == WAYS[0] else draw.uniform(0, 0.02)
+        process = start(folder, draw.randint(1, 12), delay, end if way == WAYS[2] else die)
         process.join()
-        assert process.exitcode in (-signal.SIGKILL, 0), f"seed {seed}"
-        kills += process.exitcode == -signal.SIGKILL
-        saved = checkpoints.load(folder / "runs" / NAME / "seed0" / "checkpoint.pt")
+        assert process.exitcode in (KILLED, ENDED, 0)
+        counts[way] += process.exitcode != 0
+        try:
+            saved = checkpoints.load(folder / "runs" / NAME / "seed0" / "checkpoint.pt")
+            records.load_all(folder / "results")
+        except (checkpoints.CheckpointError, records.RecordError):
+            counts["half-written"] += 1
+            raise
         if saved and not record.exists():
-            assert saved["iteration"] >= last, f"seed {seed}"  # nothing that was saved is lost
+            counts["saved, then lost"] += saved["iteration"] < last
             last = saved["iteration"]
-    whole.join()
-    assert recorded(folder) == recorded(tmp_path / "whole"), f"seed {seed}"
-    assert kills >= 5
+
+
+def test_a_run_killed_at_random_moments_ends_bit_for_bit_as_the_run_never_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny_experiment(monkeypatch, RECIPE)  # so that its record can be read here
+    start(tmp_path / "whole").join()
+    undisturbed = recorded(tmp_path / "whole")
+    seed, counts = random.randrange(10**6), Counter[str]()
+    draw = random.Random(seed)
+    while sum(counts[way] for way in WAYS) < int(os.environ.get("KILLS", "5")):
+        folder = tmp_path / str(counts["runs"])
+        kill_until_recorded(folder, draw, counts)
+        counts["runs"] += 1
+        counts["other than undisturbed"] += recorded(folder) != undisturbed
+        shutil.rmtree(folder)
+    print(dict(counts))
+    assert counts["half-written"] == counts["saved, then lost"] == counts["other than undisturbed"] == 0, f"seed {seed}"
 
 
 @pytest.mark.parametrize("file", ["weights", "record"])

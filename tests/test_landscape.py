@@ -129,6 +129,7 @@ def exact_hessian(network: Network, anew: bool) -> torch.Tensor:
     return torch.autograd.functional.hessian(loss, start)  # type: ignore[return-value]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("anew", [False, True])
 def test_products_and_the_top_eigenvalue_are_those_of_the_exact_hessian(anew: bool) -> None:
     network = Network((2, 3), (1, 1), "subsample", generator=torch.Generator().manual_seed(0)).eval()

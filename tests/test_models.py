@@ -513,6 +513,7 @@ def relative_difference(found: Tensor, expected: Tensor) -> float:
     return float((found.float() - expected).norm() / expected.norm())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_bfloat16_gives_close_scores(name: str) -> None:
     network, images = MODELS[name](generator=seeded()), pixels(8)

@@ -121,6 +121,7 @@ def race(results: Path, record: Record, barrier: Barrier, won: Any) -> None:
         won.put((seed, record.top5_error))
 
 
+@pytest.mark.slow
 def test_of_processes_that_save_the_same_record_at_once_exactly_one_succeeds(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier, won = context.Barrier(2), context.Queue()

@@ -20,6 +20,7 @@ def test_the_built_in_images_are_the_same_bytes_always(split: data.Split):
     assert data.load("builtin", split).sha256 == SHA256[split]
 
 
+@pytest.mark.slow
 def test_a_fresh_process_with_another_global_seed_makes_the_same_bytes():
     code = (
         "import numpy, torch; numpy.random.seed(1); torch.manual_seed(1); torch.set_num_threads(1)\n"

@@ -227,6 +227,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_path: Path) -> None:
     way = tmp_path / "weights"
     shas = [

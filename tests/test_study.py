@@ -166,6 +166,7 @@ def test_a_kept_study_is_small_and_of_the_recorded_network(path):
     assert path.stat().st_size < 150_000 + found.most.shape[0] * (300 + 12 * len(found.class_names))
 
 
+@pytest.mark.slow
 def test_the_kept_study_is_that_of_the_kept_weights(tmp_path):
     results = without_weights(tmp_path, keep_study=False)
     (results / NAME / "seed0.safetensors").write_bytes((RESULTS / NAME / "seed0.safetensors").read_bytes())

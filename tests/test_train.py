@@ -146,12 +146,12 @@ def test_the_loss_falls() -> None:
 
 
 @pytest.mark.slow
-def test_resnet20_learns_the_builtin_images() -> None:
-    network = models.MODELS["resnet20"](generator=torch.Generator().manual_seed(0))
+def test_a_residual_network_learns_the_builtin_images() -> None:
+    network = models.narrow(8, residual=True)(generator=torch.Generator().manual_seed(0))
     images, test = data.load("builtin", "train"), data.load("builtin", "test").subset(500)
-    recipe = Recipe(iterations=64, batch_size=64, drops=(48,))
+    recipe = Recipe(iterations=100, batch_size=32, drops=(80,))
     history = train.fit(network, images, test, recipe)
-    assert history.epochs[-1].test_error < 70  # by chance: 90
+    assert history.epochs[-1].test_error < 75  # by chance: 90
 
 
 def test_the_history_has_a_row_an_epoch_and_one_for_the_last_part_of_one() -> None:
@@ -314,6 +314,7 @@ def test_tensorboard_logs_of_a_run_that_goes_on_hold_every_epoch_once(tmp_path: 
 # --- Precision and compilation --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_and_stays_finite() -> None:
     network = tiny()
     recipe = replace(RECIPE, iterations=32, drops=())

@@ -101,6 +101,7 @@ def test_a_network_for_cifar100_names_the_100_fine_classes() -> None:
 # --- Answers ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_its_answers_make_the_recorded_mistakes(trained: TrainedNetwork) -> None:
     everything = data.load("builtin", "test")
     answers = trained.classify(everything.images, k=1)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from resnet_book.experiments import records
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 LIMIT = 30_000_000  # bytes of a wheel that is still quick to install
 NOT_COPIED = (".*", "*.egg-info", "__pycache__", "build", "_build", "_generated", "chapters", "data", "runs", "shared")

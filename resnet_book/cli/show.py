@@ -1,4 +1,4 @@
-"""The commands that read records: list, table, curves, features, lesions, landscape, signals, classify.
+"""The commands that read records: list, table, curves, features, lesions, landscape, signals, classify, verify.
 
 Each raises ValueError for what cannot be shown. Torch is imported where it is needed.
 """
@@ -270,6 +270,21 @@ def classify(pictures: tuple[Path, ...], network: str | None, seed: int | None, 
         click.echo(f"{picture}: {answer}")
 
 
+@click.command()
+@click.option("--again", is_flag=True, help="also test each kept network again, a minute each on a CPU")
+@arguments.data_option
+@arguments.records_option
+def verify(again: bool, data: Path | None, results: Path | None) -> None:
+    """Check every record and all files beside them."""
+    from resnet_book.experiments import verification
+
+    folder = arguments.folder_of_records(results)
+    verification.verify(folder, tell=click.echo)
+    if again:
+        verification.repeat_tests(folder, data, tell=click.echo)
+    click.echo("All sound.")
+
+
 def _best_on_cifar10(folder: Path, seed: int | None) -> tuple[str, int]:
     """Experiment and seed of the record with the smallest test error among those whose weights lie beside it."""
     from resnet_book.experiments import records
@@ -308,4 +323,4 @@ def _replace_between_marks(path: Path, mark: str, text: str) -> None:
     path.write_text(head + begin + text + end + tail, encoding="utf-8")
 
 
-COMMANDS = [list_experiments, table, curves, features, lesions, landscape, signals, classify]
+COMMANDS = [list_experiments, table, curves, features, lesions, landscape, signals, classify, verify]

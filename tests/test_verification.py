@@ -1,0 +1,108 @@
+"""`resnet-book verify`: what is sound passes, and whatever was changed is named."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from resnet_book.cli.main import main
+from resnet_book.experiments import verification
+from resnet_book.experiments.records import RecordError
+
+RESULTS = Path(__file__).parent.parent / "results"
+BUILTIN, TAKEN_APART = "resnet20-builtin-smoke", "resnet20-cifar10-short"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A folder with two recorded runs, all files beside them, and its list of checksums."""
+    folder, lines = tmp_path / "results", list[str]()
+    for name in (BUILTIN, TAKEN_APART):
+        (folder / name).mkdir(parents=True)
+        for path in sorted((RESULTS / name).glob("seed0.*")):
+            shutil.copyfile(path, folder / name / path.name)
+            lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}/{path.name}\n")
+    (folder / "SHA256SUMS").write_text("".join(lines))
+    return folder
+
+
+def change(path: Path, act: Callable[[dict], object]) -> None:
+    """Change what a JSON file holds."""
+    content = json.loads(path.read_text())
+    act(content)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.slow
+def test_all_that_this_book_recorded_is_sound(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--results", str(RESULTS)]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith("All sound.\n")
+    assert f"records: {len([path for path in RESULTS.glob('*/seed*.json') if '.' not in path.stem])}\n" in said
+
+
+def test_every_kind_of_file_is_counted(results: Path) -> None:
+    told = list[str]()
+    verification.verify(results, told.append)
+    counted = dict(line.split(": ") for line in told)
+    files = len((results / "SHA256SUMS").read_text().splitlines())
+    assert counted.pop("files that are as SHA256SUMS has them") == str(files)
+    assert counted.keys() == {"records", "networks", *verification.BESIDE}
+    assert (counted["records"], counted["networks"]) == ("2", "2")
+    assert all(int(number) > 0 for number in counted.values())
+
+
+@pytest.mark.parametrize("ending", [".json", ".safetensors", ".study.safetensors", ".lesions.json", ".signals.json"])
+def test_a_changed_byte_is_named_with_its_file(ending: str, results: Path) -> None:
+    path = results / TAKEN_APART / f"seed0{ending}"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=rf"seed0{ending} was changed"):
+        verification.verify(results)
+
+
+def test_all_that_is_damaged_is_named_at_once_and_the_command_fails(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (results / "SHA256SUMS").unlink()
+    change(results / TAKEN_APART / "seed0.lesions.json", lambda content: content["cuts"].pop())
+    shutil.copyfile(results / TAKEN_APART / "seed0.safetensors", results / BUILTIN / "seed0.safetensors")
+    assert main(["verify", "--results", str(results)]) == 1
+    printed = capsys.readouterr()
+    assert "There is no SHA256SUMS" in printed.out
+    assert "All sound" not in printed.out
+    assert f"{TAKEN_APART}/seed0.lesions.json" in printed.err
+    assert f"{BUILTIN}/seed0.safetensors" in printed.err
+
+
+def test_files_of_the_list_that_are_not_here_are_counted(results: Path) -> None:
+    (results / BUILTIN / "seed0.safetensors").unlink()
+    told = list[str]()
+    verification.verify(results, told.append)
+    assert "files of SHA256SUMS that are not here: 1" in told
+
+
+def test_a_network_that_no_longer_makes_its_recorded_error_is_named(results: Path) -> None:
+    shutil.rmtree(results / TAKEN_APART)
+    told = list[str]()
+    verification.repeat_tests(results, tell=told.append)
+    assert told[0].startswith(f"{BUILTIN}, seed 0: test error ")
+
+    def improve(content: dict) -> None:
+        content["epochs"][-1]["test_error"] -= 1
+
+    change(results / BUILTIN / "seed0.json", improve)
+    with pytest.raises(RecordError, match="do not trust either"):
+        verification.repeat_tests(results)
+
+
+def test_a_network_whose_images_are_not_here_is_passed_over(results: Path, tmp_path: Path) -> None:
+    shutil.rmtree(results / BUILTIN)
+    told = list[str]()
+    verification.repeat_tests(results, tmp_path, told.append)
+    (line,) = told
+    assert line.endswith("cifar10 is not here to test it again")
