@@ -245,7 +245,7 @@ costs.rename(columns={"added": "as trained", "added_anew": "measured anew"}).rou
 
 # %% tags=["nbval-ignore-output"]
 broken = cuts[(cuts.network == "residual") & ((cuts.removed == 1) | cuts.kind.isin(["swap", "close shortcut"]))]
-broken.pivot_table(index=NETWORK, columns="kind", values=["added", "added_anew"]).round(1)
+broken.groupby(["iterations", "kind"])[["added", "added_anew"]].mean().round(1)
 
 # %% [markdown]
 # (Points of error added, on average.) In the book's residual networks a shortcut is worth about twice the block beside it,

@@ -288,14 +288,13 @@ def test_the_committed_signals_are_sound_and_of_the_committed_weights(path: Path
     assert {each.iteration for each in kept.stages if each.origin == "record"} <= {last}
 
 
-# --- Drawn and said ---
+# --- Drawn ---
 
 
 def invented(experiment: str, seed: int, moments: tuple[int, ...], plain: bool) -> SignalRecord:
-    """A network whose gradient grows tenfold towards the images at first, and not at the end."""
+    """The signals of a network, all alike."""
 
     def stage(iteration: int) -> dict:
-        growth = 10.0 if iteration == 0 else 1.0
         origin = "along the way" if len(moments) > 2 else "record" if iteration else "initialisation"
         return {
             "iteration": iteration,
@@ -306,15 +305,9 @@ def invented(experiment: str, seed: int, moments: tuple[int, ...], plain: bool) 
                 {"layer": k, "response": 1.0, "trained_response": 1.0, "weight_norm": 1.0, "gradient_norm": 1.0}
                 for k in range(1, 20)
             ],
-            "blocks": [
-                {"block": k, "layer": 2 * k + 1, "signal": float(k), "gradient_norm": growth ** ((9 - k) / 8)}
-                for k in range(1, 10)
-            ],
-            "predictions": [
-                {"pair": k, "other_images": 0.1 * k, "after_step": -0.5 if plain else 0.5, "next": -0.001}
-                for k in (1, 2)
-            ],
-            "distances": [{"distance": 0.1, "cosine": 0.0 if iteration == 0 else 0.6, "spread": 0.1}],
+            "blocks": [{"block": k, "layer": 2 * k + 1, "signal": 1.0, "gradient_norm": 1.0} for k in range(1, 10)],
+            "predictions": [{"pair": k, "other_images": 0.1, "after_step": 0.5, "next": 0.0} for k in (1, 2)],
+            "distances": [{"distance": 0.1, "cosine": 0.5, "spread": 0.1}],
         }
 
     content = {
