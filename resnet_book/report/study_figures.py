@@ -12,7 +12,7 @@ from resnet_book.analysis import purity, study
 from resnet_book.analysis.study import Study
 from resnet_book.experiments.records import Record
 from resnet_book.report import feature_picture, tables
-from resnet_book.report.figures import COLOURS
+from resnet_book.report.figures import COLOURS, say_nothing_recorded
 
 MEANS = ("selective_share", "purity", "untrained_purity")
 COLUMNS = [  # those that the chapters use, also where there is no study
@@ -53,6 +53,8 @@ def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
     ``frame``: a row a network, its index the names, with the columns of ``study.summary`` and ``kind``, "plain" or
     "residual". ``measure``: "purity" or "entropy", described by ``label``.
     """
+    if frame.empty:
+        say_nothing_recorded(ax)
     places = np.arange(len(frame))[::-1]  # the first on top
     grey = COLOURS["neutral"]
     for prefix, name, filled in (("untrained_", "before training", False), ("", "trained", True)):
