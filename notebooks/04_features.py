@@ -56,7 +56,7 @@ from IPython.display import Image, Markdown, display
 from resnet_book import augment, data, features, train
 from resnet_book.analysis import purity, study
 from resnet_book.experiments import studies, weights
-from resnet_book.report import feature_picture, figures, study_figures, study_words
+from resnet_book.report import feature_picture, figures, study_figures
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -381,14 +381,14 @@ fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.28 * len(frame)))
 study_figures.plot_means(frame, ax, "purity", "purity").legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-display(Markdown(study_words.trained_and_untrained(frame) + "\n\n" + study_words.depth(frame)))
-
 # %% [markdown]
-# So the finding of one network repeats, with one seed of each. But the untrained residual networks are a strong
+# In every network of the book's records the trained rows are purer than the untrained ones, and the intervals do not
+# overlap. So the finding of one network repeats, with one seed of each. But before training each residual network has
+# purer rows than its plain twin, and the best of them stands about half of the way from chance to itself trained: a strong
 # opponent on photographs. Random layers, one after another, leave little of the differences between images; a shortcut
 # lets them pass. (That is our reading of the open dots. The numbers show only that it is so.) And depth did not make
-# rows purer by itself: in a short training the deeper networks had simply learned less. Whether residual features are
+# rows purer by itself. Among the narrow networks trained briefly, purity goes down with depth as the errors go up (the
+# deepest residual network is a little above the last but one): they had simply learned less. Whether residual features are
 # more selective than plain ones is a question for the [appendix](a4_more_about_features.ipynb).
 #
 # ## Why they belong together

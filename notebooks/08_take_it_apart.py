@@ -58,9 +58,9 @@ from IPython.display import Markdown, display
 from resnet_book import augment, data, features
 from resnet_book.analysis import cutting, lesions
 from resnet_book.analysis.lesions import Cut
-from resnet_book.analysis.paths import path_gradient
+from resnet_book.analysis.paths import effective_length, path_gradient
 from resnet_book.experiments import lesion_records, records, weights
-from resnet_book.report import figures, lesion_figures, lesion_words, live_network
+from resnet_book.report import figures, lesion_figures, live_network
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -91,9 +91,8 @@ twins = dict(zip(("plain", "residual"), weights.load_first_group(pairs, data_roo
 {kind: f"{record.experiment}: {record.test_error:.2f} %" for kind, (_, record) in twins.items()}
 
 # %% [markdown]
-# These errors are of all test images; below, the first ones will do, so a whole network errs a little differently. The
-# drawings of the smoke tier are easy, and 150 iterations are few: there the plain twin is ahead. What is recorded on
-# CIFAR-10 comes after that.
+# These errors are of all test images; below, the first ones will do. The drawings of the smoke tier are easy, and 150
+# iterations are few: there the plain twin is ahead. What is recorded on CIFAR-10 comes after that.
 
 # %% tags=["remove-input"]
 if (plain := twins["plain"][1].experiment) != pairs[0][0]:
@@ -161,26 +160,25 @@ here.pivot_table(index="network", columns="kind", values="error").round(1)
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}, "figure": {"caption": "The twins of this page with one block left out (dotted: whole): which of the two bears it better?", "name": "fig-ch8-here"}}
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
 lesion_figures.plot_single(here, ax)
-lesion_figures.add_legend(fig)
+figures.add_legend(fig)
 plt.show()
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-alive = {kind: (group[group.removed == 1].error < 45).sum() for kind, group in here.groupby("network")}
-text = f"""In {{numref}}`fig-ch8-here` the plain network stays below half of chance, an error of 45 %, in **{alive["plain"]}
-of 9** cases, the residual one in **{alive["residual"]} of 9**. These are two networks, tested on {IMAGES:,} images; now the
-recorded ones."""
-display(Markdown(text))
+# %% tags=["nbval-ignore-output"]
+single = here[here.removed == 1]
+(single.error < 45).groupby(single.network).sum().rename("cuts with an error below 45 %").to_frame()
 
 # %% [markdown]
 # ## The recorded networks, on CIFAR-10
 #
-# `resnet-book lesions NAME` does all that follows to a recorded network and keeps it beside its record. Every cut was
-# tested on the first 2,000 test images, so an error has a standard error of about one point; differences between cuts
-# of one network, on the same images, are surer than that.
+# Those were two networks and a few images. `resnet-book lesions NAME` does all that follows to a recorded network and
+# keeps it beside its record. Every cut was tested on the first 2,000 test images, so an error has a standard error of
+# about one point; differences between cuts of one network, on the same images, are surer than that.
 
 # %% tags=["nbval-ignore-output"]
 found = [each for each in lesion_records.all_lesions(results) if "-cifar10" in each.experiment]
 cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
+if not found:
+    print("Nothing is recorded here, so what follows is empty.")
 pd.DataFrame(
     [(each.experiment, len(each.cuts), each.test_images, each.made_by["device"]) for each in found],
     columns=["network", "cuts", "test images", "measured on"],
@@ -194,12 +192,20 @@ pd.DataFrame(
 lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
 plt.show()
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-parts = [lesion_words.single_blocks(cuts), lesion_words.twins_without_a_block(cuts)]
-parts += ["And blocks 4 and 7, or those that begin a stage in a deeper network?", lesion_words.where_stages_begin(cuts)]
-display(Markdown("\n\n".join(parts)))
+# %% tags=["nbval-ignore-output"]
+NETWORK = ["network", "depth", "iterations"]
+whole, one_lost = cuts[cuts.kind == "nothing"].set_index(NETWORK), cuts[cuts.removed == 1].groupby(NETWORK)
+table = one_lost.error.agg(["mean", "min", "max"]).assign(whole=whole.error)
+table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).round(1)
 
 # %% [markdown]
+# (Test error with one block lost, in %; `right`: % of right answers, `sure`: their mean confidence.) In the book's records
+# the plain network answers nearly blindly, whichever block it has lost, as in {cite:t}`veit2016residual`. Its residual
+# twin loses less than half as much. But it does notice. Not one of its blocks can be lost for nothing, while nearly any
+# of their 54 could: with nine, each is a larger part of the whole. Longer training does not help. Blocks 4 and 7, which
+# begin a stage, are missed most in the long-trained network; after the short training, the first two are. And a cut
+# network does not know that it is cut: all are far surer than they are right.
+#
 # ## Is it the cut, or the statistics?
 #
 # A batch norm divides by a standard deviation that it measured in training, when the block was still there. Behind a
@@ -215,16 +221,20 @@ fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.6))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_together(cuts, ax, column)
 axes[1].set_ylabel("")
-lesion_figures.add_legend(fig)
+figures.add_legend(fig)
 plt.show()
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-display(Markdown(lesion_words.statistics(cuts)))
+# %% tags=["nbval-ignore-output"]
+costs = one_lost[["added", "added_anew"]].mean()
+costs["in the statistics (%)"] = 100 * (1 - costs.added_anew / costs.added)
+costs.rename(columns={"added": "as trained", "added_anew": "measured anew"}).round(1)
 
 # %% [markdown]
+# (Points of error that one lost block adds.) In the residual networks of the book's records more than half of the damage
+# was in the statistics. In the plain one nearly all of it stays: what it loses with a block is lost.
+#
 # So a large error behind a cut says two things at once, and only one is about paths. Any comparison of plain with
-# residual networks has to say which statistics it used. {cite:t}`veit2016residual` do not say that theirs were measured
-# anew.
+# residual networks has to say which statistics it used. {cite:t}`veit2016residual` do not say that theirs were fresh.
 #
 # ## Other ways to break it
 #
@@ -234,34 +244,25 @@ display(Markdown(lesion_words.statistics(cuts)))
 # **Predict.** In a residual network, what is worse: to lose a block, or to lose the shortcut around it?
 
 # %% tags=["nbval-ignore-output"]
-rows = {}
-for name, group in lesion_words.of_each(cuts):
-    ones = group[(group.removed == 1) | group.kind.isin(["swap", "close shortcut"])]
-    means = ones.groupby("kind")[["added", "added_anew"]].mean()
-    rows[name.replace(" layers", "").replace(" iterations", "")] = means.rename(
-        columns={"added": "as trained", "added_anew": "measured anew"}
-    ).stack()
-pd.DataFrame(rows).map(lambda points: "–" if points != points else f"{points:.1f}")
+broken = cuts[(cuts.network == "residual") & ((cuts.removed == 1) | cuts.kind.isin(["swap", "close shortcut"]))]
+broken.groupby(["iterations", "kind"])[["added", "added_anew"]].mean().round(1)
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-display(
-    Markdown(
-        "(Points of error added, on average; above: kind, layers, iterations of training.)\n\n"
-        + lesion_words.block_or_shortcut(cuts)
-    )
-)
+# %% [markdown]
+# (Points of error added, on average.) In the book's residual networks a shortcut is worth about twice the block beside it,
+# with either statistics; in most places, not in all. To swap two blocks costs about as much as to lose one.
 
 # %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}, "figure": {"caption": "All residual branches multiplied by a factor: with statistics as trained (left) little is allowed, measured anew (right) much more.", "name": "fig-ch8-factor"}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_factors(cuts, ax, column)
 axes[1].set_ylabel("")
-lesion_figures.add_legend(fig)
+figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
-# {numref}`fig-ch8-factor` is the gentle version of the same experiment. The lines on the right are flatter around 1: what
-# the next layers cannot bear is mostly a wrong size, which a batch norm with fresh statistics takes out.
+# {numref}`fig-ch8-factor` is the gentle version of the same experiment. A factor of 0.75 or 1.25 ruins both recorded
+# networks as trained, and costs them next to nothing measured anew. What the next layers cannot bear is mostly a wrong
+# size, and a batch norm with fresh statistics takes that out.
 #
 # ## Cut it yourself
 #
@@ -307,17 +308,20 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
 for ax, column in zip(axes, ("number", "single", "share"), strict=True):
     lesion_figures.plot_paths(paths, ax, column)
-lesion_figures.add_legend(fig)
+figures.add_legend(fig)
 plt.show()
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-display(Markdown(lesion_words.paths_that_matter(paths)))
+# %% tags=["nbval-ignore-output"]
+rows = {name: effective_length(group) for name, group in paths.groupby("experiment")}
+pd.DataFrame.from_dict(rows, orient="index", columns=["branches on the mean path", "95 % from", "to"]).round(1)
 
 # %% [markdown]
-# The last number of each line is ours. Norms of single paths do not add up; their sum can be computed exactly, length
-# by length, since a path of length $k$ leaves a block by its skip with $k$ branches or by its branch with $k + 1$. A
-# share of added norms says what paths *could* carry, and how short the paths are that do; not how large the whole
-# gradient is.
+# (Each length weighted by its share; and the range of lengths that carries 95 %.) The paths that matter in the book's
+# records are about as long as most paths are. A longer path carries less after the short training, and not after the
+# long one. So what was seen in 54 blocks is not seen in nine.
+#
+# A warning: norms do not add up. The paths of one length cancel for the most part, as their column `together` says (the
+# norm of their sum, which can be computed exactly). A share says what paths *could* carry.
 #
 # ## An honest control
 #
@@ -331,13 +335,10 @@ display(Markdown(lesion_words.paths_that_matter(paths)))
 lesion_figures.draw_panels(cuts, lesion_figures.plot_equal_change)
 plt.show()
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-display(Markdown(lesion_words.at_equal_change(cuts)))
-
 # %% [markdown]
-# So does the conclusion follow? What is sure: a cut changes the features of a residual network less. Whether that is all
-# that shortcuts give can be decided only where a plain network has cuts that leave it far from chance; where the sentence
-# above says that there are none, the question stays open. (The twins also begin at different errors.)
+# So does the conclusion follow? What is sure in the book's records: the same cuts change the features of a residual
+# network less. Whether that is all that shortcuts give could be decided where a plain network has cuts that leave it
+# far from chance. The recorded one has none, so the question stays open. (The twins also begin at different errors.)
 #
 # ## Summary
 #
@@ -346,11 +347,10 @@ display(Markdown(lesion_words.at_equal_change(cuts)))
 #   augmented as in training, before you draw conclusions.
 # - The gradient is exactly the sum over $2^n$ paths. The number of paths of each length is binomial; whether short or
 #   long ones carry more is to be measured.
+# - Of the networks recorded here, a plain one is lost with any of its blocks. A residual one errs more but goes on, and
+#   fresh statistics give it back most of what it lost.
 # - Compare networks at equal damage to the features, or you compare the size of the cuts.
-# - Nine blocks are few: what holds for 54 need not hold for them, and the sentences above say what does.
-
-# %% tags=["remove-input", "nbval-ignore-output"]
-display(Markdown(lesion_words.in_short(cuts)))
+# - Nine blocks are few: the paths of these networks are no shorter, by gradient, than most.
 
 # %% [markdown]
 # ## Exercises

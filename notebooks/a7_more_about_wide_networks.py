@@ -58,7 +58,7 @@ from resnet_book.analysis import answers
 from resnet_book.engine.device import Engine, default_precision, worth_compiling
 from resnet_book.experiments import records, studies, weights
 from resnet_book.experiments.catalogue import WIDE_SHORT
-from resnet_book.report import figures, tables, wide_figures, wide_tables, wide_words
+from resnet_book.report import figures, tables, wide_figures, wide_tables
 from resnet_book.train import fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
@@ -178,23 +178,17 @@ plt.show()
 # %% tags=["nbval-ignore-output"]
 varied = wide_tables.phase_variability(here, last=5)
 measured = varied.groupby(["learning_rate", "kind"])[["mean", "std", "fall", "scatter"]].mean()
+last = here[here.iteration == here.iteration.max()].validation_error.mean()
+luck = wide_tables.standard_error(last, recipe.validation_images)
+print(
+    f"standard error of one validation error, by the choice of {recipe.validation_images:,} images: {luck:.1f} points"
+)
 measured.sort_index(ascending=[False, True]).round(2)
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-scatter = varied.groupby(["phase", "kind"]).scatter.mean().unstack()
-rates = varied.drop_duplicates("phase").learning_rate
-most = {kind: f"{rates.iloc[scatter[kind].to_numpy().argmax()]:g}" for kind in scatter}
-calmer = (scatter.residual < scatter.plain).sum()
-last = here[here.iteration == here.iteration.max()].validation_error.mean()
-text = f"""The error of the plain network scatters most at the learning rate {most["plain"]}, that of the residual network at
-{most["residual"]}. The residual one scatters less in {calmer} of {len(scatter)} phases
-({f"means of {len(seeds)} runs" if len(seeds) > 1 else "one run"} of each kind). Mind the size of it: with
-{recipe.validation_images:,} images, an error of {last:.0f} % is itself known to
-{wide_tables.standard_error(last, recipe.validation_images):.1f} points only. **This shows how to measure. It settles nothing
-about shortcuts**, whichever way it came out."""
-display(Markdown(text))
-
 # %% [markdown]
+# Which network scatters less, and at which learning rate? Whatever your table says: with so few images, epochs and runs,
+# **this shows how to measure. It settles nothing about shortcuts.**
+#
 # ### The recorded runs
 #
 # Two kinds of recorded runs hold out 5,000 images: the short ones of 10 layers, and, once they are recorded, those of 18
@@ -204,7 +198,8 @@ display(Markdown(text))
 ENDS = {
     "10 layers, CIFAR-10, 9 epochs": "10-cifar10-short",
     "10 layers, CIFAR-100, 9 epochs": "10-cifar100-short",
-    **{f"{depth} layers, CIFAR-10, 300 epochs": ends for depth, ends in wide_words.VALIDATED.items()},
+    "18 layers, CIFAR-10, 300 epochs": "18-cifar10-validation",
+    "34 layers, CIFAR-10, 300 epochs": "34-cifar10-validation",
 }
 panels = {title: curves[curves.experiment.isin([f"plain{of}", f"resnet{of}"])] for title, of in ENDS.items()}
 shown = {title: panel for title, panel in panels.items() if len(panel)} or {"": curves.iloc[:0]}
@@ -225,34 +220,26 @@ for epochs in (3, 20):
     half, twentieth = wide_tables.ratio_by_chance(epochs)
     print(f"{epochs} epochs: above {half:.1f} times in half of all pairs, above {twentieth:.1f} times in one of 20")
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-text = " ".join(wide_words.scatter(curves)) or (
-    "No pair of long runs is recorded yet, so **the claim is neither confirmed nor refuted here.** A GPU records one with "
-    "`resnet-book run resnet18-cifar10-validation plain18-cifar10-validation`."
-)
-display(Markdown(text))
-
 # %% [markdown]
-# Two traps remain even then. A network with a higher error has more room to vary: compare pairs whose means are close.
-# And the epochs of one run are no independent trials: what *networks of a kind* do takes several seeds.
+# No pair of long runs is recorded yet, so **the claim is neither confirmed nor refuted here.** A GPU records one with
+# `resnet-book run resnet18-cifar10-validation plain18-cifar10-validation`. Two traps remain even then. A network with a
+# higher error has more room to vary: compare pairs whose means are close. And the epochs of one run are no independent
+# trials: what *networks of a kind* do takes several seeds.
 #
 # Is the validation error a good stand-in for the test error? If nobody chose by either, only the luck of the images
-# keeps them apart.
+# keeps them apart. Here is the difference of the two, averaged over the epochs of each recorded run.
 
-# %% tags=["remove-input", "nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"]
 both = curves.dropna(subset="validation_error")
-if both.empty:
-    display(Markdown("No run that holds images out is recorded."))
-else:
-    apart = (both.test_error - both.validation_error).groupby([both.experiment, both.seed]).mean()
-    sizes = (WIDE_SHORT.validation_images, wide_tables.TEST_IMAGES)
-    luck = sum(wide_tables.standard_error(both.test_error.mean(), images) ** 2 for images in sizes) ** 0.5
-    text = f"""Recorded runs that hold images out: {len(apart)}. Averaged over the epochs of a run, the test error is off the
-validation error by {apart.min():+.1f} to {apart.max():+.1f} points. The choice of {sizes[0]:,} and {sizes[1]:,} images gives such
-a difference a standard error of about {luck:.1f} points."""
-    display(Markdown(text))
+apart = (both.test_error - both.validation_error).groupby([both.experiment, both.seed]).mean()
+sizes = (WIDE_SHORT.validation_images, wide_tables.TEST_IMAGES)
+luck = sum(wide_tables.standard_error(both.test_error.mean(), images) ** 2 for images in sizes) ** 0.5
+print(f"standard error of a difference by the luck of {sizes[0]:,} and {sizes[1]:,} images: {luck:.1f} points")
+apart.rename("test less validation error").round(2).to_frame()
 
 # %% [markdown]
+# No recorded run is off by more than such luck explains, and some are off to either side.
+#
 # ## CIFAR-100: two labels an image
 #
 # CIFAR-100 has as many images as CIFAR-10 and ten times as many classes, so 500 training images of each. Every image
@@ -288,19 +275,10 @@ there = [name for name in experiments if name in summaries.index]
 print(f"Errors in %; {len(there)} of {len(experiments)} experiments are recorded.")
 wide_tables.two_label_table(recorded, there)
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-labelled = [each for each in recorded if each.top5_error is not None and each.superclass_error is not None]
-text = "They forgive different mistakes: top-5 forgives hesitation, the superclass forgives a near miss."
-if labelled:
-    forgiven = [
-        100 * (1 - sum(getattr(each, error) / each.test_error for each in labelled) / len(labelled))
-        for error in ("top5_error", "superclass_error")
-    ]
-    text += f""" Of the mistakes in the recorded runs ({len(labelled)}), top-5 forgives {forgiven[0]:.0f} % on average, and the
-superclass {forgiven[1]:.0f} %."""
-display(Markdown(text))
-
 # %% [markdown]
+# They forgive different mistakes: top-5 forgives hesitation, the superclass forgives a near miss. In the recorded runs
+# hesitation is the more frequent one: top-5 forgives more than half of the mistakes, the superclass about a quarter.
+#
 # ### Which classes are taken for which?
 #
 # A confusion matrix has a row for each class and a column for each answer. With a hundred classes the order decides what
@@ -347,21 +325,11 @@ plt.show()
 confusions = wide_tables.frequent_confusions(matrix, class_names, superclasses)
 confusions.round(1)
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-cells = len(class_names) * (len(class_names) - 1)
-text = f"""The {len(confusions)} most frequent confusions are {100 * confusions.images.sum() / mistakes:.0f} % of all mistakes,
-in {100 * len(confusions) / cells:.1f} % of the cells off the diagonal."""
-if superclasses:
-    group = {each: place for place, each in enumerate(sorted(set(superclasses)))}
-    of_class = torch.tensor([group[each] for each in superclasses])
-    wrong = predicted != labels
-    within = (of_class[predicted[wrong]] == of_class[labels[wrong]]).double().mean().item()
-    by_chance = (len(class_names) / len(group) - 1) / (len(class_names) - 1)
-    text += f""" Of all mistakes {100 * within:.0f} % stay in the superclass. If they were spread evenly over all other classes,
-it would be {100 * by_chance:.0f} %."""
-display(Markdown(text + " (One run. A cell of a few images is within chance of its neighbours.)"))
-
 # %% [markdown]
+# In the recorded run every one of the most frequent confusions is between relatives, and so is about a quarter of all
+# mistakes. Spread evenly over all other classes, it would be one in 25. (One run. A cell of a few images is within chance of
+# its neighbours.)
+#
 # ## What it costs
 #
 # Images a second (of training alone), memory and minutes, from the records. Memory is what was allocated on a GPU, but
@@ -375,20 +343,18 @@ cost = wide_tables.cost_table(recorded, [name for name in short + long if name i
 print(", ".join(sorted(set(cost.device))) or "nothing recorded yet")
 cost if cost.device.nunique() > 1 else cost.drop(columns="device")
 
-# %% tags=["remove-input", "nbval-ignore-output"]
-forward = {depth: 2 * models.count_operations(f"resnet{depth}") / 1e9 for depth in wide_tables.DEPTHS}
-narrow = 2 * models.count_operations("resnet20") / 1e9
-text = f"""What is not recorded can be estimated. A forward pass on one image takes {forward[10]:.1f}, {forward[18]:.1f},
-{forward[34]:.1f} and {forward[50]:.1f} billion additions and multiplications with 10, 18, 34 and 50 layers; chapter 3's
-ResNet-20 takes {narrow:.2f}. A training step is about three times that. So 300 epochs of 50,000 images with 18 layers are
-{300 * 50_000 * 3 * forward[18] / 1e7:.0f} times $10^{{16}}$ operations."""
+# %% [markdown]
+# What is not recorded can be estimated. Count the additions and multiplications of a forward pass on one image; a
+# training step takes about three times as many. Divide those of 300 epochs by the rate of the recorded
+# `resnet10-cifar10-short` on its CPU.
+
+# %% tags=["nbval-ignore-output"]
+forward = pd.Series({depth: 2 * models.count_operations(f"resnet{depth}") / 1e9 for depth in wide_tables.DEPTHS})
 on_cpu = [r for r in recorded if r.experiment == "resnet10-cifar10-short" and r.parts[-1].cuda is None]
-if on_cpu:
-    rate = max(each.images_per_second for each in on_cpu) * 3 * forward[10]  # billions a second
-    days = {depth: 300 * 50_000 * 3 * forward[depth] / rate / 86_400 for depth in (18, 50)}
-    text += f""" At the rate of the recorded `resnet10-cifar10-short` that is about {days[18]:.0f} days on its CPU, and
-{days[50]:.0f} with 50 layers."""
-display(Markdown(text))
+speed = max((each.images_per_second for each in on_cpu), default=float("nan"))  # images a second
+days = 300 * 50_000 * forward / forward[10] / speed / 86_400
+table = pd.DataFrame({"billion operations an image": forward, "days on a CPU, 300 epochs": days})
+table.rename_axis("layers").round(1)
 
 # %% [markdown]
 # ## Summary

@@ -1,4 +1,4 @@
-"""The loss around weights: directions, slices, lines, curvature; kept, drawn, said, and turned in a page."""
+"""The loss around weights: directions, slices, lines, curvature; kept, drawn, and turned in a page."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from resnet_book.experiments import landscape_records, records, weights
 from resnet_book.experiments.landscape_records import BOTH, LandscapeRecord
 from resnet_book.experiments.records import RecordError
 from resnet_book.models import Network
-from resnet_book.report import landscape_figures, landscape_words
+from resnet_book.report import landscape_figures
 
 RESULTS = Path(__file__).parent.parent / "results"
 KEPT = sorted(RESULTS.glob("*/seed*.landscape.json"))
@@ -295,7 +295,7 @@ def test_the_committed_landscapes_are_sound_and_of_the_committed_weights(path: P
     assert path.stat().st_size < 300_000
 
 
-# --- Drawn, said and turned ---
+# --- Drawn and turned ---
 
 
 def invented(experiment: str, height: float) -> LandscapeRecord:
@@ -373,51 +373,11 @@ def test_whatever_is_recorded_is_drawn(found: list[LandscapeRecord]) -> None:
     plt.close("all")
 
 
-@SETS
-def test_whatever_is_recorded_is_put_into_whole_sentences(found: list[LandscapeRecord]) -> None:
-    slices, curvatures = landscape_figures.slice_frame(found), landscape_figures.curvature_frame(found)
-    texts = [
-        *(say(slices) for say in SAY_OF_SLICES),
-        *(say(curvatures) for say in SAY_OF_CURVATURES),
-        landscape_words.between(landscape_figures.line_frame(found)),
-        landscape_words.in_short(slices, curvatures),
-    ]
-    for text in texts:
-        assert text.endswith((".", "it."))
-        assert "nan" not in text
-    assert (landscape_words.NOTHING in texts[0]) == (len(found) < 2)
-
-
-SAY_OF_SLICES = [
-    landscape_words.slices_of_twins,
-    landscape_words.verdict,
-    landscape_words.roughness,
-    landscape_words.statistics,
-    landscape_words.other_directions,
-]
-SAY_OF_CURVATURES = [landscape_words.curvature, landscape_words.curvature_of_twins, landscape_words.way]
-
-
-def test_the_sentences_say_what_the_numbers_are() -> None:
-    slices, curvatures = landscape_figures.slice_frame(FOUND[:2]), landscape_figures.curvature_frame(FOUND[:2])
-    text = landscape_words.slices_of_twins(slices)
-    assert "from 0.40 to 1.40, 53 % of the way to blind guesses, in the plain one and from 0.40 to 0.90, 26 %" in text
-    assert "0 % (plain, 20 layers), 0 % (residual, 20 layers). So the lines rise" in landscape_words.roughness(slices)
-    assert "the flatter one in every comparison" in landscape_words.verdict(slices)
-    assert "2.0 times as much as its twin's" in landscape_words.curvature_of_twins(curvatures)
-    assert "400 along the steepest direction; 0.40 along random ones, 1,000 times less" in landscape_words.curvature(
-        curvatures
-    )
-    assert "by iteration: 400 at 0, 400 at 2,000." in landscape_words.way(curvatures)
-    between = landscape_words.between(landscape_figures.line_frame(FOUND[:2]))
-    assert "a barrier of 2.00 nats with interpolated statistics, no barrier with statistics measured" in between
-
-
-def test_the_verdict_turns_with_the_numbers() -> None:
-    turned = [invented("plain20-cifar10-short", 1.0), invented("resnet20-cifar10-short", 2.0)]
-    assert "in none of the" in landscape_words.verdict(landscape_figures.slice_frame(turned))
-    mixed = [*FOUND, invented("resnet56-cifar10-short", 2.0)]
-    assert "in 2 of 4 comparisons" in landscape_words.verdict(landscape_figures.slice_frame(mixed))
+def test_a_bowl_rises_alike_to_all_sides_and_leads_nowhere_down() -> None:
+    found = landscape_figures.rises(landscape_figures.slice_frame(FOUND[:1]))
+    assert found.groupby("statistics").direction.apply(list).to_dict() == {key: [0, 1, 2] for key in BOTH}
+    assert found[["middle", "half", "end", "down"]].iloc[0].tolist() == pytest.approx([0.4, 1.4, 4.4, 0.0])
+    assert landscape_figures.rises(landscape_figures.slice_frame([])).empty
 
 
 def test_without_records_the_page_says_so_in_place_of_the_figure() -> None:

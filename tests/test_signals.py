@@ -22,7 +22,7 @@ from resnet_book.experiments import catalogue, records, signal_records, weights
 from resnet_book.experiments.records import RecordError
 from resnet_book.experiments.signal_records import SignalRecord
 from resnet_book.recipe import Recipe
-from resnet_book.report import signal_figures, signal_words
+from resnet_book.report import signal_figures
 
 RESULTS = Path(__file__).parent.parent / "results"
 KEPT = sorted(RESULTS.glob("*/seed*.signals.json"))
@@ -288,14 +288,13 @@ def test_the_committed_signals_are_sound_and_of_the_committed_weights(path: Path
     assert {each.iteration for each in kept.stages if each.origin == "record"} <= {last}
 
 
-# --- Drawn and said ---
+# --- Drawn ---
 
 
 def invented(experiment: str, seed: int, moments: tuple[int, ...], plain: bool) -> SignalRecord:
-    """A network whose gradient grows tenfold towards the images at first, and not at the end."""
+    """The signals of a network, all alike."""
 
     def stage(iteration: int) -> dict:
-        growth = 10.0 if iteration == 0 else 1.0
         origin = "along the way" if len(moments) > 2 else "record" if iteration else "initialisation"
         return {
             "iteration": iteration,
@@ -306,15 +305,9 @@ def invented(experiment: str, seed: int, moments: tuple[int, ...], plain: bool) 
                 {"layer": k, "response": 1.0, "trained_response": 1.0, "weight_norm": 1.0, "gradient_norm": 1.0}
                 for k in range(1, 20)
             ],
-            "blocks": [
-                {"block": k, "layer": 2 * k + 1, "signal": float(k), "gradient_norm": growth ** ((9 - k) / 8)}
-                for k in range(1, 10)
-            ],
-            "predictions": [
-                {"pair": k, "other_images": 0.1 * k, "after_step": -0.5 if plain else 0.5, "next": -0.001}
-                for k in (1, 2)
-            ],
-            "distances": [{"distance": 0.1, "cosine": 0.0 if iteration == 0 else 0.6, "spread": 0.1}],
+            "blocks": [{"block": k, "layer": 2 * k + 1, "signal": 1.0, "gradient_norm": 1.0} for k in range(1, 10)],
+            "predictions": [{"pair": k, "other_images": 0.1, "after_step": 0.5, "next": 0.0} for k in (1, 2)],
+            "distances": [{"distance": 0.1, "cosine": 0.5, "spread": 0.1}],
         }
 
     content = {
@@ -346,13 +339,6 @@ FOUND = [
 SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], FOUND], ids=range(5))
 
 
-def responses() -> pd.DataFrame:
-    rows = [("plain", 20, 2_000, 1.0), ("residual", 20, 2_000, 0.8), ("residual", 56, 2_000, 0.7)]
-    rows += [("residual", 20, 64_000, 0.5)]
-    frame = pd.DataFrame(rows, columns=["kind", "depth", "recipe_iterations", "response"])
-    return frame.assign(layer=1, seed=0)
-
-
 def test_the_recorded_network_stands_for_the_end_where_weights_on_the_way_do_not_reach_it() -> None:
     rows = [(0, "along the way"), (30, "along the way"), (2_000, "record")]
     frame = pd.DataFrame(rows, columns=["iteration", "origin"])
@@ -364,7 +350,7 @@ def test_the_recorded_network_stands_for_the_end_where_weights_on_the_way_do_not
 
 
 @SETS
-def test_whatever_is_recorded_is_drawn_and_said_in_whole_sentences(found: list[SignalRecord]) -> None:
+def test_whatever_is_recorded_is_drawn(found: list[SignalRecord]) -> None:
     blocks, predicted, near, starts = (
         signal_figures.of_networks(found, rows) for rows in ("blocks", "predictions", "distances", "starts")
     )
@@ -381,60 +367,11 @@ def test_whatever_is_recorded_is_drawn_and_said_in_whole_sentences(found: list[S
     signal_figures.plot_moments(near, plt.figure().subplots(), "cosine", "cosine", spread="spread")
     signal_figures.plot_starts(starts, plt.figure().subplots())
     plt.close("all")
-    texts = [
-        signal_words.provenance(found),
-        signal_words.growth(on_the_way),
-        signal_words.signal(on_the_way),
-        signal_words.predictions(signal_figures.through_training(predicted)),
-        signal_words.shattering(near, 0.1),
-        signal_words.starts(starts),
-        signal_words.what_spoils(signal_figures.through_training(predicted)),
-    ]
-    for text in texts:
-        assert text.rstrip(")").endswith(".")
-        assert "nan" not in text
-        assert "-0.00" not in text
-    assert (signal_words.NOTHING in texts) == (not found or found == FOUND[:1])  # a plain network has no starts
 
 
-def test_the_sentences_say_what_the_numbers_are() -> None:
-    blocks, predicted, starts = (
-        signal_figures.of_networks(FOUND, rows) for rows in ("blocks", "predictions", "starts")
-    )
-    blocks = signal_figures.through_training(blocks)
-    text = signal_words.growth(blocks)
-    assert "**plain, 20 layers:** before training the gradient at the first block is 10 times that at the last" in text
-    assert "after 2,000 iterations 1.0 times: the growth towards the images has gone" in text
-    assert "residual, 20 layers, 2 seeds" in text
-    assert "9.0 times that of the first" in signal_words.signal(blocks)
-    text = signal_words.predictions(signal_figures.through_training(predicted))
-    assert "0.15 ± 0.07" in text
-    assert "what costs more is the other images in residual, 20 layers, 2 seeds, the step in plain, 20 layers" in text
-    assert "more alike in 3 of 3 networks" in signal_words.shattering(
-        signal_figures.of_networks(FOUND, "distances"), 0.1
-    )
-    assert "ahead in 2 of 2 seeds" in signal_words.starts(starts)
-    assert "repetitions" not in signal_words.provenance(FOUND)
-    assert "`resnet20-cifar10-short` (seed 1, up to iteration 2,000)" in signal_words.provenance(FOUND)
-    assert "4 recorded runs" in signal_words.provenance(FOUND)
-
-
-def test_the_sentences_on_responses_count_and_compare() -> None:
-    text = signal_words.responses(responses())
-    assert "holds: it is so in 1 of 1 pair" in text
-    assert "respond less, too: with 20, 56 layers, 0.80, 0.70 after 2,000 iterations" in text
-    assert "responds 0.80 after 2,000 iterations and 0.50 after 64,000" in text
-    assert signal_words.responses(pd.DataFrame()) == signal_words.NOTHING
-    signal_figures.plot_responses(responses(), plt.figure().subplots())
-    plt.close("all")
-
-
-def test_shattering_by_depth_says_which_kind_loses_it_sooner() -> None:
+def test_a_measurement_is_drawn_against_depth() -> None:
     rows = [("plain", 8, 0.9), ("plain", 56, -0.001), ("residual", 8, 0.95), ("residual", 56, 0.5)]
-    frame = pd.DataFrame(rows, columns=["kind", "depth", "cosine"]).assign(seed=0)
-    text = signal_words.shattering_by_depth(frame)
-    assert "falls from 0.90 to 0.00 in plain networks and falls from 0.95 to 0.50 in residual networks" in text
-    assert "higher at 2 of 2 depths, as in" in text
-    assert "not quite as" in signal_words.shattering_by_depth(frame.assign(cosine=[0.9, 0.0, 0.8, 0.1]))
-    signal_figures.plot_depths(frame, plt.figure().subplots(), "cosine", "cosine")
+    frame = pd.DataFrame(rows, columns=["kind", "depth", "cosine"])
+    ax = signal_figures.plot_depths(frame, plt.figure().subplots(), "cosine", "cosine")
+    assert ax.get_legend_handles_labels()[1] == ["plain", "residual"]
     plt.close("all")

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
 
@@ -119,6 +120,16 @@ def say_nothing_recorded(ax: Axes) -> Axes:
 
 # A depth keeps its line through the whole book; one that is not named here is drawn solid.
 LINE_STYLES = {8: ":", 20: "--", 32: "-.", 44: (0, (8, 2)), 56: "-", 110: (0, (8, 2, 1, 2, 1, 2))}
+
+
+def add_legend(figure: Figure, ncols: int = 2) -> None:
+    """One legend below all panels, with everything that they label once."""
+    shown = dict[str, Any]()
+    for ax in figure.axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            shown.setdefault(label, handle)
+    if shown:
+        figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=ncols, fontsize=9)
 
 
 def plot_curves(curves: pd.DataFrame, ax: Axes, drops: Iterable[int] = ()) -> Axes:

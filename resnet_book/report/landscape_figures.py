@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, EIGENVECTOR_SHARE, LandscapeRecord
+from resnet_book.report import figures
 from resnet_book.report.figures import COLOURS, KINDS, LINE_STYLES, say_nothing_recorded
 from resnet_book.report.tables import kind_and_depth
 
@@ -75,6 +76,23 @@ def line_frame(found: Iterable[LandscapeRecord]) -> Frame:
             rows += [whose | {"statistics": line.statistics, "share": a, "loss": b, "error": c} for a, b, c in points]
     columns = ["experiment", "network", "depth", "seeds", "start", "end", "statistics", "share", "loss", "error"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def rises(slices: Frame) -> Frame:
+    """What each random line through trained weights does: a row a line.
+
+    Columns: depth, statistics, network, direction; middle, half and end: the loss at the weights, and its mean over
+    both sides half a step and one step away; down: the share of the line's pieces that lead down on the way out.
+    """
+    rows, keys = list[dict](), ["depth", "statistics", "network", "direction"]
+    random = slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)]
+    for key, group in random.groupby(keys):
+        line = group.sort_values("step")
+        middle, half, end = (np.interp([-far, far], line.step, line.loss).mean() for far in (0.0, 0.5, 1.0))
+        sides = line.loss[line.step >= 0].to_numpy(), line.loss[line.step <= 0].to_numpy()[::-1]
+        down = (np.concatenate([np.diff(side) for side in sides]) < 0).mean()
+        rows.append(dict(zip(keys, key, strict=True)) | {"middle": middle, "half": half, "end": end, "down": down})
+    return pd.DataFrame(rows, columns=[*keys, "middle", "half", "end", "down"])
 
 
 def _whose(record: LandscapeRecord) -> dict[str, Any]:
@@ -143,7 +161,7 @@ def draw_slices(slices: Frame) -> Figure:
             plot_slices(random[(random.depth == depth) & (random.statistics == statistics)], ax)
             ax.set_title(f"{depth} layers, {IN_WORDS[statistics]}" if depth else IN_WORDS[statistics], fontsize=10)
             ax.label_outer()
-    _one_legend(figure)
+    figures.add_legend(figure, ncols=4)
     return figure
 
 
@@ -229,16 +247,6 @@ def plot_between(lines: Frame, ax: Axes, column: str = "loss") -> Axes:
 
 def _colours(kind: str) -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list(kind, ["#F5F5F5", COLOURS[kind]])
-
-
-def _one_legend(figure: Figure) -> None:
-    handles = figure.axes[0].get_legend_handles_labels()
-    if handles[0]:
-        shown = dict[str, Any]()
-        for ax in figure.axes:
-            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-                shown.setdefault(label, handle)
-        figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=4, fontsize=9)
 
 
 # --- The figure that can be turned ----------------------------------------------------------------------------------

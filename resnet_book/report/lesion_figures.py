@@ -16,10 +16,12 @@ from matplotlib.ticker import MaxNLocator
 
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import catalogue
-from resnet_book.experiments.lesion_records import LesionRecord
+from resnet_book.experiments.lesion_records import CutRow, LesionRecord, PathRow
+from resnet_book.report import figures
 from resnet_book.report.figures import COLOURS, LINE_STYLES, say_nothing_recorded
 from resnet_book.report.tables import kind_and_depth
 
+ABOUT = ["experiment", "network", "depth", "iterations"]
 CHANCE = 90.0  # error (%) of blind answers to ten classes
 
 
@@ -38,15 +40,19 @@ def labelled(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 
 def all_cuts(found: Iterable[LesionRecord]) -> pd.DataFrame:
-    """Every cut of every network, ``labelled``. Empty, with no columns but two, where there is none."""
+    """Every cut of every network, ``labelled``; empty where there is none."""
     frames = [labelled(each.cut_frame, each.experiment) for each in found]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["experiment", "kind"])
+    return pd.concat(frames, ignore_index=True) if frames else _nothing(CutRow, *ABOUT, "added", "added_anew")
 
 
 def all_paths(found: Iterable[LesionRecord]) -> pd.DataFrame:
     """Every length of path of every residual network, ``labelled``; empty where there is none."""
     frames = [labelled(each.path_frame, each.experiment) for each in found if each.paths]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["experiment", "length"])
+    return pd.concat(frames, ignore_index=True) if frames else _nothing(PathRow, *ABOUT)
+
+
+def _nothing(row: type[CutRow | PathRow], *more: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=[*row.model_fields, *more], dtype=float)
 
 
 def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
@@ -76,7 +82,7 @@ def plot_together(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
 def plot_factors(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
     """Error (%) against the factor by which all residual branches are multiplied; 1 is the whole network."""
     ax.set(xlabel="factor of all residual branches", ylabel="test error (%)")
-    residual = cuts.query("kind in ['scale', 'nothing'] and network == 'residual'") if len(cuts) else cuts
+    residual = cuts.loc[cuts.kind.isin(["scale", "nothing"]) & (cuts.network == "residual")]
     for group, style in _networks(residual, ax):
         in_order = group.sort_values("factor")
         ax.plot(in_order.factor, in_order[column], **style)
@@ -111,27 +117,16 @@ def plot_paths(paths: pd.DataFrame, ax: Axes, column: str) -> Axes:
 
 def draw_panels(frame: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Axes]) -> Figure:
     """A figure with a panel for each depth (rows) and each length of training (columns), and one legend."""
-    depths, budgets = (sorted(set(frame[name])) if len(frame) else [0] for name in ("depth", "iterations"))
+    depths, budgets = (sorted(set(frame[name])) or [0] for name in ("depth", "iterations"))
     figure, axes = plt.subplots(
         len(depths), len(budgets), figsize=(7.2, 0.6 + 3 * len(depths)), sharey="row", squeeze=False
     )
     for row, depth in zip(axes, depths, strict=True):
         for ax, budget in zip(row, budgets, strict=True):
-            chosen = frame.loc[(frame.depth == depth) & (frame.iterations == budget)] if len(frame) else frame
-            plot(chosen, ax)
+            plot(frame.loc[(frame.depth == depth) & (frame.iterations == budget)], ax)
             ax.label_outer()
-    add_legend(figure)
+    figures.add_legend(figure)
     return figure
-
-
-def add_legend(figure: Figure) -> None:
-    """One legend below all panels: every network once."""
-    shown = dict[str, Any]()
-    for ax in figure.axes:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            shown.setdefault(label, handle)
-    if shown:
-        figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2, fontsize=9)
 
 
 def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:

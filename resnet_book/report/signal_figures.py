@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
 from resnet_book.experiments import catalogue
-from resnet_book.experiments.signal_records import SignalRecord
+from resnet_book.experiments.signal_records import BlockRow, DistanceRow, LayerRow, PredictionRow, SignalRecord
 from resnet_book.report.figures import COLOURS, LINE_STYLES, say_nothing_recorded
 from resnet_book.report.tables import kind_and_depth
 
@@ -22,12 +22,19 @@ PALEST = 0.72  # share of white in the colour of a training's first moment
 MOMENTS_SHOWN = 6  # lines in a panel, at most
 STARTS = {False: ("as usual", COLOURS["residual"]), True: ("last norms at zero", COLOURS["accent"])}
 NETWORK = ["kind", "depth", "seed", "recipe_iterations"]
+COLUMNS = {
+    "layers": [*LayerRow.model_fields],
+    "blocks": [*BlockRow.model_fields],
+    "predictions": [*PredictionRow.model_fields],
+    "distances": [*DistanceRow.model_fields],
+    "starts": ["zeroed", "loss"],
+}
 
 
 def of_networks(
     found: Iterable[SignalRecord], rows: Literal["layers", "blocks", "predictions", "distances", "starts"]
 ) -> pd.DataFrame:
-    """The rows of all records, with whose they are. Empty, with the network's columns, where there are none."""
+    """The rows of all records, with whose they are. Empty, with the same columns, where there are none."""
     frames = []
     for each in found:
         known = catalogue.get(each.experiment)
@@ -36,7 +43,9 @@ def of_networks(
         if len(frame):
             own = {"kind": kind, "depth": depth, "seed": each.seed, "recipe_iterations": known.recipe.iterations}
             frames.append(frame.assign(**own))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*NETWORK, "iteration", "origin"])
+    if frames:
+        return pd.concat(frames, ignore_index=True)
+    return pd.DataFrame(columns=[*NETWORK, "iteration", "origin", *COLUMNS[rows]], dtype=float)
 
 
 def through_training(frame: pd.DataFrame) -> pd.DataFrame:
@@ -99,21 +108,6 @@ def plot_depths(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes
         )
     ax.set_xticks(sorted({*map(int, frame.depth)}))
     ax.legend()
-    return ax
-
-
-def plot_responses(frame: pd.DataFrame, ax: Axes, measure: str = "response") -> Axes:
-    """Standard deviation of each layer's response, a line a network; thin: trained for less than the longest."""
-    ax.set(xlabel="layer, from the images to the classes", ylabel="standard deviation of the response")
-    if frame.empty:
-        return say_nothing_recorded(ax)
-    longest = frame.recipe_iterations.max()
-    for group, style in _networks(frame):
-        long = group.recipe_iterations.iloc[0] == longest
-        label = f"{style['label']}, {group.recipe_iterations.iloc[0]:,} iterations"
-        ax.plot(group.layer, group[measure], **{**style, "label": label, "linewidth": 2.2 if long else 1.1})
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_ylim(bottom=0)
     return ax
 
 

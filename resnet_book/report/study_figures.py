@@ -12,7 +12,13 @@ from resnet_book.analysis import purity, study
 from resnet_book.analysis.study import Study
 from resnet_book.experiments.records import Record
 from resnet_book.report import feature_picture, tables
-from resnet_book.report.figures import COLOURS
+from resnet_book.report.figures import COLOURS, say_nothing_recorded
+
+MEANS = ("selective_share", "purity", "untrained_purity")
+COLUMNS = [  # those that the chapters use, also where there is no study
+    *("kind", "depth", "recipe", "iterations", "test_error", "chance_purity"),
+    *(f"{mean}{end}" for mean in MEANS for end in ("", "_low", "_high")),
+]
 
 
 def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
@@ -37,7 +43,8 @@ def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
             "selective_share_high": high,
             **study.summary(found),
         }
-    return pd.DataFrame.from_dict(rows, orient="index").sort_values(["iterations", "depth", "kind"])
+    frame = pd.DataFrame.from_dict(rows, orient="index") if rows else pd.DataFrame(columns=COLUMNS, dtype=float)
+    return frame.sort_values(["iterations", "depth", "kind"])
 
 
 def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
@@ -46,6 +53,8 @@ def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
     ``frame``: a row a network, its index the names, with the columns of ``study.summary`` and ``kind``, "plain" or
     "residual". ``measure``: "purity" or "entropy", described by ``label``.
     """
+    if frame.empty:
+        say_nothing_recorded(ax)
     places = np.arange(len(frame))[::-1]  # the first on top
     grey = COLOURS["neutral"]
     for prefix, name, filled in (("untrained_", "before training", False), ("", "trained", True)):

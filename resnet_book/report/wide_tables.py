@@ -51,6 +51,15 @@ def gaps(errors: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(gap=pairs.plain - pairs.residual, sampling=sampling).reset_index()
 
 
+def own_gaps(summaries: pd.DataFrame, recipe: str) -> pd.DataFrame:
+    """``gaps`` of the recorded wide networks by a recipe, "wide" or "short", with their own shortcuts.
+
+    ``summaries`` is what ``tables.summary`` gives, its index set to the column ``experiment``.
+    """
+    shown = (summaries.recipe == recipe) & summaries.depth.isin(DEPTHS)
+    return gaps(summaries.loc[shown & ~summaries.index.str.endswith("-projection")])
+
+
 def wide_table(records: Iterable[Record]) -> pd.DataFrame:
     """Test errors (%) as text, a row a network and dataset with a record: by the recipe wide, by its short form.
 

@@ -1,0 +1,452 @@
+"""What the prose of the chapters says of the book's records, a test a claim: one that fails names what to rewrite."""
+
+from functools import cache
+from math import hypot
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from resnet_book.analysis import answers, landscape
+from resnet_book.analysis.paths import effective_length
+from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies
+from resnet_book.report import landscape_figures, lesion_figures, signal_figures, study_figures, tables, wide_tables
+
+RESULTS = Path(__file__).parent.parent / "results"
+SHORT, LONG = 2_000, 64_000  # iterations
+Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
+
+
+# --- Chapter 8 ---
+
+
+@cache
+def lesions() -> list[lesion_records.LesionRecord]:
+    return [each for each in lesion_records.all_lesions(RESULTS) if "-cifar10" in each.experiment]
+
+
+def cuts(network: str, iterations: int = SHORT) -> Frame:
+    every = lesion_figures.all_cuts(lesions())
+    return every[(every.network == network) & (every.iterations == iterations)]
+
+
+def one_lost(network: str, iterations: int = SHORT) -> Frame:
+    frame = cuts(network, iterations)
+    return frame[frame.removed == 1].assign(block=[blocks[0] for blocks in frame[frame.removed == 1].blocks])
+
+
+def paths(iterations: int) -> Frame:
+    every = lesion_figures.all_paths(lesions())
+    return every[every.iterations == iterations]
+
+
+RESIDUALS = [("residual", SHORT), ("residual", LONG)]
+
+
+def test_a_plain_network_answers_nearly_blindly_whichever_block_it_has_lost() -> None:
+    assert one_lost("plain").error.min() > 80
+
+
+def test_its_residual_twin_loses_less_than_half_as_much_with_a_block() -> None:
+    assert 0.3 < one_lost("residual").added.mean() / one_lost("plain").added.mean() < 0.5
+
+
+def test_no_residual_network_loses_a_block_for_nothing() -> None:
+    assert min(one_lost(*each)[["added", "added_anew"]].min().min() for each in RESIDUALS) > 2
+
+
+def test_longer_training_does_not_help_a_residual_network_to_bear_a_cut() -> None:
+    assert one_lost("residual", LONG).added.mean() > one_lost("residual").added.mean()
+
+
+def test_blocks_that_begin_a_stage_are_missed_most_after_long_training_and_the_first_two_after_short() -> None:
+    missed = [set(one_lost(*each).nlargest(2, "added").block) for each in RESIDUALS]
+    assert missed == [{1, 2}, {4, 7}]
+
+
+def test_a_cut_network_is_far_surer_than_right() -> None:
+    lost = [one_lost(*each) for each in [("plain", SHORT), *RESIDUALS]]
+    assert min((100 * each.confidence - (100 - each.error)).mean() for each in lost) > 15
+
+
+def test_fresh_statistics_undo_more_than_half_of_the_damage_in_residual_networks_and_little_in_the_plain_one() -> None:
+    left = [one_lost(*each).added_anew.mean() / one_lost(*each).added.mean() for each in RESIDUALS]
+    assert max(left) < 0.5
+    assert one_lost("plain").added_anew.mean() / one_lost("plain").added.mean() > 0.85
+
+
+def test_a_shortcut_is_worth_about_twice_its_block_in_most_places_but_not_in_all() -> None:
+    for each in RESIDUALS:
+        closed = cuts(*each)[cuts(*each).kind == "close shortcut"]
+        for column in ("added", "added_anew"):
+            assert 1.75 < closed[column].mean() / one_lost(*each)[column].mean() < 2.25
+        worse = closed.added.to_numpy() > one_lost(*each).added.to_numpy()
+        assert 0.5 < worse.mean() < 1
+
+
+def test_swapping_two_blocks_costs_about_as_much_as_losing_one() -> None:
+    for each in RESIDUALS:
+        swapped = cuts(*each)[cuts(*each).kind == "swap"]
+        for column in ("added", "added_anew"):
+            assert 0.75 < swapped[column].mean() / one_lost(*each)[column].mean() < 1.4
+
+
+def test_a_factor_of_three_quarters_or_five_ruins_as_trained_and_costs_nothing_measured_anew() -> None:
+    for each in RESIDUALS:
+        near = cuts(*each)[cuts(*each).factor.isin([0.75, 1.25])]
+        assert len(near) == 2
+        assert near.added.min() > 10
+        assert near.added_anew.max() < 1
+
+
+def test_the_paths_that_matter_are_about_as_long_as_most() -> None:
+    for iterations in (SHORT, LONG):
+        assert 0.45 < effective_length(paths(iterations))[0] / paths(iterations).length.max() < 0.55
+
+
+def test_a_longer_path_carries_less_after_short_training_and_not_after_long() -> None:
+    slopes = [np.polyfit(each.length, np.log(each.single), 1)[0] for each in map(paths, (SHORT, LONG))]
+    assert slopes[0] < 0 < slopes[1]
+
+
+def test_paths_of_one_length_cancel_for_the_most_part() -> None:
+    for each in map(paths, (SHORT, LONG)):
+        assert each.together.sum() < 0.5 * (each.number * each.single).sum()
+
+
+def test_the_same_cuts_change_the_features_of_a_residual_network_less_and_leave_the_plain_one_near_chance() -> None:
+    plain, residual = (cuts(each)[cuts(each).kind.isin(["leave out", "swap"])] for each in ("plain", "residual"))
+    assert len(plain) == len(residual)
+    assert residual.feature_change.mean() < 0.8 * plain.feature_change.mean()
+    assert plain.error.min() > 80
+
+
+# --- Chapter 9: networks of the short recipe, one of each kind and depth ---
+
+
+@cache
+def landscapes() -> list[landscape_records.LandscapeRecord]:
+    return [each for each in landscape_records.all_landscapes(RESULTS) if each.experiment.endswith("-cifar10-short")]
+
+
+def rises() -> Frame:
+    """Loss at the weights and away from them: medians over the directions, a row a network and statistics."""
+    lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
+    return lines.groupby(["depth", "statistics", "network"])[["middle", "half", "end"]].median()
+
+
+def ends() -> Frame:
+    """The loss one step away: a row a network and statistics, a column a direction."""
+    lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
+    return lines.pivot_table(index=["depth", "statistics", "network"], columns="direction", values="end")
+
+
+def curvatures() -> Frame:
+    frame = landscape_figures.curvature_frame(landscapes())
+    return frame[frame["at"] == "trained"].set_index(["depth", "statistics", "network"])
+
+
+def way() -> Frame:
+    """The largest eigenvalue: a row a network, a column an iteration of the training."""
+    frame = landscape_figures.curvature_frame(landscapes())
+    return frame[frame["at"].map(lambda at: isinstance(at, int))].pivot_table(
+        index="network", columns="at", values="top"
+    )
+
+
+def between(seeds: str) -> Frame:
+    """Barrier and error halfway (%) on a line between two networks: a row a network and statistics."""
+    frame = landscape_figures.line_frame(landscapes())
+    each = frame[frame.seeds == seeds].groupby(["network", "statistics"])
+    halfway = frame[(frame.seeds == seeds) & (frame.share == 0.5)].set_index(["network", "statistics"]).error
+    return each.loss.apply(lambda loss: landscape.barrier(loss.tolist())).to_frame("barrier").assign(error=halfway)
+
+
+def test_the_plain_twin_is_the_flatter_one_at_20_layers_and_the_residual_one_at_56_with_either_statistics() -> None:
+    found = rises()
+    share = (found.half - found.middle) / (landscape_figures.CHANCE - found.middle)  # of the way to blind guesses
+    flatter = (share.unstack("network").residual < share.unstack("network").plain).to_dict()
+    assert flatter == {(20, "anew"): False, (20, "as trained"): False, (56, "anew"): True, (56, "as trained"): True}
+
+
+def test_lines_rise_nearly_all_the_way() -> None:
+    lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
+    assert lines.groupby(["network", "depth"]).down.mean().max() < 0.1
+
+
+def test_most_of_the_height_was_the_statistics_and_measured_anew_no_loss_goes_far_above_blind_guesses() -> None:
+    height = (rises().end - rises().middle).unstack("statistics")
+    assert (height.anew / height["as trained"]).max() < 0.5
+    assert ends().xs("anew", level="statistics").max().max() < landscape_figures.CHANCE + 0.6
+    assert rises().end[56, "as trained", "plain"] > 2000 * landscape_figures.CHANCE
+
+
+def test_directions_differ_by_less_than_a_half_measured_anew_and_by_far_more_than_ten_times_as_trained() -> None:
+    apart = (ends().max(axis=1) / ends().min(axis=1)).unstack("statistics")
+    assert len(apart) == 4
+    assert apart.anew.max() < 1.5
+    assert apart["as trained"].min() > 25
+
+
+def test_the_order_of_the_twins_changes_with_the_seed_at_20_layers_and_not_at_56() -> None:
+    for depth, mixed in ((20, True), (56, False)):
+        found = ends().loc[depth, "as trained"].dropna(axis=1)
+        assert len(set(found.loc["plain"] > found.loc["residual"])) == 1 + mixed
+
+
+def test_the_steepest_direction_curves_thousands_of_times_as_much_as_a_random_one() -> None:
+    found = curvatures()[curvatures().random.map(bool)]
+    assert min(abs(row.top) / np.mean(np.abs(row.random)) for row in found.itertuples()) > 2000
+
+
+def test_measured_anew_the_twin_that_looks_flatter_curves_more() -> None:
+    top = curvatures().top.abs()
+    assert top[20, "anew", "plain"] > top[20, "anew", "residual"]
+    assert top[56, "anew", "residual"] > top[56, "anew", "plain"]
+    changed = curvatures().last_change
+    assert changed[changed > 0.1].index.tolist() == [(56, "anew", "plain")]  # had not quite settled
+
+
+def test_before_training_the_weights_lie_on_a_ridge_and_soon_in_a_valley_that_gets_wider() -> None:
+    assert way().columns.tolist() == [0, 100, 1000, 2000]
+    assert way()[0].max() < -100
+    assert way()[2000].min() > 0
+    assert way()[100].max() < 10
+    assert (way()[100] > way()[1000]).all()
+    assert (way()[1000] > way()[2000]).all()
+
+
+def test_there_is_a_barrier_between_two_seeds_and_none_between_two_moments_of_one_training() -> None:
+    assert between("one").barrier.max() < 0.01
+    two = between("two").loc["residual"]
+    assert 0.3 < two.barrier["anew"] < 0.5 * two.barrier["as trained"]
+    assert two.error.min() > 75
+
+
+# --- Chapter 10 ---
+
+
+@cache
+def signals() -> list[signal_records.SignalRecord]:
+    return [each for each in signal_records.all_signals(RESULTS) if "-cifar10" in each.experiment]
+
+
+def pair(rows: Any) -> Frame:
+    """The recorded pair of 20 layers whose weights on the way were measured."""
+    frame: Any = signal_figures.through_training(signal_figures.of_networks(signals(), rows))
+    assert set(frame.depth) == {20}
+    assert set(frame.recipe_iterations) == {SHORT}
+    return frame
+
+
+def growth(measure: str) -> Frame:
+    """The first block's value over the last one's: a row an iteration, a column a kind."""
+    by_block = pair("blocks").pivot_table(index=["iteration", "kind"], columns="block", values=measure)
+    return (by_block[1] / by_block[9]).unstack("kind")
+
+
+def worth() -> Frame:
+    return pair("predictions").groupby(["iteration", "kind"])[["other_images", "after_step"]].mean()
+
+
+def likeness() -> Frame:
+    """Cosine of pixel gradients at pictures nearby, before training and at its end: a row a network."""
+    frame = (
+        signal_figures.of_networks(signals(), "distances")
+        .query("distance == 0.1")
+        .sort_values("iteration", kind="stable")
+    )
+    return frame.groupby(["kind", "depth", "recipe_iterations"]).cosine.agg(["first", "last"])
+
+
+def test_weights_on_the_way_are_of_repetitions() -> None:
+    with_way = [each for each in signals() if any(stage.origin == "along the way" for stage in each.stages)]
+    assert with_way
+    assert all(each.kept_by for each in with_way)
+
+
+def test_the_gradient_grows_towards_the_images_before_training_soon_no_more_and_later_in_both_about_alike() -> None:
+    found = growth("gradient_norm")
+    assert found.plain[0] > 10
+    assert found.residual[0] < 0.5 * found.plain[0]
+    assert found.loc[30].max() < 1.5
+    assert found.loc[2_000].min() > 2
+    assert found.plain[2_000] / found.residual[2_000] < 1.5
+
+
+def test_the_signal_stays_in_the_plain_network_and_ends_level_in_the_residual_one() -> None:
+    found = growth("signal")
+    assert found.plain.between(0.8, 1.3).all()
+    assert found.residual[0] < 0.7
+    assert 0.9 < found.residual[2_000] < 1.1
+
+
+def test_within_a_hundred_steps_the_plain_networks_pixel_gradients_are_as_alike_as_its_twins() -> None:
+    near = pair("distances").query("distance == 0.1").pivot_table(index="iteration", columns="kind", values="cosine")
+    assert near.plain[0] < 0.05 < 0.3 < near.residual[0]
+    assert abs(near.plain[100] - near.residual[100]) < 0.05
+    assert near.plain[30] > 0.7  # dozens of steps mend it
+
+
+def test_even_a_plain_network_that_hardly_learned_ends_with_gradients_alike() -> None:
+    assert likeness()["first"]["plain", 56, SHORT] < 0.05
+    assert likeness()["last"]["plain", 56, SHORT] > 0.85
+    assert records.load_record(RESULTS / "plain56-cifar10-short" / "seed0.json").test_error > 65
+
+
+def test_the_longer_one_trains_the_less_likeness_is_left() -> None:
+    near = pair("distances").query("distance == 0.1").pivot_table(index="iteration", columns="kind", values="cosine")
+    assert (near.loc[100] > near.loc[1_000]).all()
+    assert (near.loc[1_000] >= near.loc[2_000]).all()
+    assert likeness()["last"]["residual", 20, LONG] < likeness()["last"]["residual", 20, SHORT]
+
+
+def test_before_training_the_step_spoils_a_gradient_and_other_images_agree_in_the_residual_network() -> None:
+    assert worth().after_step[0, "plain"] < 0.2
+    assert worth().after_step[0, "residual"] < -0.1
+    assert worth().other_images[0, "residual"] > 0.8
+
+
+def test_a_hundred_steps_later_other_images_spoil_it_and_at_the_end_these_have_nothing_in_common() -> None:
+    assert worth().after_step[100].min() > 0.9
+    assert worth().other_images[100].max() < 0.3
+    assert worth().other_images[2_000].abs().max() < 0.05
+    assert worth().after_step[2_000].min() > 0.95
+
+
+def test_the_usual_start_is_worse_than_blind_guesses_and_gets_worse_and_the_start_at_zero_is_ahead() -> None:
+    each = signal_figures.of_networks(signals(), "starts").groupby(["depth", "zeroed"]).loss
+    first, most = each.first().unstack("zeroed"), each.max().unstack("zeroed")
+    late = each.apply(lambda loss: loss.tail(10).mean()).unstack("zeroed")
+    assert first[False][56] > first[False][20] > landscape_figures.CHANCE + 1
+    assert (most[False] > first[False]).all()
+    assert (first[True] - landscape_figures.CHANCE).abs().max() < 0.1
+    assert most[True].max() < landscape_figures.CHANCE + 0.1
+    assert (late[True] < late[False]).all()
+
+
+# --- Chapter 7 and its appendix ---
+
+
+@cache
+def recorded() -> list[records.Record]:
+    return records.load_all(RESULTS)
+
+
+@cache
+def summaries() -> Frame:
+    return tables.summary(recorded()).set_index("experiment")
+
+
+def test_in_short_runs_the_network_with_projections_is_ahead_by_more_than_chance() -> None:
+    zeros, projection = summaries().test_error[["resnet10-cifar10-short", "resnet10-cifar10-short-projection"]]
+    assert zeros - projection > 2 * hypot(*map(wide_tables.standard_error, (zeros, projection)))
+
+
+def test_no_wide_network_is_recorded_by_the_long_recipe() -> None:
+    assert summaries()[(summaries().recipe == "wide") & summaries().depth.isin(wide_tables.DEPTHS)].empty
+
+
+def test_the_published_gap_opens_with_depth() -> None:
+    gaps = wide_tables.gaps(wide_tables.published_errors()).set_index(["dataset", "depth"])
+    sure = (gaps.gap / gaps["sampling"]).unstack("dataset")
+    assert sure.loc[10].abs().max() < 1
+    assert sure.cifar10[18] < 1
+    assert gaps.gap["cifar100", 18] == pytest.approx(2.5)
+    assert sure.loc[34:].min().min() > 5
+    assert all(gaps.plain[data, 34] > gaps.plain[data, 18] for data in ("cifar10", "cifar100"))
+
+
+def test_after_nine_epochs_the_plain_network_is_clearly_ahead_on_cifar10_and_level_on_cifar100() -> None:
+    gaps = wide_tables.own_gaps(summaries(), "short").set_index(["dataset", "depth"])
+    assert gaps.index.tolist() == [("cifar10", 10), ("cifar100", 10)]
+    sure = gaps.gap / gaps["sampling"]
+    assert sure["cifar10", 10] < -4
+    assert abs(sure["cifar100", 10]) < 1
+    train = summaries().train_error
+    assert train["plain10-cifar10-short"] < train["resnet10-cifar10-short"] - 1
+
+
+def test_validation_and_test_errors_are_apart_by_no_more_than_luck_and_to_either_side() -> None:
+    curves = tables.curves(recorded()).dropna(subset="validation_error")
+    apart = (curves.test_error - curves.validation_error).groupby([curves.experiment, curves.seed]).mean()
+    luck = hypot(*(wide_tables.standard_error(curves.test_error.mean(), images) for images in (5_000, 10_000)))
+    assert apart.abs().max() < 2 * luck
+    assert apart.min() < 0 < apart.max()
+
+
+def test_of_the_mistakes_on_cifar100_top5_forgives_more_than_half_and_the_superclass_about_a_quarter() -> None:
+    of_hundred = [each for each in recorded() if each.top5_error is not None and each.superclass_error is not None]
+    assert min(1 - each.top5_error / each.test_error for each in of_hundred if each.top5_error) > 0.5
+    assert all(0.2 < 1 - (each.superclass_error or 0) / each.test_error < 0.33 for each in of_hundred)
+
+
+def test_the_most_frequent_confusions_are_between_relatives_and_so_is_about_a_quarter_of_all() -> None:
+    found = studies.kept_study("resnet10-cifar100-short", results=RESULTS)
+    assert found
+    groups = [found.superclass_of_class[each] for each in found.class_names]
+    matrix = answers.confusion(found.predicted, found.labels, len(groups))
+    assert all(wide_tables.frequent_confusions(matrix, found.class_names, groups)["same superclass"].tolist())
+    wrong = found.predicted != found.labels
+    pairs = zip(found.predicted[wrong].tolist(), found.labels[wrong].tolist(), strict=True)
+    assert 0.2 < np.mean([groups[one] == groups[other] for one, other in pairs]) < 0.33
+
+
+# --- Chapter 4 and its appendix ---
+
+
+@cache
+def networks() -> Frame:
+    return study_figures.study_frame(studies.recorded_studies("cifar10", RESULTS))
+
+
+def twins(column: str) -> Frame:
+    """A row a pair of twins, shallow ones first; columns plain and residual."""
+    return networks().pivot_table(index=["iterations", "depth"], columns="kind", values=column).dropna()
+
+
+def apart(measure: str) -> tuple[list[int], list[int]]:
+    """Depths of the twins whose intervals are apart with the plain one above, and with the residual one above."""
+    low, high = twins(f"{measure}_low"), twins(f"{measure}_high")
+    depths = low.index.get_level_values("depth")
+    return [*depths[low.plain > high.residual]], [*depths[low.residual > high.plain]]
+
+
+def test_in_every_network_the_trained_rows_are_purer_than_the_untrained_ones() -> None:
+    assert (networks().purity_low > networks().untrained_purity_high).all()
+
+
+def test_before_training_residual_networks_have_the_purer_rows_and_the_best_stands_half_of_the_way() -> None:
+    assert (twins("untrained_purity").residual > twins("untrained_purity").plain).all()
+    frame = networks()
+    way = (frame.untrained_purity - frame.chance_purity) / (frame.purity - frame.chance_purity)
+    assert 0.4 < way.max() < 0.6
+    assert frame.kind[way.idxmax()] == "residual"
+
+
+def test_in_a_short_training_purity_goes_down_with_depth_as_the_errors_go_up() -> None:
+    purity, error = (twins(each).loc[SHORT] for each in ("purity", "test_error"))
+    assert purity.plain.is_monotonic_decreasing
+    assert purity.residual.loc[:44].is_monotonic_decreasing
+    assert 0 < purity.residual[56] - purity.residual[44] < 0.1
+    assert all(error[kind].is_monotonic_increasing for kind in error)
+
+
+def test_plain_networks_have_more_selective_features_in_all_pairs_but_the_deepest() -> None:
+    share = twins("selective_share")
+    assert share[share.residual > share.plain].index.tolist() == [(SHORT, 56)]
+    plain, residual = apart("selective_share")
+    assert len(plain) > 1
+    assert not residual
+
+
+def test_purity_has_the_same_signs_but_mostly_overlaps_and_one_pair_each_is_apart() -> None:
+    purity, share = twins("purity"), twins("selective_share")
+    assert ((purity.residual > purity.plain) == (share.residual > share.plain)).all()
+    assert [len(each) for each in apart("purity")] == [1, 1]
+
+
+def test_in_most_pairs_the_twin_with_more_selective_features_makes_more_mistakes() -> None:
+    share, error = twins("selective_share"), twins("test_error")
+    assert ((share.plain > share.residual) == (error.plain > error.residual)).mean() > 0.5

@@ -1,0 +1,53 @@
+"""The table of studies that chapter 4 shows, and how chapters find the networks that they load."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+from resnet_book.cifar import DataMissingError
+from resnet_book.experiments import records, studies, weights
+from resnet_book.report import study_figures
+
+RESULTS = Path(__file__).parent.parent / "results"
+SMOKE = "resnet20-builtin-smoke"
+
+
+def test_the_table_of_the_recorded_studies_has_twins_next_to_each_other_and_no_ablation():
+    table = study_figures.study_frame(studies.recorded_studies("cifar10", RESULTS))
+    assert list(table.index[:2]) == ["plain20-short", "resnet20-short"]
+    assert set(table["recipe"]) <= {"paper", "short", "wide"}
+    assert not any("projection" in str(name) for name in table.index)
+    assert min(table["purity"] - table["chance_purity"]) > 0
+
+
+def test_the_first_network_with_weights_and_images_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.delenv("RESNET_BOOK_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)  # no CIFAR-10 there
+    wishes = ["resnet1202-cifar10", "resnet20-cifar10-short", SMOKE]
+    assert weights.load_first(wishes, None, RESULTS)[1].experiment == SMOKE
+
+
+def test_a_folder_that_somebody_named_is_not_replaced_in_silence(tmp_path):
+    with pytest.raises(DataMissingError):
+        weights.load_first(["resnet20-cifar10-short", SMOKE], str(tmp_path), RESULTS)
+
+
+def test_twins_are_loaded_together_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.delenv("RESNET_BOOK_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    groups = [("resnet1202-cifar10", SMOKE), ("plain20-builtin-smoke", SMOKE)]
+    found = weights.load_first_group(groups, None, RESULTS)
+    assert [record.experiment for _, record in found] == ["plain20-builtin-smoke", SMOKE]
+
+
+def test_no_network_to_load_is_said():
+    with pytest.raises(records.RecordError, match="holds none of resnet1202-cifar10 with weights"):
+        weights.load_first(["resnet1202-cifar10"], None, RESULTS)
+
+
+def test_without_studies_the_table_is_empty_and_can_be_shown_and_drawn():
+    frame = study_figures.study_frame({})
+    assert frame[["kind", "depth", "iterations", "test_error", "purity_low"]].empty
+    study_figures.plot_means(frame, plt.figure().subplots(), "purity", "purity")
+    plt.close("all")
