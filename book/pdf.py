@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import PdfMargins, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NAME = "resnet-book.pdf"
@@ -13,7 +13,7 @@ LINK = f"""```{{raw}} html
 """
 TIMEOUT = 600_000  # milliseconds
 SCALE = 0.75  # of the type in a browser; so that a line of code of 120 characters nearly fits
-MARGINS = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
+MARGINS: PdfMargins = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 FOOT = """<div style="width: 100%; text-align: center; font: 8px sans-serif"><span class="pageNumber"></span></div>"""
 
 # The single page holds the chapters inside a section of the front page, under headings of the third level. On paper
