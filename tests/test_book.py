@@ -329,6 +329,16 @@ def test_the_front_page_shows_the_recorded_results(html: Path) -> None:
             assert f"{error:.2f} (1 run)" in page
 
 
+def test_the_front_page_has_a_map_of_the_chapters_with_a_question_and_minutes_for_each(window: Visit) -> None:
+    rows = window.page.locator("#what-is-in-it tbody tr").all()
+    links = [row.locator("a").get_attribute("href") for row in rows]
+    assert links == [f"{chapter}.html" for chapter in CHAPTERS]
+    for row in rows:
+        _, question, minutes = row.locator("td").all_inner_texts()
+        assert question.endswith("?")
+        assert 5 <= int(minutes) <= 45
+
+
 def test_the_whole_book_is_one_pdf_whose_bookmarks_are_the_chapters(html: Path, window: Visit) -> None:
     content = (html / "resnet-book.pdf").read_bytes()
     assert content.startswith(b"%PDF-")

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,28 @@ def test_a_chapter_is_executed_by_papermill_with_its_tier_and_data(
     assert parameters.source.startswith('tier = "cpu"  # how much')
     assert str(tmp_path) not in parameters.source
     assert "papermill" not in notebook.metadata
+
+
+def test_the_book_says_where_and_in_how_many_seconds_a_chapter_was_executed(
+    build: Callable[..., int], chapter: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "out" / "01_small.ipynb"
+    tables = importlib.import_module("chapter_tables")  # beside build
+    assert "no times" in tables.execution_table([])
+    assert build("execute", chapter, target, "--tier", "smoke") == 0
+    row = re.search(
+        r"^\| \[\]\(chapters/01_small\) \| smoke \| \d+ \|$", tables.execution_table([target]), re.MULTILINE
+    )
+    assert row
+    assert re.search(r"PyTorch [\d.]+\S*, 20\d\d-\d\d-\d\d\.$", tables.execution_table([target]), re.MULTILINE)
+
+
+def test_a_chapter_that_opens_without_a_question_is_named(build: Callable[..., int], chapter: Path) -> None:
+    tables = importlib.import_module("chapter_tables")
+    notebook = chapter.with_suffix(".ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A chapter")]), notebook)
+    with pytest.raises(ValueError, match=r"01_small\.ipynb: its first cell asks no question"):
+        tables.chapter_map([notebook])
 
 
 def test_a_cell_that_fails_is_named_and_its_notebook_kept_aside(

@@ -123,7 +123,7 @@ def test_publishing_replaces_the_pages_of_a_branch_and_leaves_the_work_as_it_was
     (tmp_path / "clone" / ".ci").mkdir(parents=True)
     shutil.copy(ROOT / ".ci" / "publish", tmp_path / "clone" / ".ci" / "publish")
     page = "book/_build/html/_static/page.html"
-    (tmp_path / "clone" / "Makefile").write_text(f"pages:\n\tmkdir -p {Path(page).parent}\n\techo new > {page}\n")
+    (tmp_path / "clone" / "Makefile").write_text(f"pdf:\n\tmkdir -p {Path(page).parent}\n\techo new > {page}\n")
     (tmp_path / "clone" / ".gitignore").write_text("_build\n")
     git("init", "--quiet", "--bare", str(tmp_path / "remote"), folder=tmp_path)
     git("init", "--quiet")
