@@ -294,6 +294,9 @@ def sync(sources: list[Path], force: bool = False) -> None:
         _execute_in_place(fresh, source)
         _without_live_network(fresh)
         _write_notebook(fresh, target)
+        saved = jupytext.writes(nbformat.read(target, as_version=4), fmt="py:percent")
+        if saved != source.read_text(encoding="utf-8"):  # as JupyterLab would save it: the order of a cell's metadata
+            source.write_text(saved, encoding="utf-8")
 
 
 def _execute_in_place(notebook: nbformat.NotebookNode, source: Path) -> None:

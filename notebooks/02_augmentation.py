@@ -6,6 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -560,7 +561,7 @@ for kind, each in recipes.items():
     }
 pd.DataFrame(errors).T.rename_axis("error (%)").round(1)
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"caption": "Errors of one small residual network, trained on few images as they are, and on the same images flipped and cropped.", "name": "fig-ch2-saves"}, "image": {"alt": "Trained on images as they are, the network makes almost no error on them and many on the test images; trained on flipped and cropped images, it makes more errors on the training images and fewer on the test images."}}
+# %% mystnb={"figure": {"caption": "Errors of one small residual network, trained on few images as they are, and on the same images flipped and cropped.", "name": "fig-ch2-saves"}, "image": {"alt": "Trained on images as they are, the network makes almost no error on them and many on the test images; trained on flipped and cropped images, it makes more errors on the training images and fewer on the test images."}} tags=["nbval-ignore-output"]
 figure, ax = plt.subplots(figsize=(7.2, 2.4))
 for offset, (kind, colour) in zip(
     (-0.2, 0.2), (("as they are", "neutral"), ("flipped and cropped", "accent")), strict=True

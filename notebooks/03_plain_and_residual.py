@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -329,7 +331,7 @@ gradients = pd.concat(
 )
 gradients.groupby(["kind", "depth"]).gradient_norm.agg(first="first", last="last").round(2)
 
-# %% mystnb={"image": {"alt": "Gradient norm against layer on a logarithmic scale, before training. In the plain network of 56 layers it grows by several powers of ten from the last layer to the first; in its residual twin it stays within about one power of ten."}, "figure": {"caption": "Norm of the loss's gradient with respect to the weights of each 3x3 layer, at initialisation, for one batch of 64 images. The gradient travels from right to left.", "name": "fig-ch3-gradients"}}
+# %% mystnb={"figure": {"caption": "Norm of the loss's gradient with respect to the weights of each 3x3 layer, at initialisation, for one batch of 64 images. The gradient travels from right to left.", "name": "fig-ch3-gradients"}, "image": {"alt": "Gradient norm against layer on a logarithmic scale, before training. In the plain network of 56 layers it grows by several powers of ten from the last layer to the first; in its residual twin it stays within about one power of ten."}}
 fig, ax = plt.subplots()
 figures.plot_layers(gradients, ax, "gradient_norm", "norm of the gradient", log=True)
 plt.show()
@@ -412,7 +414,7 @@ likeness = pd.concat(
 )
 likeness.groupby(["kind", "depth"]).agg(activation=("activation", "last"), gradient=("gradient", "first")).round(2)
 
-# %% mystnb={"image": {"alt": "Two panels against layer. Left: outputs for an image and its noisy copy stay alike in residual networks, and become unlike with depth in the plain network of 56 layers. Right: gradients for the two are unrelated in nearly all layers of the plain network of 56 layers, and remain related in its residual twin."}, "figure": {"caption": "How alike a network treats an image and the same image with a little noise, at initialisation: mean cosine between the outputs of each block (left) and between the gradients that arrive there (right).", "name": "fig-ch3-neighbours"}}
+# %% mystnb={"figure": {"caption": "How alike a network treats an image and the same image with a little noise, at initialisation: mean cosine between the outputs of each block (left) and between the gradients that arrive there (right).", "name": "fig-ch3-neighbours"}, "image": {"alt": "Two panels against layer. Left: outputs for an image and its noisy copy stay alike in residual networks, and become unlike with depth in the plain network of 56 layers. Right: gradients for the two are unrelated in nearly all layers of the plain network of 56 layers, and remain related in its residual twin."}}
 fig, axes = plt.subplots(1, 2, sharey=True)
 for ax, measure, title in zip(axes, ("activation", "gradient"), ("outputs", "gradients"), strict=True):
     figures.plot_layers(likeness, ax, measure, "mean cosine")
@@ -484,7 +486,7 @@ def halved(images: data.ImageSet) -> data.ImageSet:
 
 halved(test_images).images.shape
 
-# %% mystnb={"image": {"alt": "A row of sixteen small training images; each still shows clearly what it is."}, "figure": {"caption": "The first sixteen training images, as the twins below see them before augmentation.", "name": "fig-ch3-images"}}
+# %% mystnb={"figure": {"caption": "The first sixteen training images, as the twins below see them before augmentation.", "name": "fig-ch3-images"}, "image": {"alt": "A row of sixteen small training images; each still shows clearly what it is."}}
 train, test = (each.subset(n) for each, n in zip((train_images, test_images), counts, strict=True))
 if training_tier == "smoke":
     train, test = halved(train), halved(test)
@@ -519,7 +521,7 @@ def train_twin(kind: str, depth: int, seed: int) -> tuple[models.Network, pd.Dat
 runs = [(kind, depth, seed) for depth in depths for kind in ("plain", "residual") for seed in seeds]
 trained = {key: train_twin(*key) for key in runs}
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Training and test error against iterations, plain networks left, residual networks right. In the run at hand the deeper plain network learns most slowly and ends with by far the highest errors; the two residual networks end close to each other, behind the shallow plain one."}, "figure": {"caption": "Errors while the twins are trained on this page: training error thin, test error thick, mean over the runs where there are several; the dotted line is where the learning rate drops. Guessing makes 90 % errors.", "name": "fig-ch3-twins"}}
+# %% mystnb={"figure": {"caption": "Errors while the twins are trained on this page: training error thin, test error thick, mean over the runs where there are several; the dotted line is where the learning rate drops. Guessing makes 90 % errors.", "name": "fig-ch3-twins"}, "image": {"alt": "Training and test error against iterations, plain networks left, residual networks right. In the run at hand the deeper plain network learns most slowly and ends with by far the highest errors; the two residual networks end close to each other, behind the shallow plain one."}} tags=["nbval-ignore-output"]
 twin_curves = pd.concat(rows for _, rows in trained.values())
 fig, axes = plt.subplots(1, 2, sharey=True)
 for ax, kind in zip(axes, ("plain", "residual"), strict=True):
@@ -572,7 +574,7 @@ display(Markdown(tables.provenance(recorded)))
 # the budget, four falling lines. Does the line of the deep plain network ever cross that of the shallow one? And that
 # of the deep residual network?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Two panels of errors against the training budget, on logarithmic axes: training images left, test images right, a line for each of four networks. After 2,000 iterations the plain network of 56 layers has by far the highest error, and the residual one of 56 layers a higher one than both of 20 layers. By the published errors after 64,000 iterations the residual network of 56 layers has the lowest of all, the plain one of 56 layers still the highest."}, "figure": {"caption": "Errors against the training budget: recorded runs (filled; bars: standard deviation over several runs) and, in the right panel, what the paper published for 64,000 iterations (open). The dotted lines join what belongs to one network; nothing was measured on them.", "name": "fig-ch3-ladder"}}
+# %% mystnb={"figure": {"caption": "Errors against the training budget: recorded runs (filled; bars: standard deviation over several runs) and, in the right panel, what the paper published for 64,000 iterations (open). The dotted lines join what belongs to one network; nothing was measured on them.", "name": "fig-ch3-ladder"}, "image": {"alt": "Two panels of errors against the training budget, on logarithmic axes: training images left, test images right, a line for each of four networks. After 2,000 iterations the plain network of 56 layers has by far the highest error, and the residual one of 56 layers a higher one than both of 20 layers. By the published errors after 64,000 iterations the residual network of 56 layers has the lowest of all, the plain one of 56 layers still the highest."}} tags=["nbval-ignore-output"]
 corners = ladder.corners(recorded)
 fig, axes = plt.subplots(1, 2, sharey=True)
 ladder.plot(corners, *axes)
@@ -627,7 +629,7 @@ theirs["kind"], theirs["depth"] = zip(*theirs.model.map(tables.kind_and_depth), 
 theirs["test_std"] = theirs["std"].astype(float)
 theirs[theirs.depth < 1_000].pivot_table(index="depth", columns="kind", values="test_error", aggfunc=["min", "max"])
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Published test errors on CIFAR-10 against depth. From 20 to 56 layers the plain networks' error rises in every source that has them; the residual networks' error is lower at 56 layers than at 20 in every source."}, "figure": {"caption": "Published test errors of the 6n+2 networks on CIFAR-10 (open markers; plain networks orange, residual networks blue; bars: standard deviation over five runs, where published), and ours by the paper's recipe where recorded (filled circles).", "name": "fig-ch3-published"}}
+# %% mystnb={"figure": {"caption": "Published test errors of the 6n+2 networks on CIFAR-10 (open markers; plain networks orange, residual networks blue; bars: standard deviation over five runs, where published), and ours by the paper's recipe where recorded (filled circles).", "name": "fig-ch3-published"}, "image": {"alt": "Published test errors on CIFAR-10 against depth. From 20 to 56 layers the plain networks' error rises in every source that has them; the residual networks' error is lower at 56 layers than at 20 in every source."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots()
 for marker, (source, errors) in zip("so^Dv", theirs[theirs.depth < 1_000].groupby("source"), strict=True):
     figures.plot_depths(errors, ax, marker, filled=False)
@@ -646,7 +648,7 @@ plt.show()
 # an epoch, on augmented images, each batch counted before its step; while a network learns fast it therefore lies above
 # the test error, which is measured at the epoch's end on images as they are.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Training and test error against iterations of the recorded runs on CIFAR-10, plain networks left and residual networks right; errors fall fast at first and flatten after the drops of the learning rate."}, "figure": {"caption": "Recorded runs on CIFAR-10: training error (thin) and test error (thick) against iterations, by the longest recipe of which both kinds are recorded at several depths; its name is above the panels.", "name": "fig-ch3-recorded"}}
+# %% mystnb={"figure": {"caption": "Recorded runs on CIFAR-10: training error (thin) and test error (thick) against iterations, by the longest recipe of which both kinds are recorded at several depths; its name is above the panels.", "name": "fig-ch3-recorded"}, "image": {"alt": "Training and test error against iterations of the recorded runs on CIFAR-10, plain networks left and residual networks right; errors fall fast at first and flatten after the drops of the learning rate."}} tags=["nbval-ignore-output"]
 best = tables.longest_comparison(recorded)
 chosen = [record for record in recorded if record.recipe_name == best]
 curves = tables.curves(chosen)
@@ -673,7 +675,7 @@ measured.round(2).set_index(["depth", "kind"])
 # runs.) {numref}`fig-ch3-depth` has all depths at once: compare the slopes of the two lines, and the distance between
 # them.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Recorded test errors against depth, plain networks orange, residual networks blue. By the short recipe both lines rise with depth, the plain one far more steeply, so that the distance between them grows."}, "figure": {"caption": "Test errors of the recorded runs on CIFAR-10 against depth, by the recipe of the curves above: plain networks orange, residual networks blue (bars: standard deviation, where there are several runs).", "name": "fig-ch3-depth"}}
+# %% mystnb={"figure": {"caption": "Test errors of the recorded runs on CIFAR-10 against depth, by the recipe of the curves above: plain networks orange, residual networks blue (bars: standard deviation, where there are several runs).", "name": "fig-ch3-depth"}, "image": {"alt": "Recorded test errors against depth, plain networks orange, residual networks blue. By the short recipe both lines rise with depth, the plain one far more steeply, so that the distance between them grows."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots()
 figures.plot_depths(tables.summary(chosen), ax)
 ax.set_title(f"recipe {best}")
@@ -740,7 +742,7 @@ responses = pd.concat(
 )
 responses.groupby(["depth", "kind"]).response.agg(["mean", "min", "max"]).round(2)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Standard deviation of each layer's response in the trained networks. Most layers of the residual networks respond less strongly than those of their plain twins."}, "figure": {"caption": "Responses of the 3x3 layers in the trained networks, behind batch norm and before ReLU or addition.", "name": "fig-ch3-responses"}}
+# %% mystnb={"figure": {"caption": "Responses of the 3x3 layers in the trained networks, behind batch norm and before ReLU or addition.", "name": "fig-ch3-responses"}, "image": {"alt": "Standard deviation of each layer's response in the trained networks. Most layers of the residual networks respond less strongly than those of their plain twins."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots()
 figures.plot_layers(responses, ax, "response", "standard deviation of the response", log=True)
 plt.show()

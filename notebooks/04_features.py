@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -162,7 +164,7 @@ pd.DataFrame({"least": trained[least[0], 0], "most": trained[most[0], 0]}).round
 # ones. In which half do more rows repeat one kind of image from end to end? (A click on the picture shows it at full
 # size.)
 
-# %% mystnb={"image": {"alt": "Small framed images in rows, a row a feature. The right halves of the upper rows repeat one kind of image and one colour of frame, in several rows the same one; the right halves of the last rows are mixed.", "width": "100%"}, "figure": {"caption": "The ten least and the ten most relevant images of each feature, the purest rows first: down the left column, then down the right one. The frame of an image has the colour of its class.", "name": "fig-ch4-rows"}}
+# %% mystnb={"figure": {"caption": "The ten least and the ten most relevant images of each feature, the purest rows first: down the left column, then down the right one. The frame of an image has the colour of its class.", "name": "fig-ch4-rows"}, "image": {"alt": "Small framed images in rows, a row a feature. The right halves of the upper rows repeat one kind of image and one colour of frame, in several rows the same one; the right halves of the last rows are mixed.", "width": "100%"}}
 mean_std = tuple(record.mean), tuple(record.std)
 this = study.make(network, trained, weights.untrained(record), train_images, test, *mean_std, k=K)
 in_page = this.purest_first[:128]  # as many as fit; `resnet-book features` draws all
@@ -214,13 +216,13 @@ by_purity = this.purest_first
 leading = purity.class_counts(most, test.labels, test.num_classes).argmax(dim=1)  # the most frequent class of each row
 classes_of(most[by_purity[0]])
 
-# %% mystnb={"image": {"alt": "Four rows of images. In each right half all or nearly all ten images are of one class."}, "figure": {"caption": "The purest row of each of four classes: least relevant images on the left, most relevant on the right.", "name": "fig-ch4-purest"}}
+# %% mystnb={"figure": {"caption": "The purest row of each of four classes: least relevant images on the left, most relevant on the right.", "name": "fig-ch4-purest"}, "image": {"alt": "Four rows of images. In each right half all or nearly all ten images are of one class."}}
 purest = {}
 for row in by_purity:
     purest.setdefault(leading[row].item(), row)
 show_rows(torch.stack(list(purest.values()))[:4])
 
-# %% mystnb={"image": {"alt": "Four rows of images. The right halves mix several classes; within a row, some share a colour or a form."}, "figure": {"caption": "The four least pure rows: least relevant images on the left, most relevant on the right.", "name": "fig-ch4-mixed"}}
+# %% mystnb={"figure": {"caption": "The four least pure rows: least relevant images on the left, most relevant on the right.", "name": "fig-ch4-mixed"}, "image": {"alt": "Four rows of images. The right halves mix several classes; within a row, some share a colour or a form."}}
 show_rows(by_purity[-4:])
 
 # %% [markdown]
@@ -273,7 +275,7 @@ tuple(untrained.shape)
 # Look at {numref}`fig-ch4-purity` from the right. How many rows are entirely of one class? Then find the untrained
 # network: is it nearer to the dashed line of chance, or to the trained network?
 
-# %% mystnb={"image": {"alt": "Histogram of purity. The trained network's features gather at the pure end; those of the untrained network stand to the left, between it and the dashed line of random draws, which peaks at three of ten images."}, "figure": {"caption": "How pure the rows are: the share of features for which so many of the ten most relevant images are of one class. The dashed line is exact chance.", "name": "fig-ch4-purity"}}
+# %% mystnb={"figure": {"caption": "How pure the rows are: the share of features for which so many of the ten most relevant images are of one class. The dashed line is exact chance.", "name": "fig-ch4-purity"}, "image": {"alt": "Histogram of purity. The trained network's features gather at the pure end; those of the untrained network stand to the left, between it and the dashed line of random draws, which peaks at three of ten images."}}
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 figures.purity_histogram({"trained": row_purity, "untrained": untrained_purity}, ("residual", "neutral"), chance, ax)
 plt.show()
@@ -376,7 +378,7 @@ frame[["kind", "depth", "iterations", "test_error"]].round(2)
 # In {numref}`fig-ch4-networks`, look first at the distance between the full and the open dot of each network. Then
 # compare the open dots of plain and residual networks of the same depth.
 
-# %% mystnb={"image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training. Among the narrow networks trained briefly, the deeper ones, which make more mistakes, have less pure rows. Before training the residual networks have purer rows than the plain ones of their depth, which lie near chance."}, "figure": {"caption": "Purity of the ten most relevant images: mean over the features of each recorded network, and its 95 % interval, trained (full) and before training (open). Plain networks are orange, residual ones blue. One seed each.", "name": "fig-ch4-networks"}}
+# %% mystnb={"figure": {"caption": "Purity of the ten most relevant images: mean over the features of each recorded network, and its 95 % interval, trained (full) and before training (open). Plain networks are orange, residual ones blue. One seed each.", "name": "fig-ch4-networks"}, "image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training. Among the narrow networks trained briefly, the deeper ones, which make more mistakes, have less pure rows. Before training the residual networks have purer rows than the plain ones of their depth, which lie near chance."}}
 fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.28 * len(frame)))
 study_figures.plot_means(frame, ax, "purity", "purity").legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -250,7 +252,7 @@ display(Markdown(text))
 # then it crawls along. In {numref}`fig-ch5-valley`, look at how each way crosses the valley, and how fast it gets along.
 
 
-# %% mystnb={"image": {"alt": "Two paths down a long, narrow valley: the plain one creeps along its floor; the one with momentum swings across, gets ahead, overshoots the bottom and turns back."}, "figure": {"caption": "Gradient descent in a valley fifty times steeper across than along: 25 steps at learning rate 0.03 from the right, plain (green) and with momentum 0.9 (blue). The two axes have the same scale (contours: equal height; cross: the bottom).", "name": "fig-ch5-valley"}}
+# %% mystnb={"figure": {"caption": "Gradient descent in a valley fifty times steeper across than along: 25 steps at learning rate 0.03 from the right, plain (green) and with momentum 0.9 (blue). The two axes have the same scale (contours: equal height; cross: the bottom).", "name": "fig-ch5-valley"}, "image": {"alt": "Two paths down a long, narrow valley: the plain one creeps along its floor; the one with momentum swings across, gets ahead, overshoots the bottom and turns back."}}
 def descend(learning_rate: float, momentum: float, steps: int = 25) -> torch.Tensor:
     """Positions (steps + 1, 2) on the way down the valley x^2 / 2 + 25 y^2."""
     position, velocity = torch.tensor([10.0, 1.0]).double(), torch.zeros(2).double()
@@ -314,7 +316,7 @@ results = [
 recorded = tables.curves(results)
 display(Markdown(tables.provenance(results)))
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against iterations of recorded runs of resnet20 on CIFAR-10. Left: by the paper's recipe the error jumps up and down until iteration 32,000, falls at once by a third, and is quiet from then on. Right: in 2,000 iterations the runs with drops are ahead after the first drop, and the run without has nearly caught up at the end."}, "figure": {"caption": "Test error of recorded runs of resnet20 on CIFAR-10, a line a run. Left: by the paper's recipe. Right: by the recipe `short` (blue) and without its drops (green). Dotted: where the learning rate drops.", "name": "fig-ch5-recorded"}}
+# %% mystnb={"figure": {"caption": "Test error of recorded runs of resnet20 on CIFAR-10, a line a run. Left: by the paper's recipe. Right: by the recipe `short` (blue) and without its drops (green). Dotted: where the learning rate drops.", "name": "fig-ch5-recorded"}, "image": {"alt": "Test error against iterations of recorded runs of resnet20 on CIFAR-10. Left: by the paper's recipe the error jumps up and down until iteration 32,000, falls at once by a third, and is quiet from then on. Right: in 2,000 iterations the runs with drops are ahead after the first drop, and the run without has nearly caught up at the end."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.4), sharey=True)
 for ax, schedule, shown in zip(axes, (PAPER, SHORT), (["paper"], ["short", "no-drops"]), strict=True):
     for (name, _), run in recorded[recorded.recipe.isin(shown)].groupby(["recipe", "seed"]):
@@ -435,7 +437,7 @@ Markdown(f"""Without augmentation the test error is
 # now: without drops, and without decay.) The dashed line is the mean of the full recipe; a mark to the right of it is
 # worse. A run whose loss was not finite has a cross at 100 %.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Marks of test error, one row per variant of the recipe, with a dashed line at the full recipe. In the smallest tier the variant without batch norm lies far to the right, that without augmentation to the left."}, "figure": {"caption": "Test error after the last epoch of every run trained on this page, by variant. A circle is a run with the first seed, a square one with the second.", "name": "fig-ch5-ablations"}}
+# %% mystnb={"figure": {"caption": "Test error after the last epoch of every run trained on this page, by variant. A circle is a run with the first seed, a square one with the second.", "name": "fig-ch5-ablations"}, "image": {"alt": "Marks of test error, one row per variant of the recipe, with a dashed line at the full recipe. In the smallest tier the variant without batch norm lies far to the right, that without augmentation to the left."}} tags=["nbval-ignore-output"]
 if training_tier != "smoke":
     runs["no drops"] = train_here(replace(recipe, drops=()))
     runs["no decay"] = train_here(replace(recipe, weight_decay=0.0))

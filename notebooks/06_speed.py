@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -198,7 +200,7 @@ f"{models.count_parameters(network):,} parameters, {len(step_in_parts())} parts"
 # touches each parameter several times. Then look at {numref}`fig-ch6-parts`. Which bar is the longest? Which way of
 # loading could a step afford?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Horizontal bars of milliseconds for the parts of one training step. The backward pass is the longest, then the forward pass; loading a batch at once and the optimizer are short."}, "figure": {"caption": "The parts of one step of ResNet-20 on this machine, with both ways of loading (of which a step needs one).", "name": "fig-ch6-parts"}}
+# %% mystnb={"figure": {"caption": "The parts of one step of ResNet-20 on this machine, with both ways of loading (of which a step needs one).", "name": "fig-ch6-parts"}, "image": {"alt": "Horizontal bars of milliseconds for the parts of one training step. The backward pass is the longest, then the forward pass; loading a batch at once and the optimizer are short."}} tags=["nbval-ignore-output"]
 parts = {"loading, one by one": milliseconds(one_by_one), "loading, at once": milliseconds(at_once)}
 computed = torch.stack([step_in_parts() for _ in range(passes)]).median(dim=0).values.tolist()
 parts |= dict(zip(("forward", "backward", "optimizer"), computed, strict=True))
@@ -299,7 +301,7 @@ pass_by_kind(network, images, labels)[["bytes", "calls"]]
 # first stage and more in the others. Batch norm does a few, a ReLU or an addition one. Now compare
 # {numref}`fig-ch6-kinds` with your guess from the top of the page. Which kinds take time without doing arithmetic?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Horizontal bars with the share of time of each kind of call. Convolutions take the largest share; batch norm, ReLU and additions, which do hardly any arithmetic, take most of the remainder."}, "figure": {"caption": "Share of the time of forward and backward pass, by kind of call.", "name": "fig-ch6-kinds"}}
+# %% mystnb={"figure": {"caption": "Share of the time of forward and backward pass, by kind of call.", "name": "fig-ch6-kinds"}, "image": {"alt": "Horizontal bars with the share of time of each kind of call. Convolutions take the largest share; batch norm, ReLU and additions, which do hardly any arithmetic, take most of the remainder."}} tags=["nbval-ignore-output"]
 repeated = pd.concat(pass_by_kind(network, images, labels) for _ in range(passes))
 by_kind = repeated.groupby("kind").median().sort_values("ms", ascending=False)
 shares = 100 * by_kind / by_kind.sum()
@@ -438,7 +440,7 @@ package = f"the package, {engine.precision}{', compiled' * compiling}"
 steps[package] = partial(train.make_step(training), next(training.plans()))
 list(steps)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Milliseconds a step, a dot with whiskers for each way to take it: the conventional step on top, one technique more in each row below, and the package's own step at the bottom."}, "figure": {"caption": "A whole training step of ResNet-20 on this machine, one technique more in each row; the last row is the package's own step. Dots: medians; whiskers: the shortest and the longest of the turns.", "name": "fig-ch6-ladder"}}
+# %% mystnb={"figure": {"caption": "A whole training step of ResNet-20 on this machine, one technique more in each row; the last row is the package's own step. Dots: medians; whiskers: the shortest and the longest of the turns.", "name": "fig-ch6-ladder"}, "image": {"alt": "Milliseconds a step, a dot with whiskers for each way to take it: the conventional step on top, one technique more in each row below, and the package's own step at the bottom."}} tags=["nbval-ignore-output"]
 turns = []
 for turn in range(1 + passes):
     marks = [read_clock()]

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -352,7 +354,7 @@ pd.DataFrame(map(asdict, recipes.values()), index=list(recipes))[["batch_size", 
 # {numref}`fig-ch7-gap` has them as a gap, plain error minus residual error. It is what the shortcuts save. Look at where
 # each line leaves zero, and at the bars, one standard error from the choice of the test images.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Plain minus residual test error against depth. Both published lines begin near zero at 10 layers. On CIFAR-10 the line is flat up to 18 layers and then rises to about five points at 50; on CIFAR-100 it rises from 10 layers on, to eight points at 34."}, "figure": {"caption": "What shortcuts save, in points of test error, against depth: published numbers are open and dashed, ours by the same recipe, once recorded, filled. Bars: one standard error from the choice of the test images; how much seeds differ is not published.", "name": "fig-ch7-gap"}}
+# %% mystnb={"figure": {"caption": "What shortcuts save, in points of test error, against depth: published numbers are open and dashed, ours by the same recipe, once recorded, filled. Bars: one standard error from the choice of the test images; how much seeds differ is not published.", "name": "fig-ch7-gap"}, "image": {"alt": "Plain minus residual test error against depth. Both published lines begin near zero at 10 layers. On CIFAR-10 the line is flat up to 18 layers and then rises to about five points at 50; on CIFAR-100 it rises from 10 layers on, to eight points at 34."}} tags=["nbval-ignore-output"]
 published = wide_tables.gaps(wide_tables.published_errors())
 fig, ax = plt.subplots()
 wide_figures.plot_gaps(published, ax, "published")

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -67,7 +69,7 @@ figures.use_style()
 IMAGES = {"smoke": 150, "cpu": 500, "paper": 2_000}[tier]
 f"each cut of this page is tested on {IMAGES:,} images"
 
-# %% mystnb={"image": {"alt": "Two chains of six blocks from the images to the classes. The third block is missing in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}, "figure": {"caption": "One block is cut out. The plain network (above) has no way around it, the residual one (below) has a shortcut.", "name": "fig-ch8-cut"}}
+# %% mystnb={"figure": {"caption": "One block is cut out. The plain network (above) has no way around it, the residual one (below) has a shortcut.", "name": "fig-ch8-cut"}, "image": {"alt": "Two chains of six blocks from the images to the classes. The third block is missing in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}}
 _, axes = plt.subplots(2, 1, figsize=(6.4, 2.6))
 for ax, residual in zip(axes, (False, True), strict=True):
     lesion_figures.draw_cut(ax, residual)
@@ -157,7 +159,7 @@ here = pd.concat(
 )
 here.pivot_table(index="network", columns="kind", values="error").round(1)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}, "figure": {"caption": "The twins of this page with one block left out (dotted: whole): which of the two bears it better?", "name": "fig-ch8-here"}}
+# %% mystnb={"figure": {"caption": "The twins of this page with one block left out (dotted: whole): which of the two bears it better?", "name": "fig-ch8-here"}, "image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
 lesion_figures.plot_single(here, ax)
 figures.add_legend(fig)
@@ -188,7 +190,7 @@ pd.DataFrame(
 # **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
 # better, or worse? {numref}`fig-ch8-single` shows both.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain network's error lies near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}, "figure": {"caption": "Which block is missed most? Recorded networks with one block left out, on 2,000 test images of CIFAR-10 (dotted: whole).", "name": "fig-ch8-single"}}
+# %% mystnb={"figure": {"caption": "Which block is missed most? Recorded networks with one block left out, on 2,000 test images of CIFAR-10 (dotted: whole).", "name": "fig-ch8-single"}, "image": {"alt": "Test error against the block left out, a panel for each length of training. The plain network's error lies near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
 plt.show()
 
@@ -216,7 +218,7 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 # **Predict.** How much of the damage goes away: a tenth, a half, nearly all? {numref}`fig-ch8-together` has the answer,
 # for one block and for several chosen at random (of those that keep the shape).
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, on the right more slowly; the plain network's is near chance from the first block on."}, "figure": {"caption": "Several blocks left out: the mean over all single blocks, or over five random choices, with bars from the best to the worst. Left: statistics as trained. Right: measured anew. Dotted: chance.", "name": "fig-ch8-together"}}
+# %% mystnb={"figure": {"caption": "Several blocks left out: the mean over all single blocks, or over five random choices, with bars from the best to the worst. Left: statistics as trained. Right: measured anew. Dotted: chance.", "name": "fig-ch8-together"}, "image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, on the right more slowly; the plain network's is near chance from the first block on."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.6))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_together(cuts, ax, column)
@@ -251,7 +253,7 @@ broken.groupby(["iterations", "kind"])[["added", "added_anew"]].mean().round(1)
 # (Points of error added, on average.) In the book's residual networks a shortcut is worth about twice the block beside it,
 # with either statistics; in most places, not in all. To swap two blocks costs about as much as to lose one.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}, "figure": {"caption": "All residual branches multiplied by a factor: with statistics as trained (left) little is allowed, measured anew (right) much more.", "name": "fig-ch8-factor"}}
+# %% mystnb={"figure": {"caption": "All residual branches multiplied by a factor: with statistics as trained (left) little is allowed, measured anew (right) much more.", "name": "fig-ch8-factor"}, "image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_factors(cuts, ax, column)
@@ -304,7 +306,7 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 # **Predict.** With nine blocks the typical path has 4 or 5 branches. Will the typical path *by gradient* be shorter, as
 # long, or longer? Look at the middle of {numref}`fig-ch8-paths`: does a line fall or rise?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries; and the share of the gradient that all paths of that length carry, which is their product."}, "figure": {"caption": "Paths through the recorded residual networks: how many there are of each length, the norm of the gradient that one of them carries (logarithmic), and the share of each length.", "name": "fig-ch8-paths"}}
+# %% mystnb={"figure": {"caption": "Paths through the recorded residual networks: how many there are of each length, the norm of the gradient that one of them carries (logarithmic), and the share of each length.", "name": "fig-ch8-paths"}, "image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries; and the share of the gradient that all paths of that length carry, which is their product."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
 for ax, column in zip(axes, ("number", "single", "share"), strict=True):
     lesion_figures.plot_paths(paths, ax, column)
@@ -331,7 +333,7 @@ pd.DataFrame.from_dict(rows, orient="index", columns=["branches on the mean path
 #
 # **Predict.** In {numref}`fig-ch8-control`, will the plain network's marks lie above the residual one's, or among them?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. The residual networks' marks rise from few points at small changes to many at large ones; the plain network's all lie at large changes, near chance."}, "figure": {"caption": "Blocks left out or swapped: error added against the relative change of the features, statistics as trained.", "name": "fig-ch8-control"}}
+# %% mystnb={"figure": {"caption": "Blocks left out or swapped: error added against the relative change of the features, statistics as trained.", "name": "fig-ch8-control"}, "image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. The residual networks' marks rise from few points at small changes to many at large ones; the plain network's all lie at large changes, near chance."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_panels(cuts, lesion_figures.plot_equal_change)
 plt.show()
 

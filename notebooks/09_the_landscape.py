@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -165,7 +167,7 @@ pd.DataFrame({"as trained": mine[False], "anew": mine[True]}, index=pd.Index(ste
 # **Predict.** In {numref}`fig-ch9-slice` the same for both twins. With which statistics is the valley wider? And which
 # twin has the wider one?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss against the step along one direction for the twins of this page, with statistics as trained on the left and measured anew on the right. On the left the loss rises by orders of magnitude, on the right by little more than chance."}, "figure": {"caption": "The twins of this page along one direction. Dotted: the loss of blind guesses.", "name": "fig-ch9-slice"}}
+# %% mystnb={"figure": {"caption": "The twins of this page along one direction. Dotted: the loss of blind guesses.", "name": "fig-ch9-slice"}, "image": {"alt": "Loss against the step along one direction for the twins of this page, with statistics as trained on the left and measured anew on the right. On the left the loss rises by orders of magnitude, on the right by little more than chance."}} tags=["nbval-ignore-output"]
 rows = []
 for kind, (each, _) in twins.items():
     along = landscape.random_direction(each, seed=0)
@@ -195,7 +197,7 @@ here[here.step.abs() == 1].pivot_table(index="network", columns="statistics", va
 # Two directions instead of one, and a grid of steps. {numref}`fig-ch9-here` shows your own first, on a coarse grid, with
 # statistics measured anew.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Two maps of the loss on a plane around the twins of this page, plain and residual, on a coarse grid. Both are darkest, that is highest, in the corners."}, "figure": {"caption": "The twins of this page on a plane, statistics measured anew. Darker is higher; each contour line doubles the loss; the cross is the trained network.", "name": "fig-ch9-here"}}
+# %% mystnb={"figure": {"caption": "The twins of this page on a plane, statistics measured anew. Darker is higher; each contour line doubles the loss; the cross is the trained network.", "name": "fig-ch9-here"}, "image": {"alt": "Two maps of the loss on a plane around the twins of this page, plain and residual, on a coarse grid. Both are darkest, that is highest, in the corners."}} tags=["nbval-ignore-output"]
 coarse = landscape_records.steps(GRID)
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(6.4, 3.0))
 for ax, (kind, (each, _)) in zip(axes, twins.items(), strict=True):
@@ -225,7 +227,7 @@ pd.DataFrame(
 # **Predict.** Four networks: plain and residual, 20 and 56 layers. In the famous pictures only the deep plain one is
 # chaotic. Which of the maps in {numref}`fig-ch9-maps` will show hills and valleys?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Maps of the loss on a plane around trained networks, plain and residual, a row for each depth; two columns with statistics as trained, two measured anew. With statistics as trained the corners are far darker."}, "figure": {"caption": "The loss around trained networks, on the same scale. Left half: statistics as trained. Right half: measured anew.", "name": "fig-ch9-maps"}}
+# %% mystnb={"figure": {"caption": "The loss around trained networks, on the same scale. Left half: statistics as trained. Right half: measured anew.", "name": "fig-ch9-maps"}, "image": {"alt": "Maps of the loss on a plane around trained networks, plain and residual, a row for each depth; two columns with statistics as trained, two measured anew. With statistics as trained the corners are far darker."}} tags=["nbval-ignore-output"]
 landscape_figures.draw_maps(found)
 plt.show()
 
@@ -233,7 +235,7 @@ plt.show()
 # Darkness is height, so compare its change: who starts near the loss of blind guesses, 2.3, cannot rise far above it with
 # statistics measured anew. Flat, below, means a small part of *the way to blind guesses*. A map hides small bumps. {numref}`fig-ch9-lines` shows lines through the same weights, in several directions.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss along several random directions through trained weights, a row for each depth, statistics as trained on the left and anew on the right; thin lines for single directions, thick ones for their medians."}, "figure": {"caption": "Lines through trained weights in several random directions (thin), and their median (thick). Dotted: blind guesses.", "name": "fig-ch9-lines"}}
+# %% mystnb={"figure": {"caption": "Lines through trained weights in several random directions (thin), and their median (thick). Dotted: blind guesses.", "name": "fig-ch9-lines"}, "image": {"alt": "Loss along several random directions through trained weights, a row for each depth, statistics as trained on the left and anew on the right; thin lines for single directions, thick ones for their medians."}} tags=["nbval-ignore-output"]
 slices = landscape_figures.slice_frame(found)
 landscape_figures.draw_slices(slices)
 plt.show()
@@ -309,7 +311,7 @@ f"curvature after each product: {[round(each, 2) for each in estimates]}; the la
 # the *average* curvature, and the average is small: most directions are flat. {numref}`fig-ch9-curvature` has the recorded
 # networks.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left: size of the second derivative for each network and statistics; circles for the steepest direction lie orders of magnitude to the right of bars for random ones. Right: the loss along the steepest direction rises fast within a twentieth of the filters' length, where random directions are flat."}, "figure": {"caption": "Left: curvature along the steepest direction (circles) and along random ones (bars). Right: the loss along the steepest direction (thick) and, equally far, along a random one (thin), statistics measured anew.", "name": "fig-ch9-curvature"}}
+# %% mystnb={"figure": {"caption": "Left: curvature along the steepest direction (circles) and along random ones (bars). Right: the loss along the steepest direction (thick) and, equally far, along a random one (thin), statistics measured anew.", "name": "fig-ch9-curvature"}, "image": {"alt": "Left: size of the second derivative for each network and statistics; circles for the steepest direction lie orders of magnitude to the right of bars for random ones. Right: the loss along the steepest direction rises fast within a twentieth of the filters' length, where random directions are flat."}} tags=["nbval-ignore-output"]
 curvatures = landscape_figures.curvature_frame(found)
 fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.4), width_ratios=(1, 1))
 landscape_figures.plot_curvature(curvatures, axes[0])
@@ -339,7 +341,7 @@ trained[["top"]].round(2).assign(random=[f"{each:.5f}" for each in random], time
 #
 # **Predict.** Does the valley around the weights get wider in training, or narrower?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers, and the largest eigenvalue against the iteration."}, "figure": {"caption": "Around the weights at stages of a training, along one direction, statistics measured anew (darker: later); right, the curvature along the steepest direction.", "name": "fig-ch9-way"}}
+# %% mystnb={"figure": {"caption": "Around the weights at stages of a training, along one direction, statistics measured anew (darker: later); right, the curvature along the steepest direction.", "name": "fig-ch9-way"}, "image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers, and the largest eigenvalue against the iteration."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 3, figsize=(8.4, 3.0))
 for ax, kind in zip(axes, twins, strict=False):
     landscape_figures.plot_way(slices, ax, kind)
@@ -365,7 +367,7 @@ stages.pivot_table(index="network", columns="at", values="top").round(2)
 # **Predict.** Is there a barrier between two seeds? And between two moments of one training? How much of it is batch
 # norm's {cite}`jordan2023repair`? {numref}`fig-ch9-between` has the answers.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss on the straight line between two networks: on the left between two moments of one training, on the right between two seeds, with interpolated statistics and with statistics measured anew."}, "figure": {"caption": "On the straight line between two residual networks of 20 layers: two moments of one training (left), two seeds (right).", "name": "fig-ch9-between"}}
+# %% mystnb={"figure": {"caption": "On the straight line between two residual networks of 20 layers: two moments of one training (left), two seeds (right).", "name": "fig-ch9-between"}, "image": {"alt": "Loss on the straight line between two networks: on the left between two moments of one training, on the right between two seeds, with interpolated statistics and with statistics measured anew."}} tags=["nbval-ignore-output"]
 lines = landscape_figures.line_frame(found)
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
 residual_lines = lines[lines.network == "residual"]

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -114,7 +116,7 @@ at = {kind: [pixel_gradients(untrained(kind, 56), each) for each in (images, nea
 assert torch.equal(at["plain"][0], signals.pixel_gradients(untrained("plain", 56), (images, labels)))
 tuple(at["plain"][0].shape)
 
-# %% mystnb={"image": {"alt": "A small picture, the same with a little noise, and two clouds of dots, one dot a pixel: its gradient at the first picture across, at the second upward. The plain network's cloud is round, the residual network's leans along the diagonal."}, "figure": {"caption": "Two pictures, and the gradient of the loss with respect to their pixels in untrained networks of 56 layers, in standard deviations: one against the other.", "name": "fig-ch10-noise"}}
+# %% mystnb={"figure": {"caption": "Two pictures, and the gradient of the loss with respect to their pixels in untrained networks of 56 layers, in standard deviations: one against the other.", "name": "fig-ch10-noise"}, "image": {"alt": "A small picture, the same with a little noise, and two clouds of dots, one dot a pixel: its gradient at the first picture across, at the second upward. The plain network's cloud is round, the residual network's leans along the diagonal."}}
 SHOWN = 3  # the picture
 mean, std = (each.view(3, 1, 1) for each in statistics)
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
@@ -156,7 +158,7 @@ rows = [(*each, likeness(untrained(*each))) for each in networks]
 shattered = pd.DataFrame(rows, columns=["kind", "depth", "seed", "cosine"])
 shattered.pivot_table(index="kind", columns="depth", values="cosine").round(2)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Cosine between pixel gradients at neighbouring pictures against depth. The plain network's line falls to about zero, the residual network's falls more slowly and stays above it."}, "figure": {"caption": "How alike the pixel gradients of neighbouring pictures are, in untrained networks: mean over three seeds, bars of a standard deviation.", "name": "fig-ch10-depths"}}
+# %% mystnb={"figure": {"caption": "How alike the pixel gradients of neighbouring pictures are, in untrained networks: mean over three seeds, bars of a standard deviation.", "name": "fig-ch10-depths"}, "image": {"alt": "Cosine between pixel gradients at neighbouring pictures against depth. The plain network's line falls to about zero, the residual network's falls more slowly and stays above it."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(5.4, 3.0))
 signal_figures.plot_depths(shattered, ax, "cosine", "cosine")
 plt.show()
@@ -223,7 +225,7 @@ blocks = measured(lambda network: diagnostics.block_gradients(network, *batch))
 ends = blocks[blocks.block.isin([1, 9])]
 ends.pivot_table(index="iteration", columns=["kind", "block"], values="gradient_norm").round(3)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Gradient norm at each block against its layer, six lines from pale to dark for six moments of the training; plain network left, residual network right. Before training the plain lines fall steeply from the images to the classes, the residual ones less."}, "figure": {"caption": "Gradients that arrive at each block, before training and at some moments of the page's own training. Logarithmic.", "name": "fig-ch10-here"}}
+# %% mystnb={"figure": {"caption": "Gradients that arrive at each block, before training and at some moments of the page's own training. Logarithmic.", "name": "fig-ch10-here"}, "image": {"alt": "Gradient norm at each block against its layer, six lines from pale to dark for six moments of the training; plain network left, residual network right. Before training the plain lines fall steeply from the images to the classes, the residual ones less."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.4))
 for ax, kind in zip(axes, figures.KINDS, strict=True):
     signal_figures.plot_stages(blocks[blocks.kind == kind], ax, "gradient_norm", "norm of the gradient")
@@ -245,7 +247,7 @@ recorded = signal_figures.through_training(signal_figures.of_networks(found, "bl
 ends = recorded[recorded.iteration.isin([0, 30, 2_000]) & recorded.block.isin([1, 9])]
 ends.pivot_table(index=["kind", "iteration"], columns="block", values=["gradient_norm", "signal"]).round(3)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels against layer, lines from pale to dark for moments of the training on CIFAR-10. Above, the gradient that arrives at each block; below, the size of each block's output; plain network left, residual network right."}, "figure": {"caption": "The recorded pair on CIFAR-10: gradient (above) and signal (below) at each block, from pale (before training) to full colour (the last step). The signal is the root mean square of the block's output.", "name": "fig-ch10-recorded"}}
+# %% mystnb={"figure": {"caption": "The recorded pair on CIFAR-10: gradient (above) and signal (below) at each block, from pale (before training) to full colour (the last step). The signal is the root mean square of the block's output.", "name": "fig-ch10-recorded"}, "image": {"alt": "Four panels against layer, lines from pale to dark for moments of the training on CIFAR-10. Above, the gradient that arrives at each block; below, the size of each block's output; plain network left, residual network right."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(2, 2, sharex=True, sharey="row", figsize=(7.2, 5.6))
 for row, column, label in zip(axes, ("gradient_norm", "signal"), ("norm of the gradient", "signal"), strict=True):
     for ax, kind in zip(row, figures.KINDS, strict=True):
@@ -310,7 +312,7 @@ predicted.groupby(["kind", "iteration"])[list(COSINES)].mean().round(2)
 # That is this page's pair. {numref}`fig-ch10-worth` has the recorded one, with the learning rate of each moment. The fourth
 # panel is the pixel gradient again, for pictures nearby: it begins more or less shattered. Does it stay so?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Four panels against the iteration, plain and residual network on CIFAR-10: cosines between a gradient and that of other images, of the same images after a step, of other images after a step, and the cosine of pixel gradients at neighbouring pictures, which in both networks rises within a hundred steps and then falls."}, "figure": {"caption": "What a gradient predicts, through training on CIFAR-10: means with bands of a standard deviation, over pairs of batches, or over pictures in the last panel.", "name": "fig-ch10-worth"}}
+# %% mystnb={"figure": {"caption": "What a gradient predicts, through training on CIFAR-10: means with bands of a standard deviation, over pairs of batches, or over pictures in the last panel.", "name": "fig-ch10-worth"}, "image": {"alt": "Four panels against the iteration, plain and residual network on CIFAR-10: cosines between a gradient and that of other images, of the same images after a step, of other images after a step, and the cosine of pixel gradients at neighbouring pictures, which in both networks rises within a hundred steps and then falls."}} tags=["nbval-ignore-output"]
 DISTANCE = 0.1  # of the pictures nearby
 near = signal_figures.of_networks(found, "distances").query("distance == @DISTANCE")
 worth_recorded, near_pair = map(
@@ -388,7 +390,7 @@ recorded_starts = signal_figures.of_networks(found, "starts")
 both = pd.concat([first_steps.assign(run="this page"), recorded_starts.assign(run="recorded")])
 both.groupby(["run", "depth", "zeroed"]).loss.agg(["first", "max", "last"]).round(2)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: this page's training, and the recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher."}, "figure": {"caption": "The first steps from two beginnings, mean and range over seeds: on this page (three seeds), and recorded on CIFAR-10.", "name": "fig-ch10-starts"}}
+# %% mystnb={"figure": {"caption": "The first steps from two beginnings, mean and range over seeds: on this page (three seeds), and recorded on CIFAR-10.", "name": "fig-ch10-starts"}, "image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: this page's training, and the recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher."}} tags=["nbval-ignore-output"]
 depths = sorted(recorded_starts.depth.unique())
 fig, axes = plt.subplots(1, 1 + len(depths), figsize=(7.2, 3.2), sharey=True, squeeze=False)
 panels = {f"recorded, {depth} layers": recorded_starts[recorded_starts.depth == depth] for depth in depths}

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -238,7 +240,7 @@ display(Markdown(text))
 # {numref}`fig-ch4-speakers` turns the first column into pictures. Guess in how many of the rows the class itself is the
 # most frequent one.
 
-# %% mystnb={"image": {"alt": "Ten rows of images, a class each. In some rows the ten images are of the class that the row is named after; in others they are of another class, whose images drive the same feature harder."}, "figure": {"caption": "For each class, the feature that contributes most to its score, and the ten images that this feature ranks highest.", "name": "fig-ch4-speakers"}}
+# %% mystnb={"figure": {"caption": "For each class, the feature that contributes most to its score, and the ten images that this feature ranks highest.", "name": "fig-ch4-speakers"}, "image": {"alt": "Ten rows of images, a class each. In some rows the ten images are of the class that the row is named after; in others they are of another class, whose images drive the same feature harder."}}
 fig, ax = plt.subplots(figsize=(4.6, 4.2))
 figures.show_rows(test.images[this.most[speakers[:, 0]]], test.class_names, ax)
 plt.show()
@@ -266,7 +268,7 @@ neighbours = features.nearest(trained, torch.tensor([0]), k=5)
 assert torch.equal(neighbours[0], cosines.topk(5).indices)
 [names[label] for label in test.labels[neighbours[0]].tolist()]
 
-# %% mystnb={"image": {"alt": "Five rows of images. Each half begins with the image that is asked about; its neighbours by features share its shape or kind more often than its neighbours by pixels, which share colours and brightness."}, "figure": {"caption": "Five test images, each with its six nearest images by features (left half) and by pixels (right half). The first image of each half is the query.", "name": "fig-ch4-neighbours"}}
+# %% mystnb={"figure": {"caption": "Five test images, each with its six nearest images by features (left half) and by pixels (right half). The first image of each half is the query.", "name": "fig-ch4-neighbours"}, "image": {"alt": "Five rows of images. Each half begins with the image that is asked about; its neighbours by features share its shape or kind more often than its neighbours by pixels, which share colours and brightness."}}
 asked = torch.stack([(test.labels == label).nonzero()[0, 0] for label in range(5)])
 pixels = test.images.flatten(1).float()
 pixels -= pixels.mean(dim=0)
@@ -303,7 +305,7 @@ display(Markdown(text))
 # {numref}`fig-ch4-map`, look for arms. A class that points away from the middle has features of its own. Classes that
 # lie on each other need not be confused: the network has all the other dimensions to tell them apart.
 
-# %% mystnb={"image": {"alt": "A cloud of dots in ten colours. Some classes form arms of their own that point away from the centre, others lie on top of each other near it."}, "figure": {"caption": "The test images on the first two principal components of their features, coloured by class.", "name": "fig-ch4-map"}}
+# %% mystnb={"figure": {"caption": "The test images on the first two principal components of their features, coloured by class.", "name": "fig-ch4-map"}, "image": {"alt": "A cloud of dots in ten colours. Some classes form arms of their own that point away from the centre, others lie on top of each other near it."}}
 fig, ax = plt.subplots(figsize=(7.2, 4.0))
 study_figures.plot_map(this.map, test.labels, test.class_names, ax, this.map_shares)
 plt.show()
@@ -317,7 +319,7 @@ plt.show()
 # is the picture of the original study, for our network. Elsewhere a line is a feature, and a cell has the colour of one
 # image's class. Compare the two halves.
 
-# %% mystnb={"image": {"alt": "All features of a wide network, the purest first: least relevant images on the left, most relevant on the right, as small images framed in the colour of their class or as cells of that colour. On the right the first lines are of a single colour and the last ones mixed; on the left all lines are mixed. Empty where no wide network is recorded.", "width": "100%"}, "figure": {"caption": "The ten least (left) and the ten most relevant images (right) of all features of a wide network, the purest on top: the images in frames, or a cell for each, in the colour of its class.", "name": "fig-ch4-wide"}}
+# %% mystnb={"figure": {"caption": "The ten least (left) and the ten most relevant images (right) of all features of a wide network, the purest on top: the images in frames, or a cell for each, in the colour of its class.", "name": "fig-ch4-wide"}, "image": {"alt": "All features of a wide network, the purest first: least relevant images on the left, most relevant on the right, as small images framed in the colour of their class or as cells of that colour. On the right the first lines are of a single colour and the last ones mixed; on the left all lines are mixed. Empty where no wide network is recorded.", "width": "100%"}}
 wide = [each for each, (_, found) in studied.items() if len(found.most) > 64]
 wide_name = "resnet34-cifar10" if "resnet34-cifar10" in wide else next(reversed(wide), None)
 if wide_name and test.sha256 == studied[wide_name][1].test_sha256:
@@ -351,7 +353,7 @@ display(Markdown(text))
 # kinds that one expects: dark on one side and light on the other (edges), and of one colour all over (blobs). Then
 # compare each filter with the one at the same place before training.
 
-# %% mystnb={"image": {"alt": "Two grids of small coloured squares of 3 by 3 pixels, before and after training. Before, they are colourful noise; after, most can still be recognised, and some have less colour."}, "figure": {"caption": "The filters of the first convolution, at initialisation and after training. Grey is zero; each filter is scaled by its largest weight.", "name": "fig-ch4-filters"}}
+# %% mystnb={"figure": {"caption": "The filters of the first convolution, at initialisation and after training. Grey is zero; each filter is scaled by its largest weight.", "name": "fig-ch4-filters"}, "image": {"alt": "Two grids of small coloured squares of 3 by 3 pixels, before and after training. Before, they are colourful noise; after, most can still be recognised, and some have less colour."}}
 before, after = (each.stem[0].weight.detach().cpu() for each in (untrained_network, network))
 fig, axes = plt.subplots(2, 1, figsize=(6, 3.8))
 figures.show_filters(before, axes[0], title="before training")

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -136,7 +138,7 @@ print({f"at rest with {rate}": f"{size:.3f}" for rate, size in at_rest.items()})
 # %% [markdown]
 # Before you look at {numref}`fig-ch5-noise`: which of the three lines is lowest after 100 steps, after 200, at the end?
 
-# %% mystnb={"image": {"alt": "Size of the weights against steps on a logarithmic scale. The large rate falls at once and stays on a plateau; the small rate falls slowly through all 500 steps; the rate that drops follows the large one, falls below its plateau after the drop and reaches the level of the small one sooner than the small rate alone."}, "figure": {"caption": "Root mean square of 1,000 weights that take noisy steps towards 0, at a large learning rate, a small one, and one that drops after 100 steps. Dotted: where the noise of each rate should come to rest.", "name": "fig-ch5-noise"}}
+# %% mystnb={"figure": {"caption": "Root mean square of 1,000 weights that take noisy steps towards 0, at a large learning rate, a small one, and one that drops after 100 steps. Dotted: where the noise of each rate should come to rest.", "name": "fig-ch5-noise"}, "image": {"alt": "Size of the weights against steps on a logarithmic scale. The large rate falls at once and stays on a plateau; the small rate falls slowly through all 500 steps; the rate that drops follows the large one, falls below its plateau after the drop and reaches the level of the small one sooner than the small rate alone."}}
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
 for (name, each), colour in zip(sizes.items(), ("accent", "neutral", "residual"), strict=True):
     ax.plot(each, color=figures.COLOURS[colour], label=f"rate {name}")
@@ -183,7 +185,7 @@ block_sizes(without_norm(new_network())).round(2)
 # {numref}`fig-ch5-norm` compares networks of 20 and 56 layers, with batch norm (left) and without (right). Mind the
 # logarithmic scale: how much does a signal grow, or shrink, on its way?
 
-# %% mystnb={"image": {"alt": "Root mean square of block outputs against layer, on a logarithmic scale. With batch norm the plain networks stay level below 1, and the residual ones rise slowly, to between 3 and 4 at 56 layers, with a fall at each new stage. Without it the plain networks shrink with depth, and the residual ones grow exponentially, to thousands at 56 layers."}, "figure": {"caption": "Root mean square of each block's output, before training, for one batch of 64 images: with batch norm (left) and with the batch norms taken out (right).", "name": "fig-ch5-norm"}}
+# %% mystnb={"figure": {"caption": "Root mean square of each block's output, before training, for one batch of 64 images: with batch norm (left) and with the batch norms taken out (right).", "name": "fig-ch5-norm"}, "image": {"alt": "Root mean square of block outputs against layer, on a logarithmic scale. With batch norm the plain networks stay level below 1, and the residual ones rise slowly, to between 3 and 4 at 56 layers, with a fall at each new stage. Without it the plain networks shrink with depth, and the residual ones grow exponentially, to thousands at 56 layers."}}
 frames = []
 for depth, kind, norm in product((20, 56), ("plain", "residual"), (True, False)):
     network = new_network(0, depth, kind == "residual")
@@ -240,7 +242,7 @@ ends = pd.concat(starts).groupby(level=[0, 1])[["layer", "size"]].agg(["first", 
 per_layer = (ends["size"]["last"] / ends["size"]["first"]) ** (1 / (ends.layer["last"] - ends.layer["first"]))
 per_layer.unstack()[list(FACTORS)].round(2).rename_axis("times per layer")
 
-# %% mystnb={"image": {"alt": "Root mean square of block outputs against layer in networks of 20 layers without batch norm. With half the weights the plain network's signal dies out, with twice the weights both kinds explode; with He's weights the plain network nearly keeps its size."}, "figure": {"caption": "Root mean square of each block's output before training, without batch norm, 20 layers: weights of He et al. (solid), half as large (dotted), and twice as large (dashed).", "name": "fig-ch5-initialisation"}}
+# %% mystnb={"figure": {"caption": "Root mean square of each block's output before training, without batch norm, 20 layers: weights of He et al. (solid), half as large (dotted), and twice as large (dashed).", "name": "fig-ch5-initialisation"}, "image": {"alt": "Root mean square of block outputs against layer in networks of 20 layers without batch norm. With half the weights the plain network's signal dies out, with twice the weights both kinds explode; with He's weights the plain network nearly keeps its size."}}
 fig, ax = plt.subplots(figsize=(7.2, 3.8))
 for (kind, name), sizes in starts.items():
     style = {"half": ":", "He": "-", "twice": "--"}[name]
@@ -353,7 +355,7 @@ beginnings = {"with warm-up": first_losses(warmed_up(cold)), "without": first_lo
 begun = pd.DataFrame(beginnings, index=range(1, first_steps + 1)).rename_axis("iteration")
 begun.iloc[[0, 1, 2, 5, -1]].round(1)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss against iteration on a logarithmic scale for the first steps of a 110-layer network. Without warm-up the loss first rises to several times its first value; with warm-up it rises far less, if at all."}, "figure": {"caption": "Loss of each batch during the first iterations of a residual network of 110 layers, with the warm-up at 0.01 and without. Dotted: the loss of a network that gives all classes the same score.", "name": "fig-ch5-warm-up"}}
+# %% mystnb={"figure": {"caption": "Loss of each batch during the first iterations of a residual network of 110 layers, with the warm-up at 0.01 and without. Dotted: the loss of a network that gives all classes the same score.", "name": "fig-ch5-warm-up"}, "image": {"alt": "Loss against iteration on a logarithmic scale for the first steps of a 110-layer network. Without warm-up the loss first rises to several times its first value; with warm-up it rises far less, if at all."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 for (name, losses), colour in zip(beginnings.items(), ("residual", "accent"), strict=True):
     ax.plot(range(1, first_steps + 1), losses, color=figures.COLOURS[colour], label=name)

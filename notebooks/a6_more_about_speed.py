@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -168,7 +170,7 @@ roof.round(2)
 # one, where arithmetic is. Under which part will the convolutions lie? And ReLU, addition and batch norm? Look also how far
 # below the roof each lies.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Roofline diagram with logarithmic axes: GFLOP/s against FLOP a byte. ReLU, addition and batch norm lie at the far left, under the slanted part, where memory is the limit. The three convolutions lie at the right, under the level part, where arithmetic is."}, "figure": {"caption": "The roof of this machine in float32 (line), and calls of ResNet-20 under it. Convolutions are named by their channels.", "name": "fig-ch6-roofline"}}
+# %% mystnb={"figure": {"caption": "The roof of this machine in float32 (line), and calls of ResNet-20 under it. Convolutions are named by their channels.", "name": "fig-ch6-roofline"}, "image": {"alt": "Roofline diagram with logarithmic axes: GFLOP/s against FLOP a byte. ReLU, addition and batch norm lie at the far left, under the slanted part, where memory is the limit. The three convolutions lie at the right, under the level part, where arithmetic is."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.8))
 edges = torch.tensor([0.04, peak / bandwidth, 400])
 ax.loglog(edges, (edges * bandwidth).clamp(max=peak) / 1e6, color="black", linewidth=1)
@@ -302,7 +304,7 @@ def losses(bfloat16: bool, seed: int, steps: int = 6 if tier == "smoke" else 16)
 curves = {"float32": losses(False, 0), "bfloat16": losses(True, 0), "float32, other batches": losses(False, 1)}
 {name: len(each) for name, each in curves.items()}
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Loss on one fixed batch against the step for three trainings. The lines of float32 and bfloat16 on the same batches stay close together; the line of float32 on other batches goes its own way."}, "figure": {"caption": "Loss on one fixed batch after each of the first steps: float32 and bfloat16 trained on the same batches, and float32 on others. The learning rate is the small one at which deep networks warm up.", "name": "fig-ch6-precision"}}
+# %% mystnb={"figure": {"caption": "Loss on one fixed batch after each of the first steps: float32 and bfloat16 trained on the same batches, and float32 on others. The learning rate is the small one at which deep networks warm up.", "name": "fig-ch6-precision"}, "image": {"alt": "Loss on one fixed batch against the step for three trainings. The lines of float32 and bfloat16 on the same batches stay close together; the line of float32 on other batches goes its own way."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 styles = (("neutral", "-", 3.0), ("accent", "--", 1.6), ("neutral", ":", 1.4))
 for (name, values), (colour, style, width) in zip(curves.items(), styles, strict=True):

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -164,7 +166,7 @@ torch.set_num_threads(1 if train.name == "builtin" else threads)
 here = pd.concat([train_one(kind, seed) for kind in ("plain", "residual") for seed in seeds])
 torch.set_num_threads(threads)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Validation error against epochs, a line a run. All lines fall most in the first phase and right after it, and little in the last; plain and residual runs lie close together."}, "figure": {"caption": "Validation error of the quarter-width pair trained on this page, a line a run, a marker a seed. Dotted lines: the learning rate, given above the panel, is divided by 10.", "name": "fig-ch7-here"}}
+# %% mystnb={"figure": {"caption": "Validation error of the quarter-width pair trained on this page, a line a run, a marker a seed. Dotted lines: the learning rate, given above the panel, is divided by 10.", "name": "fig-ch7-here"}, "image": {"alt": "Validation error against epochs, a line a run. All lines fall most in the first phase and right after it, and little in the last; plain and residual runs lie close together."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 wide_figures.plot_phases(here, ax)
 plt.show()
@@ -194,7 +196,7 @@ measured.sort_index(ascending=[False, True]).round(2)
 # Two kinds of recorded runs hold out 5,000 images: the short ones of 10 layers, and, once they are recorded, those of 18
 # and 34 layers over 300 epochs. In {numref}`fig-ch7-validation`, look at the last phase: how much movement is left?
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "A panel for each recorded depth, dataset and length: validation error against epochs, plain orange, residual blue. The error drops where the learning rate is first divided by 10, and moves little in the last phase. If nothing is recorded, a sentence says so."}, "figure": {"caption": "Validation error of recorded runs, a line a run. Dotted lines: the learning rate, given above the panel, is divided by 10.", "name": "fig-ch7-validation"}}
+# %% mystnb={"figure": {"caption": "Validation error of recorded runs, a line a run. Dotted lines: the learning rate, given above the panel, is divided by 10.", "name": "fig-ch7-validation"}, "image": {"alt": "A panel for each recorded depth, dataset and length: validation error against epochs, plain orange, residual blue. The error drops where the learning rate is first divided by 10, and moves little in the last phase. If nothing is recorded, a sentence says so."}} tags=["nbval-ignore-output"]
 ENDS = {
     "10 layers, CIFAR-10, 9 epochs": "10-cifar10-short",
     "10 layers, CIFAR-100, 9 epochs": "10-cifar100-short",
@@ -316,7 +318,7 @@ f"{name}: {mistakes:,} of {matrix.sum():,} answers are wrong"
 # In {numref}`fig-ch7-confusion`, look for dark cells outside the frames: strangers that look alike. And look for a dark
 # cell whose mirror image is pale: one class is taken for the other, and not the reverse.
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Confusion matrix with the diagonal greyed out. The mistakes are not spread evenly: a few pairs of classes hold many of them, and most cells are empty."}, "figure": {"caption": "Which class (row) is taken for which (column), in % of the class's images, on a square-root scale; right answers are grey. Classes that have superclasses are sorted by them, and each superclass is framed.", "name": "fig-ch7-confusion"}}
+# %% mystnb={"figure": {"caption": "Which class (row) is taken for which (column), in % of the class's images, on a square-root scale; right answers are grey. Classes that have superclasses are sorted by them, and each superclass is framed.", "name": "fig-ch7-confusion"}, "image": {"alt": "Confusion matrix with the diagonal greyed out. The mistakes are not spread evenly: a few pairs of classes hold many of them, and most cells are empty."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 6.4) if superclasses else (6.0, 4.6))
 wide_figures.show_confusion(matrix, class_names, superclasses, ax)
 plt.show()

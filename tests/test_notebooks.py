@@ -100,3 +100,9 @@ def test_every_figure_has_a_description_a_caption_and_a_name_that_the_prose_uses
 
 def test_a_notebook_is_small_enough_to_keep_in_the_repository(source: Path) -> None:
     assert source.with_suffix(".ipynb").stat().st_size < 3_000_000
+
+
+def test_a_save_by_jupyterlab_leaves_the_pair_as_it_is(source: Path) -> None:
+    saved = jupytext.writes(nbformat.read(source.with_suffix(".ipynb"), as_version=4), fmt="py:percent")
+    version = re.compile(r"^(#       jupytext_version: ).*$", re.MULTILINE)  # of whoever has another one
+    assert version.sub(r"\1", saved) == version.sub(r"\1", source.read_text()), "run `make sync`"

@@ -54,7 +54,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     pytest.importorskip("setuptools", minversion="77")
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(ROOT, folder / "clone", ignore=shutil.ignore_patterns(*NOT_COPIED))
-    for hidden in (".binder", ".ci", ".devcontainer", ".github", ".gitignore"):
+    for hidden in (".binder", ".ci", ".devcontainer", ".gitattributes", ".github", ".gitignore"):
         copy = shutil.copytree if (ROOT / hidden).is_dir() else shutil.copy
         copy(ROOT / hidden, folder / "clone" / hidden)
     for leftover in LEFTOVERS:
