@@ -175,16 +175,16 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     if table.returncode:
         raise BuildError("the table of recorded results could not be made; the message is above.")
     try:
-        text = chapter_tables.chapter_map(chapters)
+        questions = chapter_tables.chapter_map(chapters)
     except ValueError as error:
         raise BuildError(str(error)) from None
-    (BOOK / "_generated" / "chapters.md").write_text(text, encoding="utf-8")
-    text = chapter_tables.execution_table(chapters)
-    (BOOK / "_generated" / "execution.md").write_text(text, encoding="utf-8")
+    (BOOK / "_generated" / "chapters.md").write_text(questions, encoding="utf-8")
+    times = chapter_tables.execution_table(chapters)
+    (BOOK / "_generated" / "execution.md").write_text(times, encoding="utf-8")
     (BOOK / "_generated" / "results.md").write_text(table.stdout, encoding="utf-8")
     _draw_front_page(BOOK / "_generated")
     _write_live_network(BOOK / "_generated")
-    (BOOK / "_generated" / "pdf.md").touch()  # on paper there is no link to the paper
+    (BOOK / "_generated" / "pdf.md").write_text(pdf.LINK if browser else "", encoding="utf-8")
     (BOOK / "_generated" / "tier.md").write_text(f"The chapters of this copy ran at tier `{tier}`.\n", encoding="utf-8")
 
     print(f"book: {addresses.described(addresses.read(ROOT))}")
@@ -195,7 +195,6 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
             BOOK / "_build" / "singlehtml" / "intro.html", BOOK / "_generated" / "extra" / pdf.NAME, browser
         )
         print(f"book: printed {pdf.NAME} in {time.monotonic() - began:.0f} s", flush=True)
-    (BOOK / "_generated" / "pdf.md").write_text(pdf.LINK if browser else "", encoding="utf-8")
     print("book: rendering the pages", flush=True)
     began = time.monotonic()
     _run_sphinx("html")
@@ -282,6 +281,7 @@ def read_source(source: Path) -> nbformat.NotebookNode:
 def sync(sources: list[Path], force: bool = False) -> None:
     """Regenerate the notebook beside each source, executed, unless it is up to date; ``force``: in any case.
 
+    The source is then written as JupyterLab saves it: with jupytext's version, and a cell's metadata in order.
     Raises BuildError if a cell fails; the notebook is then left as it was.
     """
     for source in sources:
@@ -295,8 +295,10 @@ def sync(sources: list[Path], force: bool = False) -> None:
         _without_live_network(fresh)
         _write_notebook(fresh, target)
         saved = jupytext.writes(nbformat.read(target, as_version=4), fmt="py:percent")
-        if saved != source.read_text(encoding="utf-8"):  # as JupyterLab would save it: the order of a cell's metadata
-            source.write_text(saved, encoding="utf-8")
+        if saved != source.read_text(encoding="utf-8"):
+            part = source.with_suffix(".part")
+            part.write_text(saved, encoding="utf-8")
+            part.replace(source)
 
 
 def _execute_in_place(notebook: nbformat.NotebookNode, source: Path) -> None:

@@ -1,12 +1,11 @@
 """What the book says about its chapters: what each one asks, how long it takes to read, and how long to execute."""
 
+import platform
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
-
-from resnet_book.engine import machine
 
 WORDS, LINES = 200, 40  # words of prose, and lines of code, that are read in a minute
 HEAD = "| | asks | minutes to read |\n| --- | --- | --- |\n"
@@ -30,7 +29,7 @@ def _question(path: Path) -> str:
 
 
 def _minutes(path: Path) -> int:
-    """To the next five minutes."""
+    """Rounded to five minutes, never less than five."""
     words = lines = 0
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code":
@@ -42,11 +41,17 @@ def _minutes(path: Path) -> int:
 
 def execution(tier: str, seconds: float) -> dict[str, str | float]:
     """Where, when and in how many seconds a chapter was executed just now, to be kept in its notebook's metadata."""
-    now = machine.describe("cpu", "float32", False)
+    import torch
+
+    from resnet_book.engine.device import find
+    from resnet_book.engine.machine import cpu_name
+
+    device = find("auto")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
     return {
         "tier": tier,
         "seconds": round(seconds, 1),
-        "on": f"{now['device']}, Python {now['python']}, PyTorch {now['torch']}",
+        "on": f"{name}, Python {platform.python_version()}, PyTorch {torch.__version__}",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
 
@@ -56,7 +61,7 @@ def execution_table(chapters: list[Path]) -> str:
     read = ((path, nbformat.read(path, as_version=4).metadata.get("execution")) for path in chapters)
     known = [(path, found) for path, found in read if found]
     if not known:
-        return "This copy was rendered of the notebooks as they are kept in the repository, so it has no times.\n"
+        return "This copy was rendered from the notebooks as the repository has them, so there are no times to show.\n"
     rows = [f"| [](chapters/{path.stem}) | {each['tier']} | {each['seconds']:.0f} |\n" for path, each in known]
-    where = ", ".join(sorted({f"{each['on']}, {each['date']}" for _, each in known}))
+    where = "; ".join(sorted({f"{each['on']}, {each['date']}" for _, each in known}))
     return f"| | tier | seconds |\n| --- | --- | --- |\n{''.join(rows)}\nExecuted on: {where}.\n"

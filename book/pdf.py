@@ -1,9 +1,8 @@
 """Print the whole book into one PDF: its single-page form, by Chromium, as ``_static/book.css`` has it for paper."""
 
+import os
 import shutil
 from pathlib import Path
-
-from playwright.sync_api import PdfMargins, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NAME = "resnet-book.pdf"
@@ -12,8 +11,8 @@ LINK = f"""```{{raw}} html
 ```
 """
 TIMEOUT = 600_000  # milliseconds
-SCALE = 0.75  # of the type in a browser; so that a line of code of 120 characters nearly fits
-MARGINS: PdfMargins = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
+SCALE = 0.75  # of what a browser shows: few lines of code, of at most 120 characters, have to be broken
+MARGINS = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 FOOT = """<div style="width: 100%; text-align: center; font: 8px sans-serif"><span class="pageNumber"></span></div>"""
 
 # The single page holds the chapters inside a section of the front page, under headings of the third level. On paper
@@ -44,12 +43,14 @@ PREPARE = """async () => {
 
 
 def find_browser() -> str | None:
-    """The program of a Chromium; None where there is none."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
+    """The program of a Chromium: that in $BROWSER_PATH, else an installed one; None where there is none."""
+    return os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def print_pages(page: Path, target: Path, browser: str) -> None:
-    """Print the single ``page`` of the book into the file ``target``."""
+    """Print the single ``page`` of the book into the file ``target``, without links to files beside it."""
+    from playwright.sync_api import PdfMargins, sync_playwright
+
     with sync_playwright() as playwright:
         window = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page()
         window.set_default_timeout(TIMEOUT)
@@ -60,7 +61,7 @@ def print_pages(page: Path, target: Path, browser: str) -> None:
             path=target,
             format="A4",
             scale=SCALE,
-            margin=MARGINS,
+            margin=PdfMargins(**MARGINS),
             display_header_footer=True,
             header_template="<span></span>",
             footer_template=FOOT,

@@ -17,7 +17,7 @@
 # # From one image, many
 #
 # A network with more parameters than there are images could learn every image by heart. **What do flipping, shifting and
-# rescaling the images do against that, and what do they cost?** The recipes of this book do all three, on whole
+# rescaling the images do against learning by heart, and what do they cost?** The recipes of this book do all three, on whole
 # batches, in a few short functions. This page builds each of them from scratch, and they are the ones that training
 # calls.
 #

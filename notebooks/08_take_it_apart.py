@@ -206,7 +206,7 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 # twin loses less than half as much. But it does notice. Not one of its blocks can be lost for nothing, while nearly any
 # of their 54 could: with nine, each is a larger part of the whole. Longer training does not help. Blocks 4 and 7, which
 # begin a stage, are missed most in the long-trained network; after the short training, the first two are. And a cut
-# network does not know that it is cut: all are far surer than they are right.
+# network does not know that it is cut: on average, all are far surer than they are right.
 #
 # ## Is it the cut, or the statistics?
 #
@@ -262,8 +262,8 @@ figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
-# {numref}`fig-ch8-factor` is the gentle version of the same experiment. A factor of 0.75 or 1.25 ruins both recorded
-# networks as trained, and costs them next to nothing measured anew. What the next layers cannot bear is mostly a wrong
+# {numref}`fig-ch8-factor` is the gentle version of the same experiment. A factor of 0.75 or 1.25 adds more than
+# ten points of error to both recorded networks as trained, and next to nothing measured anew. What the next layers cannot bear is mostly a wrong
 # size, and a batch norm with fresh statistics takes that out.
 #
 # ## Cut it yourself

@@ -1,8 +1,8 @@
 """Shared by the tests: the real CIFAR where it is, and small folders in its format where it need not be real."""
 
 import hashlib
+import importlib
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -68,17 +68,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
 @pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
     """A headless Chromium."""
     from playwright.sync_api import sync_playwright  # not every environment has it
 
-    found = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parents[1] / "book"))
+        pdf = importlib.import_module("pdf")  # which needs one, too
+    found = pdf.find_browser()
     if found is None:
-        message = f"no browser found ({', '.join(BROWSERS)}): install Chromium, or name one in BROWSER_PATH"
+        message = f"no browser found ({', '.join(pdf.BROWSERS)}): install Chromium, or name one in BROWSER_PATH"
         pytest.fail(message) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(message)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])

@@ -340,6 +340,7 @@ def test_the_front_page_has_a_map_of_the_chapters_with_a_question_and_minutes_fo
 
 
 def test_the_whole_book_is_one_pdf_whose_bookmarks_are_the_chapters(html: Path, window: Visit) -> None:
+    assert (html / "resnet-book.pdf").exists(), "the pages were rendered without it: `make pdf`"
     content = (html / "resnet-book.pdf").read_bytes()
     assert content.startswith(b"%PDF-")
     assert len(re.findall(rb"/Type /Page\b", content)) > 10 * len(CHAPTERS)

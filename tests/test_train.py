@@ -151,7 +151,7 @@ def test_a_residual_network_learns_the_builtin_images() -> None:
     images, test = data.load("builtin", "train"), data.load("builtin", "test").subset(500)
     recipe = Recipe(iterations=100, batch_size=32, drops=(80,))
     history = train.fit(network, images, test, recipe)
-    assert history.epochs[-1].test_error < 75  # by chance: 90
+    assert history.epochs[-1].test_error < 70  # by chance: 90
 
 
 def test_the_history_has_a_row_an_epoch_and_one_for_the_last_part_of_one() -> None:

@@ -44,24 +44,36 @@ def test_all_that_this_book_recorded_is_sound(capsys: pytest.CaptureFixture[str]
     assert f"records: {len([path for path in RESULTS.glob('*/seed*.json') if '.' not in path.stem])}\n" in said
 
 
+KINDS = {"records", "networks", "feature studies", "lesions", "landscapes", "signals"}
+ENDINGS = [".json", ".safetensors", ".study.safetensors", ".lesions.json", ".landscape.json", ".signals.json"]
+
+
 def test_every_kind_of_file_is_counted(results: Path) -> None:
     told = list[str]()
     verification.verify(results, told.append)
     counted = dict(line.split(": ") for line in told)
     files = len((results / "SHA256SUMS").read_text().splitlines())
     assert counted.pop("files that are as SHA256SUMS has them") == str(files)
-    assert counted.keys() == {"records", "networks", *verification.BESIDE}
-    assert (counted["records"], counted["networks"]) == ("2", "2")
+    assert counted.keys() == KINDS
+    assert sum(map(int, counted.values())) == files
     assert all(int(number) > 0 for number in counted.values())
 
 
-@pytest.mark.parametrize("ending", [".json", ".safetensors", ".study.safetensors", ".lesions.json", ".signals.json"])
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_a_changed_byte_is_named_with_its_file(ending: str, results: Path) -> None:
     path = results / TAKEN_APART / f"seed0{ending}"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"\n", b"\n ", 1) if ending.endswith("json") else content + b"\n")
     with pytest.raises(RecordError, match=rf"seed0{ending} was changed"):
+        verification.verify(results)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_without_a_list_what_is_damaged_is_named_too(ending: str, results: Path) -> None:
+    (results / "SHA256SUMS").unlink()
+    path = results / TAKEN_APART / f"seed0{ending}"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(RecordError, match=rf"seed0{ending} "):
         verification.verify(results)
 
 
@@ -77,6 +89,25 @@ def test_all_that_is_damaged_is_named_at_once_and_the_command_fails(
     assert "All sound" not in printed.out
     assert f"{TAKEN_APART}/seed0.lesions.json" in printed.err
     assert f"{BUILTIN}/seed0.safetensors" in printed.err
+
+
+def test_files_of_a_run_that_is_not_recorded_and_folders_without_records_are_no_sound_ones(
+    results: Path, tmp_path: Path
+) -> None:
+    (results / TAKEN_APART / "seed0.json").unlink()
+    (results / BUILTIN / "seed0.notes.json").write_text("{}")
+    with pytest.raises(RecordError, match="this run is not recorded here") as refused:
+        verification.verify(results)
+    assert "seed0.notes.json is no file that belongs beside a record" in str(refused.value)
+    with pytest.raises(RecordError, match="holds no records"):
+        verification.verify(tmp_path / BUILTIN)
+
+
+def test_a_list_that_is_none_is_named_with_its_line(results: Path) -> None:
+    with (results / "SHA256SUMS").open("a") as file:
+        file.write("\n")
+    with pytest.raises(RecordError, match=r"SHA256SUMS, line \d+, is not a checksum"):
+        verification.verify(results)
 
 
 def test_files_of_the_list_that_are_not_here_are_counted(results: Path) -> None:

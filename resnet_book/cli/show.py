@@ -271,7 +271,7 @@ def classify(pictures: tuple[Path, ...], network: str | None, seed: int | None, 
 
 
 @click.command()
-@click.option("--again", is_flag=True, help="also test each kept network again, a minute each on a CPU")
+@click.option("--again", is_flag=True, help="also test each kept network again: minutes")
 @arguments.data_option
 @arguments.records_option
 def verify(again: bool, data: Path | None, results: Path | None) -> None:

@@ -282,8 +282,12 @@ def load_all(results: str | Path) -> list[Record]:
 
     Raises RecordError if any of them is not sound, and names each (of very many, the first few).
     """
-    paths = (path for path in Path(results).glob("*/seed*.json") if "." not in path.stem)  # no seed0.lesions.json
-    return sorted(read_each(paths, load_record), key=lambda record: (record.experiment, record.seed))
+    return sorted(read_each(paths(results), load_record), key=lambda record: (record.experiment, record.seed))
+
+
+def paths(results: str | Path) -> list[Path]:
+    """Where the records under ``results`` lie. (``seed0.lesions.json`` is none.)"""
+    return sorted(path for path in Path(results).glob("*/seed*.json") if "." not in path.stem)
 
 
 def read_each(paths: Iterable[str | Path], read: Callable[[str | Path], Found]) -> list[Found]:

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from resnet_book import data, features
 from resnet_book.analysis import answers
@@ -18,11 +17,13 @@ from resnet_book.experiments import landscape_records, lesion_records, records, 
 from resnet_book.experiments.records import Record, RecordError
 
 SUMS = "SHA256SUMS"
-BESIDE: dict[str, Callable[..., object]] = {  # what may lie beside a record, and what reads it
-    "feature studies": studies.kept_study,
-    "lesions": lesion_records.kept_lesions,
-    "landscapes": landscape_records.kept_landscape,
-    "signals": signal_records.kept_signals,
+READERS: dict[str, tuple[str, Callable[[str, int, Path], object]]] = {  # ending of a file: what it is, what reads it
+    ".json": ("records", lambda name, seed, folder: records.load_record(records.path_of(folder, name, seed))),
+    ".safetensors": ("networks", weights.load_network),
+    ".study.safetensors": ("feature studies", studies.kept_study),
+    ".lesions.json": ("lesions", lesion_records.kept_lesions),
+    ".landscape.json": ("landscapes", landscape_records.kept_landscape),
+    ".signals.json": ("signals", signal_records.kept_signals),
 }
 ROUNDING = 0.3  # percentage points: another machine rounds scores differently, and a few images change sides
 
@@ -30,39 +31,25 @@ ROUNDING = 0.3  # percentage points: another machine rounds scores differently, 
 def verify(results: str | Path, tell: Callable[[str], object] = lambda line: None) -> None:
     """Read every record in ``results`` and every file beside one; ``tell`` is told in a line each how many were sound.
 
-    Raises RecordError that names all that is not: a file that is damaged, of another run, or not as SHA256SUMS says.
+    Raises RecordError that names all that is not: a file that is damaged, of another run, of no run that is recorded,
+    or not as SHA256SUMS says; and for a folder without records.
     """
-    folder, problems = Path(results), list[str]()
-
-    def count(name: str, reads: Iterable[Callable[[], object]]) -> list[Any]:
-        found = list[Any]()
-        for read in reads:
-            try:
-                found.append(read())
-            except (RecordError, StudyError) as error:
-                problems.append(str(error))
-        found = [each for each in found if each is not None]
-        tell(f"{name}: {len(found)}")
-        return found
-
-    listed = folder / SUMS
-    if listed.exists():
-        lines = [line.split("  ", 1) for line in listed.read_text(encoding="utf-8").splitlines()]
-        here = [(folder / name, checksum) for checksum, name in lines if (folder / name).exists()]
-        count(f"files that are as {SUMS} has them", (partial(_compare, path, checksum) for path, checksum in here))
-        if len(here) < len(lines):
-            tell(f"files of {SUMS} that are not here: {len(lines) - len(here)}")
-    else:
-        tell(f"There is no {SUMS}, so whole files were not compared.")
-    paths = sorted(path for path in folder.glob("*/seed*.json") if "." not in path.stem)
-    found: list[Record] = count("records", (partial(records.load_record, path) for path in paths))
-    runs = [(record.experiment, record.seed) for record in found]
-    kept = [run for run in runs if _weights(folder, *run).exists()]
-    count("networks", (partial(weights.load_network, *run, folder) for run in kept))
-    for name, read in BESIDE.items():
-        count(name, (partial(read, *run, folder) for run in runs))
+    folder = Path(results)
+    files = sorted(path for path in folder.glob("*/seed*.*") if path.suffix in (".json", ".safetensors"))
+    if not files:
+        raise RecordError(f"{folder} holds no records. Name another folder.")
+    problems = _compare_with_list(folder, files, tell)
+    for ending, (title, read) in READERS.items():
+        of_kind = [path for path in files if path.name.partition(".")[2] == ending.removeprefix(".")]
+        runs = [(path.parent.name, path.name.partition(".")[0].removeprefix("seed")) for path in of_kind]
+        calls = (partial(read, name, int(seed), folder) for name, seed in runs if seed.isdecimal())
+        sound = _collect(calls, problems)
+        tell(f"{title}: {sound}")
+    known = {ending.removeprefix(".") for ending in READERS}
+    odd = [path for path in files if path.name.partition(".")[2] not in known]
+    problems += [f"{path} is no file that belongs beside a record. Move it away." for path in odd]
     if problems:
-        raise RecordError("\n".join(problems))
+        raise RecordError("\n".join(dict.fromkeys(problems)))
 
 
 def repeat_tests(
@@ -70,41 +57,66 @@ def repeat_tests(
 ) -> None:
     """Test every kept network whose test images are here, in float32 on the CPU; ``tell`` is told each error.
 
-    Raises RecordError that names each network whose error is further than ``ROUNDING`` from the recorded one.
+    Raises RecordError that names each network whose error is further than ``ROUNDING`` from the recorded one, and each
+    that cannot be tested.
     """
     folder, problems = Path(results), list[str]()
-    for record in records.load_all(folder):
-        if not _weights(folder, record.experiment, record.seed).exists():
-            continue
-        title = f"{record.experiment}, seed {record.seed}: test error {record.test_error:.2f} % by its record"
-        try:
-            error = _error_of(record, folder, data_root)
-        except DataMissingError:
-            tell(f"{title}; {record.dataset['name']} is not here to test it again")
-            continue
-        tell(f"{title}, {error:.2f} % now")
-        if abs(error - record.test_error) > ROUNDING:
-            problems.append(f"{title}, but {error:.2f} % now, on the same images: do not trust either.")
+    kept = [path for path in records.paths(folder) if path.with_suffix(".safetensors").exists()]
+    _collect((partial(_test_again, records.load_record(path), folder, data_root, tell) for path in kept), problems)
     if problems:
         raise RecordError("\n".join(problems))
 
 
-def _weights(folder: Path, experiment: str, seed: int) -> Path:
-    return records.path_of(folder, experiment, seed).with_suffix(".safetensors")
+def _collect(calls: Iterable[Callable[[], object]], problems: list[str]) -> int:
+    """How many of ``calls`` found nothing amiss; what the others found is added to ``problems``."""
+    sound = 0
+    for call in calls:
+        try:
+            call()
+            sound += 1
+        except (RecordError, StudyError) as error:
+            problems.append(str(error))
+    return sound
 
 
-def _compare(path: Path, checksum: str) -> bool:
-    """True. Raises RecordError where the file's SHA-256 is another."""
-    if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
-        raise RecordError(f"{path} was changed: its SHA-256 is not that of {SUMS}. Restore it, from git for example.")
-    return True
+def _compare_with_list(folder: Path, files: list[Path], tell: Callable[[str], object]) -> list[str]:
+    """Compare the ``files`` with the checksums in SHA256SUMS, where there is one; returns what is amiss."""
+    if not (folder / SUMS).exists():
+        tell(f"There is no {SUMS}, so whole files were not compared.")
+        return []
+    listed, problems = dict[Path, str](), list[str]()
+    for number, line in enumerate((folder / SUMS).read_text(encoding="utf-8").splitlines(), start=1):
+        checksum, space, name = line.partition("  ")
+        if not space or len(checksum) != 64:
+            problems.append(f"{folder / SUMS}, line {number}, is not a checksum, two spaces and a name: {line!r}.")
+        listed[folder / name] = checksum
+    here = [path for path in listed if path.is_file()]
+    changed = [path for path in here if hashlib.sha256(path.read_bytes()).hexdigest() != listed[path]]
+    problems += [f"{path} was changed: its SHA-256 is not that of {SUMS}. Restore it." for path in changed]
+    tell(f"files that are as {SUMS} has them: {len(here) - len(changed)}")
+    others = {
+        f"files of {SUMS} that are not here": len(listed) - len(here),
+        f"files that {SUMS} lacks": len(set(files) - set(listed)),
+    }
+    for what, number in others.items():
+        if number:
+            tell(f"{what}: {number}")
+    return problems
 
 
-def _error_of(record: Record, folder: Path, data_root: str | Path | None) -> float:
-    """Test error (%) of the kept weights. Raises RecordError for other test images than the run's."""
-    test = data.load(record.dataset["name"], "test", data_root)
+def _test_again(record: Record, folder: Path, data_root: str | Path | None, tell: Callable[[str], object]) -> None:
+    """Test the kept weights. Raises RecordError for another error than the recorded one, or other test images."""
+    title = f"{record.experiment}, seed {record.seed}: test error {record.test_error:.2f} % by its record"
+    try:
+        test = data.load(record.dataset["name"], "test", data_root)
+    except DataMissingError:
+        tell(f"{title}; {record.dataset['name']} is not here to test it again")
+        return
     if test.sha256 != record.dataset["test"]["sha256"]:
         raise RecordError(f"{record.experiment} was recorded with other test images than those of {test.name} here.")
     network, _ = weights.load_network(record.experiment, record.seed, folder)
     values = features.extract(network, test, record.mean, record.std)
-    return answers.top_error(features.class_scores(network, values), test.labels)
+    error = answers.top_error(features.class_scores(network, values), test.labels)
+    tell(f"{title}, {error:.2f} % now")
+    if abs(error - record.test_error) > ROUNDING:
+        raise RecordError(f"{title}, but {error:.2f} % now, on the same images: do not trust either.")
