@@ -304,8 +304,8 @@ ten times the rate it is {compared(errors["no momentum, rate times 10"], errors[
 # fast and stays noisy, and a small one becomes quiet but is slow to arrive. A drop does one after the other.
 #
 # {numref}`fig-ch5-recorded` shows recorded runs on CIFAR-10: on the left by the paper's recipe, on the right by `short`,
-# the same schedule thirty-two times shorter, and by `no-drops`, which is `short` at a constant rate. **Predict.** What will
-# the test error do at the first drop? And what without it?
+# the same schedule thirty-two times shorter, and by `no-drops`, which is `short` at a constant rate. **Predict.** What
+# will the test error do at the first drop? And what without it?
 
 # %% tags=["nbval-ignore-output"]
 names = ["resnet20-cifar10-short", *(f"resnet20-cifar10-{name}" for name in ABLATIONS)]
@@ -375,8 +375,8 @@ Guessing gives 90 %, and equal scores for all classes have the loss {math.log(10
 # %% [markdown]
 # In the smoke tier it does not: its errors are hardly better than guessing. Reasonable sizes at the start are not enough.
 # Is 0.1 too large a rate without batch norm? Try `train_here(replace(recipe, learning_rate=0.01), without_norm)`.
-# {cite:t}`ioffe2015batch` report that on ImageNet batch norm allowed far larger rates, and so far fewer steps. Without it,
-# a step that changes the size of what a layer puts out is multiplied through all layers after. Batch norm divides it out.
+# {cite:t}`ioffe2015batch` report that on ImageNet batch norm allowed far larger rates, and so far fewer steps. Without
+# it, a step that changes the size of a layer's output is multiplied through all layers after. Batch norm divides it out.
 #
 # ## Weight decay
 #
@@ -388,7 +388,7 @@ Guessing gives 90 %, and equal scores for all classes have the loss {math.log(10
 # little longer: training with batch norm by itself slows down. Weight decay counteracts that. With batch norm it is a
 # second control of the learning rate {cite}`vanlaarhoven2017`.
 #
-# How strong is it? A weight without a gradient shrinks in each step by about $\eta \lambda / (1 - \mu)$ of itself. In all:
+# How strong is it? A weight without a gradient shrinks in each step by about $\eta \lambda / (1 - \mu)$ of itself:
 
 
 # %%
@@ -458,8 +458,8 @@ plt.show()
 #
 # ### Recorded on CIFAR-10
 #
-# `resnet20-cifar10-no-...` take one part out of the recipe `short`. These runs are longer, but not paired: two runs of one
-# seed need not have seen the same images in the same order. So we compare with *all* runs of the full recipe.
+# `resnet20-cifar10-no-...` take one part out of the recipe `short`. These runs are longer, but not paired: two runs of
+# one seed need not have seen the same images in the same order. So we compare with *all* runs of the full recipe.
 #
 # **How much of a difference can be luck?** Suppose that the part taken out does nothing. Then its run is one more of the
 # same kind. How far from the mean of the others, in units of their standard deviation, does such a run get in one of

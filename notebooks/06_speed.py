@@ -194,9 +194,8 @@ def step_in_parts() -> Tensor:
 f"{models.count_parameters(network):,} parameters, {len(step_in_parts())} parts"
 
 # %% [markdown]
-# **Predict.** Order the five by time: loading one by one, loading at once, forward, backward, and the optimizer, which
-# touches each parameter several times. Then look at {numref}`fig-ch6-parts`. Which bar is the longest? Which way of
-# loading could a step afford?
+# **Predict.** Order the five by time: loading one by one, loading at once, forward, backward, and the optimizer. Then look
+# at {numref}`fig-ch6-parts`. Which bar is the longest? Which way of loading could a step afford?
 
 # %% mystnb={"figure": {"caption": "The parts of one step of ResNet-20 on this machine, with both ways of loading (of which a step needs one).", "name": "fig-ch6-parts"}, "image": {"alt": "Horizontal bars of milliseconds for the parts of one training step. The backward pass is the longest, then the forward pass; loading a batch at once and the optimizer are short."}} tags=["nbval-ignore-output"]
 parts = {"loading, one by one": milliseconds(one_by_one), "loading, at once": milliseconds(at_once)}
@@ -235,10 +234,9 @@ display(Markdown(text))
 #
 # ### Kinds of calls
 #
-# "Forward" is many calls: a convolution, a batch norm, a ReLU, and so on. A `TorchDispatchMode` sees each of them, the
-# backward ones too. Ours keeps a ledger: what was called, how many bytes it reads and writes, how long it took. (A
-# *view*, such as a transposition, only looks at the same numbers differently and moves nothing. On a GPU the ledger waits
-# after each call, so short calls look longer than they are.)
+# "Forward" is many calls: a convolution, a batch norm, a ReLU, and so on. A `TorchDispatchMode` sees each, the backward
+# ones too. Ours keeps a ledger: what was called, how many bytes it reads and writes, how long it took. (A *view*, such as
+# a transposition, moves nothing. On a GPU the ledger waits after each call, so short calls look longer than they are.)
 
 
 # %%
@@ -298,10 +296,9 @@ pd.concat([counted, counted.sum().to_frame("all").T])
 
 # %% [markdown]
 # Why so many additions, with nine shortcuts? Nine come on the way forward, nine where the gradients of two branches meet,
-# and in each batch norm one counts batches. A 3x3 convolution of $C$ channels does $18 C$ additions and multiplications
-# for each number that it gives, 288 in the first stage and more in the others. Batch norm does a few, a ReLU or an
-# addition one. Now compare {numref}`fig-ch6-kinds` with your guess from the top of the page. Which kinds take time
-# without doing arithmetic?
+# and in each batch norm one counts batches. A 3x3 convolution of $C$ channels does $18 C$ operations for each number
+# that it gives, 288 in the first stage and more in the others. Batch norm does a few, a ReLU or an addition one. Now
+# compare {numref}`fig-ch6-kinds` with your guess from the top of the page. Which kinds take time without arithmetic?
 
 # %% mystnb={"figure": {"caption": "Share of the time of forward and backward pass, by kind of call.", "name": "fig-ch6-kinds"}, "image": {"alt": "Horizontal bars with the share of time of each kind of call. Convolutions take the largest share; batch norm, ReLU and additions, which do hardly any arithmetic, take most of the remainder."}} tags=["nbval-ignore-output"]
 repeated = pd.concat(pass_by_kind(network, images, labels) for _ in range(passes))
@@ -475,7 +472,9 @@ text = f"""Each row against the one above it, turn by turn (in brackets: how man
 
 {lines}
 
-Most: {winner}. The package's step takes {100 * middle[package] / middle["conventional"]:.0f} % of the time of the conventional one."""
+Most: {winner}.
+
+The package's step takes {100 * middle[package] / middle["conventional"]:.0f} % of the time of the conventional one."""
 display(Markdown(text))
 
 # %% [markdown]
