@@ -93,7 +93,7 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}; {train_images.nam
 
 # %% tags=["nbval-ignore-output"]
 device = torch.device("cuda" if tier == "paper" and torch.cuda.is_available() else "cpu")
-batch_size, passes = {"smoke": (16, 5), "cpu": (128, 15), "paper": (128, 30)}[tier]
+batch_size, passes = {"smoke": (16, 8), "cpu": (128, 15), "paper": (128, 30)}[tier]
 compiling = tier != "smoke" and worth_compiling(PAPER.iterations, device)
 logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it remarks on CUDA where there is no GPU
 torch.backends.cudnn.benchmark = True  # as `fit` does: let a GPU try its programs, and keep the fastest
@@ -408,7 +408,7 @@ print("imitated, so left out of the comparison below" if imitated else "not imit
 #
 # **CUDA graphs.** After arithmetic and memory, the third thing that a step can wait for is Python. On a GPU each call
 # starts at least one *kernel*, a small program, and to start one typically takes 5 to 10 microseconds, whatever it does.
-# For all calls in the table above that is one to two milliseconds. A large GPU may compute the whole step in less. A
+# For all calls in the table above that is around one millisecond. A large GPU may compute the whole step in less. A
 # graph is the remedy. The step is run once while CUDA writes down which kernels it starts, with the addresses of their
 # tensors. Afterwards one call starts them all. The price is that nothing may change but the *contents* of the tensors: no
 # new shapes, no new addresses, no question for a number in the midst of the step. `fit` uses a graph on a GPU without
