@@ -16,15 +16,15 @@
 # %% [markdown]
 # # Where the time goes
 #
-# **A training step of a ResNet-20 takes some milliseconds on your machine. Where do they go, and what makes the step
-# faster without touching the recipe?**
+# **A training step of a ResNet-20 takes a few milliseconds on a GPU and often hundreds on a CPU. Where do they go, and
+# what makes the step faster without touching the recipe?**
 #
 # Convolutions do nearly all the arithmetic of a training step. What share of its *time* do they take? Write down a
 # guess. The answer for your machine is in {numref}`fig-ch6-kinds`.
 #
 # Speed is a bad reason to change what is learned. So this page leaves the *recipe* alone: batch size, learning rates,
-# augmentation, all that defines a training. It asks for the same numbers, up to rounding, sooner. It measures one step,
-# part by part, compares the parts with what the machine could do at best, and then tries the usual techniques in turn.
+# augmentation. It asks for the same numbers, up to rounding, sooner. It measures a step, part by part, asks what each
+# part waits for, and then tries the usual techniques in turn.
 #
 # **You will learn**
 #
@@ -35,8 +35,7 @@
 # **You need** [chapter 2](02_augmentation.ipynb) for the augmentation and [chapter 3](03_plain_and_residual.ipynb) for
 # the network. With `tier = "smoke"` the page takes less than a minute on 2 cores and downloads nothing. `"cpu"` takes
 # some minutes and CIFAR-10 (170 MB), `"paper"` measures on a GPU, where there is one. These two also compile the
-# network, if they find a compiler. The [appendix](a6_more_about_speed.ipynb) looks closer: at single layers, at what
-# bfloat16 does to the numbers, at compiled code, and at what the recorded runs cost.
+# network, if they find a compiler. The [appendix](a6_more_about_speed.ipynb) looks closer.
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -45,8 +44,7 @@ if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside 
     get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
 
 # %% tags=["parameters"]
-# "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
-tier = "smoke"
+tier = "smoke"  # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
 data_root = ""  # the folder of the CIFAR files; "": where the package looks for them
 
 # %%
@@ -90,16 +88,16 @@ except cifar.DataMissingError as missing:
 f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}; {train_images.name}: {len(train_images):,} images"
 
 # %% [markdown]
-# Every time on this page was measured on the machine that ran it. Yours will show others. What the text says of GPUs
-# without a measurement are typical orders of magnitude.
+# Every time on this page was measured on the machine that ran it. What the text says of GPUs without a measurement are
+# typical orders of magnitude.
 
 # %% tags=["nbval-ignore-output"]
 device = torch.device("cuda" if tier == "paper" and torch.cuda.is_available() else "cpu")
-batch_size, passes = {"smoke": (16, 5), "cpu": (128, 15), "paper": (128, 30)}[tier]
+batch_size, passes = {"smoke": (16, 8), "cpu": (128, 15), "paper": (128, 30)}[tier]
 compiling = tier != "smoke" and worth_compiling(PAPER.iterations, device)
 logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it remarks on CUDA where there is no GPU
 torch.backends.cudnn.benchmark = True  # as `fit` does: let a GPU try its programs, and keep the fastest
-torch.backends.cudnn.allow_tf32 = False  # which would round the factors of every product to 10 bits
+torch.backends.cudnn.allow_tf32 = False  # TensorFloat-32 rounds the factors of products to fractions of 10 bits
 where = machine.describe(device, precision="", compiled=False)
 print(f"{where['device']}, threads: {where['threads']}; batches of {batch_size}, {passes} passes")
 
@@ -107,9 +105,9 @@ print(f"{where['device']}, threads: {where['threads']}; batches of {batch_size},
 # ## How to time
 #
 # Three things make a time meaningless. The *first* call is special: memory is asked for, code is chosen or compiled. So
-# call once before the clock starts. A *single* call tells as much about the other programs on the machine as about
-# ours. So take several, and their median. And a GPU works on its own: a line of Python only puts work into its queue
-# and goes on. A clock that is read at once has timed the queueing. It must first wait.
+# call once before the clock starts. A *single* call tells as much about other programs as about ours. So take several,
+# and their median. And a GPU works on its own: a line of Python only puts work into its queue and goes on. A clock that
+# is read at once has timed the queueing. It must first wait.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -196,9 +194,8 @@ def step_in_parts() -> Tensor:
 f"{models.count_parameters(network):,} parameters, {len(step_in_parts())} parts"
 
 # %% [markdown]
-# **Predict.** Order the five by time: loading one by one, loading at once, forward, backward, and the optimizer, which
-# touches each parameter several times. Then look at {numref}`fig-ch6-parts`. Which bar is the longest? Which way of
-# loading could a step afford?
+# **Predict.** Order the five by time: loading one by one, loading at once, forward, backward, and the optimizer. Then look
+# at {numref}`fig-ch6-parts`. Which bar is the longest? Which way of loading could a step afford?
 
 # %% mystnb={"figure": {"caption": "The parts of one step of ResNet-20 on this machine, with both ways of loading (of which a step needs one).", "name": "fig-ch6-parts"}, "image": {"alt": "Horizontal bars of milliseconds for the parts of one training step. The backward pass is the longest, then the forward pass; loading a batch at once and the optimizer are short."}} tags=["nbval-ignore-output"]
 parts = {"loading, one by one": milliseconds(one_by_one), "loading, at once": milliseconds(at_once)}
@@ -230,16 +227,16 @@ that loads so."""
 display(Markdown(text))
 
 # %% [markdown]
-# Why does backward take longer than forward? For each convolution it computes two things, the gradient of the weights
-# and the gradient of the input, and each is as much work as the convolution itself. Whether loading matters depends on
-# the rest of the step. On a CPU it hides behind slow arithmetic. A GPU typically computes its part in a few milliseconds,
-# and then waits for the pictures. That is why most scripts need several processes that load.
+# Why does backward take longer than forward? For each convolution it computes two gradients, of the weights and of the
+# input, and each is as much work as the convolution itself. Whether loading matters depends on the rest of the step. On a
+# CPU it hides behind slow arithmetic. A GPU computes its part in a few milliseconds, and then waits for the pictures.
+# That is why most scripts need several processes that load.
 #
 # ### Kinds of calls
 #
-# "Forward" is many calls: a convolution, a batch norm, a ReLU, and so on. A `TorchDispatchMode` sees each of them, the
-# backward ones too. Ours keeps a ledger: what was called, how many bytes it reads and writes, how long it took. (A
-# *view*, such as a transposition, only looks at the same numbers differently and moves nothing.)
+# "Forward" is many calls: a convolution, a batch norm, a ReLU, and so on. A `TorchDispatchMode` sees each, the backward
+# ones too. Ours keeps a ledger: what was called, how many bytes it reads and writes, how long it took. (A *view*, such as
+# a transposition, moves nothing. On a GPU the ledger waits after each call, so short calls look longer than they are.)
 
 
 # %%
@@ -271,7 +268,7 @@ with Ledger() as ledger:
 
 # %% [markdown]
 # The sum reads two tensors of 800 bytes and writes one. The transposition is a view. The ReLU reads one and writes one.
-# Now a whole forward and backward pass, its calls sorted into kinds of layers.
+# Now a whole forward and backward pass, by kinds of layers.
 
 # %%
 KINDS = {"convolution": "convolutions", "batch_norm": "batch norm", "relu": "ReLU", "threshold": "ReLU"}
@@ -285,7 +282,7 @@ def kind(call: str) -> str:
 
 
 def pass_by_kind(network: models.Network, images: Tensor, labels: Tensor) -> pd.DataFrame:
-    """Milliseconds, bytes and number of calls that move some, of a forward and backward pass, by kind."""
+    """Milliseconds, bytes, and number of calls that move any bytes, of a forward and backward pass, by kind."""
     with Ledger() as ledger:
         F.cross_entropy(network(images), labels).backward()
     network.zero_grad()
@@ -294,12 +291,14 @@ def pass_by_kind(network: models.Network, images: Tensor, labels: Tensor) -> pd.
 
 
 images = at_once()[0].contiguous(memory_format=torch.channels_last)
-pass_by_kind(network, images, labels)[["bytes", "calls"]]
+counted = pass_by_kind(network, images, labels)[["bytes", "calls"]]
+pd.concat([counted, counted.sum().to_frame("all").T])
 
 # %% [markdown]
-# A 3x3 convolution of $C$ channels does $18 C$ additions and multiplications for each number that it gives, 288 in the
-# first stage and more in the others. Batch norm does a few, a ReLU or an addition one. Now compare
-# {numref}`fig-ch6-kinds` with your guess from the top of the page. Which kinds take time without doing arithmetic?
+# Why so many additions, with nine shortcuts? Nine come on the way forward, nine where the gradients of two branches meet,
+# and in each batch norm one counts batches. A 3x3 convolution of $C$ channels does $18 C$ operations for each number
+# that it gives, 288 in the first stage and more in the others. Batch norm does a few, a ReLU or an addition one. Now
+# compare {numref}`fig-ch6-kinds` with your guess from the top of the page. Which kinds take time without arithmetic?
 
 # %% mystnb={"figure": {"caption": "Share of the time of forward and backward pass, by kind of call.", "name": "fig-ch6-kinds"}, "image": {"alt": "Horizontal bars with the share of time of each kind of call. Convolutions take the largest share; batch norm, ReLU and additions, which do hardly any arithmetic, take most of the remainder."}} tags=["nbval-ignore-output"]
 repeated = pd.concat(pass_by_kind(network, images, labels) for _ in range(passes))
@@ -316,9 +315,8 @@ display(Markdown(text))
 # %% [markdown]
 # Batch norm and ReLU read a whole tensor, do next to nothing with each number, and write it back. What they wait for is
 # memory: computing faster would not help them, *moving less* would. A convolution does much with each number. It rather
-# waits for arithmetic. Which of the two limits is nearer, and how near, can be measured: the
-# [appendix](a6_more_about_speed.ipynb) does it layer by layer, in a *roofline*. We need only the question: what does this
-# call wait for?
+# waits for arithmetic. (The [appendix](a6_more_about_speed.ipynb) measures how near the two limits are, layer by layer,
+# in a *roofline*.) We need only the question: what does this call wait for?
 #
 # ## The techniques
 #
@@ -358,9 +356,8 @@ def make_step(network: models.Network, way: Way) -> Callable[[], object]:
 f"loss before the first step: {make_step(new_network(), Way())():.1f}"
 
 # %% [markdown]
-# Is this still the step of the package? A `Training` is what `fit` works on. Its *plan* of a batch says which images it
-# has, and how each is cropped and mirrored. We give the same batch to the package's step and to ours. All weights are to
-# be equal afterwards.
+# Is this still the step of the package? A `Training`, on which `fit` works, *plans* each batch: which images, and how
+# each is cropped and mirrored. We give the same batch to the package's step and to ours. All weights must come out equal.
 
 # %%
 recipe = replace(PAPER, batch_size=batch_size)
@@ -379,12 +376,12 @@ print("our step and the package's: the same weights")
 # **Whole batches.** A call from Python costs microseconds, however little it does. So do everything to a whole batch. The
 # images stay on the device as bytes, all training images of CIFAR-10 in 154 MB, and no process has to load.
 #
-# **No number fetched.** `loss.item()` turns a tensor into a Python number. On a CPU that costs nothing. On a GPU the line
-# stops Python until the device has finished all that lies in its queue. Meanwhile nobody fills the queue, and then the
-# device waits. So the package adds up the loss in a tensor on the device, and asks once an epoch.
+# **No number fetched.** `loss.item()` turns a tensor into a Python number. On a CPU that costs nothing. On a GPU it stops
+# Python until the device has finished all that lies in its queue. Nobody fills the queue meanwhile, and then the device
+# waits. So the package adds up the loss in a tensor on the device, and asks once an epoch.
 #
 # **Channels last.** A batch of images has four axes, but memory has one. By default PyTorch stores one channel's plane
-# after the other. With `channels_last` it stores pixel after pixel, each with all its channels. A convolution adds up over
+# after the other. With `channels_last` it stores pixel after pixel, each with all its channels. A convolution sums over
 # channels. Where they lie side by side, one vector instruction takes many of them at once.
 #
 # **bfloat16** has one bit for the sign, 8 for the exponent and 7 for the fraction; float32 has 1, 8 and 23. The range is
@@ -405,25 +402,26 @@ print("imitated, so left out of the comparison below" if imitated else "not imit
 
 # %% [markdown]
 # **Compilation.** `torch.compile` looks at the whole function before anything is computed, and writes new code for it.
-# Above all it *fuses*. Take a sum followed by a ReLU. The *eager* function, which runs as it is written, writes the sum to
-# memory and reads it back. The fused one applies the ReLU to each number while it is there. Compiling takes seconds or
-# minutes. A run of a few hundred steps on a CPU never gets them back. One of 64,000 steps does not notice them.
+# Above all it *fuses*. Take a sum followed by a ReLU. The *eager* function, which runs as it is written, writes the sum
+# to memory and reads it back. The fused one applies the ReLU to each number while it is there. Compiling takes seconds or
+# minutes: a run of a few hundred steps never gets them back, one of 64,000 steps does not notice them.
 #
-# **CUDA graphs.** The third thing that a step can wait for is Python. On a GPU each call starts at least one *kernel*, a
-# small program, and to start one typically takes 5 to 10 microseconds, whatever it does. Add up the calls in the table
-# above: a large GPU may compute the whole step in less than these starts take. A graph is the remedy. The step is run once while CUDA writes down which kernels
-# it starts, with the addresses of their tensors. Afterwards one call starts them all. The price is that nothing may change
-# but the *contents* of the tensors: no new shapes, no new addresses, no question for a number in the midst of the step.
-# `fit` uses a graph on a GPU without being asked (`resnet_book/engine/cuda_graph.py`, a page of code).
+# **CUDA graphs.** After arithmetic and memory, the third thing that a step can wait for is Python. On a GPU each call
+# starts at least one *kernel*, a small program, and to start one typically takes 5 to 10 microseconds, whatever it does.
+# For all calls in the table above that is around one millisecond. A large GPU may compute the whole step in less. A
+# graph is the remedy. The step is run once while CUDA writes down which kernels it starts, with the addresses of their
+# tensors. Afterwards one call starts them all. The price is that nothing may change but the *contents* of the tensors: no
+# new shapes, no new addresses, no question for a number in the midst of the step. `fit` uses a graph on a GPU without
+# being asked (`resnet_book/engine/cuda_graph.py`, a page of code).
 #
 # ## All of them in turn
 #
 # Now the whole step, from the conventional one on, each row with one improvement more. The last row is the step of `fit`,
 # in the precision that the package chooses here. It also picks its images among all, sums up loss and wrong answers, and
-# on a GPU replays a graph. All take turns, so that what else the machine does slows all of them.
+# on a GPU replays a graph.
 #
-# **Predict** which row of {numref}`fig-ch6-ladder` brings most, from what you have seen of this machine. Then look
-# whether the whiskers of neighbours overlap.
+# **Predict** which row of {numref}`fig-ch6-ladder` brings most. The whiskers show how the machine varied. But all rows
+# take turns, and those of one turn suffer alike. So compare turn by turn: the list below the figure does.
 
 # %% tags=["nbval-ignore-output"]
 changes = {"+ whole batches": {"load": at_once}, "+ no number fetched": {"fetch": False}}
@@ -463,45 +461,47 @@ plt.show()
 # %% tags=["remove-input", "nbval-ignore-output"]
 CHANCE = "now faster, now slower, which cannot be told from chance"
 said = {f"faster in all {passes} turns": [], f"slower in all {passes} turns": [], CHANCE: []}
-for before, after in pairwise(ways):
-    gains = ladder[before] / ladder[after]
-    every = [(gains > 1).all(), (gains < 1).all(), True].index(True)
-    list(said.values())[every].append(f"*{after.removeprefix('+ ')}* ({middle[before] / middle[after]:.2f})")
+gains = pd.DataFrame({after: ladder[before] / ladder[after] for before, after in pairwise(steps)})
+for name, gain in gains.items():
+    every = [(gain > 1).all(), (gain < 1).all(), True].index(True)
+    list(said.values())[every].append(f"*{name.removeprefix('+ ')}* ({gain.median():.2f})")
 lines = "\n".join(f"- {verdict}: {', '.join(names)}" for verdict, names in said.items() if names)
-text = f"""Each row against the one above it, turn by turn (in brackets: how many times as fast, by the medians):
+most = gains.loc[:, (gains > 1).all()].median()
+winner = f"*{most.idxmax().removeprefix('+ ')}*" if len(most) else "no row that is faster in all turns"
+text = f"""Each row against the one above it, turn by turn (in brackets: how many times as fast, in the median turn):
 
 {lines}
+
+Most: {winner}.
 
 The package's step takes {100 * middle[package] / middle["conventional"]:.0f} % of the time of the conventional one."""
 display(Markdown(text))
 
 # %% [markdown]
-# On two quiet cores the package's compiled step was 1.5 times as fast as a conventional one with two processes that load,
-# on an NVIDIA H200, in bfloat16, 6.4 times (`benchmarks/README.md`, one machine each). There a step took 1.6 milliseconds,
-# nearly all of them inside its 362 kernels. So Python is out of the way. But each kernel takes some four microseconds,
-# however little it has to do. Only more work fills such a GPU: a wider network, or several at once.
+# On two quiet cores the package's compiled step was 1.5 times as fast as a conventional one with two processes that load.
+# On an NVIDIA H200, in bfloat16, it was 6.4 times as fast as one with eight (`benchmarks/README.md`, one machine each).
+# There a step took 1.6 milliseconds, nearly all of them inside its 362 kernels, more than our table has calls: a step
+# also loads and updates, and many a call starts several. So Python is out of the way. But each kernel takes some four
+# microseconds, however little it has to do. Only more work fills such a GPU: a wider network, or several at once.
 #
 # ## Summary
 #
 # - Time after a first call, several times, and on a GPU only when it is done. Compare only what takes turns.
 # - A step is mostly forward and backward. Convolutions do nearly all the arithmetic. Batch norm, ReLU and additions move
-#   most of the bytes, and take a good part of the time.
-# - Against waiting for memory help fewer bytes (bfloat16) and fewer passes (compilation). Against waiting for arithmetic
-#   help an order and a precision that the processor likes. Against waiting for Python help whole batches, no questions,
-#   and CUDA graphs.
+#   most of the bytes, and take more of the time than their arithmetic would.
+# - Fewer bytes (bfloat16) and fewer passes (compilation) help where a step waits for memory; an order and a precision that
+#   the processor likes, where it waits for arithmetic; whole batches, no questions and CUDA graphs, where for Python.
 # - Every technique has a price or a condition. None changes the recipe; the numbers change by rounding.
 #
 # ## Exercises
 #
-# The cells of exercises 1 and 2 check themselves: put your answer in, run, read. They are run here without one.
-#
-# **1. A fair comparison.** Complete `compare`. It is tried on a made-up machine whose first calls are slow, and which gets
-# slower with every call, as if somebody else had begun to use it.
+# **1. A fair comparison.** Complete `compare`. It is tried on a made-up machine whose first calls are slow, and which
+# gets slower with every call, as if somebody else had begun to use it.
 
 
 # %%
 def compare(first: Callable[[], None], second: Callable[[], None], clock: Callable[[], float]) -> float | None:
-    """How many times as long as ``second`` ``first`` takes; ``clock()`` reads the seconds."""
+    """The time of ``first`` divided by that of ``second``; ``clock()`` reads the seconds."""
     return None  # your code
 
 
@@ -541,8 +541,8 @@ else:
 #
 # </details>
 #
-# **2. What does it wait for?** Say for each of three: `a`, a ReLU on a CPU; `b`, a convolution from 512 to 512 channels on a
-# CPU; `c`, the whole step of ResNet-20 on a large GPU, eager (nothing compiled, no graph), with 8 images in a batch.
+# **2. What does it wait for?** Say for each of three: `a`, a ReLU on a CPU; `b`, a convolution from 512 to 512 channels
+# on a CPU; `c`, the whole step of ResNet-20 on a large GPU, eager (nothing compiled, no graph), with 8 images in a batch.
 
 # %%
 waits = {"a": None, "b": None, "c": None}  # each "arithmetic", "memory" or "Python"
@@ -553,7 +553,7 @@ HINTS = {
     "c": "how many calls are there, and how much work has each of them with so few images?",
 }
 if None in waits.values():
-    print("Not answered yet.")
+    print("Some are still missing." if any(waits.values()) else "Not answered yet.")
 else:
     wrong = [name for (name, answer), end in zip(waits.items(), "ycn", strict=True) if not answer.endswith(end)]
     print("\n".join(f"{name} is wrong: {HINTS[name]}" for name in wrong) or "Right. Each asks for another technique.")

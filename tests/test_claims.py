@@ -328,7 +328,7 @@ def test_the_usual_start_is_worse_than_blind_guesses_and_gets_worse_and_the_star
     assert (late[True] < late[False]).all()
 
 
-# --- Chapter 7 and its appendix ---
+# --- Chapter 5 ---
 
 
 @cache
@@ -339,6 +339,36 @@ def recorded() -> list[records.Record]:
 @cache
 def summaries() -> Frame:
     return tables.summary(recorded()).set_index("experiment")
+
+
+def mean_error(experiment: str, first: int, last: int) -> float:
+    """Mean test error (%) of all runs after the iteration ``first`` until ``last``."""
+    frame = tables.curves([each for each in recorded() if each.experiment == experiment])
+    return frame[(frame.iteration > first) & (frame.iteration <= last)].test_error.mean()
+
+
+def test_the_first_drop_takes_off_a_third_and_the_second_does_nothing_visible() -> None:
+    name = "resnet20-cifar10"
+    assert mean_error(name, 32_000, 34_000) < 0.7 * mean_error(name, 30_000, 32_000)
+    assert abs(mean_error(name, 48_000, 50_000) - mean_error(name, 46_000, 48_000)) < 0.5
+
+
+def test_the_drop_puts_short_runs_ahead_and_the_run_without_nearly_catches_up() -> None:
+    behind = [
+        mean_error("resnet20-cifar10-no-drops", *epochs) - mean_error("resnet20-cifar10-short", *epochs)
+        for epochs in ((1_000, 1_500), (1_500, SHORT))
+    ]
+    assert behind[0] > 4
+    assert 0 < behind[1] < 2
+
+
+def test_short_runs_without_decay_are_apart_by_no_more_than_the_limit_of_chance() -> None:
+    full, without = (summaries().loc[f"resnet20-cifar10-{name}"] for name in ("short", "no-decay"))
+    assert full.runs == 3
+    assert abs(without.test_error - full.test_error) < 4.9 * full.test_std
+
+
+# --- Chapter 7 and its appendix ---
 
 
 def test_in_short_runs_the_network_with_projections_is_ahead_by_more_than_chance() -> None:

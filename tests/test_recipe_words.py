@@ -73,10 +73,8 @@ def five(base_runs: int, runs: int) -> float:
 def test_only_a_change_beyond_the_limit_is_called_larger_than_chance():
     text = ablation_table(summary(), "full", ["small", "large"], five)
     assert "| `small` | 32.00 (1 run) | +2.0 | 5.0 |" in text
-    assert text.endswith("Beyond what chance exceeds in 1 of 20 cases: `large`.")
-    assert ablation_table(summary(), "full", ["small"], five).endswith(
-        "No change is beyond what chance exceeds in 1 of 20 cases."
-    )
+    assert text.endswith("chance exceeds it in 1 of 20 cases. Beyond it: `large`.")
+    assert ablation_table(summary(), "full", ["small"], five).endswith("No change is beyond it.")
 
 
 def test_one_run_of_the_full_recipe_has_no_spread():

@@ -55,14 +55,18 @@ def ablation_table(
             f"{limit:.1f}" if known else "unknown",
         )
         beyond += [f"`{name}`"] if abs(change) > limit else []
-    columns = ["test error (%)", "change (points)", "chance exceeds in 1 of 20 cases"]
+    columns = ["test error (%)", "change (points)", "limit (points)"]
     table = pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("experiment")
+    limits = (
+        "The limit is the standard deviation of the full recipe times the number above for so many runs; chance "
+        "exceeds it in 1 of 20 cases."
+    )
     if not known:
         said = "With one run of the full recipe no spread is known, and nothing here can be told from chance."
     elif beyond:
-        said = f"Beyond what chance exceeds in 1 of 20 cases: {joined(beyond)}."
+        said = f"{limits} Beyond it: {joined(beyond)}."
     else:
-        said = "No change is beyond what chance exceeds in 1 of 20 cases."
+        said = f"{limits} No change is beyond it."
     return f"The full recipe, `{base}`: {tables.recorded_cell(summary, base)}.\n\n{tables.to_markdown(table)}\n{said}"
 
 
