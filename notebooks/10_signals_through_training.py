@@ -335,11 +335,10 @@ by_network = once.sort_values("iteration", kind="stable").groupby(["kind", "dept
 by_network.agg(["first", "last"]).rename(columns={"first": "before training", "last": "at its end"}).round(2)
 
 # %% [markdown]
-# In the recorded pair training gets rid of the noise within a hundred steps. The plain gradients begin without any
-# likeness to these neighbours'; a hundred steps later they have as much as the twin's. The noise comes back: by 2,000
-# steps likeness has fallen to about half, and after 64,000 the residual network is below its start. (The table has all
-# recorded networks, one seed each, the pair as in the figure.) Nor is likeness a proof of learning: the plain network of
-# 56 layers has hardly learned, and ends with much of it.
+# In the recorded pair training gets rid of the noise within a hundred steps. The plain gradients begin without likeness
+# to these neighbours', and then have as much as the twin's. The noise comes back: by 2,000 steps likeness has fallen to
+# about half, and after 64,000 the residual network is below its start. (The table has all recorded networks, one seed
+# each.) Nor is likeness a proof of learning: the plain network of 56 layers has hardly learned, and ends with much of it.
 #
 # And what spoils a gradient? Before training, in the plain network, other images and the step about equally. In the
 # residual one other images agree well, but a step of 0.1 is too far: behind it the gradient points slightly backwards. A
@@ -407,7 +406,7 @@ plt.show()
 # %% [markdown]
 # In the book's records (CIFAR-10, one seed each) the usual start is worse than blind guesses, the more so the deeper,
 # and gets worse before it gets better. The start at zero begins where blind guesses are, never rises noticeably above,
-# and is still ahead in the last ten steps shown. (For this page's pair the table says whether it is.)
+# and is still ahead in the last ten steps shown. (For this page, three seeds, the table says whether it is.)
 # {cite:t}`goyal2017accurate` needed it for batches of thousands of images, and report that it helps there. Nothing here
 # says what it does to the error after a whole training.
 #

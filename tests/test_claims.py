@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from resnet_book import augment, data, models
 from resnet_book.analysis import answers, landscape
+from resnet_book.analysis import signals as signals_measured
 from resnet_book.analysis.paths import effective_length
 from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies
 from resnet_book.report import landscape_figures, lesion_figures, signal_figures, study_figures, tables, wide_tables
@@ -269,6 +272,25 @@ def test_untrained_plain_gradients_of_56_layers_have_no_likeness_and_residual_on
 def test_the_last_row_of_the_table_of_likeness_is_the_last_point_of_the_figure() -> None:
     near = pair("distances").query("distance == 0.1 and iteration == 2_000").groupby("kind").cosine.mean()
     assert near.to_dict() == {kind: likeness()["last"][kind, 20, SHORT] for kind in ("plain", "residual")}
+
+
+def test_untrained_on_the_built_in_images_the_seeds_of_pre_activation_and_residual_networks_mingle() -> None:
+    train = data.load("builtin", "train")
+    images = augment.normalise(train.images[:32], *augment.channel_mean_std(train.images))
+    batch = torch.nn.functional.adaptive_avg_pool2d(images, 16), train.labels[:32]
+
+    def cosine(seed: int, *, moved: bool) -> float:
+        generator = torch.Generator().manual_seed(seed)
+        network = (
+            signals_measured.pre_activation(56, generator)
+            if moved
+            else models.narrow(56, residual=True)(generator=generator)
+        )
+        return signals_measured.shattering(network, batch, (0.005,)).cosine[0]
+
+    ours, usual = ([cosine(seed, moved=moved) for seed in range(3)] for moved in (True, False))
+    assert min(ours) < max(usual)
+    assert min(usual) < max(ours)
 
 
 def test_weights_on_the_way_are_of_repetitions() -> None:
