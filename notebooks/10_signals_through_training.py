@@ -126,14 +126,13 @@ for ax, (kind, pair) in zip(axes[2:], at.items(), strict=True):
     x, y = (each[SHOWN].flatten() / each[SHOWN].std() for each in pair)
     ax.plot(x, y, ".", markersize=1, alpha=0.5, color=figures.COLOURS[kind])
     ax.set(title=kind, xlim=(-5, 5), ylim=(-5, 5), xticks=(-5, 0, 5), yticks=(-5, 0, 5), aspect="equal")
-    ax.set(xlabel="gradient at the one", ylabel="at the other")
+    ax.set(xlabel="gradient, first picture", ylabel="second picture")
 plt.show()
 
 # %% [markdown]
 # To put a number on it, take each gradient as one long vector, and compute the cosine between the two: 1 if they point
 # the same way, 0 if they are unrelated. {cite:t}`balduzzi2017shattered` call gradients with no likeness to their
 # neighbours *shattered*, and say that they shatter with depth in plain networks, and much more slowly with shortcuts.
-# They measured it in networks of their own. Ours are below.
 #
 # ```{admonition} Predict, then run
 # :class: tip
@@ -154,8 +153,8 @@ def likeness(network: nn.Module) -> float:
 
 
 networks = [(kind, depth, seed) for kind in figures.KINDS for depth in (8, 20, 56) for seed in range(3)]
-rows = [(*each, likeness(untrained(*each))) for each in networks]
-shattered = pd.DataFrame(rows, columns=["kind", "depth", "seed", "cosine"])
+shattered = pd.DataFrame(networks, columns=["kind", "depth", "seed"])
+shattered["cosine"] = [likeness(untrained(*each)) for each in networks]
 shattered.pivot_table(index="kind", columns="depth", values="cosine").round(2)
 
 # %% mystnb={"figure": {"caption": "How alike the pixel gradients of neighbouring pictures are, in untrained networks: mean over three seeds, bars of a standard deviation.", "name": "fig-ch10-depths"}, "image": {"alt": "Cosine between pixel gradients at neighbouring pictures against depth. The plain network's line falls to about zero, the residual network's falls more slowly and stays above it."}} tags=["nbval-ignore-output"]
@@ -164,6 +163,8 @@ signal_figures.plot_depths(shattered, ax, "cosine", "cosine")
 plt.show()
 
 # %% [markdown]
+# With 8 layers the two are nearly level. With 56 the plain one is at 0, and its twin, come down as well, far above it.
+#
 # ## A pair in training
 #
 # Now train. A plain network of 20 layers and its twin get the same batches. A *callback* is called after every step; ours
@@ -195,10 +196,9 @@ engine = Engine(device, default_precision(device), False)
 ways = {}
 for kind in figures.KINDS:
     look = Look((0, 1, 3, 10, 30, ITERATIONS))
-    history = fit(untrained(kind, 20), seen, seen.subset(100), recipe, engine=engine, callbacks=[look])
+    epochs = fit(untrained(kind, 20), seen, seen.subset(100), recipe, engine=engine, callbacks=[look]).epochs
     ways[kind] = look.kept
-    first, last = history.epochs[0].train_loss, history.epochs[-1].train_loss
-    print(f"{kind}: training loss {first:.2f} over the first epoch, {last:.2f} over the last")
+    print(f"{kind}: training loss {epochs[0].train_loss:.2f} at first, {epochs[-1].train_loss:.2f} in the last epoch")
 
 # %% [markdown]
 # For each copy, and each block: how large is the gradient that arrives at the block's output?
@@ -222,8 +222,8 @@ def measured(measure) -> pd.DataFrame:
 
 batch = augment.normalise(seen.images[:64], *statistics), seen.labels[:64]
 blocks = measured(lambda network: diagnostics.block_gradients(network, *batch))
-ends = blocks[blocks.block.isin([1, 9])]
-ends.pivot_table(index="iteration", columns=["kind", "block"], values="gradient_norm").round(3)
+ends = blocks.pivot_table(index=["kind", "iteration"], columns="block", values="gradient_norm")
+(ends[1] / ends[9]).unstack("kind").round(1)  # how many times the last block's the first block's is
 
 # %% mystnb={"figure": {"caption": "Gradients that arrive at each block, before training and at some moments of the page's own training. Logarithmic.", "name": "fig-ch10-here"}, "image": {"alt": "Gradient norm at each block against its layer, six lines from pale to dark for six moments of the training; plain network left, residual network right. Before training the plain lines fall steeply from the images to the classes, the residual ones less."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.4))
@@ -234,10 +234,11 @@ for ax, kind in zip(axes, figures.KINDS, strict=True):
 plt.show()
 
 # %% [markdown]
-# These are two small networks on small pictures. Now CIFAR-10: `resnet-book signals NAME` measures a recorded network,
-# and `resnet-book run NAME --keep-weights` keeps weights on the way. (Those here are of repetitions of the recorded runs:
-# same recipe, same seed, later code.) {numref}`fig-ch10-recorded` shows the twins of 20 layers, one run of each, with the
-# same gradient above, and below it the *signal*: the size of what each block puts out. Look at the first and last block.
+# The table says by how much it grows from the last block to the first; at 1 it does not. Now CIFAR-10: `resnet-book
+# signals NAME` measures a recorded network, and `resnet-book run NAME --keep-weights` keeps weights on the way. (The
+# weights on the way are of repetitions of the recorded runs: same recipe, same seed, later code.)
+# {numref}`fig-ch10-recorded` has the twins of 20 layers, a run each: the same gradient, and below it the *signal*, the
+# size of what each block puts out. Look at the first and last block.
 
 # %% tags=["nbval-ignore-output"]
 found = [each for each in signal_records.all_signals(records.find_results()) if "-cifar10" in each.experiment]
@@ -258,9 +259,9 @@ for row, column, label in zip(axes, ("gradient_norm", "signal"), ("norm of the g
 plt.show()
 
 # %% [markdown]
-# Before training, the gradient of the plain network grows more than tenfold on its way to the images, and its twin's much
-# less. Thirty steps later the growth has gone from both. Some of it comes back, in both about alike. The signal is the
-# calmer half: in the plain network it stays as it is, and in the residual one it begins by growing and ends level.
+# Before training, the gradient of the plain network grows more than tenfold on its way to the images, and its twin's
+# much less. Thirty steps later the growth has gone from both. Some of it comes back, in both about alike. The signal is
+# calmer. In the plain network it stays. In the residual one it grows with depth before training, and is level after it.
 #
 # Compare shapes, not heights: a gradient's height follows the loss. And remember from chapter 3 that a layer in front
 # of a batch norm does not care how long its weights are, so a large gradient is not yet a good or a bad one.
@@ -306,43 +307,43 @@ assert worth(network, *six[:2], 0.1) == tuple(signals.predictions(network, six[:
 # %% tags=["nbval-ignore-output"]
 COSINES = {"other_images": "other images", "after_step": "after a step", "next": "other images after a step"}
 predicted = measured(lambda network: signals.predictions(network, six, recipe.learning_rate))
-predicted.groupby(["kind", "iteration"])[list(COSINES)].mean().round(2)
+means = predicted.groupby(["kind", "iteration"])[list(COSINES)].mean().round(2)
+names = ["other images", "both alike", "the step"]
+means.assign(spoiler=pd.cut(means.other_images - means.after_step, [-3, -0.15, 0.15, 3], labels=names))
 
 # %% [markdown]
-# That is this page's pair. {numref}`fig-ch10-worth` has the recorded one, with the learning rate of each moment. The fourth
-# panel is the pixel gradient again, for pictures nearby: it begins more or less shattered. Does it stay so?
+# The last column has the answer for this page's pair. {numref}`fig-ch10-worth` has the recorded one, with the learning
+# rate of each moment. The fourth panel is the pixel gradient again, for pictures nearby. Mind the noise: there it is
+# 0.1, ten times that of the first figures, and the gradients begin less alike. Do they stay so?
 
 # %% mystnb={"figure": {"caption": "What a gradient predicts, through training on CIFAR-10: means with bands of a standard deviation, over pairs of batches, or over pictures in the last panel.", "name": "fig-ch10-worth"}, "image": {"alt": "Four panels against the iteration, plain and residual network on CIFAR-10: cosines between a gradient and that of other images, of the same images after a step, of other images after a step, and the cosine of pixel gradients at neighbouring pictures, which in both networks rises within a hundred steps and then falls."}} tags=["nbval-ignore-output"]
-DISTANCE = 0.1  # of the pictures nearby
-near = signal_figures.of_networks(found, "distances").query("distance == @DISTANCE")
-worth_recorded, near_pair = map(
-    signal_figures.through_training, (signal_figures.of_networks(found, "predictions"), near)
-)
+near = signal_figures.of_networks(found, "distances").query("distance == 0.1")  # standard deviation of the noise
+recorded_worth = signal_figures.through_training(signal_figures.of_networks(found, "predictions"))
 fig, axes = plt.subplots(2, 2, sharex=True, sharey=True, figsize=(7.2, 5.2))
 for ax, (column, title) in zip(axes.flat, COSINES.items(), strict=False):
-    signal_figures.plot_moments(worth_recorded, ax, column, "cosine")
+    signal_figures.plot_moments(recorded_worth, ax, column, "cosine")
     ax.set_title(title)
-signal_figures.plot_moments(near_pair, axes[1, 1], "cosine", "cosine", spread="spread")
-axes[1, 1].set_title("pixel gradients, picture nearby")
-for ax in axes.flat:
     ax.label_outer()
+signal_figures.plot_moments(signal_figures.through_training(near), axes[1, 1], "cosine", "cosine", "spread")
+axes[1, 1].set(title="pixel gradients, picture nearby", ylabel="")
 figures.add_legend(fig)
 plt.show()
 
 # %% tags=["nbval-ignore-output"]
-by_network = near.sort_values("iteration", kind="stable").groupby(["kind", "depth", "recipe_iterations"]).cosine
+once = near.drop_duplicates([*signal_figures.NETWORK, "iteration"])  # of the pair: as in the figure
+by_network = once.sort_values("iteration", kind="stable").groupby(["kind", "depth", "recipe_iterations"]).cosine
 by_network.agg(["first", "last"]).rename(columns={"first": "before training", "last": "at its end"}).round(2)
 
 # %% [markdown]
-# Training does get rid of the noise, and soon. (The table has the pixel gradients of all networks that were recorded,
-# one seed each.) The gradients of the plain network of 20 layers begin without any likeness to their neighbours'; a hundred
-# steps later they have as much as its twin's. Even with 56 layers they end alike, in a network that has hardly learned
-# to tell the classes. So likeness is no proof of learning. Nor does it last: the longer one trains, the less is left.
+# In the recorded pair training gets rid of the noise within a hundred steps. The plain gradients begin without likeness
+# to these neighbours', and then have as much as the twin's. The noise comes back: by 2,000 steps likeness has fallen to
+# about half, and after 64,000 the residual network is below its start. (The table has all recorded networks, one seed
+# each.) Nor is likeness a proof of learning: the plain network of 56 layers has hardly learned, and ends with much of it.
 #
-# And what spoils a gradient? Before training it is the step. In the plain network little is left of a gradient after it,
-# and in the residual one it has turned round: there 0.1 is too far, while other images agree nearly perfectly. A hundred
-# steps later it is the other images, in both networks, and at the end those have nothing in common any more. What is left
-# then is noise, not roughness.
+# And what spoils a gradient? Before training, in the plain network, other images and the step about equally. In the
+# residual one other images agree well, but a step of 0.1 is too far: behind it the gradient points slightly backwards. A
+# hundred steps later, at the same rate, it is other images, in both networks. At the end those have nothing in common,
+# and a step changes nothing. But by then it is a hundred times shorter, so this does not show a smoother loss.
 #
 # ## Begin with nothing
 #
@@ -359,9 +360,9 @@ assert torch.equal(zeroed(small), signals.zero_last_norms(usual)(small))
 f"loss {F.cross_entropy(usual(small), labels):.2f} as usual, {F.cross_entropy(zeroed(small), labels):.2f} at zero"
 
 # %% [markdown]
-# Who guesses blindly has a loss of $\ln 10 \approx 2.30$. The usual start is worse than that: the sum over the blocks has
-# grown, and with it the scores. Every batch then agrees on one thing, smaller scores. That is a part of the large cosine
-# between different images that residual networks show before the first step.
+# Blind guessing has a loss of $\log 10 \approx 2.30$. The usual start is worse than that: the sum over the blocks has
+# grown, and with it the scores. Every batch then agrees on one thing, smaller scores. That is a part of the large
+# cosine between different images that residual networks show before the first step.
 #
 # And a start at zero? What flows back into a branch is multiplied by the last norm's weight, which is zero. So the first
 # step moves the last norms and nothing else in the branches; from the second step on everything learns (exercise 1).
@@ -383,18 +384,18 @@ for seed in range(3):
     network = untrained("residual", 20, seed)
     for is_zeroed, start in ((True, signals.zero_last_norms(network)), (False, network)):
         each = signals.first_losses(start, seen, recipe, STEPS, BATCH, seed)
-        about = {"zeroed": is_zeroed, "depth": 20, "seed": seed, "iteration": range(STEPS), "loss": each}
-        losses.append(pd.DataFrame(about))
+        losses.append(pd.DataFrame({"zeroed": is_zeroed, "depth": 20, "iteration": range(STEPS), "loss": each}))
 first_steps = pd.concat(losses, ignore_index=True)
 recorded_starts = signal_figures.of_networks(found, "starts")
 both = pd.concat([first_steps.assign(run="this page"), recorded_starts.assign(run="recorded")])
-both.groupby(["run", "depth", "zeroed"]).loss.agg(["first", "max", "last"]).round(2)
+late = both[both.iteration > both.groupby("run").iteration.transform("max") - 10]  # the last ten steps
+parts = {"first step": both[both.iteration == 0], "last ten": late}
+pd.DataFrame({name: each.groupby(["run", "depth", "zeroed"]).loss.mean() for name, each in parts.items()}).round(2)
 
-# %% mystnb={"figure": {"caption": "The first steps from two beginnings, mean and range over seeds: on this page (three seeds), and recorded on CIFAR-10.", "name": "fig-ch10-starts"}, "image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: this page's training, and the recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher."}} tags=["nbval-ignore-output"]
-depths = sorted(recorded_starts.depth.unique())
-fig, axes = plt.subplots(1, 1 + len(depths), figsize=(7.2, 3.2), sharey=True, squeeze=False)
-panels = {f"recorded, {depth} layers": recorded_starts[recorded_starts.depth == depth] for depth in depths}
-panels = {"this page, 20 layers": first_steps} | panels
+# %% mystnb={"figure": {"caption": "The first steps from two beginnings, mean and range over seeds: on this page (three seeds), and recorded on CIFAR-10. Logarithmic.", "name": "fig-ch10-starts"}, "image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: this page's training, and the recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher."}} tags=["nbval-ignore-output"]
+panels = {"this page, 20 layers": first_steps}
+panels |= {f"recorded, {depth} layers": frame for depth, frame in recorded_starts.groupby("depth")}
+fig, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.2), sharey=True, squeeze=False)
 for ax, (title, frame) in zip(axes.flat, panels.items(), strict=True):
     signal_figures.plot_starts(frame, ax)
     ax.set_title(title)
@@ -403,20 +404,20 @@ figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
-# In the book's records (CIFAR-10, one seed each) the usual start is worse than blind guesses, the more so the deeper, and
-# gets worse before it gets better. The start at zero begins where blind guesses are, never rises noticeably above, and
-# is still ahead at the end of these first steps. {cite:t}`goyal2017accurate` needed it for batches of thousands of
-# images, and report that it helps there. Nothing here says what it does to the error after a whole training.
+# In the book's records (CIFAR-10, one seed each) the usual start is worse than blind guesses, the more so the deeper,
+# and gets worse before it gets better. The start at zero begins where blind guesses are, never rises noticeably above,
+# and is still ahead in the last ten steps shown. (For this page, three seeds, the table says whether it is.)
+# {cite:t}`goyal2017accurate` needed it for batches of thousands of images, and report that it helps there. Nothing here
+# says what it does to the error after a whole training.
 #
 # ## Summary
 #
 # - Before training, gradients of neighbouring pictures lose their likeness with depth, in plain networks sooner than in
-#   residual ones. That is about the beginning: in the recorded pair, dozens of steps mend it.
+#   residual ones. In the recorded pair dozens of steps mend it, and long training undoes a part of that.
 # - A few kept copies let one follow signal and gradient through training. Compare shapes: heights follow the loss.
-# - A gradient is worth little for two reasons: the step, in the recorded pair at the beginning, and other images, later.
+# - A step spoils a gradient, or other images do: in the recorded residual network first the step, then other images.
 # - A last batch norm at zero makes a network begin shallow. Pre-activation (exercise 3) leaves the shortcut clean.
-
-# %% [markdown]
+#
 # ## Exercises
 #
 # The cells of exercises 1 and 3 check themselves: put your answer in, run, read. They are run here without one.
@@ -449,8 +450,8 @@ else:
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# `in_first, in_second = 23, 59`. The weight and the bias of nine last norms are 18, stem and classifier have 5. After the
-# first step the norms' weights are no longer zero, and gradients reach everything.
+# `in_first, in_second = 23, 59`. The weight and the bias of nine last norms are 18, stem and classifier have 5. After
+# the first step the norms' weights are no longer zero, and gradients reach everything.
 #
 # </details>
 #
@@ -479,8 +480,8 @@ else:
 # y = x + W_2 * \mathrm{ReLU}\Bigl(\mathrm{BN}_2\bigl(W_1 * \mathrm{ReLU}(\mathrm{BN}_1(x))\bigr)\Bigr).
 # $$ (eq-pre-activation)
 #
-# Complete the block, as equation {eq}`eq-pre-activation` says. Its layers are there: `self.norm1`, `self.convolution1`,
-# `self.norm2`, `self.convolution2`, and `self.shortcut`, which adapts `x` where the shape changes. Then predict: are the
+# ($*$: convolution; where the shape changes, the first $x$ is the shortcut's output.) Complete the block. Its layers are
+# there: `self.norm1`, `self.convolution1`, `self.norm2`, `self.convolution2` and `self.shortcut`. Then predict: are the
 # gradients of 56 layers now shattered more, less, or as much as the usual residual network's?
 
 
@@ -493,11 +494,10 @@ class MyBlock(signals.PreActivationBlock):
 
 
 print(verdict := signals.check_pre_activation(MyBlock))
-block_type = MyBlock if verdict == "Right." else signals.PreActivationBlock  # the package's, until yours is right
 compared = shattered[shattered.depth == 56].pivot(index="kind", columns="seed", values="cosine")
-for seed in range(3):
-    network = signals.pre_activation(56, torch.Generator().manual_seed(seed), block_type)
-    compared.loc["pre-activation", seed] = likeness(network)
+if verdict == "Right.":
+    yours = [signals.pre_activation(56, torch.Generator().manual_seed(seed), MyBlock) for seed in range(3)]
+    compared.loc["pre-activation"] = [likeness(network) for network in yours]
 compared.round(3)
 
 # %% [markdown]
@@ -510,8 +510,8 @@ compared.round(3)
 #     return self.shortcut(x) + y
 # ```
 #
-# Do the seeds of one kind lie apart from those of the other? If they mingle, no difference was seen. In the paper the
-# new block pays at depth: 1,001 layers train well with it and badly without.
+# Do the seeds of one kind lie apart from those of the other? On the built-in images they mingle: no difference was seen.
+# In the paper the new block pays at depth: 1,001 layers train well with it and badly without.
 #
 # </details>
 #
