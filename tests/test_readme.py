@@ -1,5 +1,6 @@
 """The README tells the truth: its table is the recorded one, its commands and files exist."""
 
+import importlib
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -97,3 +98,11 @@ def test_every_file_named_exists(path: str) -> None:
 @pytest.mark.parametrize("name", re.findall(r"resnet-book run (\S+)", README))
 def test_every_experiment_named_exists(name: str) -> None:
     assert name in catalogue.EXPERIMENTS
+
+
+def test_the_readme_asks_the_questions_that_the_chapters_open_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "book"))
+    tables = importlib.import_module("chapter_tables")
+    for notebook in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        asked = tables.chapter_map([notebook]).splitlines()[-1].split(" | ")[1]
+        assert f"`notebooks/{notebook.stem}` | {asked} |" in README

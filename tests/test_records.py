@@ -70,7 +70,7 @@ def test_a_run_in_parts_tells_of_each(tmp_path: Path) -> None:
     parts = [part(0, 50, 10.0, threads=2, dirty=True), part(50, 100, 2.5), part(100, 100, 2.5), gpu]
     record = records.load_record(records.save_record(sound_record(parts=parts), tmp_path))
     assert record.parts == parts
-    assert record.device == "a machine, 2 threads; a machine, 1 thread; 2 x a GPU"
+    assert record.device == "a machine, 2 threads, then a machine, 1 thread, then 2 x a GPU"
     assert record.commit == "aaaaaaaaaa with changes; aaaaaaaaaa; unknown"
     assert (record.started, record.precision, record.compiled, record.seconds) == (
         parts[0].started,

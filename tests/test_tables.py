@@ -89,7 +89,7 @@ def test_curves_have_a_row_an_epoch_with_kind_and_depth() -> None:
 
 
 def test_provenance_names_recipe_iterations_runs_and_device() -> None:
-    assert tables.provenance(TWO_SEEDS) == "`short`: 2,000 iterations; 2 runs on a machine, 1 thread, float32."
+    assert tables.provenance(TWO_SEEDS) == "`short`: 2,000 iterations; 2 runs on a machine, 1 thread, in float32."
     assert tables.provenance([]) == "Of these networks nothing is recorded yet."
 
 
@@ -109,7 +109,9 @@ def test_the_depth_table_shows_no_other_recipe_dataset_or_shortcut() -> None:
 
 def test_provenance_names_every_device() -> None:
     other = changed(parts=[part(0, 2_000, 120.0, device="another", threads=2, precision="bfloat16", compiled=True)])
-    expected = "2 runs on a machine, 1 thread, float32 and another, 2 threads, bfloat16 (1 of them compiled)."
+    expected = (
+        "1 run on a machine, 1 thread, in float32; 1 run on another, 2 threads, in bfloat16 (1 of them compiled)."
+    )
     assert expected in tables.provenance([TWO_SEEDS[0], other])
 
 

@@ -96,12 +96,12 @@ class Record(BaseModel):
 
     @property
     def device(self) -> str:
-        """Where the run was trained: "AMD EPYC, 2 threads"; parts that differ are joined by "; "."""
+        """Where the run was trained: "AMD EPYC, 2 threads"; parts that differ are joined by ", then "."""
         return _each_once(map(_where, self.parts))
 
     @property
     def precision(self) -> str:
-        """What it was trained in; parts that differ are joined by "; "."""
+        """What it was trained in; parts that differ are joined by ", then "."""
         return _each_once(part.precision for part in self.parts)
 
     @property
@@ -111,7 +111,7 @@ class Record(BaseModel):
 
     @property
     def torch_version(self) -> str:
-        """Version of torch; parts that differ are joined by "; "."""
+        """Version of torch; parts that differ are joined by ", then "."""
         return _each_once(part.torch for part in self.parts)
 
     @property
@@ -152,7 +152,7 @@ def _where(part: Part) -> str:
 
 
 def _each_once(words: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(words))
+    return ", then ".join(dict.fromkeys(words))
 
 
 # --- Making and writing ---------------------------------------------------------------------------------------------

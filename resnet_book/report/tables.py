@@ -158,11 +158,11 @@ def provenance(records: Iterable[Record]) -> str:
     frame = run_rows(records)
     sentences = []
     for _, group in frame.groupby(["recipe", "iterations"], sort=True):
-        devices = " and ".join(sorted(set(group.device + ", " + group.precision)))
-        devices += f" ({compiled} of them compiled)" if (compiled := group.compiled.sum()) else ""
-        count = f"{len(group)} run{'s' if len(group) > 1 else ''}"
+        kinds = group.groupby(["device", "precision"]).size()
+        runs = [f"{n} run{'s' * (n > 1)} on {device}, in {precision}" for (device, precision), n in kinds.items()]
+        compiled = f" ({count} of them compiled)" if (count := group.compiled.sum()) else ""
         recipe, iterations = group.recipe.iloc[0], group.iterations.iloc[0]
-        sentences.append(f"`{recipe}`: {iterations:,} iterations; {count} on {devices}.")
+        sentences.append(f"`{recipe}`: {iterations:,} iterations; {'; '.join(runs)}{compiled}.")
     return " ".join(sentences) or "Of these networks nothing is recorded yet."
 
 
