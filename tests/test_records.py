@@ -71,7 +71,7 @@ def test_a_run_in_parts_tells_of_each(tmp_path: Path) -> None:
     record = records.load_record(records.save_record(sound_record(parts=parts), tmp_path))
     assert record.parts == parts
     assert record.device == "a machine, 2 threads, then a machine, 1 thread, then 2 x a GPU"
-    assert record.commit == "aaaaaaaaaa with changes; aaaaaaaaaa; unknown"
+    assert record.commit == "aaaaaaaaaa with changes, then aaaaaaaaaa, then unknown"
     assert (record.started, record.precision, record.compiled, record.seconds) == (
         parts[0].started,
         "float32",
