@@ -158,8 +158,8 @@ def provenance(records: Iterable[Record]) -> str:
     frame = run_rows(records)
     sentences = []
     for _, group in frame.groupby(["recipe", "iterations"], sort=True):
-        kinds = group.groupby(["device", "precision"]).size()
-        runs = [f"{n} run{'s' * (n > 1)} on {device}, in {precision}" for (device, precision), n in kinds.items()]
+        kinds = (group.device + ", in " + group.precision).value_counts().sort_index()
+        runs = [f"{n} run{'s' * (n > 1)} on {where}" for where, n in kinds.items()]
         compiled = f" ({count} of them compiled)" if (count := group.compiled.sum()) else ""
         recipe, iterations = group.recipe.iloc[0], group.iterations.iloc[0]
         sentences.append(f"`{recipe}`: {iterations:,} iterations; {'; '.join(runs)}{compiled}.")
