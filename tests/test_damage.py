@@ -23,6 +23,8 @@ from resnet_book.experiments.records import RecordError
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 RESULTS = Path(__file__).parent.parent / "results"
 BUILTIN = RESULTS / "resnet20-builtin-smoke" / "seed0.json"
 VALIDATED = RESULTS / "resnet10-cifar100-short" / "seed0.json"
