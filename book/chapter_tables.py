@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 
 WORDS, LINES = 200, 40  # words of prose, and lines of code, that are read in a minute
-HEAD = "| | asks | minutes to read |\n| --- | --- | --- |\n"
+HEAD = "| chapter | asks | minutes to read |\n| --- | --- | --- |\n"
 
 
 def chapter_map(chapters: list[Path]) -> str:
@@ -64,4 +64,4 @@ def execution_table(chapters: list[Path]) -> str:
         return "This copy was rendered from the notebooks as the repository has them, so there are no times to show.\n"
     rows = [f"| [](chapters/{path.stem}) | {each['tier']} | {each['seconds']:.0f} |\n" for path, each in known]
     where = "; ".join(sorted({f"{each['on']}, {each['date']}" for _, each in known}))
-    return f"| | tier | seconds |\n| --- | --- | --- |\n{''.join(rows)}\nExecuted on: {where}.\n"
+    return f"| chapter | tier | seconds |\n| --- | --- | --- |\n{''.join(rows)}\nExecuted on: {where}.\n"

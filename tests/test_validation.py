@@ -15,7 +15,7 @@ from resnet_book.engine import checkpoints
 from resnet_book.experiments import records
 from resnet_book.recipe import History
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 HOLDING_OUT = replace(RECIPE, validation_images=64)  # 192 are left: three epochs of six iterations, and two
 KEPT, HELD_OUT = data.hold_out(TRAIN, HOLDING_OUT.validation_images, HOLDING_OUT.validation_seed)
