@@ -26,8 +26,8 @@ def errors(*each: float) -> pd.Series:
         (errors(29, 35), "32.0 % against 31.0 %: 1.0 points lower with seed 0 and 3.0 points higher with seed 1, and"),
         (errors(30, 35), "the same with seed 0 and 3.0 points higher with seed 1, and the runs of the two overlap"),
         (errors(30, 32), "31.0 % against 31.0 %: the same with every seed, and the runs of the two overlap"),
-        (errors(math.nan, 32), "unknown, since the loss stopped being finite in 1 of 2 runs"),
-        (errors(math.nan, math.nan), "unknown, since the loss stopped being finite in every run"),
+        (errors(math.nan, 32), "unknown, since the loss stopped being finite with 1 of 2 seeds"),
+        (errors(math.nan, math.nan), "unknown, since the loss stopped being finite with every seed"),
     ],
 )
 def test_two_runs_each_are_compared_seed_by_seed(ours: pd.Series, said: str):

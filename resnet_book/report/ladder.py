@@ -14,6 +14,7 @@ from resnet_book.experiments import catalogue
 from resnet_book.experiments.records import Record
 from resnet_book.report import published, tables
 from resnet_book.report.figures import COLOURS, KINDS, LINE_STYLES
+from resnet_book.report.recipe_words import joined
 
 SHALLOW, DEEP = 20, 56  # layers
 MARKERS = {SHALLOW: "s", DEEP: "o"}
@@ -72,8 +73,7 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
 
 def _listed(iterations: Iterable[int]) -> str:
     """Numbers in a sentence: "2,000, 4,000 and 8,000"."""
-    *others, last = (f"{each:,}" for each in iterations)
-    return f"{', '.join(others)} and {last}" if others else last
+    return joined([f"{each:,}" for each in iterations])
 
 
 def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]:

@@ -18,8 +18,8 @@ def compared(ours: pd.Series, theirs: pd.Series) -> str:
             f"ours has the seeds {list(ours.index)}, theirs {list(theirs.index)}: give both the same, one or more"
         )
     if (lost := int((ours.isna() | theirs.isna()).sum())) > 0:
-        count = "every run" if lost == len(ours) else f"{lost} of {len(ours)} runs"
-        return f"unknown, since the loss stopped being finite in {count}"
+        count = "every seed" if lost == len(ours) else f"{lost} of {len(ours)} seeds"
+        return f"unknown, since the loss stopped being finite with {count}"
     means = f"{ours.mean():.1f} % against {theirs.mean():.1f} %"
     if len(ours) == 1:
         return f"{means}, one run each"
