@@ -29,6 +29,7 @@ from resnet_book.cli.main import DATASETS, program
 from resnet_book.engine import callbacks, checkpoints, device
 from resnet_book.experiments import (
     catalogue,
+    clusters,
     landscape_records,
     lesion_records,
     records,
@@ -366,7 +367,7 @@ def test_ctrl_c_is_still_counted_once_the_batch_systems_are_imported(monkeypatch
     for name in [name for name in sys.modules if name.startswith("dask_jobqueue")]:
         monkeypatch.delitem(sys.modules, name)  # imported for the first time again
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(ValueError, match="one of"), sweep._batch_cluster("abacus", 1):
+    with pytest.raises(ValueError, match="one of"), clusters.join("abacus", 1):
         pass
     assert signal.getsignal(signal.SIGINT) is before
 

@@ -20,7 +20,7 @@ from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_exper
 
 from resnet_book import cifar, data
 from resnet_book.cli.main import main
-from resnet_book.experiments import catalogue, order, records, sweep, sweep_view
+from resnet_book.experiments import catalogue, clusters, order, records, sweep, sweep_view
 from resnet_book.experiments import run as runs
 from resnet_book.experiments.order import Run
 from resnet_book.experiments.sweep import Sweep
@@ -40,17 +40,17 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runs.Options:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[SpecCluster]:
     """Two workers that know the tiny experiments; they wait 0.03 s after each step of the long one."""
-    common: dict[str, Any] = {"nthreads": 1, "memory_limit": None, "silence_logs": sweep.QUIET, "preload": [PRELOAD]}
+    common: dict[str, Any] = {"nthreads": 1, "memory_limit": None, "silence_logs": clusters.QUIET, "preload": [PRELOAD]}
     workers = {place: {"cls": Nanny, "options": common} for place in range(2)}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (ENVIRONMENT | {"PAUSE": "0.03"}).items():
             patch.setenv(name, value)
         with (
             config.set({"distributed.scheduler.allowed-failures": 10, "distributed.deploy.lost-worker-timeout": "1h"}),
-            closing(SpecCluster(workers=workers, scheduler=SCHEDULER, silence_logs=sweep.QUIET)) as running,
+            closing(SpecCluster(workers=workers, scheduler=SCHEDULER, silence_logs=clusters.QUIET)) as running,
         ):
             yield running
-            sweep._kill(running)
+            clusters.kill(running)
 
 
 def checkpoint(options: runs.Options, run: Run) -> Path:
@@ -275,7 +275,7 @@ def of_session(session: int) -> list[str]:
 def test_a_worker_that_gets_sigterm_or_whose_time_is_up_saves_and_goes(
     lifetime: int | None, options: runs.Options
 ) -> None:
-    with closing(SpecCluster(scheduler=SCHEDULER, silence_logs=sweep.QUIET)) as scheduler:
+    with closing(SpecCluster(scheduler=SCHEDULER, silence_logs=clusters.QUIET)) as scheduler:
         words = ["--nthreads", "1", *(["--lifetime", f"{lifetime}s"] if lifetime else [])]
         process = subprocess.Popen(
             [sys.executable, "-m", "distributed.cli.dask_worker", scheduler.scheduler_address, *words],
@@ -309,7 +309,7 @@ def test_runs_without_data_fail_once_and_start_no_worker(
         raise cifar.DataError(f"{name} is not there")
 
     monkeypatch.setattr(data, "load", load)
-    monkeypatch.setattr(sweep, "SpecCluster", lambda **_: pytest.fail("started workers"))
+    monkeypatch.setattr(clusters, "SpecCluster", lambda **_: pytest.fail("started workers"))
     work = Sweep(options)
     assert work.work([NAME], [0, 1]) == 1
     assert sweep_view.summary(work.recorded, work.failed, work.left) == (
@@ -331,12 +331,12 @@ def test_each_worker_has_its_share_of_the_cores_and_a_gpu_of_its_own(
         made.update(workers=workers, environment=config.get("distributed.nanny.pre-spawn-environ"))
         raise Seen
 
-    monkeypatch.setattr(sweep, "SpecCluster", note)
-    monkeypatch.setattr(sweep, "_cores", lambda: 8)
+    monkeypatch.setattr(clusters, "SpecCluster", note)
+    monkeypatch.setattr(clusters, "_cores", lambda: 8)
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
         monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    with pytest.raises(Seen), sweep._local_cluster(runs.Options("cuda" if visible else "cpu"), given, 100):
+    with pytest.raises(Seen), clusters.of_this_machine(runs.Options("cuda" if visible else "cpu"), given, 100):
         pass
     seen = [each["options"]["env"].get("CUDA_VISIBLE_DEVICES") for each in made["workers"].values()]
     assert seen == (["4", "7", "4"] if visible else [None] * 8)[: given or None][: given or (2 if visible else 8)]
@@ -347,7 +347,7 @@ def test_each_worker_has_its_share_of_the_cores_and_a_gpu_of_its_own(
 def test_without_dask_a_sweep_says_what_to_install(
     options: runs.Options, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("sweep", "worker"):
+    for name in ("sweep", "worker", "clusters"):
         monkeypatch.delitem(sys.modules, f"resnet_book.experiments.{name}")
         monkeypatch.delattr(f"resnet_book.experiments.{name}")
     monkeypatch.setitem(sys.modules, "distributed", None)

@@ -3,7 +3,8 @@
 ``torchrun`` starts the processes and tells each its place. Every function here is the identity, or does nothing, in a
 process that was started alone, so the trainer calls them without asking. Gradients are averaged by
 ``DistributedDataParallel``; batch norm takes its statistics over the whole batch, so the result is that of one process
-but for rounding. Exchange is by nccl between GPUs and by gloo between CPUs.
+but for rounding. Exchange is by nccl between GPUs and by gloo between CPUs: several processes are no faster there than
+one with more threads, but there the exchange can be tested.
 """
 
 import copy
@@ -102,7 +103,11 @@ def parallel(network: nn.Module, device: torch.device) -> nn.Module:
         return network
     tensors = [*network.parameters(), *network.buffers()]
     twin = copy.deepcopy(network, memo={id(tensor): tensor for tensor in tensors})
-    twin = nn.SyncBatchNorm.convert_sync_batchnorm(twin) if device.type == "cuda" else _synchronise(twin)
+    if device.type == "cuda":
+        return DistributedDataParallel(nn.SyncBatchNorm.convert_sync_batchnorm(twin))
+    for module in twin.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = SynchronisedBatchNorm  # with the parameters and buffers that it has
     return DistributedDataParallel(twin)
 
 
@@ -120,18 +125,11 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
         centred = images - mean[:, None, None]
         variance = _AverageOverProcesses.apply(centred.square().mean(dim=(0, 2, 3)))  # (C,)
         count = size() * input.numel() / input.shape[1]
-        self._remember(mean.detach(), variance.detach() * count / (count - 1))
+        self.running_mean.lerp_(mean.detach(), self.momentum)  # type: ignore[union-attr, arg-type]
+        self.running_var.lerp_(variance.detach() * count / (count - 1), self.momentum)  # type: ignore[union-attr, arg-type]
+        self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(input.dtype)
-
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        buffers, momentum = (self.running_mean, self.running_var), self.momentum
-        if momentum is None or self.num_batches_tracked is None:
-            raise ValueError("momentum and track_running_stats: synchronised batch norm needs both")
-        for buffer, value in zip(buffers, (mean, variance), strict=True):
-            buffer.lerp_(value, momentum)  # type: ignore[union-attr]
-        self.num_batches_tracked.add_(1)
 
 
 class _AverageOverProcesses(torch.autograd.Function):
@@ -144,11 +142,3 @@ class _AverageOverProcesses(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
         return total(grad_outputs[0]) / size()
-
-
-def _synchronise(network: nn.Module) -> nn.Module:
-    """Make every batch norm of ``network`` a synchronised one, in place. It keeps its parameters and buffers."""
-    for module in network.modules():
-        if type(module) is nn.BatchNorm2d:
-            module.__class__ = SynchronisedBatchNorm
-    return network

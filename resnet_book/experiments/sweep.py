@@ -5,9 +5,7 @@ another. What the budget or Ctrl-C stops saves first, and the next sweep goes on
 is asked to close, and one that nobody wants any more because its sweep was killed.
 """
 
-import logging
 import math
-import os
 import signal
 import sys
 import threading
@@ -15,21 +13,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from importlib.util import find_spec
-from multiprocessing import resource_tracker
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any
 
-import torch
-from dask import config
-from distributed import Client, Future, Nanny, Scheduler, SpecCluster
+from distributed import Client, Future
 
 from resnet_book import cifar
-from resnet_book.engine import device
 from resnet_book.engine.checkpoints import CheckpointError
-from resnet_book.experiments import catalogue, order, records, worker
+from resnet_book.experiments import catalogue, clusters, order, records, worker
 from resnet_book.experiments.order import Run
 from resnet_book.experiments.run import Begun, LockedError, Options, begun, folder_of, is_locked
 from resnet_book.experiments.sweep_view import View
@@ -38,11 +31,6 @@ TICK_SECONDS = 0.2  # between two looks at the clock
 SAVE_SECONDS = 30.0  # before the end of a budget, for saving, after a test under way; of a short budget, a quarter
 CLOSE_SECONDS = 3.0  # before the end of a budget, for ending the workers; of a short budget, an eighth
 PATIENCE_SECONDS = 60.0  # after Ctrl-C, for saving, with a compilation under way
-LOST_WORKERS = 10  # that a run may have had before it is called a failure; elsewhere, the scheduler's settings say
-QUIET: Any = logging.CRITICAL  # of dask's messages, from workers that come and go
-THREADS_THAT_WAIT_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}  # set before a worker starts
-# Dask watches the memory of data that it keeps itself; near a job's limit it would give a worker no more runs.
-NO_MEMORY_WATCH = {f"DASK_DISTRIBUTED__WORKER__MEMORY__{each}": "False" for each in ("PAUSE", "SPILL", "TERMINATE")}
 
 
 class Sweep:
@@ -90,14 +78,10 @@ class Sweep:
             if self.cluster is None:
                 missing = self._missing(names, seeds, every, *worker.look(self.options, names))
                 if missing:
-                    cluster = closing.enter_context(_local_cluster(self.options, self.jobs, len(missing)))
-                    closing.callback(_kill, cluster)  # all is saved: no need to wait until they have closed
-                    self._train(closing.enter_context(Client(cluster, set_as_default=False)), missing)
+                    client = clusters.of_this_machine(self.options, self.jobs, len(missing))
+                    self._train(closing.enter_context(client), missing)
             else:
-                address = self.cluster
-                if "://" not in address:
-                    address = closing.enter_context(_batch_cluster(address, self.jobs or len(names) * len(seeds)))
-                client = closing.enter_context(Client(address, set_as_default=False))
+                client = closing.enter_context(clusters.join(self.cluster, self.jobs or len(names) * len(seeds)))
                 found = client.submit(worker.look, self.options, names, pure=False, priority=1)
                 while not found.done() and not self._stop_now():
                     time.sleep(TICK_SECONDS)
@@ -220,72 +204,3 @@ class Sweep:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-
-
-@contextmanager
-def _local_cluster(options: Options, jobs: int | None, runs: int) -> Iterator[SpecCluster]:
-    """Workers on this machine, one a GPU or else a core, or ``jobs`` that share these; no more than there are runs."""
-    computer, cores = device.find(options.device), _cores()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
-    gpus = visible.split(",") if computer.type == "cuda" else []
-    gpus = gpus if computer.index is None else [gpus[computer.index]]
-    jobs = jobs or min(len(gpus) or cores, runs)
-    common = {"nthreads": 1, "memory_limit": None, "silence_logs": QUIET}
-    own = [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {} for number in range(min(jobs, runs))]
-    workers = {number: {"cls": Nanny, "options": {**common, "env": env}} for number, env in enumerate(own)}
-    dashboard = find_spec("bokeh") is not None
-    page = {"dashboard": dashboard, "dashboard_address": f"127.0.0.1:{8787 if dashboard else 0}"}
-    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", **page}}
-    settings = {
-        "distributed.nanny.pre-spawn-environ": {**THREADS_THAT_WAIT_SLEEP, "OMP_NUM_THREADS": max(1, cores // jobs)},
-        "distributed.scheduler.allowed-failures": LOST_WORKERS,
-        "distributed.worker.daemon": False,  # a compiler starts processes
-        "distributed.deploy.lost-worker-timeout": "1h",  # a killed worker starts again, on a busy machine slowly
-    }
-    with config.set(settings):
-        # Ctrl-C at the terminal is for the sweep alone. Threads and processes inherit what is blocked, unless they
-        # start python's resource tracker, which unblocks it.
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=QUIET)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        with cluster:
-            yield cluster
-
-
-def _kill(cluster: SpecCluster) -> None:
-    """End the workers of this machine at once."""
-    for nanny in cluster.workers.values():
-        process = nanny.pid
-        nanny.close_gracefully()  # it shall not start another
-        if process:
-            os.kill(process, signal.SIGKILL)
-
-
-@contextmanager
-def _batch_cluster(name: str, jobs: int) -> Iterator[SpecCluster]:
-    """Workers that are jobs of the batch system ``name``, as dask's own configuration describes them."""
-    interrupted = signal.getsignal(signal.SIGINT)
-    try:
-        import dask_jobqueue  # which lets Ctrl-C end this process at once from here on, with nothing saved
-    except ImportError:
-        raise ValueError(f"--cluster {name}: dask-jobqueue is not installed: `pip install dask-jobqueue`.") from None
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, interrupted)
-    kinds = {each.removesuffix("Cluster").lower(): each for each in vars(dask_jobqueue) if each.endswith("Cluster")}
-    if name not in kinds:
-        known = ", ".join(sorted(kinds))
-        raise ValueError(f"--cluster {name}: give the address of a scheduler, tcp://host:8786, or one of {known}.")
-    prologue = config.get(f"jobqueue.{name}.job-script-prologue", None) or []
-    variables = THREADS_THAT_WAIT_SLEEP | NO_MEMORY_WATCH
-    exports = [f"export {variable}={value}" for variable, value in variables.items()]
-    with getattr(dask_jobqueue, kinds[name])(job_script_prologue=[*exports, *prologue]) as cluster:
-        cluster.adapt(minimum=jobs, maximum=jobs)  # a job that ends is submitted again
-        yield cluster
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
