@@ -30,10 +30,10 @@ from resnet_book.engine import callbacks, checkpoints, device
 from resnet_book.experiments import (
     catalogue,
     clusters,
-    landscape_records,
-    lesion_records,
+    landscape_survey,
+    lesion_survey,
     records,
-    signal_records,
+    signal_survey,
     sweep,
     weights,
 )
@@ -411,9 +411,9 @@ def test_every_line_of_the_readme_works(
     monkeypatch.setattr(sweep.Sweep, "work", lambda *_, **__: 0)
     monkeypatch.setattr(fetch, "fetch", lambda name, root: None)
     monkeypatch.setattr(runs, "train_and_record", record)
-    monkeypatch.setattr(lesion_records, "make_lesions", lambda name, seed, **_: Path(name, f"seed{seed}"))
-    monkeypatch.setattr(landscape_records, "make_landscape", lambda name, seed, **_: Path(name, f"seed{seed}"))
-    monkeypatch.setattr(signal_records, "make_signals", lambda name, seed, **_: Path(name, f"seed{seed}"))
+    monkeypatch.setattr(lesion_survey, "make_lesions", lambda name, seed, **_: Path(name, f"seed{seed}"))
+    monkeypatch.setattr(landscape_survey, "make_landscape", lambda name, seed, **_: Path(name, f"seed{seed}"))
+    monkeypatch.setattr(signal_survey, "make_signals", lambda name, seed, **_: Path(name, f"seed{seed}"))
     words = shlex.split(line, comments=True)
     program = next(index for index, word in enumerate(words) if word in ("resnet-book", "resnet_book"))
     typed = words[program + 1 :]

@@ -17,7 +17,7 @@ from small_runs import TEST, TRAIN, same_weights, tiny
 from resnet_book import augment, models
 from resnet_book.analysis import landscape
 from resnet_book.engine import machine
-from resnet_book.experiments import landscape_records, records, weights
+from resnet_book.experiments import landscape_records, landscape_survey, records, weights
 from resnet_book.experiments.landscape_records import BOTH, LandscapeRecord
 from resnet_book.experiments.records import RecordError
 from resnet_book.models import Network
@@ -192,8 +192,8 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -
     for ending in (".json", ".safetensors"):
         shutil.copy(RESULTS / SMOKE / f"seed0{ending}", folder / SMOKE)
     three, top = landscape_records.steps(3), landscape.top_eigenvalues
-    monkeypatch.setattr(landscape_records, "IMAGES", 2)
-    monkeypatch.setattr(landscape_records, "steps", lambda count: three)
+    monkeypatch.setattr(landscape_survey, "IMAGES", 2)
+    monkeypatch.setattr(landscape_survey, "steps", lambda count: three)
     monkeypatch.setattr(landscape, "top_eigenvalues", lambda *all, steps, **named: top(*all, steps=1, **named))
     return folder
 
@@ -201,7 +201,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -
 @pytest.mark.slow
 def test_a_landscape_is_kept_beside_the_record_and_read_again_and_goes_on_with_what_is_missing(results: Path) -> None:
     told = list[str]()
-    path = landscape_records.make_landscape(SMOKE, results=results, runs=results / "runs", tell=told.append)
+    path = landscape_survey.make_landscape(SMOKE, results=results, runs=results / "runs", tell=told.append)
     (kept,) = landscape_records.all_landscapes(results)
     assert path == results / SMOKE / "seed0.landscape.json"
     assert kept.weights_sha256 == records.load_record(results / SMOKE / "seed0.json").weights_sha256
@@ -218,7 +218,7 @@ def test_a_landscape_is_kept_beside_the_record_and_read_again_and_goes_on_with_w
         other = models.untrained("resnet20", seed=seed)
         weights.save_weights(other if seed else network, folder / f"{iteration}.safetensors")
     told.clear()
-    landscape_records.make_landscape(SMOKE, results=results, runs=results / "runs", tell=told.append)
+    landscape_survey.make_landscape(SMOKE, results=results, runs=results / "runs", tell=told.append)
     more = landscape_records.kept_landscape(SMOKE, 0, results)
     assert more is not None
     assert more.slices[: len(kept.slices)] == kept.slices

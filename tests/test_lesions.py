@@ -22,7 +22,7 @@ from resnet_book.analysis import cutting, diagnostics, lesions
 from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import count_paths, effective_length, gradients_by_length, path_gradient
 from resnet_book.engine import machine
-from resnet_book.experiments import lesion_records, records, weights
+from resnet_book.experiments import lesion_records, lesion_survey, records, weights
 from resnet_book.experiments.records import RecordError
 from resnet_book.models import Network
 from resnet_book.report import lesion_figures
@@ -302,7 +302,7 @@ def results(tmp_path: Path) -> Path:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies of three cuts on few images."""
     for name, value in (("TEST_IMAGES", 20), ("MEASURING_IMAGES", 30), ("PATH_IMAGES", 2), ("PATH_SAMPLES", 1)):
-        monkeypatch.setattr(lesion_records, name, value)
+        monkeypatch.setattr(lesion_survey, name, value)
     cuts = [Cut("nothing"), Cut("leave out", (1,)), Cut("scale", factor=0.5)]
     monkeypatch.setattr(lesions, "all_cuts", lambda network: cuts)
 
@@ -310,7 +310,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few")
 def test_lesions_are_kept_beside_the_record_and_read_again(results: Path) -> None:
     told = list[str]()
-    path = lesion_records.make_lesions(SMOKE, results=results, tell=told.append)
+    path = lesion_survey.make_lesions(SMOKE, results=results, tell=told.append)
     assert path == results / SMOKE / "seed0.lesions.json"
     assert len(told) == 3
     (kept,) = lesion_records.all_lesions(results)
@@ -340,7 +340,7 @@ def test_where_none_are_kept_none_are_found(results: Path) -> None:
     ],
 )
 def test_lesions_that_are_not_of_the_record_are_refused(results: Path, change: dict, message: str) -> None:
-    path = lesion_records.make_lesions(SMOKE, results=results)
+    path = lesion_survey.make_lesions(SMOKE, results=results)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(RecordError, match=message):
         lesion_records.kept_lesions(SMOKE, 0, results)
@@ -348,7 +348,7 @@ def test_lesions_that_are_not_of_the_record_are_refused(results: Path, change: d
 
 @pytest.mark.usefixtures("few")
 def test_all_lesions_name_every_damaged_file_and_need_no_particular_name(results: Path) -> None:
-    path = lesion_records.make_lesions(SMOKE, results=results)
+    path = lesion_survey.make_lesions(SMOKE, results=results)
     copy = path.with_name("seed0 (copy).lesions.json")
     shutil.copy(path, copy)
     path.write_text("{")

@@ -18,7 +18,7 @@ from resnet_book import augment, models
 from resnet_book.analysis import diagnostics, signals
 from resnet_book.cli.main import main
 from resnet_book.engine import machine
-from resnet_book.experiments import catalogue, records, signal_records, weights
+from resnet_book.experiments import catalogue, records, signal_records, signal_survey, weights
 from resnet_book.experiments.records import RecordError
 from resnet_book.experiments.signal_records import SignalRecord
 from resnet_book.recipe import Recipe
@@ -215,10 +215,10 @@ SMOKE = "resnet20-builtin-smoke"
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One recorded run with its weights; measured on few images."""
     for name, value in (("PAIRS", 1), ("IMAGES", 4), ("DISTANCES", (0.1,)), ("START_ITERATIONS", 2)):
-        monkeypatch.setattr(signal_records, name, value)
-    monkeypatch.setattr(signal_records, "START_BATCH", 8)
+        monkeypatch.setattr(signal_survey, name, value)
+    monkeypatch.setattr(signal_survey, "START_BATCH", 8)
     first = records.load_record(RESULTS / SMOKE / "seed0.json").recipe
-    monkeypatch.setattr(signal_records, "Recipe", lambda **fields: Recipe(**{**fields, "batch_size": 8}))
+    monkeypatch.setattr(signal_survey, "Recipe", lambda **fields: Recipe(**{**fields, "batch_size": 8}))
     assert first["batch_size"] > 8
     folder = tmp_path / "results"
     (folder / SMOKE).mkdir(parents=True)
@@ -234,7 +234,7 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
         weights.save_weights(models.untrained("resnet20", seed=seed), way / f"{seed}.safetensors") for seed in (0, 3)
     ]
     told = list[str]()
-    path = signal_records.make_signals(SMOKE, folder=way, results=results, tell=told.append)
+    path = signal_survey.make_signals(SMOKE, folder=way, results=results, tell=told.append)
     assert path == results / SMOKE / "seed0.signals.json"
     (kept,) = signal_records.all_signals(results)
     recorded = records.load_record(results / SMOKE / "seed0.json").weights_sha256
@@ -263,13 +263,13 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
 
 def test_weights_of_another_network_and_empty_folders_are_refused(results: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no weights"):
-        signal_records.make_signals(SMOKE, folder=tmp_path, results=results)
+        signal_survey.make_signals(SMOKE, folder=tmp_path, results=results)
     weights.save_weights(tiny(), tmp_path / "way" / "0.safetensors")
     with pytest.raises(RecordError, match=r"0\.safetensors holds no weights of resnet20-builtin-smoke"):
-        signal_records.make_signals(SMOKE, folder=tmp_path / "way", results=results)
+        signal_survey.make_signals(SMOKE, folder=tmp_path / "way", results=results)
     record = RESULTS / SMOKE / "seed0.json"
     with pytest.raises(RecordError, match="another run"):
-        signal_records.make_signals(SMOKE, folder=tmp_path / "way", repetition=record, results=results)
+        signal_survey.make_signals(SMOKE, folder=tmp_path / "way", repetition=record, results=results)
 
 
 def test_a_repetition_without_its_weights_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from resnet_book import __version__
-from resnet_book.cli import arguments, show
+from resnet_book.cli import arguments, measure, show
 
 if TYPE_CHECKING:
     from resnet_book.experiments.run import Options
@@ -64,7 +64,7 @@ def _interrupted() -> int:
     return 130
 
 
-@click.group(cls=Program, commands=show.COMMANDS, context_settings=CONTEXT)
+@click.group(cls=Program, commands=[*show.COMMANDS, *measure.COMMANDS], context_settings=CONTEXT)
 @click.version_option(__version__)
 def program() -> None:
     """Train, record and compare residual networks."""

@@ -1,4 +1,4 @@
-"""The commands that read records: list, table, curves, features, lesions, landscape, signals, classify, verify.
+"""The commands that show what is recorded: list, table, curves, features, classify, verify.
 
 Each raises ValueError for what cannot be shown. Torch is imported where it is needed.
 """
@@ -169,85 +169,6 @@ def features(
 
 
 @click.command()
-@click.argument("name", metavar="NAME", type=NAME)
-@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
-@arguments.device_option
-@arguments.data_option
-@arguments.records_option
-def lesions(name: str, seed: int, device: str, data: Path | None, results: Path | None) -> None:
-    """Take a recorded network apart, and keep what that does."""
-    from resnet_book.engine.device import find
-    from resnet_book.experiments import lesion_records
-
-    folder, computer = arguments.folder_of_records(results), find(device)
-    arguments.require_writable(folder / name, "--results")
-    path = lesion_records.make_lesions(
-        name, seed, results=folder, data_root=data, device=computer, tell=lambda line: click.echo(line, err=True)
-    )
-    kept = lesion_records.kept_lesions(name, seed, folder)
-    click.echo(f"{path}: {len(kept.cuts) if kept else 0} cuts")
-
-
-@click.command()
-@click.argument("name", metavar="NAME", type=NAME)
-@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
-@click.option(
-    "--runs", type=Path, default=Path("runs"), metavar="DIR", help="weights of `run --keep-weights` (default runs)"
-)
-@arguments.data_option
-@arguments.records_option
-def landscape(name: str, seed: int, runs: Path, data: str | None, results: Path | None) -> None:
-    """Measure the loss around a recorded network, and keep it."""
-    from resnet_book.experiments import landscape_records
-
-    folder = arguments.folder_of_records(results)
-    arguments.require_writable(folder / name, "--results")
-    path = landscape_records.make_landscape(
-        name, seed, results=folder, data_root=data, runs=runs, tell=lambda line: click.echo(line, err=True)
-    )
-    click.echo(f"{path}: whole")
-
-
-@click.command()
-@click.argument("name", metavar="NAME", type=NAME)
-@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
-@click.option("--weights", type=arguments.EXISTING_FOLDER, metavar="DIR", help="weights on the way, by --keep-weights")
-@click.option("--repetition", type=arguments.EXISTING_FILE, metavar="FILE", help="record of the run that left them")
-@arguments.device_option
-@arguments.data_option
-@arguments.records_option
-def signals(
-    name: str,
-    seed: int,
-    weights: Path | None,
-    repetition: Path | None,
-    device: str,
-    data: str | None,
-    results: Path | None,
-) -> None:
-    """Measure a recorded network's signals and gradients."""
-    from resnet_book.engine.device import find
-    from resnet_book.experiments import signal_records
-
-    if repetition and not weights:
-        raise click.UsageError("--repetition says who left the weights on the way: name their folder with --weights")
-    folder, computer = arguments.folder_of_records(results), find(device)
-    arguments.require_writable(folder / name, "--results")
-    path = signal_records.make_signals(
-        name,
-        seed,
-        folder=weights,
-        repetition=repetition,
-        results=folder,
-        data_root=data,
-        device=computer,
-        tell=lambda line: click.echo(line, err=True),
-    )
-    kept = signal_records.kept_signals(name, seed, folder)
-    click.echo(f"{path}: {len(kept.stages) if kept else 0} networks")
-
-
-@click.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=arguments.EXISTING_FILE)
 @click.option(
     "--network", type=NAME, help="a recorded experiment (default: the best on CIFAR-10 whose weights are there)"
@@ -323,4 +244,4 @@ def _replace_between_marks(path: Path, mark: str, text: str) -> None:
     path.write_text(head + begin + text + end + tail, encoding="utf-8")
 
 
-COMMANDS = [list_experiments, table, curves, features, lesions, landscape, signals, classify, verify]
+COMMANDS = [list_experiments, table, curves, features, classify, verify]

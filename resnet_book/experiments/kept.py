@@ -8,11 +8,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from resnet_book import data
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments import records
 from resnet_book.experiments.record_checks import MOST_LOSS, require, require_machine
@@ -37,6 +38,15 @@ class Machine(TypedDict):
     python: str
     commit: str | None
     dirty: bool | None
+
+
+def load_images(record: Record, split: Literal["train", "test"], data_root: str | Path | None) -> data.ImageSet:
+    """The images of a run. Raises DataError where they are not there, RecordError where they are other ones."""
+    found = data.load(record.dataset["name"], split, data_root)
+    if found.sha256 != record.dataset[split]["sha256"]:
+        run = f"{record.experiment}, seed {record.seed}"
+        raise RecordError(f"{run} was recorded with other {split} images than those of {found.name} found here.")
+    return found
 
 
 def require_measured(made_by: Machine, started: str, seconds: float) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import torch
 
-from resnet_book import data, features
+from resnet_book import features
 from resnet_book.analysis import study
-from resnet_book.analysis.study import IMAGES_AT_EACH_END, Study, StudyError
+from resnet_book.analysis.study import IMAGES_AT_EACH_END, Study
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
+from resnet_book.experiments.kept import load_images
 
 
 def kept_study(experiment: str, seed: int = 0, results: str | Path | None = None) -> Study | None:
@@ -47,9 +48,9 @@ def find_study(
 ) -> Study:
     """The study of a recorded run with ``k`` images at each end: that beside its record, or one from its weights.
 
-    The first needs neither weights nor images. Raises RecordError where the run is not recorded, or neither study nor
-    weights are there; StudyError for a study that is damaged, and for other test images; DataError without the images;
-    ValueError for ``k`` below 1 or above the number of test images.
+    The first needs neither weights nor images. Raises RecordError where the run is not recorded, neither study nor
+    weights are there, or the images are other ones; StudyError for a study that is damaged; DataError without the
+    images; ValueError for ``k`` below 1 or above the number of test images.
     """
     path = records.path_of(records.find_results(results), experiment, seed)
     images = records.load_record(path).dataset["test"]["images"]
@@ -58,9 +59,7 @@ def find_study(
     if kept and kept.k >= k:
         return kept.first(k)
     network, record = weights.load_network(experiment, seed, path.parent.parent)
-    train, test = (data.load(record.dataset["name"], split, data_root) for split in ("train", "test"))
-    if test.sha256 != record.dataset["test"]["sha256"]:
-        raise StudyError(f"{path} was recorded with other test images than those of {test.name} found here.")
+    train, test = load_images(record, "train", data_root), load_images(record, "test", data_root)
     mean, std = tuple(record.mean), tuple(record.std)
     values = features.extract(network, test, mean, std, device=device)
     return study.make(network, values, weights.untrained(record), train, test, mean, std, k=k)

@@ -80,6 +80,20 @@ def load_network(experiment: str, seed: int = 0, results: str | Path | None = No
     return network.eval(), record
 
 
+def load_kept(file: str | Path, record: Record) -> tuple[models.Network, str]:
+    """The network with weights that ``KeepWeights`` left, in evaluation mode on the CPU, and the file's SHA-256.
+
+    Raises RecordError where ``file`` holds no weights of the network of ``record``.
+    """
+    content, network = Path(file).read_bytes(), untrained(record)
+    try:
+        network.load_state_dict(load(content))
+    except (SafetensorError, RuntimeError) as error:
+        problem = str(error).splitlines()[0]
+        raise RecordError(f"{file} holds no weights of {record.experiment} ({problem}). Delete it.") from error
+    return network.eval(), hashlib.sha256(content).hexdigest()
+
+
 def load_first(
     experiments: Sequence[str], data_root: str | None = None, results: str | Path | None = None
 ) -> tuple[models.Network, Record]:

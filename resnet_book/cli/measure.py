@@ -1,0 +1,94 @@
+"""The commands that measure a recorded network, and keep that beside its record: lesions, landscape, signals.
+
+Each raises ValueError for what cannot be measured. Torch is imported where it is needed.
+"""
+
+from pathlib import Path
+
+import click
+
+from resnet_book.cli import arguments
+
+NAME = arguments.ExperimentName()
+
+
+@click.command()
+@click.argument("name", metavar="NAME", type=NAME)
+@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
+@arguments.device_option
+@arguments.data_option
+@arguments.records_option
+def lesions(name: str, seed: int, device: str, data: Path | None, results: Path | None) -> None:
+    """Take a recorded network apart, and keep what that does."""
+    from resnet_book.engine.device import find
+    from resnet_book.experiments import lesion_records, lesion_survey
+
+    folder, computer = arguments.folder_of_records(results), find(device)
+    arguments.require_writable(folder / name, "--results")
+    path = lesion_survey.make_lesions(
+        name, seed, results=folder, data_root=data, device=computer, tell=lambda line: click.echo(line, err=True)
+    )
+    kept = lesion_records.kept_lesions(name, seed, folder)
+    click.echo(f"{path}: {len(kept.cuts) if kept else 0} cuts")
+
+
+@click.command()
+@click.argument("name", metavar="NAME", type=NAME)
+@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
+@click.option(
+    "--runs", type=Path, default=Path("runs"), metavar="DIR", help="weights of `run --keep-weights` (default runs)"
+)
+@arguments.data_option
+@arguments.records_option
+def landscape(name: str, seed: int, runs: Path, data: str | None, results: Path | None) -> None:
+    """Measure the loss around a recorded network, and keep it."""
+    from resnet_book.experiments import landscape_survey
+
+    folder = arguments.folder_of_records(results)
+    arguments.require_writable(folder / name, "--results")
+    path = landscape_survey.make_landscape(
+        name, seed, results=folder, data_root=data, runs=runs, tell=lambda line: click.echo(line, err=True)
+    )
+    click.echo(f"{path}: whole")
+
+
+@click.command()
+@click.argument("name", metavar="NAME", type=NAME)
+@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
+@click.option("--weights", type=arguments.EXISTING_FOLDER, metavar="DIR", help="weights on the way, by --keep-weights")
+@click.option("--repetition", type=arguments.EXISTING_FILE, metavar="FILE", help="record of the run that left them")
+@arguments.device_option
+@arguments.data_option
+@arguments.records_option
+def signals(
+    name: str,
+    seed: int,
+    weights: Path | None,
+    repetition: Path | None,
+    device: str,
+    data: str | None,
+    results: Path | None,
+) -> None:
+    """Measure a recorded network's signals and gradients."""
+    from resnet_book.engine.device import find
+    from resnet_book.experiments import signal_records, signal_survey
+
+    if repetition and not weights:
+        raise click.UsageError("--repetition says who left the weights on the way: name their folder with --weights")
+    folder, computer = arguments.folder_of_records(results), find(device)
+    arguments.require_writable(folder / name, "--results")
+    path = signal_survey.make_signals(
+        name,
+        seed,
+        folder=weights,
+        repetition=repetition,
+        results=folder,
+        data_root=data,
+        device=computer,
+        tell=lambda line: click.echo(line, err=True),
+    )
+    kept = signal_records.kept_signals(name, seed, folder)
+    click.echo(f"{path}: {len(kept.stages) if kept else 0} networks")
+
+
+COMMANDS = [lesions, landscape, signals]

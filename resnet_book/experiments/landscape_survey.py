@@ -1,0 +1,207 @@
+"""Measure the loss around the weights of a recorded run, piece by piece, into the file beside its record.
+
+What takes long is kept at once: the same command goes on with what is missing.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from resnet_book.analysis import landscape
+from resnet_book.analysis.landscape import Batch, Direction
+from resnet_book.engine import machine
+from resnet_book.experiments import records, weights
+from resnet_book.experiments.kept import load_images
+from resnet_book.experiments.landscape_records import (
+    BOTH,
+    EIGENVECTOR,
+    EIGENVECTOR_SHARE,
+    LANDSCAPE,
+    LARGEST,
+    SCHEMA_VERSION,
+    Curvature,
+    LandscapeRecord,
+    Line,
+    Point,
+    Slice,
+    Statistics,
+    kept_landscape,
+    shares,
+    steps,
+)
+from resnet_book.experiments.records import Record
+from resnet_book.models import Network
+from resnet_book.recipe import Recipe
+
+IMAGES = landscape.BATCH  # the first training images, as they are: as many as one step of training sees
+STAGES = (0, 100)  # iterations that are looked at along the way, beside the first drop and the last
+Piece = Slice | Line | Curvature
+
+
+class _Survey:
+    """All that is measured around the weights of one run, piece by piece; what is ``there`` is not measured again."""
+
+    def __init__(self, record: Record, batch: Batch, runs: str | Path, there: list[Piece]) -> None:
+        self.record, self.batch, self.there = record, batch, there
+        self.recipe = Recipe(**record.recipe)
+        self.runs = Path(runs) / record.experiment
+        self.deep = record.model["name"] not in ("resnet20", "plain20")  # coarser: each point takes three times as long
+        self.steps = steps(9 if self.deep else 11)
+
+    def pieces(self, trained: Network) -> Iterator[Piece]:
+        """What is missing, the most telling first."""
+        around = self.point("trained", trained)
+        for statistics in BOTH:
+            yield from self.slice(trained, around, [0, 1], statistics)
+        for statistics in BOTH:
+            if not self.deep or statistics == "anew":
+                yield from self.curvature(trained, around, statistics, randoms=2)
+            for seed in (2,) if self.deep else (2, 3, 4):
+                yield from self.slice(trained, around, [seed], statistics)
+        initial = weights.untrained(self.record).eval()
+        for seeds in [[0], [1]] if self.deep else [[0, 1]]:
+            yield from self.slice(initial, self.point("initial", initial), seeds, "anew")
+        for iteration, network in self.way(self.record.seed).items():
+            around = self.point(iteration, network)
+            yield from self.slice(network, around, [0], "anew")
+            yield from self.curvature(network, around, "anew", randoms=0)
+        yield from self.lines()
+
+    def point(self, at: str | int, network: Network, seed: int | None = None) -> Point:
+        checksum = hashlib.sha256(weights.content_of(network)).hexdigest()
+        seed = self.record.seed if seed is None else seed
+        return Point.model_validate({"at": at, "seed": seed, "weights_sha256": checksum})
+
+    def way(self, seed: int) -> dict[int, Network]:
+        """The networks along the way of a training with this seed, by iteration; {} where none were kept."""
+        found = dict[int, Network]()
+        for iteration in sorted({*STAGES, self.recipe.drops[0], self.recipe.iterations}):
+            path = self.runs / f"seed{seed}" / "weights" / f"{iteration}.safetensors"
+            if path.exists():
+                network, _ = weights.load_kept(path, self.record)
+                found[iteration] = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return found
+
+    def slice(self, network: Network, around: Point, seeds: list[int], statistics: Statistics) -> Iterator[Slice]:
+        there = (each for each in self.there if isinstance(each, Slice))
+        if (around, seeds, statistics) not in [(each.around, each.directions, each.statistics) for each in there]:
+            directions = [landscape.random_direction(network, seed) for seed in seeds]
+            yield self.along(network, around, seeds, directions, statistics)
+
+    def along(
+        self, network: Network, around: Point, seeds: list[int], directions: list[Direction], statistics: Statistics
+    ) -> Slice:
+        loss = landscape.losses(network, directions, self.steps, self.batch, statistics == "anew").flatten().tolist()
+        kept = [_rounded(value) for value in loss]
+        return Slice(around=around, directions=seeds, statistics=statistics, steps=self.steps, loss=kept)
+
+    def curvature(self, network: Network, around: Point, statistics: Statistics, randoms: int) -> Iterator[Piece]:
+        """The largest eigenvalue; with ``randoms``, random directions, and the slice along the eigenvector."""
+        there = (each for each in self.there if isinstance(each, Curvature))
+        if (around, statistics) in [(each.around, each.statistics) for each in there]:
+            return
+        anew = statistics == "anew"
+        (top,) = landscape.top_eigenvalues(network, self.batch, steps=6, anew=anew)
+        drawn = [landscape.random_direction(network, seed) for seed in range(randoms)]
+        lengths = [landscape.dot(each, each).sqrt() for each in drawn]
+        cosines = [landscape.dot(each, top.vector) / length for each, length in zip(drawn, lengths, strict=True)]
+        yield Curvature(
+            around=around,
+            statistics=statistics,
+            top=top.value,
+            last_change=top.last_change,
+            random=[landscape.curvature(network, self.batch, each, anew) for each in drawn],
+            overlap=[cosine.item() for cosine in cosines],
+        )
+        if drawn:
+            stretched = [each * lengths[0] * EIGENVECTOR_SHARE for each in top.vector]
+            yield self.along(network, around, [EIGENVECTOR], [stretched], statistics)
+
+    def lines(self) -> Iterator[Line]:
+        """From the learning rate's first drop to the end, and from this seed's end to the next one's, where kept."""
+        seed, drop, end = self.record.seed, self.recipe.drops[0], self.recipe.iterations
+        here, there = self.way(seed), self.way(seed + 1)
+        known = [(each.one, each.other, each.statistics) for each in self.there if isinstance(each, Line)]
+        for start, way, other_seed in ((drop, here, seed), (end, there, seed + 1)):
+            if start not in here or end not in way:
+                continue
+            one, other = here[start], way[end]
+            points = self.point(start, one), self.point(end, other, other_seed)
+            for statistics in BOTH:
+                if (*points, statistics) in known:
+                    continue
+                on_the_way = shares(21)
+                middles = (landscape.between(one, other, share) for share in on_the_way)
+                measured = [landscape.loss_and_error(each, self.batch, statistics == "anew") for each in middles]
+                yield Line(
+                    one=points[0],
+                    other=points[1],
+                    statistics=statistics,
+                    shares=on_the_way,
+                    loss=[_rounded(loss) for loss, _ in measured],
+                    error=[error for _, error in measured],
+                )
+
+
+def _rounded(loss: float) -> float:
+    """Five digits of it."""
+    return float(f"{loss:.5g}") if loss < LARGEST else LARGEST  # nan, too
+
+
+def make_landscape(
+    experiment: str,
+    seed: int = 0,
+    *,
+    results: str | Path | None = None,
+    data_root: str | None = None,
+    runs: str | Path = "runs",
+    tell: Callable[[str], object] = lambda line: None,
+) -> Path:
+    """Measure what is missing around a recorded run's weights, on the CPU; return the path of the file.
+
+    ``runs``: the folder in which trainings with ``--keep-weights`` lie; without them, the way and the lines are left
+    out. ``tell`` is told each piece, which is kept at once. Raises RecordError where record or weights are not there,
+    or the images are other ones; DataError without the images.
+    """
+    folder = records.find_results(results)
+    path = records.path_of(folder, experiment, seed)
+    network, record = weights.load_network(experiment, seed, folder)
+    train = load_images(record, "train", data_root)
+    few = train.subset(min(IMAGES, len(train)))
+    batch = landscape.batch_of(few, record.mean, record.std)
+    kept = kept_landscape(experiment, seed, folder)
+    if kept is None:
+        kept = LandscapeRecord(
+            schema_version=SCHEMA_VERSION,
+            experiment=experiment,
+            seed=record.seed,
+            weights_sha256=record.weights_sha256 or "",
+            train_sha256=train.sha256,
+            images=len(few),
+            sittings=[],
+            slices=[],
+            lines=[],
+            curvatures=[],
+        )
+    started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    made_by = machine.describe("cpu", "float32", False)  # now: the code may change while this takes its time
+    there: list[Piece] = [*kept.slices, *kept.lines, *kept.curvatures]
+    earlier = kept.sittings
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for piece in _Survey(record, batch, Path(runs), there).pieces(network):
+        there.append(piece)
+        seconds = round(time.monotonic() - began, 1)
+        content = kept.model_dump() | {
+            "sittings": [*(each.model_dump() for each in earlier), {"started": started, "seconds": seconds}],
+            "slices": [each.model_dump() for each in there if isinstance(each, Slice)],
+            "lines": [each.model_dump() for each in there if isinstance(each, Line)],
+            "curvatures": [each.model_dump() for each in there if isinstance(each, Curvature)],
+        }
+        content["sittings"][-1]["made_by"] = made_by
+        LANDSCAPE.write(content, path)
+        tell(f"{type(piece).__name__.lower()} {len(there)}, {piece.statistics}: after {seconds:.0f} s")
+    return LANDSCAPE.path_of(path)

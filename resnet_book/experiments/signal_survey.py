@@ -1,0 +1,178 @@
+"""Measure signals and gradients in the networks of a recorded run, into the file beside its record.
+
+Measured are the network before its first step, the one that the run left, where its weights lie beside the record, and,
+where a folder of them is given, those on the way there.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from resnet_book import augment, data
+from resnet_book.analysis import diagnostics, lesions, signals
+from resnet_book.engine import checkpoints, machine
+from resnet_book.engine.checks import whole
+from resnet_book.experiments import records, weights
+from resnet_book.experiments.kept import load_images
+from resnet_book.experiments.records import Record, RecordError
+from resnet_book.experiments.signal_records import SCHEMA_VERSION, SIGNALS, Origin
+from resnet_book.models import Network
+from resnet_book.recipe import Recipe
+
+PAIRS = 3  # of training batches, each as large as the recipe's, augmented: what one gradient says of the next
+IMAGES = 64  # the first training images, as they are: sizes, and gradients at pictures nearby
+DISTANCES = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the noise that makes a picture nearby; the pixels have about 1
+START_ITERATIONS, START_BATCH = 40, 64  # of the trainings that compare two beginnings
+
+
+def make_signals(
+    experiment: str,
+    seed: int = 0,
+    *,
+    folder: str | Path | None = None,
+    repetition: str | Path | None = None,
+    results: str | Path | None = None,
+    data_root: str | None = None,
+    device: str | torch.device = "cpu",
+    tell: Callable[[str], object] = lambda line: None,
+) -> Path:
+    """Measure the networks of a recorded run, write the file, and return its path. ``tell`` is told each stage.
+
+    ``folder``: of weights along the way, ``<iteration>.safetensors``, as ``weights.KeepWeights`` leaves it, and
+    ``repetition``: the path of the record of the run that left them, where that is another one (of one that is under
+    way, its checkpoint says it). Raises RecordError where a record is not there, the training images are other ones, or
+    weights are not of its network; ValueError for a folder without weights; DataError without the images.
+    """
+    path = records.path_of(records.find_results(results), experiment, seed)
+    record = records.load_record(path)
+    files = _files(folder) if folder else {}
+    kept_by = _kept_by(Path(folder), files, experiment, repetition) if folder else None
+    train = load_images(record, "train", data_root)
+    started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    made_by = machine.describe(device, "float32", False)  # now: the code may change while this takes its time
+    ruler, stages = _Ruler(record, train, device), list[dict[str, Any]]()
+
+    def measure(network: Network, iteration: int, origin: Origin, sha256: str | None) -> None:
+        stages.append(ruler.measure(network, iteration) | {"origin": origin, "weights_sha256": sha256})
+        cosine = pd.DataFrame(stages[-1]["predictions"]).next.mean()
+        tell(f"iteration {iteration:,} ({origin}): the next gradient has a cosine of {cosine:.3f} with the last one")
+
+    if 0 not in files:
+        measure(weights.untrained(record), 0, "initialisation", None)
+    for iteration, file in files.items():
+        whole("the iteration in the file's name", iteration, 0, ruler.recipe.iterations)
+        network, sha256 = weights.load_kept(file, record)
+        measure(network, iteration, "along the way", sha256)
+    if path.with_suffix(".safetensors").exists():
+        network, _ = weights.load_network(experiment, record.seed, path.parent.parent)
+        measure(network, ruler.recipe.iterations, "record", record.weights_sha256)
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "experiment": experiment,
+        "seed": record.seed,
+        "weights_sha256": record.weights_sha256,
+        "train_sha256": train.sha256,
+        "images": IMAGES,
+        "pairs": PAIRS,
+        "batch_size": ruler.recipe.batch_size,
+        "started": started,
+        "made_by": made_by,
+        "kept_by": kept_by,
+        "stages": stages,
+        "start_batch": START_BATCH,
+        "starts": _starts(record, train) if record.model["name"].startswith("resnet") else [],
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    return SIGNALS.write(_rounded(content), path)
+
+
+class _Ruler:
+    """Measures any network of one run, always on the same images."""
+
+    def __init__(self, record: Record, train: data.ImageSet, device: str | torch.device) -> None:
+        self.recipe, self.device = Recipe(**record.recipe), torch.device(device)
+        mean, std = torch.tensor(record.mean), torch.tensor(record.std)
+
+        def batch(images: data.ImageSet) -> signals.Batch:
+            pixels = augment.normalise(images.images, mean, std).to(device, memory_format=torch.channels_last)
+            return pixels, images.labels.to(device)
+
+        size = self.recipe.batch_size
+        seen = lesions.augmented(train.subset(2 * PAIRS * size), self.recipe)
+        images, labels = batch(seen)
+        self.batches = list(zip(images.split(size), labels.split(size), strict=True))
+        self.few = batch(train.subset(IMAGES))
+
+    def measure(self, network: Network, iteration: int) -> dict[str, Any]:
+        """What a ``Stage`` holds, but for where the weights are from."""
+        network = deepcopy(network).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        rate = self.recipe.learning_rate_at(min(iteration, self.recipe.iterations - 1))
+        layers = diagnostics.layer_responses(network, self.few[0], training=True).drop(columns="name")
+        trained = diagnostics.layer_responses(network, self.few[0]).response
+        of_weights = diagnostics.weight_gradients(network, *self.few)[["weight_norm", "gradient_norm"]]
+        return {
+            "iteration": iteration,
+            "learning_rate": rate,
+            "layers": layers.assign(trained_response=trained).join(of_weights).to_dict("records"),
+            "blocks": diagnostics.block_gradients(network, *self.few).drop(columns="name").to_dict("records"),
+            "predictions": signals.predictions(network, self.batches, rate).to_dict("records"),
+            "distances": signals.shattering(network, self.few, DISTANCES).to_dict("records"),
+        }
+
+
+def _starts(record: Record, train: data.ImageSet) -> list[dict[str, Any]]:
+    """The first steps from the usual beginning, and with the last batch norms at zero: the same batches for both."""
+    usual = weights.untrained(record)
+    return [
+        {
+            "zeroed": zeroed,
+            "losses": signals.first_losses(
+                network, train, Recipe(**record.recipe), START_ITERATIONS, START_BATCH, record.seed
+            ),
+        }
+        for zeroed, network in ((True, signals.zero_last_norms(usual)), (False, usual))
+    ]
+
+
+def _files(folder: str | Path) -> dict[int, Path]:
+    """The files of weights in ``folder`` by iteration. Raises ValueError where there is none."""
+    found = {int(path.stem): path for path in Path(folder).glob("*.safetensors") if path.stem.isdecimal()}
+    if not found:
+        made = "`resnet-book run NAME --keep-weights` leaves them in runs/NAME/seed0/weights"
+        raise ValueError(f"folder={str(folder)!r} holds no weights, as 1000.safetensors: {made}")
+    return dict(sorted(found.items()))
+
+
+def _kept_by(
+    folder: Path, files: dict[int, Path], experiment: str, repetition: str | Path | None
+) -> dict[str, Any] | None:
+    """The first part of the run that left the ``files``: by its record, or by the checkpoint of one under way.
+
+    Raises RecordError if the run recorded at ``repetition`` did not leave them.
+    """
+    if repetition is None:
+        under_way = checkpoints.load(folder.parent / "checkpoint.pt")
+        return under_way["history"]["parts"][0] if under_way else None
+    record = records.load_record(Path(repetition))
+    last = files.get(Recipe(**record.recipe).iterations)
+    sha256 = hashlib.sha256(last.read_bytes()).hexdigest() if last else None
+    if record.experiment != experiment or (record.weights_sha256 and sha256 != record.weights_sha256):
+        raise RecordError(f"{repetition} is the record of another run than the one that left these weights.")
+    return asdict(record.parts[0])
+
+
+def _rounded(value: Any) -> Any:
+    """``value`` with every float at six significant digits: what was measured has no more, and files stay small."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
