@@ -19,11 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from resnet_book.experiments import catalogue
-from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, EIGENVECTOR_SHARE, LandscapeRecord
+from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, EIGENVECTOR_SHARE, LandscapeRecord, Slice
 from resnet_book.report import figures
 from resnet_book.report.figures import COLOURS, KINDS, LINE_STYLES, say_nothing_recorded
-from resnet_book.report.tables import kind_and_depth
+from resnet_book.report.tables import WHOSE, whose
 
 Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
 FLOOR, CEILING = 0.1, 1000.0  # nats: heights of surfaces are cut off there
@@ -37,7 +36,7 @@ IN_WORDS = {"as trained": "statistics as trained", "anew": "statistics measured 
 def slice_frame(found: Iterable[LandscapeRecord]) -> Frame:
     """Every loss on a line through weights, a row each; a plane gives the two lines through its middle.
 
-    Columns: experiment, network ("plain" or "residual"), depth, at, statistics, direction (its seed), step, loss.
+    Columns: those of ``tables.whose``, at, statistics, direction (its seed), step, loss.
     """
     rows = list[dict[str, Any]]()
     for each in found:
@@ -45,46 +44,45 @@ def slice_frame(found: Iterable[LandscapeRecord]) -> Frame:
             values, middle = one.surface(), len(one.steps) // 2
             lines = [values] if values.ndim == 1 else [values[:, middle], values[middle]]
             for direction, line in zip(one.directions, lines, strict=True):
-                whose = _whose(each) | {"at": one.around.at, "statistics": one.statistics, "direction": direction}
-                rows += [whose | {"step": a, "loss": b} for a, b in zip(one.steps, line.tolist(), strict=True)]
-    columns = ["experiment", "network", "depth", "at", "statistics", "direction", "step", "loss"]
-    return pd.DataFrame(rows, columns=columns)
+                where = {"at": one.around.at, "statistics": one.statistics, "direction": direction}
+                points = zip(one.steps, line.tolist(), strict=True)
+                rows += [whose(each.experiment) | where | {"step": a, "loss": b} for a, b in points]
+    return pd.DataFrame(rows, columns=[*WHOSE, "at", "statistics", "direction", "step", "loss"])
 
 
 def curvature_frame(found: Iterable[LandscapeRecord]) -> Frame:
     """A row for each curvature: columns as ``slice_frame`` up to statistics, then those of ``Curvature``."""
     rows = [
-        _whose(each) | {"at": one.around.at} | one.model_dump(exclude={"around"})
+        whose(each.experiment) | {"at": one.around.at} | one.model_dump(exclude={"around"})
         for each in found
         for one in each.curvatures
     ]
-    columns = ["experiment", "network", "depth", "at", "statistics", "top", "last_change", "random", "overlap"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=[*WHOSE, "at", "statistics", "top", "last_change", "random", "overlap"])
 
 
 def line_frame(found: Iterable[LandscapeRecord]) -> Frame:
     """Every point of the lines between two networks, a row each.
 
-    Columns: experiment, network, depth, seeds ("one" or "two"), start (iteration), end, statistics, share, loss, error.
+    Columns: those of ``tables.whose``, seeds ("one" or "two"), start (iteration), end, statistics, share, loss, error.
     """
     rows = list[dict[str, Any]]()
     for each in found:
         for line in each.lines:
             alike = "one" if line.one.seed == line.other.seed else "two"
-            whose = _whose(each) | {"seeds": alike, "start": line.one.at, "end": line.other.at}
+            where = {"seeds": alike, "start": line.one.at, "end": line.other.at, "statistics": line.statistics}
             points = zip(line.shares, line.loss, line.error, strict=True)
-            rows += [whose | {"statistics": line.statistics, "share": a, "loss": b, "error": c} for a, b, c in points]
-    columns = ["experiment", "network", "depth", "seeds", "start", "end", "statistics", "share", "loss", "error"]
-    return pd.DataFrame(rows, columns=columns)
+            rows += [whose(each.experiment) | where | {"share": a, "loss": b, "error": c} for a, b, c in points]
+    return pd.DataFrame(rows, columns=[*WHOSE, "seeds", "start", "end", "statistics", "share", "loss", "error"])
 
 
 def rises(slices: Frame) -> Frame:
     """What each random line through trained weights does: a row a line.
 
-    Columns: depth, statistics, network, direction; middle, half and end: the loss at the weights, and its mean over
-    both sides half a step and one step away; down: the share of the line's pieces that lead down on the way out.
+    Columns: those of ``tables.whose``, statistics, direction; middle, half and end: the loss at the weights, and its
+    mean over both sides half a step and one step away; down: the share of the line's pieces that lead down on the way
+    out.
     """
-    rows, keys = list[dict](), ["depth", "statistics", "network", "direction"]
+    rows, keys = list[dict](), [*WHOSE, "statistics", "direction"]
     random = slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)]
     for key, group in random.groupby(keys):
         line = group.sort_values("step")
@@ -93,11 +91,6 @@ def rises(slices: Frame) -> Frame:
         down = (np.concatenate([np.diff(side) for side in sides]) < 0).mean()
         rows.append(dict(zip(keys, key, strict=True)) | {"middle": middle, "half": half, "end": end, "down": down})
     return pd.DataFrame(rows, columns=[*keys, "middle", "half", "end", "down"])
-
-
-def _whose(record: LandscapeRecord) -> dict[str, Any]:
-    network, depth = kind_and_depth(catalogue.get(record.experiment).model)
-    return {"experiment": record.experiment, "network": network, "depth": depth}
 
 
 # --- Still figures --------------------------------------------------------------------------------------------------
@@ -116,23 +109,24 @@ def plot_map(loss: np.ndarray, steps: Sequence[float], ax: Axes, kind: str) -> A
 
 
 def draw_maps(found: Sequence[LandscapeRecord]) -> Figure:
-    """A map for each network and each statistics, around trained weights: a row a depth."""
+    """A map for each network and each statistics, around trained weights: a row for each pair of twins."""
     planes = [
-        (_whose(each), statistics, plane)
+        (whose(each.experiment), statistics, plane)
         for statistics in BOTH
         for each in found
         if (plane := each.find("trained", [0, 1], statistics))
     ]
-    depths = sorted({whose["depth"] for whose, _, _ in planes}) or [0]
+    pairs = sorted({(about["depth"], about["iterations"]) for about, _, _ in planes}) or [(0, 0)]
     figure, axes = plt.subplots(
-        len(depths), 4, figsize=(8.4, 0.5 + 2.2 * len(depths)), squeeze=False, sharex=True, sharey=True
+        len(pairs), 4, figsize=(8.4, 0.5 + 2.2 * len(pairs)), squeeze=False, sharex=True, sharey=True
     )
     if not planes:
         say_nothing_recorded(axes[0, 0])
-    for whose, statistics, plane in planes:
-        ax = axes[depths.index(whose["depth"]), 2 * BOTH.index(statistics) + KINDS.index(whose["network"])]
-        plot_map(plane.surface().numpy(), plane.steps, ax, whose["network"])
-        ax.set_title(f"{whose['network']}, {whose['depth']} layers\n{statistics}", fontsize=9)
+    for about, statistics, plane in planes:
+        row = pairs.index((about["depth"], about["iterations"]))
+        ax = axes[row, 2 * BOTH.index(statistics) + KINDS.index(about["network"])]
+        plot_map(plane.surface().numpy(), plane.steps, ax, about["network"])
+        ax.set_title(f"{about['network']}, {about['depth']} layers\n{statistics}", fontsize=9)
         ax.label_outer()
     return figure
 
@@ -256,9 +250,12 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
     """Every pair of planes around twins, plain and residual, as the page's script takes them."""
     made = list[dict[str, Any]]()
     for at, statistics in (("trained", "as trained"), ("trained", "anew"), ("initial", "anew")):
-        planes = [(_whose(each), plane) for each in found if (plane := each.find(at, [0, 1], statistics))]
-        for depth in sorted({whose["depth"] for whose, _ in planes}, reverse=True):
-            twins = {whose["network"]: plane for whose, plane in planes if whose["depth"] == depth}
+        pairs = dict[tuple[int, int], dict[str, Slice]]()
+        for each in found:
+            if plane := each.find(at, [0, 1], statistics):
+                about = whose(each.experiment)
+                pairs.setdefault((about["depth"], about["iterations"]), {})[about["network"]] = plane
+        for (depth, iterations), twins in sorted(pairs.items(), reverse=True):
             if len(twins) == 2:
                 surfaces = [
                     {
@@ -268,7 +265,7 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
                     }
                     for kind in KINDS
                 ]
-                when = "trained" if at == "trained" else "before training"
+                when = f"after {iterations:,} iterations" if at == "trained" else "before training"
                 title = f"{depth} layers, {when}, {IN_WORDS[statistics]}"
                 shared = {
                     "steps": twins["plain"].steps,

@@ -19,20 +19,17 @@ from resnet_book.experiments import catalogue
 from resnet_book.experiments.lesion_records import CutRow, LesionRecord, PathRow
 from resnet_book.report import figures
 from resnet_book.report.figures import COLOURS, LINE_STYLES, say_nothing_recorded
-from resnet_book.report.tables import kind_and_depth
+from resnet_book.report.tables import WHOSE, whose
 
-ABOUT = ["experiment", "network", "depth", "iterations"]
 CHANCE = 90.0  # error (%) of blind answers to ten classes
 
 
 def labelled(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
-    """A frame of cuts or paths with whose they are: experiment, network ("plain" or "residual"), depth, iterations.
+    """A frame of cuts or paths with whose they are: the columns of ``tables.whose``.
 
     A frame of cuts gets two columns more: added and added_anew, the error beyond that of the whole network (points).
     """
-    known = catalogue.get(experiment)
-    network, depth = kind_and_depth(known.model)
-    frame = frame.assign(experiment=experiment, network=network, depth=depth, iterations=known.recipe.iterations)
+    frame = frame.assign(**whose(experiment))
     if "kind" in frame:
         whole = frame.query("kind == 'nothing'").iloc[0]
         frame = frame.assign(added=frame.error - whole.error, added_anew=frame.error_anew - whole.error_anew)
@@ -42,13 +39,13 @@ def labelled(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
 def all_cuts(found: Iterable[LesionRecord]) -> pd.DataFrame:
     """Every cut of every network, ``labelled``; empty where there is none."""
     frames = [labelled(each.cut_frame, each.experiment) for each in found]
-    return pd.concat(frames, ignore_index=True) if frames else _nothing(CutRow, *ABOUT, "added", "added_anew")
+    return pd.concat(frames, ignore_index=True) if frames else _nothing(CutRow, *WHOSE, "added", "added_anew")
 
 
 def all_paths(found: Iterable[LesionRecord]) -> pd.DataFrame:
     """Every length of path of every residual network, ``labelled``; empty where there is none."""
     frames = [labelled(each.path_frame, each.experiment) for each in found if each.paths]
-    return pd.concat(frames, ignore_index=True) if frames else _nothing(PathRow, *ABOUT)
+    return pd.concat(frames, ignore_index=True) if frames else _nothing(PathRow, *WHOSE)
 
 
 def _nothing(row: type[CutRow | PathRow], *more: str) -> pd.DataFrame:

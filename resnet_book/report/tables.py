@@ -6,6 +6,7 @@ Errors are % of wrong answers on the test set after the last epoch. Spread is th
 import re
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from resnet_book.report import published
 DEPTH_TABLE_MODELS = tuple(f"{kind}{depth}" for kind in ("plain", "resnet") for depth in (20, 32, 44, 56, 110))
 DEPTH_TABLE_RECIPES = ("paper", *reversed(catalogue.LADDER), "short")  # the longest first
 MEASURED = ["test_error", "device", "precision", "compiled", "seconds", "images_per_second"]
+WHOSE = ["experiment", "network", "depth", "iterations"]
 ABOUT = ["experiment", "model", "kind", "depth", "dataset", "recipe"]
 NOT_RECORDED, NOTHING = "not recorded", "–"
 
@@ -26,6 +28,13 @@ def kind_and_depth(model: str) -> tuple[str, int]:
     if match is None:
         raise ValueError(f"model={model!r}: expected plain<depth> or resnet<depth>")
     return {"plain": "plain", "resnet": "residual"}[match[1]], int(match[2])
+
+
+def whose(experiment: str) -> dict[str, Any]:
+    """Whose a row is: the ``experiment``, its network ("plain" or "residual") and depth, its recipe's iterations."""
+    known = catalogue.get(experiment)
+    network, depth = kind_and_depth(known.model)
+    return dict(zip(WHOSE, (experiment, network, depth, known.recipe.iterations), strict=True))
 
 
 def curves(records: Iterable[Record]) -> pd.DataFrame:
