@@ -158,6 +158,15 @@ def way() -> Frame:
     )
 
 
+def by_recipe() -> tuple[Frame, Frame]:
+    """Heights, and largest eigenvalues, of the pair of 20 layers: rows a statistics and network, columns a recipe."""
+    twenty = [each for each in landscape_records.all_landscapes(RESULTS) if "20-cifar10" in each.experiment]
+    keys = ["statistics", "network", "iterations"]
+    heights = landscape_figures.rises(landscape_figures.slice_frame(twenty)).groupby(keys)[["middle", "half", "end"]]
+    eigenvalues: Any = landscape_figures.curvature_frame(twenty).query("at == 'trained'").set_index(keys).top
+    return heights.median().unstack("iterations"), eigenvalues.unstack("iterations")
+
+
 def between(seeds: str) -> Frame:
     """Barrier and error halfway (%) on a line between two networks: a row a network and statistics."""
     frame = landscape_figures.line_frame(landscapes())
@@ -227,6 +236,27 @@ def test_there_is_a_barrier_between_two_seeds_and_none_between_two_moments_of_on
     two = between("two").loc["residual"]
     assert 0.3 < two.barrier["anew"] < 0.5 * two.barrier["as trained"]
     assert two.error.min() > 75
+
+
+def test_after_long_training_the_pair_of_20_lies_deeper_and_rises_to_twice_the_loss_of_blind_guesses() -> None:
+    heights, _ = by_recipe()
+    assert (heights.middle[LONG] / heights.middle[SHORT]).max() < 0.15
+    assert (heights.end[LONG] > heights.end[SHORT]).all()
+    assert (heights.end[LONG].loc["anew"] / landscape_figures.CHANCE).between(1.8, 2.3).all()
+
+
+def test_whether_the_valley_gets_wider_by_long_training_depends_on_the_statistics() -> None:
+    change = by_recipe()[1][LONG] / by_recipe()[1][SHORT]
+    assert change["anew"].between(5, 7).all()
+    assert change["as trained"].max() < 0.34
+
+
+def test_by_both_recipes_the_plain_network_of_20_layers_is_the_flatter_one_with_either_statistics() -> None:
+    heights, _ = by_recipe()
+    for recipe in (SHORT, LONG):
+        middle = heights.middle[recipe]
+        share = ((heights.half[recipe] - middle) / (landscape_figures.CHANCE - middle)).unstack("network")
+        assert (share.plain < share.residual).all()
 
 
 # --- Chapter 10 ---

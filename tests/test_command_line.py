@@ -249,7 +249,7 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert message == "Interrupted. The same command goes on from what was saved.\n"
+    assert message == "Interrupted. The same command goes on from what was saved, if anything was yet.\n"
     assert not list(tmp_path.rglob("*.json"))
     add_tiny_experiment(monkeypatch, LONGER)
     assert call(*tiny_run).exit_code == 0

@@ -28,6 +28,7 @@ KEPT = sorted(RESULTS.glob("*/seed*.landscape.json"))
 MEAN, STD = augment.channel_mean_std(TRAIN.images)
 BATCH = landscape.batch_of(TEST.subset(10), MEAN.tolist(), STD.tolist())
 STEPS = landscape_records.steps(5)
+INVENTED_SHA256 = 64 * "a"
 
 
 @pytest.fixture
@@ -231,8 +232,9 @@ def test_a_landscape_is_kept_beside_the_record_and_read_again_and_goes_on_with_w
 def kept_file(results: Path) -> Path:
     """The committed landscape of another run, brought to this one: quicker than measuring."""
     record = records.load_record(results / SMOKE / "seed0.json")
-    content = json.loads(invented("resnet20-cifar10-short", 1.0).model_dump_json())
-    content |= {"experiment": SMOKE, "weights_sha256": record.weights_sha256}
+    text = invented("resnet20-cifar10-short", 1.0).model_dump_json()
+    content = json.loads(text.replace(INVENTED_SHA256, record.weights_sha256 or ""))
+    content |= {"experiment": SMOKE}
     content["train_sha256"] = record.dataset["train"]["sha256"]
     path = results / SMOKE / "seed0.landscape.json"
     path.write_text(json.dumps(content))
@@ -243,9 +245,10 @@ def kept_file(results: Path) -> Path:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"weights_sha256": 64 * "0"}, "other weights"),
+        ({"weights_sha256": 64 * "0", "slices": [], "curvatures": []}, "other weights"),
+        ({"weights_sha256": 64 * "0"}, "the trained weights are not those"),
         ({"schema_version": 9}, "schema version 9"),
-        ({"seed": 1}, "holds resnet20-builtin-smoke, seed 1"),
+        ({"seed": 1, "slices": [], "curvatures": []}, "holds resnet20-builtin-smoke, seed 1"),
         ({"train_sha256": 64 * "0"}, "other images"),
         ({"slices": None}, "not a sound file of landscape"),
         ({"more": 1}, "not a sound file of landscape"),
@@ -263,6 +266,9 @@ def test_steps_shares_and_machines_that_cannot_be_are_refused(kept_file: Path) -
         (("slices", 0, "steps", 1), 1e30),
         (("lines", 0, "shares", 1), -1.0),
         (("curvatures", 0, "overlap", 0), 2.0),
+        (("slices", 0, "around", "seed"), 9),
+        (("slices", 1, "around", "weights_sha256"), 64 * "0"),
+        (("lines", 0, "one", "weights_sha256"), 64 * "0"),
         (("sittings", 0, "started"), "x"),
         (("sittings", 0, "made_by", "processes"), -1),
     ):
@@ -300,7 +306,7 @@ def test_the_committed_landscapes_are_sound_and_of_the_committed_weights(path: P
 
 def invented(experiment: str, height: float) -> LandscapeRecord:
     """Bowls of this height, wherever something may be measured."""
-    steps, sha = [-1.0, -0.5, 0.0, 0.5, 1.0], 64 * "0"
+    steps, sha = [-1.0, -0.5, 0.0, 0.5, 1.0], INVENTED_SHA256
     squares = [0.2 + height * step**2 for step in steps]
 
     def point(at: str | int, seed: int = 0) -> dict:
@@ -428,7 +434,7 @@ def test_without_javascript_a_still_picture_and_all_numbers_are_there(browser: B
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.set_content(landscape_figures.turnable(landscape_figures.scenes(FOUND)))
-    still = page.get_by_role("img", name="Two loss surfaces, plain and residual: 20 layers, trained")
+    still = page.get_by_role("img", name="Two loss surfaces, plain and residual: 20 layers, after 2,000 iterations")
     assert still.is_visible()
     page.get_by_text("The numbers (loss in nats)").click()
     assert page.locator("details table").count() == 6  # three scenes of two surfaces

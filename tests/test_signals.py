@@ -227,6 +227,13 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def changed(kept: SignalRecord, rows: str, place: int, **values: float) -> dict:
+    """The stages of ``kept``, with something else in one row of the last."""
+    stages = kept.model_dump()["stages"]
+    stages[-1][rows][place] |= values
+    return {"stages": stages}
+
+
 @pytest.mark.slow
 def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_path: Path) -> None:
     way = tmp_path / "weights"
@@ -255,6 +262,11 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
         ({"stages": kept.model_dump()["stages"][::-1]}, "do not rise"),
         ({"made_by": {**kept.made_by, "processes": 2}}, "made_by: processes, precision, compiled are"),
         ({"started": "x"}, "not a sound file of signals"),
+        ({"pairs": 5}, "not 5 pairs"),
+        (changed(kept, "layers", 1, layer=5), "layer does not count up|others"),
+        (changed(kept, "blocks", 2, block=11), "block does not count up|others"),
+        (changed(kept, "blocks", 2, layer=25), "layer is too large|layer does not rise"),
+        (changed(kept, "distances", 0, distance=6.3), "each stage has others"),
     ):
         path.write_text(json.dumps(json.loads(text) | change))
         with pytest.raises(RecordError, match=message):
@@ -270,6 +282,21 @@ def test_weights_of_another_network_and_empty_folders_are_refused(results: Path,
     record = RESULTS / SMOKE / "seed0.json"
     with pytest.raises(RecordError, match="another run"):
         signal_survey.make_signals(SMOKE, folder=tmp_path / "way", repetition=record, results=results)
+
+
+def test_signals_on_the_way_are_not_lost_for_want_of_their_weights(results: Path) -> None:
+    rich = RESULTS / "resnet20-cifar10-short" / "seed0"
+    folder = results / rich.parent.name
+    folder.mkdir()
+    for ending in (".json", ".signals.json"):
+        shutil.copy(rich.with_suffix(ending), folder)
+    record = records.load_record(folder / "seed0.json")
+    with pytest.raises(RecordError, match=r"seed0.signals.json has 11 networks whose weights are not here"):
+        signal_survey._refuse_to_lose(folder / "seed0.json", record, set())
+    way = {stage.iteration for stage in signal_records.SIGNALS.load(folder / "seed0.signals.json", record).stages}
+    signal_survey._refuse_to_lose(folder / "seed0.json", record, way)
+    (folder / "seed0.signals.json").write_text("damaged")
+    signal_survey._refuse_to_lose(folder / "seed0.json", record, set())
 
 
 def test_a_repetition_without_its_weights_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:

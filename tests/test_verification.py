@@ -110,11 +110,21 @@ def test_a_list_that_is_none_is_named_with_its_line(results: Path) -> None:
         verification.verify(results)
 
 
-def test_files_of_the_list_that_are_not_here_are_counted(results: Path) -> None:
+def test_a_damaged_name_in_the_list_is_told_from_both_sides(results: Path) -> None:
+    path = results / "SHA256SUMS"
+    content = path.read_bytes().replace(f"{BUILTIN}/seed0.json".encode(), f"{BUILTIN}/seed\xff.json".encode("latin-1"))
+    path.write_bytes(content)
+    told = list[str]()
+    verification.verify(results, told.append)
+    assert f"files of SHA256SUMS that are not here: {BUILTIN}/seed\\xff.json" in told
+    assert f"files that SHA256SUMS lacks, which were not compared: {BUILTIN}/seed0.json" in told
+
+
+def test_files_of_the_list_that_are_not_here_are_named(results: Path) -> None:
     (results / BUILTIN / "seed0.safetensors").unlink()
     told = list[str]()
     verification.verify(results, told.append)
-    assert "files of SHA256SUMS that are not here: 1" in told
+    assert f"files of SHA256SUMS that are not here: {BUILTIN}/seed0.safetensors" in told
 
 
 def test_a_network_that_no_longer_makes_its_recorded_error_is_named(results: Path) -> None:

@@ -60,7 +60,7 @@ class Program(click.Group):
 
 
 def _interrupted() -> int:
-    click.echo("Interrupted. The same command goes on from what was saved.", err=True)
+    click.echo("Interrupted. The same command goes on from what was saved, if anything was yet.", err=True)
     return 130
 
 
@@ -138,7 +138,7 @@ def run(
 
     Any of --missing, --jobs, --budget, --seeds and --cluster makes it a sweep: dask's workers train several at a time.
     """
-    swept = missing or jobs or budget or seeds or cluster
+    swept = missing or jobs or budget or seeds or cluster is not None
     if swept and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise click.UsageError("under torchrun, give names alone: the sweep starts its processes itself")
     if seeds and seed is not None:

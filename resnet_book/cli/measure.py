@@ -12,6 +12,22 @@ from resnet_book.cli import arguments
 NAME = arguments.ExperimentName()
 
 
+def _folder_to_write(name: str, seed: int, results: Path | None) -> Path:
+    """The folder of the records. Raises ValueError where the run has none there, or nothing can be put beside it."""
+    from resnet_book.experiments import records, run
+
+    folder = arguments.folder_of_records(results)
+    records.load_record(records.path_of(folder, name, seed))
+    try:
+        run.require_writable(folder / name)
+    except OSError as error:
+        raise ValueError(
+            f"{folder / name} cannot be written ({error.strerror}), and what is measured lies beside the record. "
+            f"Copy {folder}, and name the copy with --results."
+        ) from error
+    return folder
+
+
 @click.command()
 @click.argument("name", metavar="NAME", type=NAME)
 @click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
@@ -23,8 +39,7 @@ def lesions(name: str, seed: int, device: str, data: Path | None, results: Path 
     from resnet_book.engine.device import find
     from resnet_book.experiments import lesion_records, lesion_survey
 
-    folder, computer = arguments.folder_of_records(results), find(device)
-    arguments.require_writable(folder / name, "--results")
+    folder, computer = _folder_to_write(name, seed, results), find(device)
     path = lesion_survey.make_lesions(
         name, seed, results=folder, data_root=data, device=computer, tell=lambda line: click.echo(line, err=True)
     )
@@ -44,8 +59,7 @@ def landscape(name: str, seed: int, runs: Path, data: str | None, results: Path 
     """Measure the loss around a recorded network, and keep it."""
     from resnet_book.experiments import landscape_survey
 
-    folder = arguments.folder_of_records(results)
-    arguments.require_writable(folder / name, "--results")
+    folder = _folder_to_write(name, seed, results)
     path = landscape_survey.make_landscape(
         name, seed, results=folder, data_root=data, runs=runs, tell=lambda line: click.echo(line, err=True)
     )
@@ -75,8 +89,7 @@ def signals(
 
     if repetition and not weights:
         raise click.UsageError("--repetition says who left the weights on the way: name their folder with --weights")
-    folder, computer = arguments.folder_of_records(results), find(device)
-    arguments.require_writable(folder / name, "--results")
+    folder, computer = _folder_to_write(name, seed, results), find(device)
     path = signal_survey.make_signals(
         name,
         seed,

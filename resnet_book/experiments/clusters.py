@@ -1,6 +1,7 @@
 """Make, or join, the Dask cluster that a sweep trains on."""
 
 import logging
+import math
 import os
 import signal
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from dask import config
+from dask.utils import parse_timedelta
 from distributed import Client, Nanny, Scheduler, SpecCluster
 
 from resnet_book.engine import device
@@ -71,13 +73,16 @@ def kill(cluster: SpecCluster) -> None:
 
 
 @contextmanager
-def join(cluster: str, jobs: int) -> Iterator[Client]:
+def join(cluster: str, jobs: int, patience: float = math.inf) -> Iterator[Client]:
     """The workers of a scheduler, by its address, or ``jobs`` that are jobs of the batch system of that name.
+
+    ``patience``: seconds that the scheduler has to answer, if fewer than dask gives it.
 
     Raises ValueError for a batch system that dask-jobqueue does not know, OSError for a scheduler that does not answer.
     """
     made = nullcontext(cluster) if "://" in cluster else _batch_cluster(cluster, jobs)
-    with made as where, Client(where, set_as_default=False) as client:
+    limit = min(patience, parse_timedelta(config.get("distributed.comm.timeouts.connect")))
+    with made as where, Client(where, timeout=limit, set_as_default=False) as client:
         yield client
 
 

@@ -108,6 +108,17 @@ class LandscapeRecord(Kept):
     lines: list[Line]
     curvatures: list[Curvature]
 
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        around = [each.around for each in (*self.slices, *self.curvatures)]
+        require(all(each.seed == self.seed for each in around), f"around: a seed is not {self.seed}")
+        trained = {each.weights_sha256 for each in around if each.at == "trained"}
+        require(trained <= {self.weights_sha256}, "around: the trained weights are not those of weights_sha256")
+        points = [*around, *(point for line in self.lines for point in (line.one, line.other))]
+        names = {(point.at, point.seed, point.weights_sha256) for point in points}
+        require(len(names) == len({name[:2] for name in names}), "the same moment of a run has two weights_sha256")
+        return self
+
     @property
     def minutes(self) -> int:
         """How long it took, in all."""

@@ -148,18 +148,22 @@ def _record(
     before = models.untrained(experiment.model, images.num_classes, experiment.shortcut, seed)
     k = min(study.IMAGES_AT_EACH_END, len(test))
     made = study.make(network, values, before, images, test, mean, std, k=k)
-    record = records.make_record(
-        name,
-        seed,
-        (images, test),
-        network,
-        history,
-        top5_error=answers.top_error(scores, test.labels, 5),
-        superclass_error=answers.superclass_error(scores.argmax(dim=1), test) if superclasses else None,
-        weights_sha256=weights.save_weights(network, path.with_suffix(".safetensors")),
-        study_sha256=study.save(made, study.path_of(path)),
-    )
-    records.save_record(record, path.parent.parent)
+    with _locked(path.with_name(f".{path.stem}.lock")):  # a run with another folder of checkpoints may write here, too
+        records.refuse_to_overwrite(path)
+        record = records.make_record(
+            name,
+            seed,
+            (images, test),
+            network,
+            history,
+            top5_error=answers.top_error(scores, test.labels, 5),
+            superclass_error=answers.superclass_error(scores.argmax(dim=1), test) if superclasses else None,
+            weights_sha256=weights.save_weights(network, path.with_suffix(".safetensors")),
+            study_sha256=study.save(made, study.path_of(path)),
+        )
+        records.save_record(record, path.parent.parent)
+        with suppress(OSError):  # where it cannot be removed while it is held
+            path.with_name(f".{path.stem}.lock").unlink()
     return record
 
 
@@ -220,20 +224,20 @@ def is_locked(folder: str | Path) -> bool:
 @contextmanager
 def _ready(folder: Path, record: Path) -> Iterator[None]:
     """Hold the run's lock, with no record there, and nothing half-written."""
-    with _locked(folder):
+    with _locked(folder / "lock"):
         records.refuse_to_overwrite(record)
         _remove_leftovers(folder, record)
         yield
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock", timeout=LOCK_SECONDS)
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=LOCK_SECONDS)
     try:
         lock.acquire()
     except Timeout:
-        message = f"another process trains this run now (it holds {folder / 'lock'}). Wait for it, or stop it."
+        message = f"another process trains this run now (it holds {path}). Wait for it, or stop it."
         raise LockedError(message) from None
     try:
         yield

@@ -17,6 +17,7 @@ from resnet_book.experiments.records import Record, Sha256
 SCHEMA_VERSION = 1
 Number = Annotated[int, Field(ge=1)]
 Cosine = Annotated[float, Field(ge=-1.001, le=1.001)]
+COUNTED = {"layers": "layer", "blocks": "block", "predictions": "pair", "distances": "distance"}
 Origin = Literal["initialisation", "along the way", "record"]
 
 
@@ -100,6 +101,16 @@ class SignalRecord(Kept):
         for place, stage in enumerate(self.stages):
             read = stage.origin != "initialisation"
             require(read == (stage.weights_sha256 is not None), f"stages.{place}: weights_sha256 and origin")
+            first = self.stages[0]
+            for name, column in COUNTED.items():
+                found, wanted = ([getattr(row, column) for row in getattr(each, name)] for each in (stage, first))
+                require(found == wanted, f"stages.{place}.{name}: each stage has others")
+                counted = name == "distances" or found == list(range(1, len(found) + 1))
+                require(counted and found == sorted(set(found)), f"stages.{place}.{name}: {column} does not count up")
+            layers = [row.layer for row in stage.blocks]
+            require(layers == sorted(set(layers)), f"stages.{place}.blocks: layer does not rise")
+            require(max(layers, default=0) <= len(stage.layers), f"stages.{place}.blocks: layer is too large")
+            require(len(stage.predictions) == self.pairs, f"stages.{place}.predictions: not {self.pairs} pairs")
         return self
 
     def frame(self, rows: Literal["layers", "blocks", "predictions", "distances"]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ where a folder of them is given, those on the way there.
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -56,6 +57,7 @@ def make_signals(
     files = _files(folder) if folder else {}
     kept_by = _kept_by(Path(folder), files, experiment, repetition) if folder else None
     train = load_images(record, "train", data_root)
+    _refuse_to_lose(path, record, set(files))
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     made_by = machine.describe(device, "float32", False)  # now: the code may change while this takes its time
     ruler, stages = _Ruler(record, train, device), list[dict[str, Any]]()
@@ -140,6 +142,25 @@ def _starts(record: Record, train: data.ImageSet) -> list[dict[str, Any]]:
         }
         for zeroed, network in ((True, signals.zero_last_norms(usual)), (False, usual))
     ]
+
+
+def _refuse_to_lose(path: Path, record: Record, iterations: set[int]) -> None:
+    """Raise RecordError if what is kept is of networks that are not here, beside ``path`` or in ``iterations``.
+
+    A file that is not sound may be replaced.
+    """
+    here, lost = {"initialisation"}, 0
+    if path.with_suffix(".safetensors").exists():
+        here.add("record")
+    with suppress(RecordError):
+        kept = SIGNALS.read(record.experiment, record.seed, path.parent.parent)
+        stages = kept.stages if kept else []
+        lost = sum(stage.origin not in here and stage.iteration not in iterations for stage in stages)
+    if lost:
+        raise RecordError(
+            f"{SIGNALS.path_of(path)} has {lost} networks whose weights are not here, so they would be lost. Name "
+            "the folder of these weights (--weights), or move the file away."
+        )
 
 
 def _files(folder: str | Path) -> dict[int, Path]:

@@ -81,7 +81,8 @@ class Sweep:
                     client = clusters.of_this_machine(self.options, self.jobs, len(missing))
                     self._train(closing.enter_context(client), missing)
             else:
-                client = closing.enter_context(clusters.join(self.cluster, self.jobs or len(names) * len(seeds)))
+                jobs, patience = self.jobs or len(names) * len(seeds), max(1.0, self.stop_at - time.monotonic())
+                client = closing.enter_context(clusters.join(self.cluster, jobs, patience))
                 found = client.submit(worker.look, self.options, names, pure=False, priority=1)
                 while not found.done() and not self._stop_now():
                     time.sleep(TICK_SECONDS)

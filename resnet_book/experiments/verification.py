@@ -85,7 +85,8 @@ def _compare_with_list(folder: Path, files: list[Path], tell: Callable[[str], ob
         tell(f"There is no {SUMS}, so whole files were not compared.")
         return []
     listed, problems = dict[Path, str](), list[str]()
-    for number, line in enumerate((folder / SUMS).read_text(encoding="utf-8").splitlines(), start=1):
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="backslashreplace").splitlines()
+    for number, line in enumerate(lines, start=1):
         checksum, space, name = line.partition("  ")
         if not space or len(checksum) != 64:
             problems.append(f"{folder / SUMS}, line {number}, is not a checksum, two spaces and a name: {line!r}.")
@@ -95,12 +96,12 @@ def _compare_with_list(folder: Path, files: list[Path], tell: Callable[[str], ob
     problems += [f"{path} was changed: its SHA-256 is not that of {SUMS}. Restore it." for path in changed]
     tell(f"files that are as {SUMS} has them: {len(here) - len(changed)}")
     others = {
-        f"files of {SUMS} that are not here": len(listed) - len(here),
-        f"files that {SUMS} lacks": len(set(files) - set(listed)),
+        f"files of {SUMS} that are not here": set(listed) - set(here),
+        f"files that {SUMS} lacks, which were not compared": set(files) - set(listed),
     }
-    for what, number in others.items():
-        if number:
-            tell(f"{what}: {number}")
+    for what, found in others.items():
+        if found:
+            tell(f"{what}: {', '.join(sorted(str(path.relative_to(folder)) for path in found))}")
     return problems
 
 
