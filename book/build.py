@@ -22,6 +22,7 @@ import lighten
 import nbformat
 import papermill
 import pdf
+import plain_text
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
@@ -166,8 +167,9 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
         shutil.rmtree(BOOK / folder, ignore_errors=True)
     (BOOK / "chapters").mkdir()
     (BOOK / "_generated").mkdir()
+    works = plain_text.read_works()
     for chapter in chapters:
-        notebook = _with_live_network(nbformat.read(chapter, as_version=4))
+        notebook = plain_text.as_myst(_with_live_network(nbformat.read(chapter, as_version=4)), works)
         nbformat.write(notebook, BOOK / "chapters" / chapter.name)
     table = subprocess.run(
         [sys.executable, "-m", "resnet_book", "table", "--markdown"], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -198,6 +200,8 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     print("book: rendering the pages", flush=True)
     began = time.monotonic()
     _run_sphinx("html")
+    for chapter in chapters:  # what a page offers for download
+        shutil.copyfile(chapter, BOOK / "_build" / "html" / "_sources" / "chapters" / chapter.name)
     saved = lighten.lighten(BOOK / "_build" / "html")
     print(f"book: rendered in {time.monotonic() - began:.0f} s, and made {saved / 1e6:.1f} MB lighter")
 
@@ -364,6 +368,12 @@ def _move_outputs(source: Path) -> None:
 
 
 def _write_notebook(notebook: nbformat.NotebookNode, target: Path) -> None:
+    for cell in notebook.cells:  # GitHub and nbconvert read the description of a picture beside it, and nowhere else
+        if alt := cell.metadata.get("mystnb", {}).get("image", {}).get("alt"):
+            for output in cell.get("outputs", []):
+                for kind in output.get("data", {}):
+                    if kind.startswith("image/"):
+                        output.metadata[kind] = {**output.metadata.get(kind, {}), "alt": alt}
     part = target.with_suffix(".part")
     part.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     part.replace(target)

@@ -120,7 +120,17 @@ def test_every_figure_is_there_and_described(visit: Visit) -> None:
 def test_every_figure_has_a_number_and_a_caption(visit: Visit) -> None:
     captions = visit.page.locator("article figure figcaption").all_inner_texts()
     assert visit.page.locator("article img").count() == visit.page.locator("article figure").count() == len(captions)
-    assert [each for each in captions if not re.match(r"Fig\. \d+(\.\d+)?\s+\S", each)] == []
+    assert [each for each in captions if not re.match(r"Figure [A-Z]?\d+(\.\d+)?\s+\S", each)] == []
+
+
+def test_figures_and_formulas_have_the_numbers_of_the_notebook(visit: Visit) -> None:
+    page = Path(unquote(urlparse(visit.page.url).path)).stem
+    chapter = re.match(r"0?(\w+?)_", page)
+    if not chapter:
+        pytest.skip("not a chapter")
+    for numbers in ("figcaption .caption-number", "article .eqno"):
+        found = [re.sub(r"Figure|[()#\s]", "", each) for each in visit.page.locator(numbers).all_text_contents()]
+        assert found == [f"{chapter[1].upper()}.{count}" for count in range(1, len(found) + 1)]
 
 
 def test_every_formula_is_rendered(visit: Visit) -> None:
