@@ -34,6 +34,7 @@ KERNEL_SETTINGS = {  # kernels that say nothing of their own, whatever the user'
     "JUPYTER_PLATFORM_DIRS": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",  # on Windows, too
 }
 
 # Where the live network stands in a page; {root} leads to the top of the book.
@@ -172,7 +173,7 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
         notebook = plain_text.as_myst(_with_live_network(nbformat.read(chapter, as_version=4)), works)
         nbformat.write(notebook, BOOK / "chapters" / chapter.name)
     table = subprocess.run(
-        [sys.executable, "-m", "resnet_book", "table", "--markdown"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "resnet_book", "table", "--markdown"], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8"
     )
     if table.returncode:
         raise BuildError("the table of recorded results could not be made; the message is above.")
@@ -208,9 +209,9 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
 
 def _run_sphinx(builder: str) -> None:
     """Run Jupyter Book into the folder of that name in ``book/_build``. Raises BuildError on any warning."""
-    program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", "-W", "-n", "--keep-going", "-q", "--builder", builder, str(BOOK)]
-    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    program = shutil.which("jupyter-book", path=Path(sys.executable).parent) or "jupyter-book"
+    command = [program, "build", "-W", "-n", "--keep-going", "-q", "--builder", builder, str(BOOK)]
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
     log = BOOK / "_build" / "build.log"
     log.parent.mkdir(exist_ok=True)
     log.write_text(result.stdout, encoding="utf-8")

@@ -357,6 +357,10 @@ def test_the_whole_book_is_one_pdf_whose_bookmarks_are_the_chapters(html: Path, 
     bookmarks = re.findall(rb"/Title \((\d+)\. [^)]+\)", content)
     numbered = [path for path in CHAPTERS if path.startswith("chapters/0") or path.startswith("chapters/1")]
     assert [int(number) for number in bookmarks] == list(range(1, len(numbered) + 1))
+    first_sections = re.findall(rb"/Title \((\d+)\.1\. ", content)
+    assert [int(number) for number in first_sections] == list(range(1, len(numbered) + 1))
+    titles = re.findall(rb"/Title \(((?:[^()\\]|\\.)*)\)", content)
+    assert [title for title in titles if re.match(rb"([\d.]+ )\1|(.+)\2$", title)] == []
     assert b"(file:" not in content  # a link to a file of the machine that made it
     assert window.page.locator("a[href='resnet-book.pdf']").count() == 1
 
