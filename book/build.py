@@ -22,6 +22,7 @@ import lighten
 import nbformat
 import papermill
 import pdf
+import plain_text
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
@@ -33,6 +34,7 @@ KERNEL_SETTINGS = {  # kernels that say nothing of their own, whatever the user'
     "JUPYTER_PLATFORM_DIRS": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",  # on Windows, too
 }
 
 # Where the live network stands in a page; {root} leads to the top of the book.
@@ -166,11 +168,12 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
         shutil.rmtree(BOOK / folder, ignore_errors=True)
     (BOOK / "chapters").mkdir()
     (BOOK / "_generated").mkdir()
+    works = plain_text.read_works()
     for chapter in chapters:
-        notebook = _with_live_network(nbformat.read(chapter, as_version=4))
+        notebook = plain_text.as_myst(_with_live_network(nbformat.read(chapter, as_version=4)), works)
         nbformat.write(notebook, BOOK / "chapters" / chapter.name)
     table = subprocess.run(
-        [sys.executable, "-m", "resnet_book", "table", "--markdown"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "resnet_book", "table", "--markdown"], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8"
     )
     if table.returncode:
         raise BuildError("the table of recorded results could not be made; the message is above.")
@@ -198,15 +201,17 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     print("book: rendering the pages", flush=True)
     began = time.monotonic()
     _run_sphinx("html")
+    for chapter in chapters:  # what a page offers for download
+        shutil.copyfile(chapter, BOOK / "_build" / "html" / "_sources" / "chapters" / chapter.name)
     saved = lighten.lighten(BOOK / "_build" / "html")
     print(f"book: rendered in {time.monotonic() - began:.0f} s, and made {saved / 1e6:.1f} MB lighter")
 
 
 def _run_sphinx(builder: str) -> None:
     """Run Jupyter Book into the folder of that name in ``book/_build``. Raises BuildError on any warning."""
-    program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", "-W", "-n", "--keep-going", "-q", "--builder", builder, str(BOOK)]
-    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    program = shutil.which("jupyter-book", path=Path(sys.executable).parent) or "jupyter-book"
+    command = [program, "build", "-W", "-n", "--keep-going", "-q", "--builder", builder, str(BOOK)]
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
     log = BOOK / "_build" / "build.log"
     log.parent.mkdir(exist_ok=True)
     log.write_text(result.stdout, encoding="utf-8")
@@ -364,6 +369,12 @@ def _move_outputs(source: Path) -> None:
 
 
 def _write_notebook(notebook: nbformat.NotebookNode, target: Path) -> None:
+    for cell in notebook.cells:  # GitHub and nbconvert read the description of a picture beside it, and nowhere else
+        if alt := cell.metadata.get("mystnb", {}).get("image", {}).get("alt"):
+            for output in cell.get("outputs", []):
+                for kind in output.get("data", {}):
+                    if kind.startswith("image/"):
+                        output.metadata[kind] = {**output.metadata.get(kind, {}), "alt": alt}
     part = target.with_suffix(".part")
     part.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     part.replace(target)

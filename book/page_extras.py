@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import addresses
+import plain_text
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 
 ROOT = Path(__file__).parent.parent
 CARD = "_static/card.png"
@@ -25,6 +27,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("book_branch", "main", "html")
     app.add_config_value("book_servers", {}, "html", dict)
     app.connect("config-inited", _set_base)
+    app.connect("env-get-updated", _number_appendices, priority=900)  # after the figures were numbered
     app.connect("html-page-context", _add_buttons, priority=502)  # after the theme made its list
     app.connect("html-page-context", _describe)
     app.connect("html-page-context", _mend)
@@ -33,6 +36,16 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def _set_base(app: Sphinx, config: Config) -> None:
     config["html_baseurl"] = addresses.read(ROOT).site
+
+
+def _number_appendices(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Number figures and formulas of appendix a4 as A4.1, A4.2, ...: Sphinx counts through all appendices."""
+    for page, kinds in env.toc_fignumbers.items():
+        if page.startswith("chapters/a"):
+            for numbers in kinds.values():
+                for count, name in enumerate(numbers, start=1):
+                    numbers[name] = (plain_text.prefix(Path(page).name), count)  # pyright: ignore[reportArgumentType]
+    return []
 
 
 def _add_buttons(

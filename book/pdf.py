@@ -15,9 +15,9 @@ SCALE = 0.75  # of what a browser shows: few lines of code, of at most 120 chara
 MARGINS = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 FOOT = """<div style="width: 100%; text-align: center; font: 8px sans-serif"><span class="pageNumber"></span></div>"""
 
-# The single page holds the chapters inside a section of the front page, under headings of the third level. On paper
-# they follow the front page, under headings of the first, which makes them the bookmarks. Solutions are open. Links to
-# other files (a figure's own, for one) lead nowhere.
+# The single page holds the chapters inside the front page, under headings of a lower level. On paper they follow the
+# front page, under headings of the first, which makes them the bookmarks. Solutions are open. Links to other files (a
+# figure's own, for one) lead nowhere.
 PREPARE = """async () => {
   const article = document.querySelector("article");
   for (const chapter of [...document.querySelectorAll(".toctree-wrapper > section")]) {
@@ -25,8 +25,9 @@ PREPARE = """async () => {
     if (anchor?.tagName === "SPAN") chapter.prepend(anchor);
     chapter.classList.add("chapter");
     article.append(chapter);
-    for (const heading of chapter.querySelectorAll("h3, h4, h5, h6")) {
-      const raised = document.createElement(`h${heading.tagName[1] - 2}`);
+    const lift = chapter.querySelector("h1, h2, h3, h4, h5, h6").tagName[1] - 1;
+    for (const heading of chapter.querySelectorAll("h2, h3, h4, h5, h6")) {
+      const raised = document.createElement(`h${heading.tagName[1] - lift}`);
       raised.append(...heading.childNodes);
       heading.replaceWith(raised);
     }

@@ -32,9 +32,10 @@
 # %% [markdown]
 # ## Data at hand
 #
-# CIFAR-10 {cite}`krizhevsky2009learning` is a set of small colour photographs in ten classes. The book never ships
-# them. Where you have none and name no folder, it falls back on ten classes of small drawings of the same shape and
-# type, made from a fixed seed. Everything below works on either, and the page always says which one you are looking at.
+# CIFAR-10 ([Krizhevsky, 2009](https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf)) is a set of small colour
+# photographs in ten classes. The book never ships them. Where you have none and name no folder, it falls back on ten
+# classes of small drawings of the same shape and type, made from a fixed seed. Everything below works on either, and
+# the page always says which one you are looking at.
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -133,7 +134,7 @@ print("the first eight reds: ", list(row[1:9]))
 # %% [markdown]
 # The value of channel $c$ (0 is red, 1 green, 2 blue) at line $i$ and column $j$, all counted from zero, is byte number
 #
-# $$ b(c, i, j) = 1 + 1024\,c + 32\,i + j $$ (eq-byte)
+# $$ b(c, i, j) = 1 + 1024\,c + 32\,i + j \tag{1.1} $$
 #
 # of the row. The 1 skips the class, 1,024 is a plane, 32 is a line. That is the whole format.
 
@@ -153,11 +154,11 @@ for channel, line, column in product(range(3), range(32), range(32)):
 print(tuple(by_hand.shape), by_hand.dtype)
 
 # %% [markdown]
-# {numref}`fig-ch1-planes` shows the same 3,072 bytes three ways. On the left they stand as they lie in the file, 32 to
+# Figure 1.1 shows the same 3,072 bytes three ways. On the left they stand as they lie in the file, 32 to
 # a line: look for three grey versions of one picture, stacked. In the middle each plane has its colour; on the right
 # they are laid over each other.
 
-# %% mystnb={"figure": {"caption": "The first row of the file. Left: its pixel bytes, 32 to a line, as they lie in the file. Middle: the three planes, each in its own colour. Right: the image.", "name": "fig-ch1-planes"}, "image": {"alt": "The pixel bytes of one row form three stacked grey pictures of the same scene; coloured red, green and blue and laid over each other, they give the colour image."}}
+# %% mystnb={"image": {"alt": "The pixel bytes of one row form three stacked grey pictures of the same scene; coloured red, green and blue and laid over each other, they give the colour image."}}
 places = [["file", "red", "image"], ["file", "green", "image"], ["file", "blue", "image"]]
 figure, panels = plt.subplot_mosaic(places, figsize=(7.2, 4.2), width_ratios=[1.2, 1, 2.4])
 panels["file"].imshow(by_hand.reshape(96, 32), cmap="gray", vmin=0, vmax=255)
@@ -169,6 +170,10 @@ for channel, colour in enumerate(["red", "green", "blue"]):
     figures.show_image(plane, panels[colour], colour)
 figures.show_image(by_hand, panels["image"], train.class_names[row[0]])
 plt.show()
+
+# %% [markdown]
+# **Figure 1.1.** The first row of the file. Left: its pixel bytes, 32 to a line, as they lie in the file. Middle: the
+# three planes, each in its own colour. Right: the image.
 
 # %% [markdown]
 # The planes of one image are much alike: where a scene is bright, it is bright in all three colours. What differs
@@ -193,7 +198,7 @@ print("by hand, viewed, and by the package: the same image and class")
 # if you read these bytes that way, as an array of shape (32, 32, 3)? And what if you swap lines and columns, or forget
 # that the first byte is the class?
 
-# %% mystnb={"figure": {"caption": "One row of bytes, read in four ways. Only the first is right.", "name": "fig-ch1-orders"}, "image": {"alt": "Read as pixels of three neighbouring bytes, the row shows nine small, nearly grey copies of the scene; with lines and columns swapped the scene lies on its side; read from the class byte on, it is hardly different from the right reading."}}
+# %% mystnb={"image": {"alt": "Read as pixels of three neighbouring bytes, the row shows nine small, nearly grey copies of the scene; with lines and columns swapped the scene lies on its side; read from the class byte on, it is hardly different from the right reading."}}
 everything = torch.frombuffer(row, dtype=torch.uint8)
 readings = {
     "planes: correct": everything[1:].view(3, 32, 32),
@@ -208,7 +213,10 @@ for ax, (title, reading) in zip(axes, readings.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# In {numref}`fig-ch1-orders`, colours side by side give nine small copies: three neighbouring bytes, which are three
+# **Figure 1.2.** One row of bytes, read in four ways. Only the first is right.
+
+# %% [markdown]
+# In Figure 1.2, colours side by side give nine small copies: three neighbouring bytes, which are three
 # neighbouring columns of one plane, become one nearly grey pixel, so each plane shrinks to a third of its width and is
 # repeated three times. Swapped lines and columns lay the scene on its side. A network can learn from either, which is
 # why such mistakes survive.
@@ -245,14 +253,17 @@ pd.DataFrame(files, columns=columns).set_index("file").map(
 # %% [markdown]
 # ## Every class
 #
-# {numref}`fig-ch1-classes` shows the first ten training images of each class. Look along a line: how different may two
+# Figure 1.3 shows the first ten training images of each class. Look along a line: how different may two
 # images of one class be? Then look down a column for pairs of classes that you would confuse at this size.
 
-# %% mystnb={"figure": {"caption": "The first ten training images of each class, in the order of the files.", "name": "fig-ch1-classes"}, "image": {"alt": "Ten rows of ten images, a row a class: within a row place, size and colours vary widely while the kind of object stays the same."}}
+# %% mystnb={"image": {"alt": "Ten rows of ten images, a row a class: within a row place, size and colours vary widely while the kind of object stays the same."}}
 examples = torch.stack([train.images[train.labels == label][:10] for label in range(10)])  # (10, 10, 3, 32, 32)
 figure, ax = plt.subplots(figsize=(6.4, 5.6))
 figures.show_rows(examples, train.class_names, ax)
 plt.show()
+
+# %% [markdown]
+# **Figure 1.3.** The first ten training images of each class, in the order of the files.
 
 # %% [markdown]
 # Colour and place alone say little about the class; the network will need shape. Next, the counts.
@@ -297,16 +308,20 @@ torch.testing.assert_close(mean.float(), package_mean)
 torch.testing.assert_close(std.float(), package_std)
 print("the package computes the same")
 
-# %% mystnb={"figure": {"caption": "How often each pixel value occurs in the training images, by channel. Dotted: the means.", "name": "fig-ch1-values"}, "image": {"alt": "The three channels use all values from 0 to 255; their means lie near the middle of the range, and the last bin, where bright pixels are cut off, stands out."}}
+# %% mystnb={"image": {"alt": "The three channels use all values from 0 to 255; their means lie near the middle of the range, and the last bin, where bright pixels are cut off, stands out."}}
 figure, ax = plt.subplots(figsize=(7.2, 3.0))
 figures.plot_channel_values(train.images, ax, bins=64)
 ax.set_xlabel("pixel value (0 to 255)")
 plt.show()
 
 # %% [markdown]
-# In {numref}`fig-ch1-values` all values are in use, the means lie near the middle, and the peak at the right end is all
-# that would have been brighter than white. Now the published numbers: the constants of much public code, and those of the
-# source of our `edge` recipe {cite}`techxzen2019residual`, which subtracts rounded means and divides by nothing.
+# **Figure 1.4.** How often each pixel value occurs in the training images, by channel. Dotted: the means.
+
+# %% [markdown]
+# In Figure 1.4 all values are in use, the means lie near the middle, and the peak at the right end is all that would
+# have been brighter than white. Now the published numbers: the constants of much public code, and those of the source
+# of our `edge` recipe ([techxzen, 2019](https://github.com/techxzen/pytorch-residual-networks)), which subtracts
+# rounded means and divides by nothing.
 
 # %%
 published = {  # as constants in public training code for CIFAR-10, there divided by 255
@@ -376,7 +391,7 @@ labels
 
 # %% [markdown]
 # A fine class belongs to one coarse class only, in every row of the file. We count the pairs to be sure.
-# {numref}`fig-ch1-families` draws a few coarse classes, with one image each of some of their fine classes: judge for
+# Figure 1.5 draws a few coarse classes, with one image each of some of their fine classes: judge for
 # yourself how alike the members of a family are.
 
 # %%
@@ -385,13 +400,16 @@ assert len(pairs) == hundred.num_classes
 families = {name: pairs[pairs[:, 0] == label, 1] for label, name in enumerate(hundred.coarse_class_names)}
 print(*(f"{name}: {', '.join(hundred.class_names[i] for i in fine)}" for name, fine in families.items()), sep="\n")
 
-# %% mystnb={"figure": {"caption": "One image each of the first fine classes of the first coarse classes: a line a coarse class.", "name": "fig-ch1-families"}, "image": {"alt": "Each line shows images of different fine classes that belong to one coarse class: related things that are not the same thing."}}
+# %% mystnb={"image": {"alt": "Each line shows images of different fine classes that belong to one coarse class: related things that are not the same thing."}}
 shown = list(families)[:5]
 width = min(len(families[name]) for name in shown)
 first = [hundred.images[hundred.labels == fine][0] for name in shown for fine in families[name][:width]]
 figure, ax = plt.subplots(figsize=(6.4, 0.9 * len(shown) + 0.2))
 figures.show_rows(torch.stack(first).view(len(shown), width, 3, 32, 32), shown, ax)
 plt.show()
+
+# %% [markdown]
+# **Figure 1.5.** One image each of the first fine classes of the first coarse classes: a line a coarse class.
 
 # %% tags=["remove-input"]
 if hundred.name == "cifar100":
@@ -420,14 +438,17 @@ lost_rows = np.frombuffer(bytearray(lost), np.uint8)[: 99 * 3_073].reshape(99, 3
 print("the right classes:", rows[:12, 0].tolist())
 print("after the loss:   ", lost_rows[:12, 0].tolist())
 
-# %% mystnb={"figure": {"caption": "The third to tenth image of the file, as it is and after one byte of the sixth image was lost.", "name": "fig-ch1-lost"}, "image": {"alt": "Up to the sixth image both rows agree; from there on, the images of the damaged file are shifted by one pixel, which is hard to see, although their class labels are now pixel values."}}
+# %% mystnb={"image": {"alt": "Up to the sixth image both rows agree; from there on, the images of the damaged file are shifted by one pixel, which is hard to see, although their class labels are now pixel values."}}
 intact, damaged = cifar.split_rows(rows, 1)[1], cifar.split_rows(lost_rows, 1)[1]
 figure, ax = plt.subplots(figsize=(7.2, 2.2))
 figures.show_rows(torch.stack([intact[2:10], damaged[2:10]]), ("as it is", "a byte lost"), ax)
 plt.show()
 
 # %% [markdown]
-# The pictures in {numref}`fig-ch1-lost` hardly show it: from the sixth image on, everything has moved by one column.
+# **Figure 1.6.** The third to tenth image of the file, as it is and after one byte of the sixth image was lost.
+
+# %% [markdown]
+# The pictures in Figure 1.6 hardly show it: from the sixth image on, everything has moved by one column.
 # The labels do. Each is now the first red value of its image, and few of those are below ten. A network that
 # trained on this file would learn from noise. A loader can tell, if it is told what to expect. Ours checks, in this
 # order, that the file is there, that its size is right to the byte, that every label exists, and that its SHA-256 is
@@ -490,7 +511,7 @@ print(again.name, tuple(again.images.shape), again.images.dtype, tuple(again.lab
 #
 # <details><summary>Solution</summary>
 #
-# Seven rows come before it, and {eq}`eq-byte` counts within the row: `7 * 3_073 + byte_number(2, 31, 31)`. Since
+# Seven rows come before it, and equation (1.1) counts within the row: `7 * 3_073 + byte_number(2, 31, 31)`. Since
 # that is the last value of the row, it is also `8 * 3_073 - 1`.
 #
 # </details>
@@ -545,7 +566,7 @@ print(again.name, tuple(again.images.shape), again.images.dtype, tuple(again.lab
 # %% [markdown]
 # ## Summary
 #
-# - A row of CIFAR-10 is a class byte and three planes of 32 lines of 32 bytes; {eq}`eq-byte` is the format. CIFAR-100
+# - A row of CIFAR-10 is a class byte and three planes of 32 lines of 32 bytes; equation (1.1) is the format. CIFAR-100
 #   has two class bytes.
 # - Wrong readings can look right. Equality with a second, independent decoding is a test; a glance is not.
 # - All classes are equally frequent, so chance is an error of nine in ten. The constants of public code are means and
@@ -554,5 +575,6 @@ print(again.name, tuple(again.images.shape), again.images.dtype, tuple(again.lab
 #
 # Next: what is done to these images before a network sees them.
 #
-# **References.** The dataset and its format: {cite}`krizhevsky2009learning`. The same format explained, with the rounded
-# means: {cite}`techxzen2019residual`.
+# **References.** The dataset and its format:
+# [Krizhevsky (2009)](https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf). The same format explained, with
+# the rounded means: [techxzen (2019)](https://github.com/techxzen/pytorch-residual-networks).

@@ -20,10 +20,10 @@
 # else. **What does a single feature respond to, and how would one know that this is more than chance?**
 #
 # A well-known way to ask is to sort all test images by one feature and to look at both ends. The study that this page
-# re-does {cite}`sariyildiz2018resnet` drew the ten least and the ten most relevant images of every feature. In most
-# rows the most relevant ones "seem conceptually related", it says, and it warns that looking is no proof. We look, too.
-# Then we count, and compare the count with two opponents that know nothing: blind draws, and the same network before
-# training.
+# re-does ([Sariyildiz, 2018](https://github.com/mbsariyildiz/resnet-pytorch)) drew the ten least and the ten most
+# relevant images of every feature. In most rows the most relevant ones "seem conceptually related", it says, and it
+# warns that looking is no proof. We look, too. Then we count, and compare the count with two opponents that know
+# nothing: blind draws, and the same network before training.
 #
 # **You will learn**
 #
@@ -110,12 +110,13 @@ print(f"wrong answers: {wrong:,} of {len(test):,} now, {recorded_wrong:,} record
 # ## The features, by hand
 #
 # A network of this book is a stem, three stages of blocks, an average over all places of the image, and a linear
-# classifier {cite}`he2015deep`. The features are what the average leaves. Let $a_{c}(u, v)$ be the activation of channel
-# $c$ at row $u$ and column $v$, after the last ReLU, on a map of $H \times W$ places. Then
+# classifier ([He et al., 2015a](https://arxiv.org/abs/1512.03385)). The features are what the average leaves. Let
+# $a_{c}(u, v)$ be the activation of channel $c$ at row $u$ and column $v$, after the last ReLU, on a map of
+# $H \times W$ places. Then
 #
-# $$ f_c = \frac{1}{H W} \sum_{u=1}^{H} \sum_{v=1}^{W} a_{c}(u, v) \;\geq\; 0. $$ (eq-feature)
+# $$ f_c = \frac{1}{H W} \sum_{u=1}^{H} \sum_{v=1}^{W} a_{c}(u, v) \;\geq\; 0. \tag{4.1} $$
 #
-# Nothing in {eq}`eq-feature` knows *where* in the image something was seen. It only knows how much of it there was.
+# Nothing in equation (4.1) knows *where* in the image something was seen. It only knows how much of it there was.
 
 # %%
 mean, std = torch.tensor(record.mean, device=device), torch.tensor(record.std, device=device)
@@ -160,16 +161,20 @@ pd.DataFrame({"least": trained[least[0], 0], "most": trained[most[0], 0]}).round
 # relevant on the right. Two things are ours: each image has a frame in the colour of its class, and the rows whose right
 # half is mostly of one class come first.
 #
-# Do not try to name anything yet. Run your eye down the right halves of {numref}`fig-ch4-rows`, then down the left
+# Do not try to name anything yet. Run your eye down the right halves of Figure 4.1, then down the left
 # ones. In which half do more rows repeat one kind of image from end to end? (A click on the picture shows it at full
 # size.)
 
-# %% mystnb={"figure": {"caption": "The ten least and the ten most relevant images of each feature, the purest rows first: down the left column, then down the right one. The frame of an image has the colour of its class.", "name": "fig-ch4-rows"}, "image": {"alt": "Small framed images in rows, a row a feature. The right halves of the upper rows repeat one kind of image and one colour of frame, in several rows the same one; the right halves of the last rows are mixed.", "width": "100%"}}
+# %% mystnb={"image": {"alt": "Small framed images in rows, a row a feature. The right halves of the upper rows repeat one kind of image and one colour of frame, in several rows the same one; the right halves of the last rows are mixed.", "width": "100%"}}
 mean_std = tuple(record.mean), tuple(record.std)
 this = study.make(network, trained, weights.untrained(record), train_images, test, *mean_std, k=K)
 in_page = this.purest_first[:128]  # as many as fit; `resnet-book features` draws all
 picture = feature_picture.draw(this, test, f"{name}, seed {record.seed}", in_page, columns=2)
 Image(feature_picture.as_jpeg(picture), format="jpeg")
+
+# %% [markdown]
+# **Figure 4.1.** The ten least and the ten most relevant images of each feature, the purest rows first: down the left
+# column, then down the right one. The frame of an image has the colour of its class.
 
 # %% [markdown]
 # Many right halves hold one kind of image over and over. And different rows often show the same images. Both deserve a
@@ -181,7 +186,7 @@ Image(feature_picture.as_jpeg(picture), format="jpeg")
 # images belong to the class that is most frequent among them. That share we call the row's **purity**. If $n_{cj}$ of
 # the $k$ images of feature $c$ belong to class $j$, then
 #
-# $$ \mathrm{purity}_c = \frac{1}{k} \max_j n_{cj}, $$ (eq-purity)
+# $$ \mathrm{purity}_c = \frac{1}{k} \max_j n_{cj}, \tag{4.2} $$
 #
 # which is 1 where all are of one class. For feature 0, by hand:
 
@@ -192,8 +197,8 @@ assert row_purity[0] == max(counts.values()) / K
 print(f"{dict(counts)}: purity {row_purity[0]:.1f}")
 
 # %% [markdown]
-# Now we know which rows to look at closely. {numref}`fig-ch4-purest` shows the purest row of each of four classes,
-# {numref}`fig-ch4-mixed` the four least pure rows. Look at the right halves of the mixed rows. What do their images
+# Now we know which rows to look at closely. Figure 4.2 shows the purest row of each of four classes,
+# Figure 4.3 the four least pure rows. Look at the right halves of the mixed rows. What do their images
 # share, if not their class: a colour, a direction, a background?
 
 
@@ -216,14 +221,20 @@ by_purity = this.purest_first
 leading = purity.class_counts(most, test.labels, test.num_classes).argmax(dim=1)  # the most frequent class of each row
 classes_of(most[by_purity[0]])
 
-# %% mystnb={"figure": {"caption": "The purest row of each of four classes: least relevant images on the left, most relevant on the right.", "name": "fig-ch4-purest"}, "image": {"alt": "Four rows of images. In each right half all or nearly all ten images are of one class."}}
+# %% mystnb={"image": {"alt": "Four rows of images. In each right half all or nearly all ten images are of one class."}}
 purest = {}
 for row in by_purity:
     purest.setdefault(leading[row].item(), row)
 show_rows(torch.stack(list(purest.values()))[:4])
 
-# %% mystnb={"figure": {"caption": "The four least pure rows: least relevant images on the left, most relevant on the right.", "name": "fig-ch4-mixed"}, "image": {"alt": "Four rows of images. The right halves mix several classes; within a row, some share a colour or a form."}}
+# %% [markdown]
+# **Figure 4.2.** The purest row of each of four classes: least relevant images on the left, most relevant on the right.
+
+# %% mystnb={"image": {"alt": "Four rows of images. The right halves mix several classes; within a row, some share a colour or a form."}}
 show_rows(by_purity[-4:])
+
+# %% [markdown]
+# **Figure 4.3.** The four least pure rows: least relevant images on the left, most relevant on the right.
 
 # %% [markdown]
 # In the pure rows the eye and the count agree. In the mixed ones they may not. A low purity says that the ten images are
@@ -251,9 +262,9 @@ print(f"purity by chance: {chance_mean:.3f} computed, {drawn.mean():.3f} in {len
 # drawings every shape comes in every colour: expect less of that there.)
 #
 # A second opponent is the same network before its first step. It has the very weights with which our network began,
-# which follow from the seed. One thing it lacks: batch norm in evaluation mode {cite}`ioffe2015batch` uses statistics
-# collected in training, and here there are none yet. So we let it measure them on 1,000 training images. That changes
-# no weight.
+# which follow from the seed. One thing it lacks: batch norm in evaluation mode
+# ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)) uses statistics collected in training, and here there
+# are none yet. So we let it measure them on 1,000 training images. That changes no weight.
 
 # %%
 untrained_network = weights.untrained(record)
@@ -265,20 +276,24 @@ untrained_purity = purity.purity(untrained_most, test.labels, test.num_classes)
 tuple(untrained.shape)
 
 # %% [markdown]
-# ```{admonition} Predict, then run
-# :class: tip
+# > **Predict, then run**
+# >
+# > You know what chance gives. Write down two numbers before you go on: the mean purity over all features of the
+# > *trained* network, and that of the *untrained* one. Will the untrained one be at chance, halfway up, or close
+# > behind?
 #
-# You know what chance gives. Write down two numbers before you go on: the mean purity over all features of the
-# *trained* network, and that of the *untrained* one. Will the untrained one be at chance, halfway up, or close behind?
-# ```
 #
-# Look at {numref}`fig-ch4-purity` from the right. How many rows are entirely of one class? Then find the untrained
+# Look at Figure 4.4 from the right. How many rows are entirely of one class? Then find the untrained
 # network: is it nearer to the dashed line of chance, or to the trained network?
 
-# %% mystnb={"figure": {"caption": "How pure the rows are: the share of features for which so many of the ten most relevant images are of one class. The dashed line is exact chance.", "name": "fig-ch4-purity"}, "image": {"alt": "Histogram of purity. The trained network's features gather at the pure end; those of the untrained network stand to the left, between it and the dashed line of random draws, which peaks at three of ten images."}}
+# %% mystnb={"image": {"alt": "Histogram of purity. The trained network's features gather at the pure end; those of the untrained network stand to the left, between it and the dashed line of random draws, which peaks at three of ten images."}}
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 figures.purity_histogram({"trained": row_purity, "untrained": untrained_purity}, ("residual", "neutral"), chance, ax)
 plt.show()
+
+# %% [markdown]
+# **Figure 4.4.** How pure the rows are: the share of features for which so many of the ten most relevant images are of
+# one class. The dashed line is exact chance.
 
 # %% [markdown]
 # The same in numbers, beside as many rows of images drawn at random. *Beyond chance* are rows so pure that a blind draw
@@ -367,21 +382,24 @@ frame = study_figures.study_frame(studied)
 frame[["kind", "depth", "iterations", "test_error"]].round(2)
 
 # %% [markdown]
-# ```{admonition} Predict, then run
-# :class: tip
+# > **Predict, then run**
+# >
+# > After a short training, the deeper networks make more mistakes than the shallow ones (the column `test_error`). Will
+# > their rows be purer, as those of a deeper network, or less pure, as those of a worse one? And *before* training:
+# > will it matter whether a network has shortcuts?
 #
-# After a short training, the deeper networks make more mistakes than the shallow ones (the column `test_error`). Will
-# their rows be purer, as those of a deeper network, or less pure, as those of a worse one? And *before* training: will
-# it matter whether a network has shortcuts?
-# ```
 #
-# In {numref}`fig-ch4-networks`, look first at the distance between the full and the open dot of each network. Then
+# In Figure 4.5, look first at the distance between the full and the open dot of each network. Then
 # compare the open dots of plain and residual networks of the same depth.
 
-# %% mystnb={"figure": {"caption": "Purity of the ten most relevant images: mean over the features of each recorded network, and its 95 % interval, trained (full) and before training (open). Plain networks are orange, residual ones blue. One seed each.", "name": "fig-ch4-networks"}, "image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training. Among the narrow networks trained briefly, the deeper ones, which make more mistakes, have less pure rows. Before training the residual networks have purer rows than the plain ones of their depth, which lie near chance."}}
+# %% mystnb={"image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training. Among the narrow networks trained briefly, the deeper ones, which make more mistakes, have less pure rows. Before training the residual networks have purer rows than the plain ones of their depth, which lie near chance."}}
 fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.28 * len(frame)))
 study_figures.plot_means(frame, ax, "purity", "purity").legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
+
+# %% [markdown]
+# **Figure 4.5.** Purity of the ten most relevant images: mean over the features of each recorded network, and its 95 %
+# interval, trained (full) and before training (open). Plain networks are orange, residual ones blue. One seed each.
 
 # %% [markdown]
 # In every network of the book's records the trained rows are purer than the untrained ones, and the intervals do not
@@ -538,6 +556,8 @@ else:
 # %% [markdown]
 # ## References
 #
-# The rows of least and most relevant images are an idea of {cite}`sariyildiz2018resnet`; purity, its exact chance level
-# and the comparison with untrained networks are ours. The network is that of {cite}`he2015deep`, batch norm is from
-# {cite}`ioffe2015batch`, and CIFAR-10 from {cite}`krizhevsky2009learning`.
+# The rows of least and most relevant images are an idea of
+# [Sariyildiz (2018)](https://github.com/mbsariyildiz/resnet-pytorch); purity, its exact chance level and the comparison
+# with untrained networks are ours. The network is that of [He et al. (2015a)](https://arxiv.org/abs/1512.03385), batch
+# norm is from [Ioffe and Szegedy (2015)](https://arxiv.org/abs/1502.03167), and CIFAR-10 from
+# [Krizhevsky (2009)](https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf).

@@ -71,10 +71,11 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 # %% [markdown]
 # ## The five lines
 #
-# In our words, section 4.2 of {cite:t}`he2015deep` says:
+# In our words, section 4.2 of [He et al. (2015a)](https://arxiv.org/abs/1512.03385) says:
 #
 # 1. stochastic gradient descent with momentum 0.9 and weight decay 0.0001;
-# 2. the initialisation of {cite:t}`he2015delving`, batch norm {cite}`ioffe2015batch`, no dropout;
+# 2. the initialisation of [He et al. (2015b)](https://arxiv.org/abs/1502.01852), batch norm
+#    ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)), no dropout;
 # 3. batches of 128 images;
 # 4. learning rate 0.1, divided by 10 after 32,000 and after 48,000 iterations, stop at 64,000; with 110 layers begin
 #    at 0.01 until the training error is below 80 %, about 400 iterations;
@@ -140,8 +141,8 @@ f"as in tier {training_tier!r} on {engine.device}, {engine.precision}; images to
 # every weight and moves along it:
 #
 # $$
-# v \leftarrow \mu v + (g + \lambda w), \qquad w \leftarrow w - \eta v .
-# $$ (eq-sgd)
+# v \leftarrow \mu v + (g + \lambda w), \qquad w \leftarrow w - \eta v . \tag{5.1}
+# $$
 #
 # The learning rate $\eta$ comes in last, outside of the velocity. In this form, which is PyTorch's, a drop of the
 # learning rate takes effect in the very next step. (In the other form $\eta$ sits inside $v$, and old gradients keep the
@@ -236,23 +237,23 @@ display(Markdown(text))
 #
 # ## Momentum
 #
-# Momentum makes a step out of all gradients so far. Unrolled, the velocity of {eq}`eq-sgd` is
+# Momentum makes a step out of all gradients so far. Unrolled, the velocity of equation (5.1) is
 # $v_t = g_t + \mu\, g_{t-1} + \mu^2 g_{t-2} + \dots$, a sum with falling weights. If the gradient never changed, the
 # velocity would grow to
 #
 # $$
-# 1 + \mu + \mu^2 + \dots = \frac{1}{1 - \mu} = 10 \quad \text{for } \mu = 0.9
-# $$ (eq-effective)
+# 1 + \mu + \mu^2 + \dots = \frac{1}{1 - \mu} = 10 \quad \text{for } \mu = 0.9 \tag{5.2}
+# $$
 #
 # times the gradient. So a learning rate of 0.1 with momentum 0.9 takes steps like a learning rate of 1 without, as far
 # as gradients agree. Where they disagree, they cancel.
 #
 # That is the point in a valley: steep across, flat along. The simplest has the height $\tfrac12 (x^2 + 50\, y^2)$.
-# Across, every rate above $2/50$ makes plain gradient descent jump farther out each time. So the rate must be small; and
-# then it crawls along. In {numref}`fig-ch5-valley`, look at how each way crosses the valley, and how fast it gets along.
+# Across, every rate above $2/50$ makes plain gradient descent jump farther out each time. So the rate must be small;
+# and then it crawls along. In Figure 5.1, look at how each way crosses the valley, and how fast it gets along.
 
 
-# %% mystnb={"figure": {"caption": "Gradient descent in a valley fifty times steeper across than along: 25 steps at learning rate 0.03 from the right, plain (green) and with momentum 0.9 (blue). The two axes have the same scale (contours: equal height; cross: the bottom).", "name": "fig-ch5-valley"}, "image": {"alt": "Two paths down a long, narrow valley: the plain one creeps along its floor; the one with momentum swings across, gets ahead, overshoots the bottom and turns back."}}
+# %% mystnb={"image": {"alt": "Two paths down a long, narrow valley: the plain one creeps along its floor; the one with momentum swings across, gets ahead, overshoots the bottom and turns back."}}
 def descend(learning_rate: float, momentum: float, steps: int = 25) -> torch.Tensor:
     """Positions (steps + 1, 2) on the way down the valley x^2 / 2 + 25 y^2."""
     position, velocity = torch.tensor([10.0, 1.0]).double(), torch.zeros(2).double()
@@ -274,11 +275,16 @@ ax.set(xlabel="x, along the valley", ylabel="y, across", aspect="equal")
 plt.show()
 
 # %% [markdown]
+# **Figure 5.1.** Gradient descent in a valley fifty times steeper across than along: 25 steps at learning rate 0.03
+# from the right, plain (green) and with momentum 0.9 (blue). The two axes have the same scale (contours: equal height;
+# cross: the bottom).
+
+# %% [markdown]
 # Plain descent settles across in a few steps, then crawls. Momentum still swings across, less and less, but builds up
 # speed along the valley, even overshooting. Ten times the rate could not do that: it is far above $2/50$.
 #
 # **Predict.** And in the network? We take the momentum out, once at the same learning rate and once at ten times as
-# much. If momentum did nothing but make {eq}`eq-effective` out of the rate, the second would be as good as the full
+# much. If momentum did nothing but make equation (5.2) out of the rate, the second would be as good as the full
 # recipe. Will it be?
 
 # %% tags=["nbval-ignore-output"]
@@ -293,7 +299,7 @@ ten times the rate it is {compared(errors["no momentum, rate times 10"], errors[
 # %% [markdown]
 # The first comparison is what momentum gives. The second is what it does beyond making larger steps; if it did nothing
 # else, the two recipes would differ by chance only. In deep autoencoders and recurrent networks, years before batch
-# norm, momentum made a large difference {cite}`sutskever2013importance`.
+# norm, momentum made a large difference ([Sutskever et al., 2013](https://proceedings.mlr.press/v28/sutskever13.html)).
 #
 # ## Drops
 #
@@ -303,7 +309,7 @@ ten times the rate it is {compared(errors["no momentum, rate times 10"], errors[
 # jitter at which the two balance (the [appendix](a5_more_about_the_recipe.ipynb) measures it). So a large rate travels
 # fast and stays noisy, and a small one becomes quiet but is slow to arrive. A drop does one after the other.
 #
-# {numref}`fig-ch5-recorded` shows recorded runs on CIFAR-10: on the left by the paper's recipe, on the right by `short`,
+# Figure 5.2 shows recorded runs on CIFAR-10: on the left by the paper's recipe, on the right by `short`,
 # the same schedule thirty-two times shorter, and by `no-drops`, which is `short` at a constant rate. **Predict.** What
 # will the test error do at the first drop? And what without it?
 
@@ -315,7 +321,7 @@ results = [
 recorded = tables.curves(results)
 display(Markdown(tables.provenance(results)))
 
-# %% mystnb={"figure": {"caption": "Test error of recorded runs of resnet20 on CIFAR-10, a line a run. Left: by the paper's recipe. Right: by the recipe `short` (blue) and without its drops (green). Dotted: where the learning rate drops.", "name": "fig-ch5-recorded"}, "image": {"alt": "Test error against iterations of recorded runs of resnet20 on CIFAR-10. Left: by the paper's recipe the error jumps up and down until iteration 32,000, falls at once by a third, and is quiet from then on. Right: in 2,000 iterations the runs with drops are ahead after the first drop, and the run without has nearly caught up at the end."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against iterations of recorded runs of resnet20 on CIFAR-10. Left: by the paper's recipe the error jumps up and down until iteration 32,000, falls at once by a third, and is quiet from then on. Right: in 2,000 iterations the runs with drops are ahead after the first drop, and the run without has nearly caught up at the end."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.4), sharey=True)
 for ax, schedule, shown in zip(axes, (PAPER, SHORT), (["paper"], ["short", "no-drops"]), strict=True):
     for (name, _), run in recorded[recorded.recipe.isin(shown)].groupby(["recipe", "seed"]):
@@ -328,6 +334,10 @@ for ax, schedule, shown in zip(axes, (PAPER, SHORT), (["paper"], ["short", "no-d
     ax.xaxis.set_major_formatter("{x:,.0f}")
 axes[0].set_ylabel("test error (%)")
 plt.show()
+
+# %% [markdown]
+# **Figure 5.2.** Test error of recorded runs of resnet20 on CIFAR-10, a line a run. Left: by the paper's recipe. Right:
+# by the recipe `short` (blue) and without its drops (green). Dotted: where the learning rate drops.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 paper = recorded[recorded.recipe == "paper"]
@@ -345,9 +355,9 @@ display(Markdown(text if len(paper) else "No run by the paper's recipe is record
 #
 # ## Batch norm
 #
-# Batch norm {cite}`ioffe2015batch` gives each channel mean 0 and standard deviation 1 over the batch and its pixels,
-# then a learned scale and shift. So what leaves a batch norm keeps its size, whatever the weights before it. (The sum
-# after a shortcut still grows, but slowly.)
+# Batch norm ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)) gives each channel mean 0 and standard
+# deviation 1 over the batch and its pixels, then a learned scale and shift. So what leaves a batch norm keeps its size,
+# whatever the weights before it. (The sum after a shortcut still grows, but slowly.)
 #
 # Without it nothing keeps the size. In an untrained plain network the signal loses a little at every layer; in a residual
 # one each block adds about as much as comes in, and the signal explodes from block to block. The
@@ -373,20 +383,22 @@ Markdown(f"""Without batch norm the test error is {compared(runs["no batch norm"
 Guessing gives 90 %, and equal scores for all classes have the loss {math.log(10):.2f}.""")
 
 # %% [markdown]
-# In the smoke tier it does not: its errors are hardly better than guessing. Reasonable sizes at the start are not enough.
-# Is 0.1 too large a rate without batch norm? Try `train_here(replace(recipe, learning_rate=0.01), without_norm)`.
-# {cite:t}`ioffe2015batch` report that on ImageNet batch norm allowed far larger rates, and so far fewer steps. Without
-# it, a step that changes the size of a layer's output is multiplied through all layers after. Batch norm divides it out.
+# In the smoke tier it does not: its errors are hardly better than guessing. Reasonable sizes at the start are not
+# enough. Is 0.1 too large a rate without batch norm? Try
+# `train_here(replace(recipe, learning_rate=0.01), without_norm)`.
+# [Ioffe and Szegedy (2015)](https://arxiv.org/abs/1502.03167) report that on ImageNet batch norm allowed far larger
+# rates, and so far fewer steps. Without it, a step that changes the size of a layer's output is multiplied through all
+# layers after. Batch norm divides it out.
 #
 # ## Weight decay
 #
 # The classical reason for weight decay is that small weights make simple functions. For a convolution with a batch norm
-# after it this cannot be the reason: batch norm divides the length of its weights out again, so that longer weights make
-# the same function. What the length does change is the step. Three times the weights have a third of the gradient, so
-# relative to the weights' own length a step is nine times shorter (the [appendix](a5_more_about_the_recipe.ipynb) checks
-# it). And since their length changes nothing, the gradient is perpendicular to the weights, and each step makes them a
-# little longer: training with batch norm by itself slows down. Weight decay counteracts that. With batch norm it is a
-# second control of the learning rate {cite}`vanlaarhoven2017`.
+# after it this cannot be the reason: batch norm divides the length of its weights out again, so that longer weights
+# make the same function. What the length does change is the step. Three times the weights have a third of the gradient,
+# so relative to the weights' own length a step is nine times shorter (the [appendix](a5_more_about_the_recipe.ipynb)
+# checks it). And since their length changes nothing, the gradient is perpendicular to the weights, and each step makes
+# them a little longer: training with batch norm by itself slows down. Weight decay counteracts that. With batch norm it
+# is a second control of the learning rate ([van Laarhoven, 2017](https://arxiv.org/abs/1706.05350)).
 #
 # How strong is it? A weight without a gradient shrinks in each step by about $\eta \lambda / (1 - \mu)$ of itself:
 
@@ -433,11 +445,11 @@ Markdown(f"""Without augmentation the test error is
 #
 # ### Trained on this page
 #
-# {numref}`fig-ch5-ablations` has the test error of every run above. (The tiers `cpu` and `paper` now also train without
+# Figure 5.3 has the test error of every run above. (The tiers `cpu` and `paper` now also train without
 # drops, and without decay.) The dashed line is the mean of the full recipe; a mark to the right of it is worse. A run
 # whose loss was not finite has a cross at 100 %.
 
-# %% mystnb={"figure": {"caption": "Test error after the last epoch of every run trained on this page, by variant. A circle is a run with the first seed, a square one with the second.", "name": "fig-ch5-ablations"}, "image": {"alt": "Marks of test error, one row per variant of the recipe, with a dashed line at the full recipe. In the smallest tier the variant without batch norm lies far to the right, that without augmentation to the left."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Marks of test error, one row per variant of the recipe, with a dashed line at the full recipe. In the smallest tier the variant without batch norm lies far to the right, that without augmentation to the left."}} tags=["nbval-ignore-output"]
 if training_tier != "smoke":
     runs["no drops"] = train_here(replace(recipe, drops=()))
     runs["no decay"] = train_here(replace(recipe, weight_decay=0.0))
@@ -452,6 +464,10 @@ ax.invert_yaxis()
 lowest = min(run.test_error.min() for run in runs.values())
 ax.set(xlabel="test error (%)", xlim=(10 * (lowest // 10), 102))
 plt.show()
+
+# %% [markdown]
+# **Figure 5.3.** Test error after the last epoch of every run trained on this page, by variant. A circle is a run with
+# the first seed, a square one with the second.
 
 # %% [markdown]
 # Weight decay and augmentation act over many epochs: a training that ends early may show little but what they cost.
@@ -501,7 +517,7 @@ display(Markdown(ablation_table(summary, names[0], names[1:], by_chance)))
 #
 # ## Exercises
 #
-# **1. More momentum.** With momentum 0.99, which learning rate keeps the effective step of {eq}`eq-effective`?
+# **1. More momentum.** With momentum 0.99, which learning rate keeps the effective step of equation (5.2)?
 
 # %%
 rate = None  # your answer
@@ -564,6 +580,8 @@ else:
 #
 # ## References
 #
-# - {cite:t}`he2015deep`: section 4.2 is the recipe.
-# - {cite:t}`ioffe2015batch`: batch norm; {cite:t}`vanlaarhoven2017`: what weight decay does where there is batch norm.
-# - {cite:t}`sutskever2013importance`: momentum and initialisation, and how they go together.
+# - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): section 4.2 is the recipe.
+# - [Ioffe and Szegedy (2015)](https://arxiv.org/abs/1502.03167): batch norm;
+#   [van Laarhoven (2017)](https://arxiv.org/abs/1706.05350): what weight decay does where there is batch norm.
+# - [Sutskever et al. (2013)](https://proceedings.mlr.press/v28/sutskever13.html): momentum and initialisation, and how
+#   they go together.

@@ -20,7 +20,7 @@
 # what makes the step faster without touching the recipe?**
 #
 # Convolutions do nearly all the arithmetic of a training step. What share of its *time* do they take? Write down a
-# guess. The answer for your machine is in {numref}`fig-ch6-kinds`.
+# guess. The answer for your machine is in Figure 6.2.
 #
 # Speed is a bad reason to change what is learned. So this page leaves the *recipe* alone: batch size, learning rates,
 # augmentation. It asks for the same numbers, up to rounding, sooner. It measures a step, part by part, asks what each
@@ -194,10 +194,10 @@ def step_in_parts() -> Tensor:
 f"{models.count_parameters(network):,} parameters, {len(step_in_parts())} parts"
 
 # %% [markdown]
-# **Predict.** Order the five by time: loading one by one, loading at once, forward, backward, and the optimizer. Then look
-# at {numref}`fig-ch6-parts`. Which bar is the longest? Which way of loading could a step afford?
+# **Predict.** Order the five by time: loading one by one, loading at once, forward, backward, and the optimizer. Then
+# look at Figure 6.1. Which bar is the longest? Which way of loading could a step afford?
 
-# %% mystnb={"figure": {"caption": "The parts of one step of ResNet-20 on this machine, with both ways of loading (of which a step needs one).", "name": "fig-ch6-parts"}, "image": {"alt": "Horizontal bars of milliseconds for the parts of one training step. The backward pass is the longest, then the forward pass; loading a batch at once and the optimizer are short."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Horizontal bars of milliseconds for the parts of one training step. The backward pass is the longest, then the forward pass; loading a batch at once and the optimizer are short."}} tags=["nbval-ignore-output"]
 parts = {"loading, one by one": milliseconds(one_by_one), "loading, at once": milliseconds(at_once)}
 computed = torch.stack([step_in_parts() for _ in range(passes)]).median(dim=0).values.tolist()
 parts |= dict(zip(("forward", "backward", "optimizer"), computed, strict=True))
@@ -216,6 +216,10 @@ def draw_bars(times: dict[str, float], label: str) -> None:
 
 
 draw_bars(parts, "milliseconds")
+
+# %% [markdown]
+# **Figure 6.1.** The parts of one step of ResNet-20 on this machine, with both ways of loading (of which a step needs
+# one).
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 conventional = parts["loading, one by one"]
@@ -295,16 +299,19 @@ counted = pass_by_kind(network, images, labels)[["bytes", "calls"]]
 pd.concat([counted, counted.sum().to_frame("all").T])
 
 # %% [markdown]
-# Why so many additions, with nine shortcuts? Nine come on the way forward, nine where the gradients of two branches meet,
-# and in each batch norm one counts batches. A 3x3 convolution of $C$ channels does $18 C$ operations for each number
-# that it gives, 288 in the first stage and more in the others. Batch norm does a few, a ReLU or an addition one. Now
-# compare {numref}`fig-ch6-kinds` with your guess from the top of the page. Which kinds take time without arithmetic?
+# Why so many additions, with nine shortcuts? Nine come on the way forward, nine where the gradients of two branches
+# meet, and in each batch norm one counts batches. A 3x3 convolution of $C$ channels does $18 C$ operations for each
+# number that it gives, 288 in the first stage and more in the others. Batch norm does a few, a ReLU or an addition one.
+# Now compare Figure 6.2 with your guess from the top of the page. Which kinds take time without arithmetic?
 
-# %% mystnb={"figure": {"caption": "Share of the time of forward and backward pass, by kind of call.", "name": "fig-ch6-kinds"}, "image": {"alt": "Horizontal bars with the share of time of each kind of call. Convolutions take the largest share; batch norm, ReLU and additions, which do hardly any arithmetic, take most of the remainder."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Horizontal bars with the share of time of each kind of call. Convolutions take the largest share; batch norm, ReLU and additions, which do hardly any arithmetic, take most of the remainder."}} tags=["nbval-ignore-output"]
 repeated = pd.concat(pass_by_kind(network, images, labels) for _ in range(passes))
 by_kind = repeated.groupby("kind").median().sort_values("ms", ascending=False)
 shares = 100 * by_kind / by_kind.sum()
 draw_bars(shares.ms.to_dict(), "share of the time (%)")
+
+# %% [markdown]
+# **Figure 6.2.** Share of the time of forward and backward pass, by kind of call.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 outside = 100 - shares.loc["convolutions"]
@@ -420,7 +427,7 @@ print("imitated, so left out of the comparison below" if imitated else "not imit
 # in the precision that the package chooses here. It also picks its images among all, sums up loss and wrong answers, and
 # on a GPU replays a graph.
 #
-# **Predict** which row of {numref}`fig-ch6-ladder` brings most. The whiskers show how the machine varied. But all rows
+# **Predict** which row of Figure 6.3 brings most. The whiskers show how the machine varied. But all rows
 # take turns, and those of one turn suffer alike. So compare turn by turn: the list below the figure does.
 
 # %% tags=["nbval-ignore-output"]
@@ -438,7 +445,7 @@ package = f"the package, {engine.precision}{', compiled' * compiling}"
 steps[package] = partial(train.make_step(training), next(training.plans()))
 list(steps)
 
-# %% mystnb={"figure": {"caption": "A whole training step of ResNet-20 on this machine, one technique more in each row; the last row is the package's own step. Dots: medians; whiskers: the shortest and the longest of the turns.", "name": "fig-ch6-ladder"}, "image": {"alt": "Milliseconds a step, a dot with whiskers for each way to take it: the conventional step on top, one technique more in each row below, and the package's own step at the bottom."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Milliseconds a step, a dot with whiskers for each way to take it: the conventional step on top, one technique more in each row below, and the package's own step at the bottom."}} tags=["nbval-ignore-output"]
 turns = []
 for turn in range(1 + passes):
     marks = [read_clock()]
@@ -457,6 +464,10 @@ for name, value in middle.items():
 ax.set(xlim=(0, None), xlabel="milliseconds a step")
 ax.invert_yaxis()
 plt.show()
+
+# %% [markdown]
+# **Figure 6.3.** A whole training step of ResNet-20 on this machine, one technique more in each row; the last row is
+# the package's own step. Dots: medians; whiskers: the shortest and the longest of the turns.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 CHANCE = "now faster, now slower, which cannot be told from chance"
@@ -582,5 +593,5 @@ else:
 #
 # ## References
 #
-# - {cite:t}`micikevicius2018mixed`: training in 16 bits, with weights kept in 32.
-# - {cite:t}`he2015deep`: the network and the recipe, whose speed this page is about.
+# - [Micikevicius et al. (2018)](https://arxiv.org/abs/1710.03740): training in 16 bits, with weights kept in 32.
+# - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): the network and the recipe, whose speed this page is about.

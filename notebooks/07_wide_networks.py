@@ -20,10 +20,11 @@
 #
 # Take a plain network of 18 layers, four to eight times as wide as those of chapter 3, and train it for 300 epochs on
 # CIFAR-10. Then give it 16 more layers. It now has almost twice as many parameters, and it trains as long as before.
-# Will it err less? Write down a guess. The answer is in {numref}`fig-ch7-gap` and the table below it.
+# Will it err less? Write down a guess. The answer is in Figure 7.1 and the table below it.
 #
-# Such networks are trained by a popular re-implementation of mbsariyildiz {cite}`sariyildiz2018resnet`. On this page it
-# is called *the source*. It makes three claims:
+# Such networks are trained by a popular re-implementation of mbsariyildiz
+# ([Sariyildiz, 2018](https://github.com/mbsariyildiz/resnet-pytorch)). On this page it is called *the source*. It makes
+# three claims:
 #
 # 1. Shortcuts should have no parameters.
 # 2. The gap between plain and residual networks opens with depth: 10 and 18 layers end much alike, 34 do not.
@@ -39,9 +40,10 @@
 # - what a shortcut without parameters hands on, and what speaks for one that has them;
 # - to tell a difference between two networks from the luck of the test images.
 #
-# **You need** [chapter 3](03_plain_and_residual.ipynb) for the blocks. The page takes under a minute on 2 cores. It trains
-# nothing and downloads nothing, and is the same in every tier. *Recorded* is a run that left its record, a file of what it measured,
-# with this book. *The paper* is that of He et al. 2015 {cite}`he2015deep`.
+# **You need** [chapter 3](03_plain_and_residual.ipynb) for the blocks. The page takes under a minute on 2 cores. It
+# trains nothing and downloads nothing, and is the same in every tier. *Recorded* is a run that left its record, a file
+# of what it measured, with this book. *The paper* is that of He et al. 2015
+# ([He et al., 2015a](https://arxiv.org/abs/1512.03385)).
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -196,12 +198,10 @@ assert parameters("resnet18")["stage 1"] == 2 * block_parameters(64, 64)
 f"one block of stage 1: {block_parameters(64, 64):,} parameters"
 
 # %% [markdown]
-# ```{admonition} Predict, then run
-# :class: tip
-#
-# Which share of its parameters does the network of 18 layers keep in its last stage? And which has more parameters, the
-# network of 34 layers or that of 50, with as many blocks?
-# ```
+# > **Predict, then run**
+# >
+# > Which share of its parameters does the network of 18 layers keep in its last stage? And which has more parameters,
+# > the network of 34 layers or that of 50, with as many blocks?
 
 # %%
 DEPTHS = wide_tables.DEPTHS
@@ -351,10 +351,10 @@ pd.DataFrame(map(asdict, recipes.values()), index=list(recipes))[["batch_size", 
 
 # %% [markdown]
 # The source gives one accuracy for each network, without saying whether it is that of the last epoch or of the best.
-# {numref}`fig-ch7-gap` has them as a gap, plain error minus residual error. It is what the shortcuts save. Look at where
+# Figure 7.1 has them as a gap, plain error minus residual error. It is what the shortcuts save. Look at where
 # each line leaves zero, and at the bars, one standard error from the choice of the test images.
 
-# %% mystnb={"figure": {"caption": "What shortcuts save, in points of test error, against depth: published numbers are open and dashed, ours by the same recipe, once recorded, filled. Bars: one standard error from the choice of the test images; how much seeds differ is not published.", "name": "fig-ch7-gap"}, "image": {"alt": "Plain minus residual test error against depth. Both published lines begin near zero at 10 layers. On CIFAR-10 the line is flat up to 18 layers and then rises to about five points at 50; on CIFAR-100 it rises from 10 layers on, to eight points at 34."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Plain minus residual test error against depth. Both published lines begin near zero at 10 layers. On CIFAR-10 the line is flat up to 18 layers and then rises to about five points at 50; on CIFAR-100 it rises from 10 layers on, to eight points at 34."}} tags=["nbval-ignore-output"]
 published = wide_tables.gaps(wide_tables.published_errors())
 fig, ax = plt.subplots()
 wide_figures.plot_gaps(published, ax, "published")
@@ -362,6 +362,11 @@ if len(own := wide_tables.own_gaps(summaries, "wide")):
     wide_figures.plot_gaps(own, ax, "ours", filled=True)
 ax.set_xticks(DEPTHS)
 plt.show()
+
+# %% [markdown]
+# **Figure 7.1.** What shortcuts save, in points of test error, against depth: published numbers are open and dashed,
+# ours by the same recipe, once recorded, filled. Bars: one standard error from the choice of the test images; how much
+# seeds differ is not published.
 
 # %%
 published.set_index(["dataset", "depth"]).rename_axis(columns="published").round(2)
@@ -513,6 +518,7 @@ else:
 #
 # ## References
 #
-# - {cite:t}`sariyildiz2018resnet`: the wide networks, their shortcuts, their recipe and the claims.
-# - {cite:t}`he2015deep`: shortcuts compared on ImageNet, and the bottleneck; {cite:t}`he2016identity`: why shortcuts
-#   should carry the identity.
+# - [Sariyildiz (2018)](https://github.com/mbsariyildiz/resnet-pytorch): the wide networks, their shortcuts, their
+#   recipe and the claims.
+# - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): shortcuts compared on ImageNet, and the bottleneck;
+#   [He et al. (2016)](https://arxiv.org/abs/1603.05027): why shortcuts should carry the identity.

@@ -18,13 +18,14 @@
 #
 # **What happens to a trained network if it loses a block?**
 #
-# {numref}`fig-ch8-cut` shows the operation. The network is trained, its weights are fixed, and one block is taken out.
+# Figure 8.1 shows the operation. The network is trained, its weights are fixed, and one block is taken out.
 # Nothing is trained afterwards. What will it answer?
 #
 # Veit, Wilber and Belongie did this to a plain network of another family and to a residual one of 110 layers
-# {cite}`veit2016residual`. The plain one fell to chance, whichever layer it lost. The residual one hardly noticed the
-# loss of nearly any block. They concluded that a residual network is less a chain than a bundle of paths of many
-# lengths. We do it to small networks, plain twins beside residual ones, and then ask whether that conclusion follows.
+# ([Veit et al., 2016](https://arxiv.org/abs/1605.06431)). The plain one fell to chance, whichever layer it lost. The
+# residual one hardly noticed the loss of nearly any block. They concluded that a residual network is less a chain than
+# a bundle of paths of many lengths. We do it to small networks, plain twins beside residual ones, and then ask whether
+# that conclusion follows.
 #
 # **You will learn**
 #
@@ -69,11 +70,15 @@ figures.use_style()
 IMAGES = {"smoke": 150, "cpu": 500, "paper": 2_000}[tier]
 f"each cut of this page is tested on {IMAGES:,} images"
 
-# %% mystnb={"figure": {"caption": "One block is cut out. The plain network (above) has no way around it, the residual one (below) has a shortcut.", "name": "fig-ch8-cut"}, "image": {"alt": "Two chains of six blocks from the images to the classes. The third block is missing in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}}
+# %% mystnb={"image": {"alt": "Two chains of six blocks from the images to the classes. The third block is missing in both. In the plain chain no way leads on; in the residual one a shortcut leads around every block, around the missing one too."}}
 _, axes = plt.subplots(2, 1, figsize=(6.4, 2.6))
 for ax, residual in zip(axes, (False, True), strict=True):
     lesion_figures.draw_cut(ax, residual)
 plt.show()
+
+# %% [markdown]
+# **Figure 8.1.** One block is cut out. The plain network (above) has no way around it, the residual one (below) has a
+# shortcut.
 
 # %% [markdown]
 # ## A pair of trained networks
@@ -137,12 +142,11 @@ f"the scores move by up to {moved:.1f}"
 # shortcut that the twin has. So both networks are cut in the same places, in the same way. It is a choice, and for the
 # plain network a strange one: it never saw such channels. Blocks 4 and 7 are of that kind; keep an eye on them.
 #
-# ```{admonition} Predict, then run
-# :class: tip
-#
-# Each network has nine blocks. Cut out each block alone. Who guesses errs on 90 %. In how many of the nine cases will the
-# *plain* network err on less than half of that, 45 %? And the residual one? Write down both numbers. {numref}`fig-ch8-here` has the answer.
-# ```
+# > **Predict, then run**
+# >
+# > Each network has nine blocks. Cut out each block alone. Who guesses errs on 90 %. In how many of the nine cases will
+# > the *plain* network err on less than half of that, 45 %? And the residual one? Write down both numbers. Figure 8.2
+# > has the answer.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -159,11 +163,14 @@ here = pd.concat(
 )
 here.pivot_table(index="network", columns="kind", values="error").round(1)
 
-# %% mystnb={"figure": {"caption": "The twins of this page with one block left out (dotted: whole): which of the two bears it better?", "name": "fig-ch8-here"}, "image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
 lesion_figures.plot_single(here, ax)
 figures.add_legend(fig)
 plt.show()
+
+# %% [markdown]
+# **Figure 8.2.** The twins of this page with one block left out (dotted: whole): which of the two bears it better?
 
 # %% tags=["nbval-ignore-output"]
 single = here[here.removed == 1]
@@ -188,11 +195,15 @@ pd.DataFrame(
 
 # %% [markdown]
 # **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
-# better, or worse? {numref}`fig-ch8-single` shows both.
+# better, or worse? Figure 8.3 shows both.
 
-# %% mystnb={"figure": {"caption": "Which block is missed most? Recorded networks with one block left out, on 2,000 test images of CIFAR-10 (dotted: whole).", "name": "fig-ch8-single"}, "image": {"alt": "Test error against the block left out, a panel for each length of training. The plain network's error lies near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain network's error lies near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
 plt.show()
+
+# %% [markdown]
+# **Figure 8.3.** Which block is missed most? Recorded networks with one block left out, on 2,000 test images of
+# CIFAR-10 (dotted: whole).
 
 # %% tags=["nbval-ignore-output"]
 NETWORK = ["network", "depth", "iterations"]
@@ -201,12 +212,13 @@ table = one_lost.error.agg(["mean", "min", "max"]).assign(whole=whole.error)
 table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).round(1)
 
 # %% [markdown]
-# (Test error with one block lost, in %; `right`: % of right answers, `sure`: their mean confidence.) In the book's records
-# the plain network answers nearly blindly, whichever block it has lost, as in {cite:t}`veit2016residual`. Its residual
-# twin loses less than half as much. But it does notice. Not one of its blocks can be lost for nothing, while nearly any
-# of their 54 could: with nine, each is a larger part of the whole. Longer training does not help. Blocks 4 and 7, which
-# begin a stage, are missed most in the long-trained network; after the short training, the first two are. And a cut
-# network does not know that it is cut: on average, all are far surer than they are right.
+# (Test error with one block lost, in %; `right`: % of right answers, `sure`: their mean confidence.) In the book's
+# records the plain network answers nearly blindly, whichever block it has lost, as in
+# [Veit et al. (2016)](https://arxiv.org/abs/1605.06431). Its residual twin loses less than half as much. But it does
+# notice. Not one of its blocks can be lost for nothing, while nearly any of their 54 could: with nine, each is a larger
+# part of the whole. Longer training does not help. Blocks 4 and 7, which begin a stage, are missed most in the
+# long-trained network; after the short training, the first two are. And a cut network does not know that it is cut: on
+# average, all are far surer than they are right.
 #
 # ## Is it the cut, or the statistics?
 #
@@ -215,16 +227,20 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 # images, without changing one weight. (The images must be augmented as in training: the borders of zeros count.
 # Exercise 3 looks into that.)
 #
-# **Predict.** How much of the damage goes away: a tenth, a half, nearly all? {numref}`fig-ch8-together` has the answer,
+# **Predict.** How much of the damage goes away: a tenth, a half, nearly all? Figure 8.4 has the answer,
 # for one block and for several chosen at random (of those that keep the shape).
 
-# %% mystnb={"figure": {"caption": "Several blocks left out: the mean over all single blocks, or over five random choices, with bars from the best to the worst. Left: statistics as trained. Right: measured anew. Dotted: chance.", "name": "fig-ch8-together"}, "image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, on the right more slowly; the plain network's is near chance from the first block on."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, on the right more slowly; the plain network's is near chance from the first block on."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.6))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_together(cuts, ax, column)
 axes[1].set_ylabel("")
 figures.add_legend(fig)
 plt.show()
+
+# %% [markdown]
+# **Figure 8.4.** Several blocks left out: the mean over all single blocks, or over five random choices, with bars from
+# the best to the worst. Left: statistics as trained. Right: measured anew. Dotted: chance.
 
 # %% tags=["nbval-ignore-output"]
 costs = one_lost[["added", "added_anew"]].mean()
@@ -236,7 +252,8 @@ costs.rename(columns={"added": "as trained", "added_anew": "measured anew"}).rou
 # was in the statistics. In the plain one nearly all of it stays: what it loses with a block is lost.
 #
 # So a large error behind a cut says two things at once, and only one is about paths. Any comparison of plain with
-# residual networks has to say which statistics it used. {cite:t}`veit2016residual` do not say that theirs were fresh.
+# residual networks has to say which statistics it used. [Veit et al. (2016)](https://arxiv.org/abs/1605.06431) do not
+# say that theirs were fresh.
 #
 # ## Other ways to break it
 #
@@ -253,7 +270,7 @@ broken.groupby(["iterations", "kind"])[["added", "added_anew"]].mean().round(1)
 # (Points of error added, on average.) In the book's residual networks a shortcut is worth about twice the block beside it,
 # with either statistics; in most places, not in all. To swap two blocks costs about as much as to lose one.
 
-# %% mystnb={"figure": {"caption": "All residual branches multiplied by a factor: with statistics as trained (left) little is allowed, measured anew (right) much more.", "name": "fig-ch8-factor"}, "image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_factors(cuts, ax, column)
@@ -262,9 +279,13 @@ figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
-# {numref}`fig-ch8-factor` is the gentle version of the same experiment. A factor of 0.75 or 1.25 adds more than
-# ten points of error to both recorded networks as trained, and next to nothing measured anew. What the next layers cannot bear is mostly a wrong
-# size, and a batch norm with fresh statistics takes that out.
+# **Figure 8.5.** All residual branches multiplied by a factor: with statistics as trained (left) little is allowed,
+# measured anew (right) much more.
+
+# %% [markdown]
+# Figure 8.5 is the gentle version of the same experiment. A factor of 0.75 or 1.25 adds more than ten points of error
+# to both recorded networks as trained, and next to nothing measured anew. What the next layers cannot bear is mostly a
+# wrong size, and a batch norm with fresh statistics takes that out.
 #
 # ## Cut it yourself
 #
@@ -299,19 +320,23 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 
 # %% [markdown]
 # Each number is the norm of the gradient along one path, named by the branches on it. Now all nine blocks, and all
-# lengths. {cite:t}`veit2016residual` measured one path at a time, at random, took the mean for each length, and
-# multiplied by the number of paths. What they found for 54 blocks: the longer a path, the less it carries, and nearly
-# all of the gradient comes from paths of 5 to 17 blocks, far fewer than the 27 of the typical path.
+# lengths. [Veit et al. (2016)](https://arxiv.org/abs/1605.06431) measured one path at a time, at random, took the mean
+# for each length, and multiplied by the number of paths. What they found for 54 blocks: the longer a path, the less it
+# carries, and nearly all of the gradient comes from paths of 5 to 17 blocks, far fewer than the 27 of the typical path.
 #
 # **Predict.** With nine blocks the typical path has 4 or 5 branches. Will the typical path *by gradient* be shorter, as
-# long, or longer? Look at the middle of {numref}`fig-ch8-paths`: does a line fall or rise?
+# long, or longer? Look at the middle of Figure 8.6: does a line fall or rise?
 
-# %% mystnb={"figure": {"caption": "Paths through the recorded residual networks: how many there are of each length, the norm of the gradient that one of them carries (logarithmic), and the share of each length.", "name": "fig-ch8-paths"}, "image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries; and the share of the gradient that all paths of that length carry, which is their product."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries; and the share of the gradient that all paths of that length carry, which is their product."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
 for ax, column in zip(axes, ("number", "single", "share"), strict=True):
     lesion_figures.plot_paths(paths, ax, column)
 figures.add_legend(fig)
 plt.show()
+
+# %% [markdown]
+# **Figure 8.6.** Paths through the recorded residual networks: how many there are of each length, the norm of the
+# gradient that one of them carries (logarithmic), and the share of each length.
 
 # %% tags=["nbval-ignore-output"]
 rows = {name: effective_length(group) for name, group in paths.groupby("experiment")}
@@ -331,11 +356,15 @@ pd.DataFrame.from_dict(rows, orient="index", columns=["branches on the mean path
 # that a cut changes the features less? Each cut's *relative change of the last features* can be measured: $|f' - f| /
 # |f|$, averaged over the images. Then compare plain with residual where the features have changed **equally** much.
 #
-# **Predict.** In {numref}`fig-ch8-control`, will the plain network's marks lie above the residual one's, or among them?
+# **Predict.** In Figure 8.7, will the plain network's marks lie above the residual one's, or among them?
 
-# %% mystnb={"figure": {"caption": "Blocks left out or swapped: error added against the relative change of the features, statistics as trained.", "name": "fig-ch8-control"}, "image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. The residual networks' marks rise from few points at small changes to many at large ones; the plain network's all lie at large changes, near chance."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. The residual networks' marks rise from few points at small changes to many at large ones; the plain network's all lie at large changes, near chance."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_panels(cuts, lesion_figures.plot_equal_change)
 plt.show()
+
+# %% [markdown]
+# **Figure 8.7.** Blocks left out or swapped: error added against the relative change of the features, statistics as
+# trained.
 
 # %% [markdown]
 # So does the conclusion follow? What is sure in the book's records: the same cuts change the features of a residual
@@ -467,5 +496,7 @@ else:
 #
 # ## References
 #
-# - {cite:t}`veit2016residual`: lesions and paths; this page re-does its sections 3 to 5 for small networks.
-# - {cite:t}`he2015deep`: the networks; {cite:t}`ioffe2015batch`: batch norm.
+# - [Veit et al. (2016)](https://arxiv.org/abs/1605.06431): lesions and paths; this page re-does its sections 3 to 5 for
+#   small networks.
+# - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): the networks;
+#   [Ioffe and Szegedy (2015)](https://arxiv.org/abs/1502.03167): batch norm.

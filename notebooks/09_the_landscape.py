@@ -18,9 +18,9 @@
 #
 # **Is the loss surface of a residual network really smoother than that of its plain twin? And could a picture tell?**
 #
-# The pictures are famous {cite}`li2018visualizing`: a jagged mountain range for a deep network without shortcuts, a smooth
-# bowl for the same network with them. They are slices. A network of 20 layers has 269,722 parameters, and a picture
-# shows two directions. Here are the slices of our own networks. Turn them.
+# The pictures are famous ([Li et al., 2018](https://arxiv.org/abs/1712.09913)): a jagged mountain range for a deep
+# network without shortcuts, a smooth bowl for the same network with them. They are slices. A network of 20 layers has
+# 269,722 parameters, and a picture shows two directions. Here are the slices of our own networks. Turn them.
 #
 # **You will learn**
 #
@@ -73,12 +73,11 @@ HTML(landscape_figures.turnable(landscape_figures.scenes(found)))
 # as the filter is long. The scale is logarithmic, and what is higher is cut off. Mind the numbers at the post: the scales
 # of the pictures differ.
 #
-# ```{admonition} Predict, then read on
-# :class: tip
+# > **Predict, then read on**
+# >
+# > Choose *statistics as trained*, then *statistics measured anew*. The weights are the same, point for point. How can
+# > the two pictures differ so much? And which of them would you publish?
 #
-# Choose *statistics as trained*, then *statistics measured anew*. The weights are the same, point for point. How can the
-# two pictures differ so much? And which of them would you publish?
-# ```
 #
 # ## A pair of trained networks
 #
@@ -108,9 +107,10 @@ batch = landscape.batch_of(images, record.mean, record.std)
 # ## A direction, by hand
 #
 # A direction is a number for each parameter. Drawn at random, it is a bad ruler: a step of 1 changes a filter of small
-# weights beyond recognition, and one of large weights hardly at all. Worse, networks with batch norm can have their filters
-# multiplied by 10 and compute the same; such a network would look ten times flatter. So {cite:t}`li2018visualizing` scale
-# each random filter to the length of the network's own. Biases and batch norm's parameters stay where they are.
+# weights beyond recognition, and one of large weights hardly at all. Worse, networks with batch norm can have their
+# filters multiplied by 10 and compute the same; such a network would look ten times flatter. So
+# [Li et al. (2018)](https://arxiv.org/abs/1712.09913) scale each random filter to the length of the network's own.
+# Biases and batch norm's parameters stay where they are.
 
 
 # %%
@@ -164,10 +164,10 @@ for anew, values in mine.items():
 pd.DataFrame({"as trained": mine[False], "anew": mine[True]}, index=pd.Index(steps, name="step")).round(2)
 
 # %% [markdown]
-# **Predict.** In {numref}`fig-ch9-slice` the same for both twins. With which statistics is the valley wider? And which
+# **Predict.** In Figure 9.1 the same for both twins. With which statistics is the valley wider? And which
 # twin has the wider one?
 
-# %% mystnb={"figure": {"caption": "The twins of this page along one direction. Dotted: the loss of blind guesses.", "name": "fig-ch9-slice"}, "image": {"alt": "Loss against the step along one direction for the twins of this page, with statistics as trained on the left and measured anew on the right. On the left the loss rises by orders of magnitude, on the right by little more than chance."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Loss against the step along one direction for the twins of this page, with statistics as trained on the left and measured anew on the right. On the left the loss rises by orders of magnitude, on the right by little more than chance."}} tags=["nbval-ignore-output"]
 rows = []
 for kind, (each, _) in twins.items():
     along = landscape.random_direction(each, seed=0)
@@ -183,6 +183,9 @@ for ax, words in zip(axes, landscape_records.BOTH, strict=True):
 axes[0].legend(fontsize=8)
 plt.show()
 
+# %% [markdown]
+# **Figure 9.1.** The twins of this page along one direction. Dotted: the loss of blind guesses.
+
 # %% tags=["nbval-ignore-output"]
 here[here.step.abs() == 1].pivot_table(index="network", columns="statistics", values="loss").round(1)
 
@@ -194,10 +197,10 @@ here[here.step.abs() == 1].pivot_table(index="network", columns="statistics", va
 #
 # ## Planes
 #
-# Two directions instead of one, and a grid of steps. {numref}`fig-ch9-here` shows your own first, on a coarse grid, with
+# Two directions instead of one, and a grid of steps. Figure 9.2 shows your own first, on a coarse grid, with
 # statistics measured anew.
 
-# %% mystnb={"figure": {"caption": "The twins of this page on a plane, statistics measured anew. Darker is higher; each contour line doubles the loss; the cross is the trained network.", "name": "fig-ch9-here"}, "image": {"alt": "Two maps of the loss on a plane around the twins of this page, plain and residual, on a coarse grid. Both are darkest, that is highest, in the corners."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two maps of the loss on a plane around the twins of this page, plain and residual, on a coarse grid. Both are darkest, that is highest, in the corners."}} tags=["nbval-ignore-output"]
 coarse = landscape_records.steps(GRID)
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(6.4, 3.0))
 for ax, (kind, (each, _)) in zip(axes, twins.items(), strict=True):
@@ -207,6 +210,10 @@ for ax, (kind, (each, _)) in zip(axes, twins.items(), strict=True):
     ax.set_title(kind)
     ax.label_outer()
 plt.show()
+
+# %% [markdown]
+# **Figure 9.2.** The twins of this page on a plane, statistics measured anew. Darker is higher; each contour line
+# doubles the loss; the cross is the trained network.
 
 # %% [markdown]
 # ## The recorded networks, on CIFAR-10
@@ -225,20 +232,29 @@ pd.DataFrame(
 
 # %% [markdown]
 # **Predict.** Four networks: plain and residual, 20 and 56 layers. In the famous pictures only the deep plain one is
-# chaotic. Which of the maps in {numref}`fig-ch9-maps` will show hills and valleys?
+# chaotic. Which of the maps in Figure 9.3 will show hills and valleys?
 
-# %% mystnb={"figure": {"caption": "The loss around trained networks, on the same scale. Left half: statistics as trained. Right half: measured anew.", "name": "fig-ch9-maps"}, "image": {"alt": "Maps of the loss on a plane around trained networks, plain and residual, a row for each depth; two columns with statistics as trained, two measured anew. With statistics as trained the corners are far darker."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Maps of the loss on a plane around trained networks, plain and residual, a row for each depth; two columns with statistics as trained, two measured anew. With statistics as trained the corners are far darker."}} tags=["nbval-ignore-output"]
 landscape_figures.draw_maps(found)
 plt.show()
 
 # %% [markdown]
-# Darkness is height, so compare its change: who starts near the loss of blind guesses, 2.3, cannot rise far above it with
-# statistics measured anew. Flat, below, means a small part of *the way to blind guesses*. A map hides small bumps. {numref}`fig-ch9-lines` shows lines through the same weights, in several directions.
+# **Figure 9.3.** The loss around trained networks, on the same scale. Left half: statistics as trained. Right half:
+# measured anew.
 
-# %% mystnb={"figure": {"caption": "Lines through trained weights in several random directions (thin), and their median (thick). Dotted: blind guesses.", "name": "fig-ch9-lines"}, "image": {"alt": "Loss along several random directions through trained weights, a row for each depth, statistics as trained on the left and anew on the right; thin lines for single directions, thick ones for their medians."}} tags=["nbval-ignore-output"]
+# %% [markdown]
+# Darkness is height, so compare its change: who starts near the loss of blind guesses, 2.3, cannot rise far above it
+# with statistics measured anew. Flat, below, means a small part of *the way to blind guesses*. A map hides small bumps.
+# Figure 9.4 shows lines through the same weights, in several directions.
+
+# %% mystnb={"image": {"alt": "Loss along several random directions through trained weights, a row for each depth, statistics as trained on the left and anew on the right; thin lines for single directions, thick ones for their medians."}} tags=["nbval-ignore-output"]
 slices = landscape_figures.slice_frame(found)
 landscape_figures.draw_slices(slices)
 plt.show()
+
+# %% [markdown]
+# **Figure 9.4.** Lines through trained weights in several random directions (thin), and their median (thick). Dotted:
+# blind guesses.
 
 # %% tags=["nbval-ignore-output"]
 NETWORK = ["depth", "statistics", "network"]
@@ -248,11 +264,12 @@ table.assign(least=rises.end.min(), most=rises.end.max()).map("{:,.2f}".format)
 
 # %% [markdown]
 # (Loss at the weights, and half a step and one step away, median over the directions; least and most of the last. Above
-# half a million it is cut off.) In the book's records the plain network of 20 layers is the flatter one of its pair, and
-# the residual one of 56 layers is the flatter one of its, with either statistics. {cite:t}`li2018visualizing`, too, found
-# that shortcuts matter once a network is deep. But there is no chaos, in the deep plain one neither: nine in ten pieces
-# of these lines, or more, lead up on the way out. Most of the height was only the statistics.
-# Measured anew, no loss goes far above that of blind guesses; as trained, the deep plain one's is thousands of times that.
+# half a million it is cut off.) In the book's records the plain network of 20 layers is the flatter one of its pair,
+# and the residual one of 56 layers is the flatter one of its, with either statistics.
+# [Li et al. (2018)](https://arxiv.org/abs/1712.09913), too, found that shortcuts matter once a network is deep. But
+# there is no chaos, in the deep plain one neither: nine in ten pieces of these lines, or more, lead up on the way out.
+# Most of the height was only the statistics. Measured anew, no loss goes far above that of blind guesses; as trained,
+# the deep plain one's is thousands of times that.
 #
 # ## Another seed, another picture?
 #
@@ -264,9 +281,10 @@ table.assign(least=rises.end.min(), most=rises.end.max()).map("{:,.2f}".format)
 #
 # ## What a slice cannot show
 #
-# How curved is the loss at the weights? The second derivatives form the Hessian $H$, a matrix of 269,722 rows. Its largest
-# eigenvalue is the curvature along the steepest direction. We cannot store $H$, but we can multiply by it: $Hv$ is the
-# gradient of the number $g^\top v$, where $g$ is the gradient of the loss {cite}`pearlmutter1994fast`.
+# How curved is the loss at the weights? The second derivatives form the Hessian $H$, a matrix of 269,722 rows. Its
+# largest eigenvalue is the curvature along the steepest direction. We cannot store $H$, but we can multiply by it: $Hv$
+# is the gradient of the number $g^\top v$, where $g$ is the gradient of the loss
+# ([Pearlmutter, 1994](https://doi.org/10.1162/neco.1994.6.1.147)).
 
 
 # %% tags=["nbval-ignore-output"]
@@ -308,16 +326,20 @@ ratio = abs(estimates[-1]) / max(abs(along_first.item()), 1e-9)
 f"curvature after each product: {[round(each, 2) for each in estimates]}; the last is {ratio:,.0f} times as large"
 
 # %% [markdown]
-# (`landscape.top_eigenvalues` goes on until the estimate settles.) A random direction in so many dimensions is nearly at a right angle to any given one, the steepest included. So it sees
-# the *average* curvature, and the average is small: most directions are flat. {numref}`fig-ch9-curvature` has the recorded
-# networks.
+# (`landscape.top_eigenvalues` goes on until the estimate settles.) A random direction in so many dimensions is nearly
+# at a right angle to any given one, the steepest included. So it sees the *average* curvature, and the average is
+# small: most directions are flat. Figure 9.5 has the recorded networks.
 
-# %% mystnb={"figure": {"caption": "Left: curvature along the steepest direction (circles) and along random ones (bars). Right: the loss along the steepest direction (thick) and, equally far, along a random one (thin), statistics measured anew.", "name": "fig-ch9-curvature"}, "image": {"alt": "Left: size of the second derivative for each network and statistics; circles for the steepest direction lie orders of magnitude to the right of bars for random ones. Right: the loss along the steepest direction rises fast within a twentieth of the filters' length, where random directions are flat."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Left: size of the second derivative for each network and statistics; circles for the steepest direction lie orders of magnitude to the right of bars for random ones. Right: the loss along the steepest direction rises fast within a twentieth of the filters' length, where random directions are flat."}} tags=["nbval-ignore-output"]
 curvatures = landscape_figures.curvature_frame(found)
 fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.4), width_ratios=(1, 1))
 landscape_figures.plot_curvature(curvatures, axes[0])
 landscape_figures.plot_eigenvector(slices, axes[1])
 plt.show()
+
+# %% [markdown]
+# **Figure 9.5.** Left: curvature along the steepest direction (circles) and along random ones (bars). Right: the loss
+# along the steepest direction (thick) and, equally far, along a random one (thin), statistics measured anew.
 
 # %% tags=["nbval-ignore-output"]
 trained = curvatures[(curvatures["at"] == "trained") & (curvatures.random.map(len) > 0)].set_index(NETWORK).sort_index()
@@ -331,23 +353,28 @@ trained[["top"]].round(2).assign(random=[f"{each:.5f}" for each in random], time
 # it is the plain one with 20 layers and the residual one with 56: in both pairs the one that *looked* flatter. (The deep
 # plain one's value had not quite settled.)
 #
-# The eigenvalue has a ruler of its own, though: it is measured in the weights' units, and changes when filters are scaled
-# (exercise 1) {cite}`dinh2017sharp`. Neither number alone says "smooth".
+# The eigenvalue has a ruler of its own, though: it is measured in the weights' units, and changes when filters are
+# scaled (exercise 1) ([Dinh et al., 2017](https://arxiv.org/abs/1703.04933)). Neither number alone says "smooth".
 #
 # ## Along the way
 #
-# What does the surface look like before training, and on the way? For {numref}`fig-ch9-way` the short trainings of both
-# twins were repeated, and their weights kept at some iterations. (Repeated: with today's code the same seed gives another
-# run than the recorded one, as [](../reproduce) explains. The kept files name their weights.)
+# What does the surface look like before training, and on the way? For Figure 9.6 the short trainings of both twins were
+# repeated, and their weights kept at some iterations. (Repeated: with today's code the same seed gives another run than
+# the recorded one, as [How to get every number again](../book/reproduce.md) explains. The kept files name their
+# weights.)
 #
 # **Predict.** Does the valley around the weights get wider in training, or narrower?
 
-# %% mystnb={"figure": {"caption": "Around the weights at stages of a training, along one direction, statistics measured anew (darker: later); right, the curvature along the steepest direction.", "name": "fig-ch9-way"}, "image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers, and the largest eigenvalue against the iteration."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers, and the largest eigenvalue against the iteration."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 3, figsize=(8.4, 3.0))
 for ax, kind in zip(axes, twins, strict=False):
     landscape_figures.plot_way(slices, ax, kind)
 landscape_figures.plot_way_curvature(curvatures, axes[2])
 plt.show()
+
+# %% [markdown]
+# **Figure 9.6.** Around the weights at stages of a training, along one direction, statistics measured anew (darker:
+# later); right, the curvature along the steepest direction.
 
 # %% tags=["nbval-ignore-output"]
 stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int)).astype(bool)]
@@ -383,15 +410,15 @@ heights.agg(middle=("middle", "first"), half=("half", "median"), end=("end", "me
 #
 # ## Between two seeds
 #
-# Two trainings with different seeds end in different weights and nearly the same error. Are they two ends of one valley? Walk
-# in a straight line from one to the other: $(1 - t)\,\theta_0 + t\,\theta_1$. How far the loss rises above the straight
-# line between its two ends is the *barrier* {cite}`frankle2020linear`. The statistics of batch norm can be interpolated with
-# the weights, or measured anew at each $t$.
+# Two trainings with different seeds end in different weights and nearly the same error. Are they two ends of one
+# valley? Walk in a straight line from one to the other: $(1 - t)\,\theta_0 + t\,\theta_1$. How far the loss rises above
+# the straight line between its two ends is the *barrier* ([Frankle et al., 2020](https://arxiv.org/abs/1912.05671)).
+# The statistics of batch norm can be interpolated with the weights, or measured anew at each $t$.
 #
 # **Predict.** Is there a barrier between two seeds? And between two moments of one training? How much of it is batch
-# norm's {cite}`jordan2023repair`? {numref}`fig-ch9-between` has the answers.
+# norm's ([Jordan et al., 2023](https://arxiv.org/abs/2211.08403))? Figure 9.7 has the answers.
 
-# %% mystnb={"figure": {"caption": "On the straight line between two residual networks of 20 layers: two moments of one training (left), two seeds (right).", "name": "fig-ch9-between"}, "image": {"alt": "Loss on the straight line between two networks: on the left between two moments of one training, on the right between two seeds, with interpolated statistics and with statistics measured anew."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Loss on the straight line between two networks: on the left between two moments of one training, on the right between two seeds, with interpolated statistics and with statistics measured anew."}} tags=["nbval-ignore-output"]
 lines = landscape_figures.line_frame(found)
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
 residual_lines = lines[lines.network == "residual"]
@@ -400,6 +427,10 @@ for ax, seeds in zip(axes, ("one", "two"), strict=True):
     ax.set_title("one training" if seeds == "one" else "two seeds", fontsize=10)
     ax.label_outer()
 plt.show()
+
+# %% [markdown]
+# **Figure 9.7.** On the straight line between two residual networks of 20 layers: two moments of one training (left),
+# two seeds (right).
 
 # %% tags=["nbval-ignore-output"]
 lines[lines.share == 0.5].pivot_table(index=["network", "seeds"], columns="statistics", values="error").round(1)
@@ -539,6 +570,9 @@ else:
 #
 # ## References
 #
-# - {cite:t}`li2018visualizing`: filter-normalised slices, and the pictures that this page asks about.
-# - {cite:t}`pearlmutter1994fast`: products with the Hessian; {cite:t}`dinh2017sharp`: why flatness needs a ruler.
-# - {cite:t}`frankle2020linear`: the line between two trainings; {cite:t}`jordan2023repair`: batch norm's part in it.
+# - [Li et al. (2018)](https://arxiv.org/abs/1712.09913): filter-normalised slices, and the pictures that this page asks
+#   about.
+# - [Pearlmutter (1994)](https://doi.org/10.1162/neco.1994.6.1.147): products with the Hessian;
+#   [Dinh et al. (2017)](https://arxiv.org/abs/1703.04933): why flatness needs a ruler.
+# - [Frankle et al. (2020)](https://arxiv.org/abs/1912.05671): the line between two trainings;
+#   [Jordan et al. (2023)](https://arxiv.org/abs/2211.08403): batch norm's part in it.

@@ -18,11 +18,11 @@
 #
 # **A deep plain network begins with a gradient that looks like noise. Does training get rid of it?**
 #
-# Look at {numref}`fig-ch10-noise`. There is a picture, and the same picture with a little noise that one hardly sees.
-# Each has a gradient: how the loss would change if a pixel became a little brighter. Each dot is one pixel; across is its
-# gradient in the first picture, upward its gradient in the second. In the residual network the two agree, more or
-# less: the cloud leans along the diagonal. In the plain network it is round. There the gradient at one picture says
-# nothing about the gradient right beside it.
+# Look at Figure 10.1. There is a picture, and the same picture with a little noise that one hardly sees. Each has a
+# gradient: how the loss would change if a pixel became a little brighter. Each dot is one pixel; across is its gradient
+# in the first picture, upward its gradient in the second. In the residual network the two agree, more or less: the
+# cloud leans along the diagonal. In the plain network it is round. There the gradient at one picture says nothing about
+# the gradient right beside it.
 #
 # Yet gradient descent has nothing else to go by. [Chapter 3](03_plain_and_residual.ipynb) measured signal and gradient
 # before the first step. This chapter looks at the same networks while they learn.
@@ -116,7 +116,7 @@ at = {kind: [pixel_gradients(untrained(kind, 56), each) for each in (images, nea
 assert torch.equal(at["plain"][0], signals.pixel_gradients(untrained("plain", 56), (images, labels)))
 tuple(at["plain"][0].shape)
 
-# %% mystnb={"figure": {"caption": "Two pictures, and the gradient of the loss with respect to their pixels in untrained networks of 56 layers, in standard deviations: one against the other.", "name": "fig-ch10-noise"}, "image": {"alt": "A small picture, the same with a little noise, and two clouds of dots, one dot a pixel: its gradient at the first picture across, at the second upward. The plain network's cloud is round, the residual network's leans along the diagonal."}}
+# %% mystnb={"image": {"alt": "A small picture, the same with a little noise, and two clouds of dots, one dot a pixel: its gradient at the first picture across, at the second upward. The plain network's cloud is round, the residual network's leans along the diagonal."}}
 SHOWN = 3  # the picture
 mean, std = (each.view(3, 1, 1) for each in statistics)
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
@@ -130,16 +130,19 @@ for ax, (kind, pair) in zip(axes[2:], at.items(), strict=True):
 plt.show()
 
 # %% [markdown]
+# **Figure 10.1.** Two pictures, and the gradient of the loss with respect to their pixels in untrained networks of 56
+# layers, in standard deviations: one against the other.
+
+# %% [markdown]
 # To put a number on it, take each gradient as one long vector, and compute the cosine between the two: 1 if they point
-# the same way, 0 if they are unrelated. {cite:t}`balduzzi2017shattered` call gradients with no likeness to their
-# neighbours *shattered*, and say that they shatter with depth in plain networks, and much more slowly with shortcuts.
+# the same way, 0 if they are unrelated. [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591) call gradients with
+# no likeness to their neighbours *shattered*, and say that they shatter with depth in plain networks, and much more
+# slowly with shortcuts.
 #
-# ```{admonition} Predict, then run
-# :class: tip
-#
-# At 8, 20 and 56 layers, and for three seeds each: sketch two lines, the cosine against the depth. Where does the plain
-# one reach 0? Does the residual one? {numref}`fig-ch10-depths` has the answer.
-# ```
+# > **Predict, then run**
+# >
+# > At 8, 20 and 56 layers, and for three seeds each: sketch two lines, the cosine against the depth. Where does the
+# > plain one reach 0? Does the residual one? Figure 10.2 has the answer.
 
 # %% tags=["nbval-ignore-output"]
 side = 16 if tier == "smoke" else 32  # smaller pictures, faster page
@@ -157,10 +160,14 @@ shattered = pd.DataFrame(networks, columns=["kind", "depth", "seed"])
 shattered["cosine"] = [likeness(untrained(*each)) for each in networks]
 shattered.pivot_table(index="kind", columns="depth", values="cosine").round(2)
 
-# %% mystnb={"figure": {"caption": "How alike the pixel gradients of neighbouring pictures are, in untrained networks: mean over three seeds, bars of a standard deviation.", "name": "fig-ch10-depths"}, "image": {"alt": "Cosine between pixel gradients at neighbouring pictures against depth. The plain network's line falls to about zero, the residual network's falls more slowly and stays above it."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Cosine between pixel gradients at neighbouring pictures against depth. The plain network's line falls to about zero, the residual network's falls more slowly and stays above it."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(5.4, 3.0))
 signal_figures.plot_depths(shattered, ax, "cosine", "cosine")
 plt.show()
+
+# %% [markdown]
+# **Figure 10.2.** How alike the pixel gradients of neighbouring pictures are, in untrained networks: mean over three
+# seeds, bars of a standard deviation.
 
 # %% [markdown]
 # With 8 layers the two are nearly level. With 56 the plain one is at 0, and its twin, come down as well, far above it.
@@ -205,7 +212,7 @@ for kind in figures.KINDS:
 # `diagnostics.block_gradients` measures it, as in chapter 3.
 #
 # **Predict.** Before training the plain network's gradient grows from the classes to the images (to the left). Will it
-# still grow after some dozens of steps: more, as much, or less? Follow the lines of {numref}`fig-ch10-here` from pale
+# still grow after some dozens of steps: more, as much, or less? Follow the lines of Figure 10.3 from pale
 # to full colour.
 
 
@@ -225,7 +232,7 @@ blocks = measured(lambda network: diagnostics.block_gradients(network, *batch))
 ends = blocks.pivot_table(index=["kind", "iteration"], columns="block", values="gradient_norm")
 (ends[1] / ends[9]).unstack("kind").round(1)  # how many times the last block's the first block's is
 
-# %% mystnb={"figure": {"caption": "Gradients that arrive at each block, before training and at some moments of the page's own training. Logarithmic.", "name": "fig-ch10-here"}, "image": {"alt": "Gradient norm at each block against its layer, six lines from pale to dark for six moments of the training; plain network left, residual network right. Before training the plain lines fall steeply from the images to the classes, the residual ones less."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Gradient norm at each block against its layer, six lines from pale to dark for six moments of the training; plain network left, residual network right. Before training the plain lines fall steeply from the images to the classes, the residual ones less."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.4))
 for ax, kind in zip(axes, figures.KINDS, strict=True):
     signal_figures.plot_stages(blocks[blocks.kind == kind], ax, "gradient_norm", "norm of the gradient")
@@ -234,10 +241,14 @@ for ax, kind in zip(axes, figures.KINDS, strict=True):
 plt.show()
 
 # %% [markdown]
+# **Figure 10.3.** Gradients that arrive at each block, before training and at some moments of the page's own training.
+# Logarithmic.
+
+# %% [markdown]
 # The table says by how much it grows from the last block to the first; at 1 it does not. Now CIFAR-10: `resnet-book
 # signals NAME` measures a recorded network, and `resnet-book run NAME --keep-weights` keeps weights on the way. (The
 # weights on the way are of repetitions of the recorded runs: same recipe, same seed, later code.)
-# {numref}`fig-ch10-recorded` has the twins of 20 layers, a run each: the same gradient, and below it the *signal*, the
+# Figure 10.4 has the twins of 20 layers, a run each: the same gradient, and below it the *signal*, the
 # size of what each block puts out. Look at the first and last block.
 
 # %% tags=["nbval-ignore-output"]
@@ -248,7 +259,7 @@ recorded = signal_figures.through_training(signal_figures.of_networks(found, "bl
 ends = recorded[recorded.iteration.isin([0, 30, 2_000]) & recorded.block.isin([1, 9])]
 ends.pivot_table(index=["kind", "iteration"], columns="block", values=["gradient_norm", "signal"]).round(3)
 
-# %% mystnb={"figure": {"caption": "The recorded pair on CIFAR-10: gradient (above) and signal (below) at each block, from pale (before training) to full colour (the last step). The signal is the root mean square of the block's output.", "name": "fig-ch10-recorded"}, "image": {"alt": "Four panels against layer, lines from pale to dark for moments of the training on CIFAR-10. Above, the gradient that arrives at each block; below, the size of each block's output; plain network left, residual network right."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Four panels against layer, lines from pale to dark for moments of the training on CIFAR-10. Above, the gradient that arrives at each block; below, the size of each block's output; plain network left, residual network right."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(2, 2, sharex=True, sharey="row", figsize=(7.2, 5.6))
 for row, column, label in zip(axes, ("gradient_norm", "signal"), ("norm of the gradient", "signal"), strict=True):
     for ax, kind in zip(row, figures.KINDS, strict=True):
@@ -257,6 +268,10 @@ for row, column, label in zip(axes, ("gradient_norm", "signal"), ("norm of the g
         ax.set_title(kind if column == "gradient_norm" else "")
         ax.label_outer()
 plt.show()
+
+# %% [markdown]
+# **Figure 10.4.** The recorded pair on CIFAR-10: gradient (above) and signal (below) at each block, from pale (before
+# training) to full colour (the last step). The signal is the root mean square of the block's output.
 
 # %% [markdown]
 # Before training, the gradient of the plain network grows more than tenfold on its way to the images, and its twin's
@@ -270,8 +285,8 @@ plt.show()
 #
 # A step follows the gradient of *one* batch at *one* point. The next step meets other images, and other weights. So
 # there are two reasons why a gradient may be worth little: it was that of these images alone (noise), or it holds at
-# this point alone (roughness; {cite:t}`santurkar2018how` measured this one). Both can be taken apart, with two batches
-# A and B and one step along the gradient of A:
+# this point alone (roughness; [Santurkar et al. (2018)](https://arxiv.org/abs/1805.11604) measured this one). Both can
+# be taken apart, with two batches A and B and one step along the gradient of A:
 #
 # - **other images:** the cosine between the gradients of A and of B, at the same weights;
 # - **after a step:** between the gradients of A before and after the step;
@@ -312,11 +327,11 @@ names = ["other images", "both alike", "the step"]
 means.assign(spoiler=pd.cut(means.other_images - means.after_step, [-3, -0.15, 0.15, 3], labels=names))
 
 # %% [markdown]
-# The last column has the answer for this page's pair. {numref}`fig-ch10-worth` has the recorded one, with the learning
+# The last column has the answer for this page's pair. Figure 10.5 has the recorded one, with the learning
 # rate of each moment. The fourth panel is the pixel gradient again, for pictures nearby. Mind the noise: there it is
 # 0.1, ten times that of the first figures, and the gradients begin less alike. Do they stay so?
 
-# %% mystnb={"figure": {"caption": "What a gradient predicts, through training on CIFAR-10: means with bands of a standard deviation, over pairs of batches, or over pictures in the last panel.", "name": "fig-ch10-worth"}, "image": {"alt": "Four panels against the iteration, plain and residual network on CIFAR-10: cosines between a gradient and that of other images, of the same images after a step, of other images after a step, and the cosine of pixel gradients at neighbouring pictures, which in both networks rises within a hundred steps and then falls."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Four panels against the iteration, plain and residual network on CIFAR-10: cosines between a gradient and that of other images, of the same images after a step, of other images after a step, and the cosine of pixel gradients at neighbouring pictures, which in both networks rises within a hundred steps and then falls."}} tags=["nbval-ignore-output"]
 near = signal_figures.of_networks(found, "distances").query("distance == 0.1")  # standard deviation of the noise
 recorded_worth = signal_figures.through_training(signal_figures.of_networks(found, "predictions"))
 fig, axes = plt.subplots(2, 2, sharex=True, sharey=True, figsize=(7.2, 5.2))
@@ -328,6 +343,10 @@ signal_figures.plot_moments(signal_figures.through_training(near), axes[1, 1], "
 axes[1, 1].set(title="pixel gradients, picture nearby", ylabel="")
 figures.add_legend(fig)
 plt.show()
+
+# %% [markdown]
+# **Figure 10.5.** What a gradient predicts, through training on CIFAR-10: means with bands of a standard deviation,
+# over pairs of batches, or over pictures in the last panel.
 
 # %% tags=["nbval-ignore-output"]
 once = near.drop_duplicates([*signal_figures.NETWORK, "iteration"])  # of the pair: as in the figure
@@ -348,9 +367,9 @@ by_network.agg(["first", "last"]).rename(columns={"first": "before training", "l
 #
 # ## Begin with nothing
 #
-# If depth is the trouble at the start, why begin deep? {cite:t}`goyal2017accurate` set the weight of the last batch norm
-# in every residual branch to zero. Then $F(x) = 0$ and every block begins as its shortcut: a network of 20 layers
-# begins with two, the stem and the classifier.
+# If depth is the trouble at the start, why begin deep? [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) set the
+# weight of the last batch norm in every residual branch to zero. Then $F(x) = 0$ and every block begins as its
+# shortcut: a network of 20 layers begins with two, the stem and the classifier.
 
 # %%
 usual = untrained("residual", 20)
@@ -376,7 +395,7 @@ pd.DataFrame(first_worth).T.round(2)
 
 # %% [markdown]
 # Look at the middle column: whether the gradient still holds after one step of 0.1. Does a better first step help the
-# training? The runs of {numref}`fig-ch10-starts` differ in the start alone, with the same batches for both.
+# training? The runs of Figure 10.6 differ in the start alone, with the same batches for both.
 
 # %% tags=["nbval-ignore-output"]
 STEPS = 100 if tier == "paper" else 40
@@ -393,7 +412,7 @@ late = both[both.iteration > both.groupby("run").iteration.transform("max") - 10
 parts = {"first step": both[both.iteration == 0], "last ten": late}
 pd.DataFrame({name: each.groupby(["run", "depth", "zeroed"]).loss.mean() for name, each in parts.items()}).round(2)
 
-# %% mystnb={"figure": {"caption": "The first steps from two beginnings, mean and range over seeds: on this page (three seeds), and recorded on CIFAR-10. Logarithmic.", "name": "fig-ch10-starts"}, "image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: this page's training, and the recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: this page's training, and the recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher."}} tags=["nbval-ignore-output"]
 panels = {"this page, 20 layers": first_steps}
 panels |= {f"recorded, {depth} layers": frame for depth, frame in recorded_starts.groupby("depth")}
 fig, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.2), sharey=True, squeeze=False)
@@ -405,11 +424,15 @@ figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
+# **Figure 10.6.** The first steps from two beginnings, mean and range over seeds: on this page (three seeds), and
+# recorded on CIFAR-10. Logarithmic.
+
+# %% [markdown]
 # In the book's records (CIFAR-10, one seed each) the usual start is worse than blind guesses, the more so the deeper,
 # and gets worse before it gets better. The start at zero begins where blind guesses are, never rises noticeably above,
 # and is still ahead in the last ten steps shown. (For this page, three seeds, the table says whether it is.)
-# {cite:t}`goyal2017accurate` needed it for batches of thousands of images, and report that it helps there. Nothing here
-# says what it does to the error after a whole training.
+# [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) needed it for batches of thousands of images, and report that
+# it helps there. Nothing here says what it does to the error after a whole training.
 #
 # ## Summary
 #
@@ -473,13 +496,13 @@ else:
 # </details>
 #
 # **3. Keep the shortcut clean.** A residual block puts a ReLU *behind* the addition: $y = \mathrm{ReLU}(F(x) + x)$. So
-# every block cuts the sum at zero. {cite:t}`he2016identity` moved the ReLU. In a *pre-activation* block, batch norm and
-# ReLU come *before* each convolution, nothing comes behind the addition, and what leaves any number of blocks is what
-# entered plus a sum of branches:
+# every block cuts the sum at zero. [He et al. (2016)](https://arxiv.org/abs/1603.05027) moved the ReLU. In a
+# *pre-activation* block, batch norm and ReLU come *before* each convolution, nothing comes behind the addition, and
+# what leaves any number of blocks is what entered plus a sum of branches:
 #
 # $$
-# y = x + W_2 * \mathrm{ReLU}\Bigl(\mathrm{BN}_2\bigl(W_1 * \mathrm{ReLU}(\mathrm{BN}_1(x))\bigr)\Bigr).
-# $$ (eq-pre-activation)
+# y = x + W_2 * \mathrm{ReLU}\Bigl(\mathrm{BN}_2\bigl(W_1 * \mathrm{ReLU}(\mathrm{BN}_1(x))\bigr)\Bigr). \tag{10.1}
+# $$
 #
 # ($*$: convolution; where the shape changes, the first $x$ is the shortcut's output.) Complete the block. Its layers are
 # there: `self.norm1`, `self.convolution1`, `self.norm2`, `self.convolution2` and `self.shortcut`. Then predict: are the
@@ -518,6 +541,8 @@ compared.round(3)
 #
 # ## References
 #
-# - {cite:t}`he2015deep`: the networks. {cite:t}`he2016identity`: pre-activation.
-# - {cite:t}`balduzzi2017shattered`: shattered gradients. {cite:t}`santurkar2018how`: gradients after a step.
-# - {cite:t}`goyal2017accurate`: batch norms that begin at zero, section 5.1.
+# - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): the networks.
+#   [He et al. (2016)](https://arxiv.org/abs/1603.05027): pre-activation.
+# - [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591): shattered gradients.
+#   [Santurkar et al. (2018)](https://arxiv.org/abs/1805.11604): gradients after a step.
+# - [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677): batch norms that begin at zero, section 5.1.

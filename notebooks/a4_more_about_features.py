@@ -89,7 +89,7 @@ print(f"{record.experiment}: {num_features} features of {len(test):,} images, pu
 # Purity sees the largest class only. Five cats and five dogs are as pure as five cats and five of five other kinds. The
 # **entropy** of the classes in a row sees all of them. With $p_{cj} = n_{cj} / k$,
 #
-# $$ \mathrm{entropy}_c = -\sum_j p_{cj} \log_2 p_{cj} \quad \text{bits}, $$ (eq-entropy)
+# $$ \mathrm{entropy}_c = -\sum_j p_{cj} \log_2 p_{cj} \quad \text{bits}, \tag{A4.1} $$
 #
 # is 0 where all are of one class, and $\log_2 10 \approx 3.3$ where all ten are of different ones. By hand, for the least
 # pure row:
@@ -133,9 +133,9 @@ display(Markdown(text))
 #
 # Ten images are the tip of a feature. Two questions for all of them: is the feature ever on, and does one class stand
 # out? For the second, take the mean of the feature over the class where it is largest, $a$, and its mean over the other
-# classes, $b$. The **class selectivity** {cite}`morcos2018importance`
+# classes, $b$. The **class selectivity** ([Morcos et al., 2018](https://arxiv.org/abs/1803.06959))
 #
-# $$ s_c = \frac{a - b}{a + b} $$ (eq-selectivity)
+# $$ s_c = \frac{a - b}{a + b} \tag{A4.2} $$
 #
 # is 0 for a feature that answers all classes alike, and 1 for one that answers a single class. It is $1/2$ where one
 # class stands out threefold *from the mean of the others*. From there on we call a feature *selective*. (How weak that
@@ -238,13 +238,17 @@ table has {speakers.numel()} places and {speakers.unique().numel()} different fe
 display(Markdown(text))
 
 # %% [markdown]
-# {numref}`fig-ch4-speakers` turns the first column into pictures. Guess in how many of the rows the class itself is the
+# Figure A4.1 turns the first column into pictures. Guess in how many of the rows the class itself is the
 # most frequent one.
 
-# %% mystnb={"figure": {"caption": "For each class, the feature that contributes most to its score, and the ten images that this feature ranks highest.", "name": "fig-ch4-speakers"}, "image": {"alt": "Ten rows of images, a class each. In some rows the ten images are of the class that the row is named after; in others they are of another class, whose images drive the same feature harder."}}
+# %% mystnb={"image": {"alt": "Ten rows of images, a class each. In some rows the ten images are of the class that the row is named after; in others they are of another class, whose images drive the same feature harder."}}
 fig, ax = plt.subplots(figsize=(4.6, 4.2))
 figures.show_rows(test.images[this.most[speakers[:, 0]]], test.class_names, ax)
 plt.show()
+
+# %% [markdown]
+# **Figure A4.1.** For each class, the feature that contributes most to its score, and the ten images that this feature
+# ranks highest.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 own = (leading[speakers[:, 0]] == torch.arange(test.num_classes)).sum().item()
@@ -258,7 +262,7 @@ display(Markdown(text))
 #
 # The classifier reads all features together. So take an image, and ask which other images have nearly the same
 # *direction* of features: its nearest neighbours by cosine. Beside them, the same question to the bare pixels, less the
-# mean image. (Otherwise every image points nearly the same way, the bright one.) In {numref}`fig-ch4-neighbours`, look
+# mean image. (Otherwise every image points nearly the same way, the bright one.) In Figure A4.2, look
 # for rows where the two answers differ, and for what the neighbours by pixels share.
 
 # %%
@@ -269,7 +273,7 @@ neighbours = features.nearest(trained, torch.tensor([0]), k=5)
 assert torch.equal(neighbours[0], cosines.topk(5).indices)
 [names[label] for label in test.labels[neighbours[0]].tolist()]
 
-# %% mystnb={"figure": {"caption": "Five test images, each with its six nearest images by features (left half) and by pixels (right half). The first image of each half is the query.", "name": "fig-ch4-neighbours"}, "image": {"alt": "Five rows of images. Each half begins with the image that is asked about; its neighbours by features share its shape or kind more often than its neighbours by pixels, which share colours and brightness."}}
+# %% mystnb={"image": {"alt": "Five rows of images. Each half begins with the image that is asked about; its neighbours by features share its shape or kind more often than its neighbours by pixels, which share colours and brightness."}}
 asked = torch.stack([(test.labels == label).nonzero()[0, 0] for label in range(5)])
 pixels = test.images.flatten(1).float()
 pixels -= pixels.mean(dim=0)
@@ -277,6 +281,10 @@ halves = [torch.cat([asked[:, None], features.nearest(each, asked, k=6)], dim=1)
 fig, ax = plt.subplots(figsize=(6.2, 3.7))
 figures.show_ranked(test.images, *halves, ax, [(f"{each}, by features", "by pixels") for each in names[:5]])
 plt.show()
+
+# %% [markdown]
+# **Figure A4.2.** Five test images, each with its six nearest images by features (left half) and by pixels (right
+# half). The first image of each half is the query.
 
 # %% [markdown]
 # Five rows are an anecdote. How often is the nearest image of the same class? (The neighbours are test images, whose
@@ -303,24 +311,27 @@ display(Markdown(text))
 
 # %% [markdown]
 # The same features on a plane: their two directions of largest variance, the principal components. In
-# {numref}`fig-ch4-map`, look for arms. A class that points away from the middle has features of its own. Classes that
+# Figure A4.3, look for arms. A class that points away from the middle has features of its own. Classes that
 # lie on each other need not be confused: the network has all the other dimensions to tell them apart.
 
-# %% mystnb={"figure": {"caption": "The test images on the first two principal components of their features, coloured by class.", "name": "fig-ch4-map"}, "image": {"alt": "A cloud of dots in ten colours. Some classes form arms of their own that point away from the centre, others lie on top of each other near it."}}
+# %% mystnb={"image": {"alt": "A cloud of dots in ten colours. Some classes form arms of their own that point away from the centre, others lie on top of each other near it."}}
 fig, ax = plt.subplots(figsize=(7.2, 4.0))
 study_figures.plot_map(this.map, test.labels, test.class_names, ax, this.map_shares)
 plt.show()
 
 # %% [markdown]
+# **Figure A4.3.** The test images on the first two principal components of their features, coloured by class.
+
+# %% [markdown]
 # ## The network of the original study
 #
 # The original picture was made from a wide ResNet-34 with 512 features, trained for 300 epochs, with an accuracy of
-# 95.5 % {cite}`sariyildiz2018resnet`. The record of a wide network ([chapter 7](07_wide_networks.ipynb)) holds no images,
-# only which ones they were. So {numref}`fig-ch4-wide` has two forms. Where this page was run on the same test images, it
-# is the picture of the original study, for our network. Elsewhere a line is a feature, and a cell has the colour of one
-# image's class. Compare the two halves.
+# 95.5 % ([Sariyildiz, 2018](https://github.com/mbsariyildiz/resnet-pytorch)). The record of a wide network
+# ([chapter 7](07_wide_networks.ipynb)) holds no images, only which ones they were. So Figure A4.4 has two forms. Where
+# this page was run on the same test images, it is the picture of the original study, for our network. Elsewhere a line
+# is a feature, and a cell has the colour of one image's class. Compare the two halves.
 
-# %% mystnb={"figure": {"caption": "The ten least (left) and the ten most relevant images (right) of all features of a wide network, the purest on top: the images in frames, or a cell for each, in the colour of its class.", "name": "fig-ch4-wide"}, "image": {"alt": "All features of a wide network, the purest first: least relevant images on the left, most relevant on the right, as small images framed in the colour of their class or as cells of that colour. On the right the first lines are of a single colour and the last ones mixed; on the left all lines are mixed. Empty where no wide network is recorded.", "width": "100%"}}
+# %% mystnb={"image": {"alt": "All features of a wide network, the purest first: least relevant images on the left, most relevant on the right, as small images framed in the colour of their class or as cells of that colour. On the right the first lines are of a single colour and the last ones mixed; on the left all lines are mixed. Empty where no wide network is recorded.", "width": "100%"}}
 wide = [each for each, (_, found) in studied.items() if len(found.most) > 64]
 wide_name = "resnet34-cifar10" if "resnet34-cifar10" in wide else next(reversed(wide), None)
 if wide_name and test.sha256 == studied[wide_name][1].test_sha256:
@@ -333,6 +344,10 @@ else:
     else:
         figures.say_nothing_recorded(ax)
     plt.show()
+
+# %% [markdown]
+# **Figure A4.4.** The ten least (left) and the ten most relevant images (right) of all features of a wide network, the
+# purest on top: the images in frames, or a cell for each, in the colour of its class.
 
 # %% tags=["remove-input"]
 text = "No wide network is recorded yet."
@@ -350,16 +365,20 @@ display(Markdown(text))
 # ## The other side of the network: its first filters
 #
 # The features are far from the pixels. The first convolution is not. Each of its filters is a tiny colour picture of 3
-# by 3 pixels, and answers most strongly where the image looks like it. In {numref}`fig-ch4-filters`, look for the two
+# by 3 pixels, and answers most strongly where the image looks like it. In Figure A4.5, look for the two
 # kinds that one expects: dark on one side and light on the other (edges), and of one colour all over (blobs). Then
 # compare each filter with the one at the same place before training.
 
-# %% mystnb={"figure": {"caption": "The filters of the first convolution, at initialisation and after training. Grey is zero; each filter is scaled by its largest weight.", "name": "fig-ch4-filters"}, "image": {"alt": "Two grids of small coloured squares of 3 by 3 pixels, before and after training. Before, they are colourful noise; after, most can still be recognised, and some have less colour."}}
+# %% mystnb={"image": {"alt": "Two grids of small coloured squares of 3 by 3 pixels, before and after training. Before, they are colourful noise; after, most can still be recognised, and some have less colour."}}
 before, after = (each.stem[0].weight.detach().cpu() for each in (untrained_network, network))
 fig, axes = plt.subplots(2, 1, figsize=(6, 3.8))
 figures.show_filters(before, axes[0], title="before training")
 figures.show_filters(after, axes[1], title="after training")
 plt.show()
+
+# %% [markdown]
+# **Figure A4.5.** The filters of the first convolution, at initialisation and after training. Grey is zero; each filter
+# is scaled by its largest weight.
 
 # %% [markdown]
 # The cosine between a filter and its own beginning is 1 where training only scaled it. Between unrelated filters it
@@ -477,5 +496,7 @@ with torch.inference_mode():
 # %% [markdown]
 # ## References
 #
-# The rows of least and most relevant images are an idea of {cite}`sariyildiz2018resnet`, class selectivity is from
-# {cite}`morcos2018importance`, and the networks are those of {cite}`he2015deep`.
+# The rows of least and most relevant images are an idea of
+# [Sariyildiz (2018)](https://github.com/mbsariyildiz/resnet-pytorch), class selectivity is from
+# [Morcos et al. (2018)](https://arxiv.org/abs/1803.06959), and the networks are those of
+# [He et al. (2015a)](https://arxiv.org/abs/1512.03385).

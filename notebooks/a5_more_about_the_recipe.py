@@ -110,8 +110,8 @@ f"one batch to measure on: {tuple(images.shape)}"
 # is, so
 #
 # $$
-# \mathrm{var}(w) = \frac{\eta\, \sigma^2}{a\, (2 - \eta a)} \approx \frac{\eta\, \sigma^2}{2 a} .
-# $$ (eq-noise)
+# \mathrm{var}(w) = \frac{\eta\, \sigma^2}{a\, (2 - \eta a)} \approx \frac{\eta\, \sigma^2}{2 a} . \tag{A5.1}
+# $$
 #
 # We try it with 1,000 weights at once, all at 5 before the first step, in the valley $a = 1$ with $\sigma = 1$: a large
 # rate, a small one, and one that drops from the one to the other after 100 steps.
@@ -136,9 +136,9 @@ print({f"rate {name}": f"{each[-1]:.3f}" for name, each in sizes.items()})
 print({f"at rest with {rate}": f"{size:.3f}" for rate, size in at_rest.items()})
 
 # %% [markdown]
-# Before you look at {numref}`fig-ch5-noise`: which of the three lines is lowest after 100 steps, after 200, at the end?
+# Before you look at Figure A5.1: which of the three lines is lowest after 100 steps, after 200, at the end?
 
-# %% mystnb={"figure": {"caption": "Root mean square of 1,000 weights that take noisy steps towards 0, at a large learning rate, a small one, and one that drops after 100 steps. Dotted: where the noise of each rate should come to rest.", "name": "fig-ch5-noise"}, "image": {"alt": "Size of the weights against steps on a logarithmic scale. The large rate falls at once and stays on a plateau; the small rate falls slowly through all 500 steps; the rate that drops follows the large one, falls below its plateau after the drop and reaches the level of the small one sooner than the small rate alone."}}
+# %% mystnb={"image": {"alt": "Size of the weights against steps on a logarithmic scale. The large rate falls at once and stays on a plateau; the small rate falls slowly through all 500 steps; the rate that drops follows the large one, falls below its plateau after the drop and reaches the level of the small one sooner than the small rate alone."}}
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
 for (name, each), colour in zip(sizes.items(), ("accent", "neutral", "residual"), strict=True):
     ax.plot(each, color=figures.COLOURS[colour], label=f"rate {name}")
@@ -147,6 +147,10 @@ for level in at_rest.values():
 ax.set(xlabel="step", ylabel="root mean square", yscale="log")
 ax.legend()
 plt.show()
+
+# %% [markdown]
+# **Figure A5.1.** Root mean square of 1,000 weights that take noisy steps towards 0, at a large learning rate, a small
+# one, and one that drops after 100 steps. Dotted: where the noise of each rate should come to rest.
 
 # %% [markdown]
 # A large rate travels fast and stays noisy. A small rate becomes quiet, but takes all 500 steps to arrive. A drop does
@@ -182,10 +186,10 @@ def block_sizes(network: models.Network) -> pd.DataFrame:
 block_sizes(without_norm(new_network())).round(2)
 
 # %% [markdown]
-# {numref}`fig-ch5-norm` compares networks of 20 and 56 layers, with batch norm (left) and without (right). Mind the
+# Figure A5.2 compares networks of 20 and 56 layers, with batch norm (left) and without (right). Mind the
 # logarithmic scale: how much does a signal grow, or shrink, on its way?
 
-# %% mystnb={"figure": {"caption": "Root mean square of each block's output, before training, for one batch of 64 images: with batch norm (left) and with the batch norms taken out (right).", "name": "fig-ch5-norm"}, "image": {"alt": "Root mean square of block outputs against layer, on a logarithmic scale. With batch norm the plain networks stay level below 1, and the residual ones rise slowly, to between 3 and 4 at 56 layers, with a fall at each new stage. Without it the plain networks shrink with depth, and the residual ones grow exponentially, to thousands at 56 layers."}}
+# %% mystnb={"image": {"alt": "Root mean square of block outputs against layer, on a logarithmic scale. With batch norm the plain networks stay level below 1, and the residual ones rise slowly, to between 3 and 4 at 56 layers, with a fall at each new stage. Without it the plain networks shrink with depth, and the residual ones grow exponentially, to thousands at 56 layers."}}
 frames = []
 for depth, kind, norm in product((20, 56), ("plain", "residual"), (True, False)):
     network = new_network(0, depth, kind == "residual")
@@ -202,6 +206,10 @@ axes[0].get_legend().remove()
 plt.show()
 
 # %% [markdown]
+# **Figure A5.2.** Root mean square of each block's output, before training, for one batch of 64 images: with batch norm
+# (left) and with the batch norms taken out (right).
+
+# %% [markdown]
 # Without batch norm, each residual block adds about as much to the mean square as comes in, so that the mean square
 # about doubles from block to block; the plain network loses a little at every layer. With batch norm $F(x)$ has the same
 # size in every block, and the mean square of the sum grows by about the same amount each time, like a walk and not like
@@ -216,12 +224,13 @@ plt.show()
 # and so are the outputs. The ReLU after them sets half of the mean square to zero, and the next layer's inputs have
 #
 # $$
-# \overline{x_{l+1}^2} = \tfrac12\, n\, \mathrm{var}(w)\; \overline{x_l^2} .
-# $$ (eq-he)
+# \overline{x_{l+1}^2} = \tfrac12\, n\, \mathrm{var}(w)\; \overline{x_l^2} . \tag{A5.2}
+# $$
 #
-# The size is kept if $\mathrm{var}(w) = 2/n$; this is the initialisation of {cite:t}`he2015delving`. Weights half as large
-# would halve the root mean square in every layer, weights twice as large would double it. **Predict** for 20 layers: do
-# the real networks, with their padding, strides and shortcuts, follow?
+# The size is kept if $\mathrm{var}(w) = 2/n$; this is the initialisation of
+# [He et al. (2015b)](https://arxiv.org/abs/1502.01852). Weights half as large would halve the root mean square in every
+# layer, weights twice as large would double it. **Predict** for 20 layers: do the real networks, with their padding,
+# strides and shortcuts, follow?
 
 
 # %%
@@ -242,7 +251,7 @@ ends = pd.concat(starts).groupby(level=[0, 1])[["layer", "size"]].agg(["first", 
 per_layer = (ends["size"]["last"] / ends["size"]["first"]) ** (1 / (ends.layer["last"] - ends.layer["first"]))
 per_layer.unstack()[list(FACTORS)].round(2).rename_axis("times per layer")
 
-# %% mystnb={"figure": {"caption": "Root mean square of each block's output before training, without batch norm, 20 layers: weights of He et al. (solid), half as large (dotted), and twice as large (dashed).", "name": "fig-ch5-initialisation"}, "image": {"alt": "Root mean square of block outputs against layer in networks of 20 layers without batch norm. With half the weights the plain network's signal dies out, with twice the weights both kinds explode; with He's weights the plain network nearly keeps its size."}}
+# %% mystnb={"image": {"alt": "Root mean square of block outputs against layer in networks of 20 layers without batch norm. With half the weights the plain network's signal dies out, with twice the weights both kinds explode; with He's weights the plain network nearly keeps its size."}}
 fig, ax = plt.subplots(figsize=(7.2, 3.8))
 for (kind, name), sizes in starts.items():
     style = {"half": ":", "He": "-", "twice": "--"}[name]
@@ -252,7 +261,11 @@ ax.legend(ncols=2)
 plt.show()
 
 # %% [markdown]
-# In {numref}`fig-ch5-initialisation` the plain network does what {eq}`eq-he` says, nearly: the factor per layer in the
+# **Figure A5.3.** Root mean square of each block's output before training, without batch norm, 20 layers: weights of He
+# et al. (solid), half as large (dotted), and twice as large (dashed).
+
+# %% [markdown]
+# In Figure A5.3 the plain network does what equation (A5.2) says, nearly: the factor per layer in the
 # table is close to that of the weights. It is a little smaller, among other things because the padding lets zeros in at
 # the border, which is a large part of a small image. In the residual network the shortcut carries the signal past
 # weights that are too small. Too large ones it cannot help.
@@ -274,15 +287,16 @@ print({f"weights times {factor}": f"gradient {each.norm():.3f}" for factor, each
 print(f"cosine of weights and gradient: {cosine.abs():.3f}")
 
 # %% [markdown]
-# The scores are the same; the assertion has checked it. Three times the weights have a third of the gradient, so relative
-# to the weights' own length a step is nine times shorter. And the gradient is perpendicular to the weights, since moving
-# along their own direction changes nothing. So each step makes them a little longer, and training slows down by itself:
-# this is what weight decay counteracts in a network with batch norm {cite}`vanlaarhoven2017`. (Not all weights have a batch
-# norm after them. For the classifier the classical reason stands: small weights make simple functions.)
+# The scores are the same; the assertion has checked it. Three times the weights have a third of the gradient, so
+# relative to the weights' own length a step is nine times shorter. And the gradient is perpendicular to the weights,
+# since moving along their own direction changes nothing. So each step makes them a little longer, and training slows
+# down by itself: this is what weight decay counteracts in a network with batch norm
+# ([van Laarhoven, 2017](https://arxiv.org/abs/1706.05350)). (Not all weights have a batch norm after them. For the
+# classifier the classical reason stands: small weights make simple functions.)
 #
-# So with batch norm the size of the first weights decides only how long they are against a step (exercise 3). Batch norm
-# is not the only way to train great depth: residual networks can be trained without any normalisation if each block
-# begins as (nearly) the identity {cite}`zhang2019fixup`.
+# So with batch norm the size of the first weights decides only how long they are against a step (exercise 3). Batch
+# norm is not the only way to train great depth: residual networks can be trained without any normalisation if each
+# block begins as (nearly) the identity ([Zhang et al., 2019](https://arxiv.org/abs/1901.09321)).
 #
 # ## Warm-up
 #
@@ -327,9 +341,9 @@ display(Markdown(text))
 
 
 # %% [markdown]
-# **Predict.** A step that moves the scores that far, in a direction that is right only for small steps: what will the loss
-# of the next batches be? {numref}`fig-ch5-warm-up` trains the real network of 110 layers for a few iterations, with and
-# without warm-up, one run of each.
+# **Predict.** A step that moves the scores that far, in a direction that is right only for small steps: what will the
+# loss of the next batches be? Figure A5.4 trains the real network of 110 layers for a few iterations, with and without
+# warm-up, one run of each.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -355,7 +369,7 @@ beginnings = {"with warm-up": first_losses(warmed_up(cold)), "without": first_lo
 begun = pd.DataFrame(beginnings, index=range(1, first_steps + 1)).rename_axis("iteration")
 begun.iloc[[0, 1, 2, 5, -1]].round(1)
 
-# %% mystnb={"figure": {"caption": "Loss of each batch during the first iterations of a residual network of 110 layers, with the warm-up at 0.01 and without. Dotted: the loss of a network that gives all classes the same score.", "name": "fig-ch5-warm-up"}, "image": {"alt": "Loss against iteration on a logarithmic scale for the first steps of a 110-layer network. Without warm-up the loss first rises to several times its first value; with warm-up it rises far less, if at all."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Loss against iteration on a logarithmic scale for the first steps of a 110-layer network. Without warm-up the loss first rises to several times its first value; with warm-up it rises far less, if at all."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 for (name, losses), colour in zip(beginnings.items(), ("residual", "accent"), strict=True):
     ax.plot(range(1, first_steps + 1), losses, color=figures.COLOURS[colour], label=name)
@@ -367,6 +381,10 @@ ax.minorticks_off()
 ax.legend()
 plt.show()
 
+# %% [markdown]
+# **Figure A5.4.** Loss of each batch during the first iterations of a residual network of 110 layers, with the warm-up
+# at 0.01 and without. Dotted: the loss of a network that gives all classes the same score.
+
 # %% tags=["remove-input", "nbval-ignore-output"]
 highest = {name: max(losses) / losses[0] for name, losses in beginnings.items()}
 above = {name: sum(loss > math.log(10) for loss in losses) for name, losses in beginnings.items()}
@@ -376,11 +394,12 @@ first batch; with warm-up it is {highest["with warm-up"]:.1f} times that. Above 
 display(Markdown(text))
 
 # %% [markdown]
-# A loss above the dotted line is worse than knowing nothing: the network is sure, and wrong. At first that may be so with
-# warm-up, too, since untrained networks of this depth have large scores; the difference is how far the loss then rises.
-# How much that costs in the end is another question, which a few iterations of one run do not answer; the paper's answer
-# is "little". With larger batches and larger rates, {cite:t}`goyal2017accurate` found that a warm-up, there a gradual one,
-# was needed. What this book has recorded of whole trainings, in % of test error:
+# A loss above the dotted line is worse than knowing nothing: the network is sure, and wrong. At first that may be so
+# with warm-up, too, since untrained networks of this depth have large scores; the difference is how far the loss then
+# rises. How much that costs in the end is another question, which a few iterations of one run do not answer; the
+# paper's answer is "little". With larger batches and larger rates,
+# [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) found that a warm-up, there a gradual one, was needed. What
+# this book has recorded of whole trainings, in % of test error:
 
 # %% tags=["nbval-ignore-output"]
 whole = ("resnet110-cifar10", "resnet110-cifar10-no-warmup")
@@ -400,7 +419,7 @@ Markdown("; ".join(f"`{name}`: {tables.recorded_cell(summary, name)}" for name i
 # ## Exercises
 #
 # **1. Half a batch.** Batches of 64 instead of 128 images double the variance $\sigma^2$ of the gradient's noise. Which
-# learning rate keeps the jitter of the recipe's 0.1, by the approximation in {eq}`eq-noise`?
+# learning rate keeps the jitter of the recipe's 0.1, by the approximation in equation (A5.1)?
 
 # %%
 rate = None  # your answer
@@ -415,13 +434,14 @@ else:
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# `rate = 0.05`. Learning rate and batch size in proportion: by this rule {cite:t}`goyal2017accurate` train with batches of
-# thousands.
+# `rate = 0.05`. Learning rate and batch size in proportion: by this rule
+# [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) train with batches of thousands.
 #
 # </details>
 #
 # **2. Blocks that begin as the identity.** Set the weight of the last batch norm of every block to zero
-# {cite}`goyal2017accurate`, so that each block begins as $y = x$. What does this do to the first step of 110 layers?
+# ([Goyal et al., 2017](https://arxiv.org/abs/1706.02677)), so that each block begins as $y = x$. What does this do to
+# the first step of 110 layers?
 
 
 # %%
@@ -484,7 +504,7 @@ else:
 # </details>
 #
 # **4. Noise and momentum.** `jitter` takes a momentum, too. What does 0.9 do to the noise at rest at a learning rate of
-# 0.01? Guess from {eq}`eq-noise` first.
+# 0.01? Guess from equation (A5.1) first.
 #
 # <details><summary>Solution</summary>
 #
@@ -500,6 +520,9 @@ else:
 #
 # ## References
 #
-# - {cite:t}`he2015deep`: section 4.2 is the recipe; {cite:t}`he2015delving`: the initialisation.
-# - {cite:t}`goyal2017accurate`: gradual warm-up, large batches, and blocks that begin as the identity.
-# - {cite:t}`vanlaarhoven2017`: weight decay where there is batch norm; {cite:t}`zhang2019fixup`: none at all.
+# - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): section 4.2 is the recipe;
+#   [He et al. (2015b)](https://arxiv.org/abs/1502.01852): the initialisation.
+# - [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677): gradual warm-up, large batches, and blocks that begin as
+#   the identity.
+# - [van Laarhoven (2017)](https://arxiv.org/abs/1706.05350): weight decay where there is batch norm;
+#   [Zhang et al. (2019)](https://arxiv.org/abs/1901.09321): none at all.

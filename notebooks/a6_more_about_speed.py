@@ -106,20 +106,21 @@ print(f"{where['device']}, threads: {where['threads']}; the shortest of {passes}
 # %% [markdown]
 # ## The roof of this machine
 #
-# The roofline model {cite}`williams2009roofline` puts two limits into one picture. A device does at most $P$ floating-point
-# operations (FLOP: additions and multiplications) a second, and moves at most $B$ bytes a second to and from its memory. A
-# call that does $I$ FLOP for each byte it moves, its *arithmetic intensity*, then runs at no more than
+# The roofline model ([Williams et al., 2009](https://doi.org/10.1145/1498765.1498785)) puts two limits into one
+# picture. A device does at most $P$ floating-point operations (FLOP: additions and multiplications) a second, and moves
+# at most $B$ bytes a second to and from its memory. A call that does $I$ FLOP for each byte it moves, its *arithmetic
+# intensity*, then runs at no more than
 #
 # $$
-# \min(P, \; I \cdot B)
-# $$ (eq-roofline)
+# \min(P, \; I \cdot B) \tag{A6.1}
+# $$
 #
 # FLOP a second. A 3x3 convolution from $C$ to $C$ channels multiplies and adds $9 C$ numbers for each output. It reads and
 # writes, for each output, one number of four bytes each. So its intensity in float32 is
 #
 # $$
-# I = \frac{2 \cdot 9 \, C}{4 + 4} = \frac{9}{4} C .
-# $$ (eq-intensity)
+# I = \frac{2 \cdot 9 \, C}{4 + 4} = \frac{9}{4} C . \tag{A6.2}
+# $$
 #
 # That is 36, 72 and 144 in the three stages of the network, which have 16, 32 and 64 channels. A ReLU has an eighth. We time
 # such calls, and for the roof a copy ($B$) and a large matrix product. ($P$ is the fastest rate that we see: some processors
@@ -166,11 +167,11 @@ roof["GFLOP/s"] /= 1e6
 roof.round(2)
 
 # %% [markdown]
-# **Predict.** {numref}`fig-ch6-roofline` draws {eq}`eq-roofline` as a slanted line, where memory is the limit, and a level
-# one, where arithmetic is. Under which part will the convolutions lie? And ReLU, addition and batch norm? Look also how far
-# below the roof each lies.
+# **Predict.** Figure A6.1 draws equation (A6.1) as a slanted line, where memory is the limit, and a level one, where
+# arithmetic is. Under which part will the convolutions lie? And ReLU, addition and batch norm? Look also how far below
+# the roof each lies.
 
-# %% mystnb={"figure": {"caption": "The roof of this machine in float32 (line), and calls of ResNet-20 under it. Convolutions are named by their channels.", "name": "fig-ch6-roofline"}, "image": {"alt": "Roofline diagram with logarithmic axes: GFLOP/s against FLOP a byte. ReLU, addition and batch norm lie at the far left, under the slanted part, where memory is the limit. The three convolutions lie at the right, under the level part, where arithmetic is."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Roofline diagram with logarithmic axes: GFLOP/s against FLOP a byte. ReLU, addition and batch norm lie at the far left, under the slanted part, where memory is the limit. The three convolutions lie at the right, under the level part, where arithmetic is."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.8))
 edges = torch.tensor([0.04, peak / bandwidth, 400])
 ax.loglog(edges, (edges * bandwidth).clamp(max=peak) / 1e6, color="black", linewidth=1)
@@ -185,6 +186,10 @@ ax.yaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
 ax.set(xlim=(0.04, 400), xlabel="FLOP for each byte moved", ylabel="GFLOP/s")
 plt.show()
+
+# %% [markdown]
+# **Figure A6.1.** The roof of this machine in float32 (line), and calls of ResNet-20 under it. Convolutions are named
+# by their channels.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 ridge = peak / bandwidth
@@ -253,7 +258,8 @@ formats = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 pd.DataFrame({name: numbers.to(each).tolist() for name, each in formats.items()})
 
 # %% [markdown]
-# In float16, 70,000 overflows. Training in it needs the loss scaled {cite}`micikevicius2018mixed`; bfloat16 does not.
+# In float16, 70,000 overflows. Training in it needs the loss scaled
+# ([Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740)); bfloat16 does not.
 #
 # **Predict.** A weight of 1 is stored in bfloat16 and receives a thousand updates of 0.001. What does it become?
 
@@ -272,9 +278,9 @@ for _ in range(1_000):
 # ### Does rounding change what is learned?
 #
 # The weights will be a little different, so the question needs a scale: how different are they after other batches?
-# {numref}`fig-ch6-precision` compares three trainings: in float32, in bfloat16 on the same batches, and in float32 with the
-# batches of another seed. After each step all three are asked for their loss on one fixed batch, in float32. It is in nats,
-# the unit of a cross-entropy with the natural logarithm. **Predict** which two lines lie closest. (The smoke tier trains 8
+# Figure A6.2 compares three trainings: in float32, in bfloat16 on the same batches, and in float32 with the batches of
+# another seed. After each step all three are asked for their loss on one fixed batch, in float32. It is in nats, the
+# unit of a cross-entropy with the natural logarithm. **Predict** which two lines lie closest. (The smoke tier trains 8
 # layers, the others 20.)
 
 # %%
@@ -304,7 +310,7 @@ def losses(bfloat16: bool, seed: int, steps: int = 6 if tier == "smoke" else 16)
 curves = {"float32": losses(False, 0), "bfloat16": losses(True, 0), "float32, other batches": losses(False, 1)}
 {name: len(each) for name, each in curves.items()}
 
-# %% mystnb={"figure": {"caption": "Loss on one fixed batch after each of the first steps: float32 and bfloat16 trained on the same batches, and float32 on others. The learning rate is the small one at which deep networks warm up.", "name": "fig-ch6-precision"}, "image": {"alt": "Loss on one fixed batch against the step for three trainings. The lines of float32 and bfloat16 on the same batches stay close together; the line of float32 on other batches goes its own way."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Loss on one fixed batch against the step for three trainings. The lines of float32 and bfloat16 on the same batches stay close together; the line of float32 on other batches goes its own way."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 styles = (("neutral", "-", 3.0), ("accent", "--", 1.6), ("neutral", ":", 1.4))
 for (name, values), (colour, style, width) in zip(curves.items(), styles, strict=True):
@@ -313,6 +319,10 @@ for (name, values), (colour, style, width) in zip(curves.items(), styles, strict
 ax.set(xlabel="steps taken", ylabel="loss on the fixed batch (nats)")
 ax.legend()
 plt.show()
+
+# %% [markdown]
+# **Figure A6.2.** Loss on one fixed batch after each of the first steps: float32 and bfloat16 trained on the same
+# batches, and float32 on others. The learning rate is the small one at which deep networks warm up.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 reference = torch.tensor(curves["float32"])
@@ -467,8 +477,8 @@ else:
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# The roof bends at 100 FLOP a byte. In bfloat16 a number takes two bytes, so {eq}`eq-intensity` becomes $\tfrac{9}{2} C$: 72,
-# 144 and 288. `waiting = {16}`.
+# The roof bends at 100 FLOP a byte. In bfloat16 a number takes two bytes, so equation (A6.2) becomes $\tfrac{9}{2} C$:
+# 72, 144 and 288. `waiting = {16}`.
 #
 # </details>
 #
@@ -498,5 +508,5 @@ else:
 #
 # ## References
 #
-# - {cite:t}`williams2009roofline`: the roofline model.
-# - {cite:t}`micikevicius2018mixed`: training in 16 bits, with weights kept in 32.
+# - [Williams et al. (2009)](https://doi.org/10.1145/1498765.1498785): the roofline model.
+# - [Micikevicius et al. (2018)](https://arxiv.org/abs/1710.03740): training in 16 bits, with weights kept in 32.

@@ -19,9 +19,10 @@
 # **Do shortcuts make a long training stable? Which mistakes do wide networks make on CIFAR-100? What do they cost?**
 #
 # This page belongs to [chapter 7](07_wide_networks.ipynb), which builds the wide networks and asks whether they need
-# shortcuts. It has what only some readers will want: the third claim of *the source* {cite}`sariyildiz2018resnet`, that
-# identity mappings make a long training stable; the two labels of CIFAR-100, and which classes are taken for which; and
-# what these networks cost in time and memory. The three parts can be read in any order.
+# shortcuts. It has what only some readers will want: the third claim of *the source*
+# ([Sariyildiz, 2018](https://github.com/mbsariyildiz/resnet-pytorch)), that identity mappings make a long training
+# stable; the two labels of CIFAR-100, and which classes are taken for which; and what these networks cost in time and
+# memory. The three parts can be read in any order.
 #
 # **You will learn**
 #
@@ -151,12 +152,11 @@ def train_one(kind: str, seed: int) -> pd.DataFrame:
 f"training on {device}, in {engine.precision}{', compiled' * engine.compiled}"
 
 # %% [markdown]
-# ```{admonition} Predict, then run
-# :class: tip
+# > **Predict, then run**
+# >
+# > At which of the three learning rates will the validation error move most from epoch to epoch? And will you be able
+# > to tell the plain network from the residual one by that? Figure A7.1 shows it, and the table below it measures.
 #
-# At which of the three learning rates will the validation error move most from epoch to epoch? And will you be able to
-# tell the plain network from the residual one by that? {numref}`fig-ch7-here` shows it, and the table below it measures.
-# ```
 #
 # (The smoke tier computes on one thread: for pictures this small, a second one mostly waits for the first.)
 
@@ -166,10 +166,14 @@ torch.set_num_threads(1 if train.name == "builtin" else threads)
 here = pd.concat([train_one(kind, seed) for kind in ("plain", "residual") for seed in seeds])
 torch.set_num_threads(threads)
 
-# %% mystnb={"figure": {"caption": "Validation error of the quarter-width pair trained on this page, a line a run, a marker a seed. Dotted lines: the learning rate, given above the panel, is divided by 10.", "name": "fig-ch7-here"}, "image": {"alt": "Validation error against epochs, a line a run. All lines fall most in the first phase and right after it, and little in the last; plain and residual runs lie close together."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Validation error against epochs, a line a run. All lines fall most in the first phase and right after it, and little in the last; plain and residual runs lie close together."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 wide_figures.plot_phases(here, ax)
 plt.show()
+
+# %% [markdown]
+# **Figure A7.1.** Validation error of the quarter-width pair trained on this page, a line a run, a marker a seed.
+# Dotted lines: the learning rate, given above the panel, is divided by 10.
 
 # %% [markdown]
 # A standard deviation (`std`) of the last epochs of a phase also grows when the error simply keeps falling. So we lay a
@@ -193,10 +197,10 @@ measured.sort_index(ascending=[False, True]).round(2)
 #
 # ### The recorded runs
 #
-# Two kinds of recorded runs hold out 5,000 images: the short ones of 10 layers, and, once they are recorded, those of 18
-# and 34 layers over 300 epochs. In {numref}`fig-ch7-validation`, look at the last phase: how much movement is left?
+# Two kinds of recorded runs hold out 5,000 images: the short ones of 10 layers, and, once they are recorded, those of
+# 18 and 34 layers over 300 epochs. In Figure A7.2, look at the last phase: how much movement is left?
 
-# %% mystnb={"figure": {"caption": "Validation error of recorded runs, a line a run. Dotted lines: the learning rate, given above the panel, is divided by 10.", "name": "fig-ch7-validation"}, "image": {"alt": "A panel for each recorded depth, dataset and length: validation error against epochs, plain orange, residual blue. The error drops where the learning rate is first divided by 10, and moves little in the last phase. If nothing is recorded, a sentence says so."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "A panel for each recorded depth, dataset and length: validation error against epochs, plain orange, residual blue. The error drops where the learning rate is first divided by 10, and moves little in the last phase. If nothing is recorded, a sentence says so."}} tags=["nbval-ignore-output"]
 ENDS = {
     "10 layers, CIFAR-10, 9 epochs": "10-cifar10-short",
     "10 layers, CIFAR-100, 9 epochs": "10-cifar100-short",
@@ -210,6 +214,10 @@ for ax, (title, panel) in zip(axes.flat, shown.items(), strict=True):
     wide_figures.plot_phases(panel, ax)
     ax.set_title(title, pad=16)
 plt.show()
+
+# %% [markdown]
+# **Figure A7.2.** Validation error of recorded runs, a line a run. Dotted lines: the learning rate, given above the
+# panel, is divided by 10.
 
 # %% [markdown]
 # Most of the movement is the fall itself, and it is largest at the first learning rate. The short runs cannot decide the
@@ -315,13 +323,17 @@ mistakes = int(matrix.sum() - matrix.diagonal().sum())
 f"{name}: {mistakes:,} of {matrix.sum():,} answers are wrong"
 
 # %% [markdown]
-# In {numref}`fig-ch7-confusion`, look for dark cells outside the frames: strangers that look alike. And look for a dark
+# In Figure A7.3, look for dark cells outside the frames: strangers that look alike. And look for a dark
 # cell whose mirror image is pale: one class is taken for the other, and not the reverse.
 
-# %% mystnb={"figure": {"caption": "Which class (row) is taken for which (column), in % of the class's images, on a square-root scale; right answers are grey. Classes that have superclasses are sorted by them, and each superclass is framed.", "name": "fig-ch7-confusion"}, "image": {"alt": "Confusion matrix with the diagonal greyed out. The mistakes are not spread evenly: a few pairs of classes hold many of them, and most cells are empty."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Confusion matrix with the diagonal greyed out. The mistakes are not spread evenly: a few pairs of classes hold many of them, and most cells are empty."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 6.4) if superclasses else (6.0, 4.6))
 wide_figures.show_confusion(matrix, class_names, superclasses, ax)
 plt.show()
+
+# %% [markdown]
+# **Figure A7.3.** Which class (row) is taken for which (column), in % of the class's images, on a square-root scale;
+# right answers are grey. Classes that have superclasses are sorted by them, and each superclass is framed.
 
 # %% tags=["nbval-ignore-output"]
 confusions = wide_tables.frequent_confusions(matrix, class_names, superclasses)
@@ -450,5 +462,6 @@ else:
 #
 # ## References
 #
-# - {cite:t}`sariyildiz2018resnet`: the wide networks and the claim; {cite:t}`he2015deep`: the split for validation.
-# - {cite:t}`krizhevsky2009learning`: CIFAR-100 and its superclasses.
+# - [Sariyildiz (2018)](https://github.com/mbsariyildiz/resnet-pytorch): the wide networks and the claim;
+#   [He et al. (2015a)](https://arxiv.org/abs/1512.03385): the split for validation.
+# - [Krizhevsky (2009)](https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf): CIFAR-100 and its superclasses.

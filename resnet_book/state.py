@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from resnet_book import augment
 from resnet_book.data import ImageSet
 from resnet_book.engine import processes
-from resnet_book.engine.device import Engine, peak_memory
+from resnet_book.engine.device import Engine, peak_memory, sum_type
 from resnet_book.recipe import Epoch, History, Recipe
 
 
@@ -63,12 +63,12 @@ class Meter:
     """What is measured in an epoch, summed up on the device without waiting for it."""
 
     def __init__(self, device: torch.device) -> None:
-        self.loss_sum = torch.zeros((), device=device, dtype=torch.float64)  # over the images so far
+        self.loss_sum = torch.zeros((), device=device, dtype=sum_type(device))  # over the images so far
         self.wrong = torch.zeros((), device=device, dtype=torch.int64)  # answers
 
     def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
         """Count a step: its mean loss (), scores (B, classes), labels (B,)."""
-        self.loss_sum += loss.double() * len(labels)
+        self.loss_sum += loss.to(self.loss_sum.dtype) * len(labels)
         self.wrong += (scores.argmax(dim=1) != labels).sum()
 
     def tensors(self) -> list[Tensor]:

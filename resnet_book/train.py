@@ -17,7 +17,7 @@ from resnet_book.data import ImageSet, hold_out
 from resnet_book.engine import processes
 from resnet_book.engine.callbacks import Callback
 from resnet_book.engine.checks import checked_seed, whole
-from resnet_book.engine.device import CPU, Engine, autocast, in_mode, kernels
+from resnet_book.engine.device import CPU, Engine, autocast, in_mode, kernels, sum_type
 from resnet_book.models import Network
 from resnet_book.recipe import History, Recipe
 from resnet_book.state import Training
@@ -51,7 +51,7 @@ def evaluate(
         network.to(device)
     mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
     std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
-    loss_sum = torch.zeros((), device=device, dtype=torch.float64)
+    loss_sum = torch.zeros((), device=device, dtype=sum_type(device))
     wrong = torch.zeros((), device=device, dtype=torch.int64)
     starts = range(0, len(images), batch_size)
     casting = autocast(device, precision)

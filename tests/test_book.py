@@ -120,7 +120,17 @@ def test_every_figure_is_there_and_described(visit: Visit) -> None:
 def test_every_figure_has_a_number_and_a_caption(visit: Visit) -> None:
     captions = visit.page.locator("article figure figcaption").all_inner_texts()
     assert visit.page.locator("article img").count() == visit.page.locator("article figure").count() == len(captions)
-    assert [each for each in captions if not re.match(r"Fig\. \d+(\.\d+)?\s+\S", each)] == []
+    assert [each for each in captions if not re.match(r"Figure [A-Z]?\d+(\.\d+)?\s+\S", each)] == []
+
+
+def test_figures_and_formulas_have_the_numbers_of_the_notebook(visit: Visit) -> None:
+    page = Path(unquote(urlparse(visit.page.url).path)).stem
+    chapter = re.match(r"0?(\w+?)_", page)
+    if not chapter:
+        pytest.skip("not a chapter")
+    for numbers in ("figcaption .caption-number", "article .eqno"):
+        found = [re.sub(r"Figure|[()#\s]", "", each) for each in visit.page.locator(numbers).all_text_contents()]
+        assert found == [f"{chapter[1].upper()}.{count}" for count in range(1, len(found) + 1)]
 
 
 def test_every_formula_is_rendered(visit: Visit) -> None:
@@ -347,6 +357,10 @@ def test_the_whole_book_is_one_pdf_whose_bookmarks_are_the_chapters(html: Path, 
     bookmarks = re.findall(rb"/Title \((\d+)\. [^)]+\)", content)
     numbered = [path for path in CHAPTERS if path.startswith("chapters/0") or path.startswith("chapters/1")]
     assert [int(number) for number in bookmarks] == list(range(1, len(numbered) + 1))
+    first_sections = re.findall(rb"/Title \((\d+)\.1\. ", content)
+    assert [int(number) for number in first_sections] == list(range(1, len(numbered) + 1))
+    titles = re.findall(rb"/Title \(((?:[^()\\]|\\.)*)\)", content)
+    assert [title for title in titles if re.match(rb"([\d.]+ )\1|(.+)\2$", title)] == []
     assert b"(file:" not in content  # a link to a file of the machine that made it
     assert window.page.locator("a[href='resnet-book.pdf']").count() == 1
 

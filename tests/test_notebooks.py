@@ -1,5 +1,6 @@
 """The chapters as committed: pairs that agree, executed, opened and closed as every chapter is."""
 
+import importlib
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,9 @@ from nbformat import NotebookNode
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9a]*.py"))
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(str(NOTEBOOKS.parent / "book"))
+    plain_text = importlib.import_module("plain_text")
 pytestmark = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
@@ -88,14 +92,58 @@ def test_nothing_is_imported_by_a_star_or_silenced(source: Path) -> None:
     assert re.findall(r"import \*|filterwarnings|simplefilter|%%capture|2>/dev/null", code) == []
 
 
-def test_every_figure_has_a_description_a_caption_and_a_name_that_the_prose_uses(source: Path) -> None:
-    for cell in code_cells(source):
-        if not any("image/png" in output.get("data", {}) for output in cell.outputs):
+def test_every_figure_has_a_description_and_a_number_that_the_prose_uses(source: Path) -> None:
+    cells, number = committed(source).cells, 0
+    for cell, after in pairwise(cells):
+        outputs = [each for each in cell.get("outputs", []) if "data" in each]
+        pictures = [each.metadata.get(kind) for each in outputs for kind in each.data if kind.startswith("image/")]
+        if not pictures:
+            assert not plain_text.CAPTION.fullmatch(after.source), f"a caption below no figure: {after.source}"
             continue
-        settings = cell.metadata.get("mystnb", {})
-        assert len(settings.get("image", {}).get("alt", "")) >= 15, cell.source
-        assert settings.get("figure", {}).get("caption"), cell.source
-        assert f"{{numref}}`{settings['figure']['name']}`" in prose(source), settings["figure"]["name"]
+        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+        assert len(alt) >= 15, cell.source
+        assert all(each["alt"] == alt for each in pictures), "run `make sync`"
+        number += 1
+        caption = plain_text.CAPTION.fullmatch(after.source)
+        assert caption, f"no caption in a cell below the figure of {cell.source}"
+        assert caption[1] == f"{plain_text.prefix(source.stem)}.{number}", "figures are numbered in their order"
+        assert caption[1] in figures_named(source), f"the prose does not name figure {caption[1]}"
+
+
+def test_the_prose_names_only_figures_and_equations_that_there_are(source: Path) -> None:
+    text = prose(source)
+    captions = [found[1] for cell in committed(source).cells if (found := plain_text.CAPTION.fullmatch(cell.source))]
+    tags = [found[2] for found in plain_text.FORMULA.finditer(text)]
+    head = plain_text.prefix(source.stem)
+    assert tags == [f"{head}.{number}" for number in range(1, len(tags) + 1)], "equations are numbered in their order"
+    assert text.count("\\tag") == len(tags), "a \\tag stands at the end of a formula between $$"
+    assert set(figures_named(source)) <= set(captions)
+    assert {found[2] for found in plain_text.EQUATION.finditer(text)} <= set(tags)
+
+
+def figures_named(source: Path) -> list[str]:
+    """Numbers of the figures that the text names, captions not counted."""
+    cells = [cell.source for cell in committed(source).cells if cell.cell_type == "markdown"]
+    return plain_text.FIGURE.findall("\n".join(each for each in cells if not plain_text.CAPTION.fullmatch(each)))
+
+
+def test_the_text_of_a_notebook_reads_well_where_nothing_knows_myst(source: Path) -> None:
+    roles, directives, labels, bare_links = (
+        r"\{[a-z:-]+\}`",
+        r"^ *(?:`{3}|:{3})\{",
+        r"^\([\w-]+\)=$|\$\$ *\(eq-",
+        r"\[\]\(",
+    )
+    raw = "|".join((roles, directives, labels, bare_links))
+    assert re.findall(raw, prose(source), re.MULTILINE) == [], "CONTRIBUTING.md says what to write instead"
+
+
+def test_a_work_is_named_by_its_authors_and_year(source: Path) -> None:
+    works = {plain_text.address(entry): entry for entry in plain_text.read_entries().values()}
+    for before, words, address, after in plain_text.LINK.findall(prose(source)):
+        if address in works:
+            in_parentheses = bool(before and after)
+            assert " ".join(words.split()) == plain_text.in_words(works[address])[in_parentheses]
 
 
 def test_a_notebook_is_small_enough_to_keep_in_the_repository(source: Path) -> None:

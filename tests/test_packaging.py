@@ -1,5 +1,6 @@
 """What installs, tries and publishes the project elsewhere: its files promise the same, and the lock names no host."""
 
+import ast
 import json
 import os
 import re
@@ -146,3 +147,11 @@ def test_the_makefile_looks_for_the_pythons_that_the_project_supports() -> None:
     assert line is not None
     assert sorted(line[1].split()) == [f"python{python}" for python in PYTHONS]
     assert all(SpecifierSet(PROJECT["requires-python"]).contains(f"{python}.0") for python in PYTHONS)
+
+
+def test_nox_has_sessions_that_make_has_too() -> None:
+    tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    sessions = {each.name for each in tree.body if isinstance(each, ast.FunctionDef) and each.decorator_list}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert sessions == {"check", "test", "book", "pages"}
+    assert all(re.search(rf"^{name}: ", makefile, re.MULTILINE) for name in sessions)

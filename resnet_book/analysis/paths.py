@@ -72,8 +72,8 @@ def gradients_by_length(
     drawn, rows = random.Random(checked_seed(seed)), []
     for length, together in enumerate(_sums_by_length(steps, gradient)):
         paths = [set(drawn.sample(range(1, count + 1), length)) for _ in range(min(samples, comb(count, length)))]
-        single = torch.stack([_norms(_along(steps, gradient, path)) for path in paths]).double().mean().item()
-        rows.append((length, comb(count, length), single, _norms(together).double().mean().item()))
+        single = torch.stack([_norms(_along(steps, gradient, path)) for path in paths]).cpu().double().mean().item()
+        rows.append((length, comb(count, length), single, _norms(together).cpu().double().mean().item()))
     frame = pd.DataFrame(rows, columns=["length", "number", "single", "together"])
     carried = frame.number * frame.single
     return frame.assign(share=carried / carried.sum())

@@ -67,12 +67,12 @@ def png_file(text: str) -> Path:
 
 
 def _device_name(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text, re.ASCII):
-        raise click.BadParameter(f"device {text!r}: choose auto, cpu, cuda, or one GPU of several as cuda:1")
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", text, re.ASCII):
+        raise click.BadParameter(f"device {text!r}: choose auto, cpu, cuda, one GPU of several as cuda:1, or mps")
     return text
 
 
-_DEVICES = "cpu, cuda, cuda:1, ... (default: a GPU where there is one)"
+_DEVICES = "cpu, cuda, cuda:1, ..., mps (default: a CUDA GPU where there is one)"
 _DATASETS = "folder of the datasets (default: $RESNET_BOOK_DATA, else ./data)"
 _RECORDS = "folder of the records (default: ./results, else those that came with the book)"
 _ENVIRONMENT = {"envvar": "RESNET_BOOK_RESULTS", "show_envvar": True, "metavar": "DIR"}

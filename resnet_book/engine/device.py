@@ -25,8 +25,8 @@ WORTH_COMPILING = {"cpu": 1_000, "cuda": 20_000}
 class Engine:
     """How training steps are computed. The same numbers, but for rounding, whichever is chosen.
 
-    ``device``: "cpu", "cuda", "cuda:1", ...; ``precision``: "float32" or "bfloat16" (autocast); ``compiled``: through
-    ``torch.compile``. Raises ValueError for no device, another precision, or ``compiled`` in several processes.
+    ``device``: "cpu", "cuda", "cuda:1", ..., "mps"; ``precision``: "float32" or "bfloat16" (autocast); ``compiled``:
+    through ``torch.compile``. Raises ValueError for no device, another precision, or ``compiled`` in several processes.
     """
 
     device: torch.device | str = "cpu"
@@ -37,7 +37,9 @@ class Engine:
         try:
             device = torch.device(self.device)
         except (RuntimeError, TypeError):
-            raise ValueError(f"device={self.device!r}: choose cpu, cuda, or one GPU of several as cuda:1") from None
+            raise ValueError(
+                f"device={self.device!r}: choose cpu, cuda, one GPU of several as cuda:1, or mps"
+            ) from None
         object.__setattr__(self, "device", device)  # the dataclass is frozen
         autocast(device, self.precision)  # raises for one that does not exist
         if not isinstance(self.compiled, bool):
@@ -71,10 +73,17 @@ class Engine:
 
 
 def find(name: str) -> torch.device:
-    """The device that ``--device`` means for this process: "auto" is a GPU where there is one.
+    """The device that ``--device`` means for this process: "auto" is a CUDA GPU where there is one.
 
-    Raises ValueError for a GPU that is not there.
+    Apple's GPUs, "mps", have to be asked for: nothing of this book was run on one. Raises ValueError for a GPU that is
+    not there, and for "mps" in several processes, which cannot exchange gradients between such GPUs.
     """
+    if name == "mps":
+        if not torch.backends.mps.is_available():
+            raise ValueError("--device mps: torch sees no Apple GPU here. Use --device cpu.")
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise ValueError("--device mps: one process alone trains on it; leave out torchrun, or use --device cpu.")
+        return torch.device(name)
     auto = "cuda" if torch.cuda.is_available() else "cpu"
     found = processes.local_device(torch.device(auto if name == "auto" else name))
     count = torch.cuda.device_count()
@@ -105,7 +114,12 @@ def worth_compiling(iterations: int, device: torch.device | str) -> bool:
     compilers = (os.environ.get("CC", "gcc"), "clang") if kind == "cuda" else (os.environ.get("CXX", "g++"),)
     headers = Path(sysconfig.get_path("include")) / "Python.h"
     can = headers.exists() and any(map(shutil.which, compilers))
-    return can and iterations >= WORTH_COMPILING.get(kind, 0) and processes.size() == 1
+    return kind in WORTH_COMPILING and can and iterations >= WORTH_COMPILING[kind] and processes.size() == 1
+
+
+def sum_type(device: torch.device | str) -> torch.dtype:
+    """The type in which an epoch's losses are summed up: float64, but float32 on Apple's GPUs, which have no other."""
+    return torch.float32 if torch.device(device).type == "mps" else torch.float64
 
 
 def kernels(device: torch.device | str, precision: str) -> AbstractContextManager[object]:

@@ -40,11 +40,13 @@ def describe(device: torch.device | str, precision: str, compiled: bool) -> dict
     are None where the package lies in no checkout.
     """
     device = torch.device(device)
-    on_gpu = device.type == "cuda"
+    on_gpu, name = device.type == "cuda", cpu_name()
+    if device.type == "mps":
+        name += ", GPU"  # Apple's are part of the processor
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
     return {
-        "device": torch.cuda.get_device_name(device) if on_gpu else cpu_name(),
-        "threads": None if on_gpu else torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if on_gpu else name,
+        "threads": torch.get_num_threads() if device.type == "cpu" else None,
         "processes": processes.size(),
         "precision": precision,
         "compiled": compiled,

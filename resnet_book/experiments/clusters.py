@@ -33,7 +33,8 @@ def of_this_machine(options: Options, jobs: int | None, runs: int) -> Iterator[C
     visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
     gpus = visible.split(",") if computer.type == "cuda" else []
     gpus = gpus if computer.index is None else [gpus[computer.index]]
-    jobs = jobs or min(len(gpus) or cores, runs)
+    places = {"cuda": len(gpus), "mps": 1}.get(computer.type, cores)
+    jobs = jobs or min(places, runs)
     common = {"nthreads": 1, "memory_limit": None, "silence_logs": QUIET}
     own = [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {} for number in range(min(jobs, runs))]
     workers = {number: {"cls": Nanny, "options": {**common, "env": env}} for number, env in enumerate(own)}
@@ -47,14 +48,8 @@ def of_this_machine(options: Options, jobs: int | None, runs: int) -> Iterator[C
         "distributed.deploy.lost-worker-timeout": "1h",  # a killed worker starts again, on a busy machine slowly
     }
     with config.set(settings):
-        # Ctrl-C at the terminal is for the sweep alone. Threads and processes inherit what is blocked, unless they
-        # start python's resource tracker, which unblocks it.
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _without_interrupts():
             cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=QUIET)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         with cluster:
             try:
                 with Client(cluster, set_as_default=False) as client:
@@ -63,13 +58,31 @@ def of_this_machine(options: Options, jobs: int | None, runs: int) -> Iterator[C
                 kill(cluster)  # all is saved: no need to wait until they have closed
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Start threads and processes that Ctrl-C at the terminal is not for: it is for the sweep alone.
+
+    They inherit what is blocked, unless they start python's resource tracker, which unblocks it. Windows cannot block
+    it: there the workers see Ctrl-C, too, and what they have not saved by then is trained again.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def kill(cluster: SpecCluster) -> None:
     """End the workers of this machine at once."""
     for nanny in cluster.workers.values():
         process = nanny.pid
         nanny.close_gracefully()  # it shall not start another
         if process:
-            os.kill(process, signal.SIGKILL)
+            os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows ends it at once by either
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from typing import Any
 
 from distributed import Reschedule, Worker, get_worker
@@ -95,5 +95,6 @@ class CloseOnSignals(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         if threading.current_thread() is threading.main_thread():
             loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, lambda: asyncio.ensure_future(worker.close(nanny=False)))
+            with suppress(NotImplementedError):  # Windows: such a worker ends at once, and its last checkpoint counts
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    loop.add_signal_handler(number, lambda: asyncio.ensure_future(worker.close(nanny=False)))

@@ -1,0 +1,129 @@
+"""Other systems than Linux, as far as Linux can tell: what Windows lacks is not asked for, Apple's GPU is a device."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_runs import RECIPE, TEST, TRAIN, tiny
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from resnet_book import state, train
+from resnet_book.engine import device, machine
+from resnet_book.engine.device import Engine
+from resnet_book.experiments import sweep
+
+ROOT = Path(__file__).parents[1]
+UNIX_MODULES = "fcntl grp posix pty pwd resource syslog termios tty"
+UNIX_NAMES = {
+    "os": "fork geteuid getpgid getuid killpg mkfifo sched_getaffinity setsid statvfs uname",
+    "signal": "SIGALRM SIGCHLD SIGHUP SIGKILL SIGUSR1 SIGUSR2 pthread_kill pthread_sigmask sigwait",
+}
+IMPORT_ALL_AS_ON_WINDOWS = f"""
+import importlib, os, pkgutil, signal, sys
+import resnet_book
+
+def import_all():
+    return [importlib.import_module(each.name) for each in pkgutil.walk_packages(resnet_book.__path__, "resnet_book.")
+            if not each.name.endswith("__main__")]
+
+import_all()  # and so all that others wrote, which knows systems for itself
+for name in [name for name in sys.modules if name.split(".")[0] == "resnet_book" and name != "resnet_book"]:
+    del sys.modules[name]
+sys.modules.update(dict.fromkeys({UNIX_MODULES!r}.split()))
+for module, names in {UNIX_NAMES!r}.items():
+    for name in names.split():
+        delattr(sys.modules[module], name)
+print(len(import_all()))
+"""
+
+
+def test_every_module_can_be_imported_where_what_only_unix_has_is_missing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL_AS_ON_WINDOWS], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 40
+
+
+def test_a_sweep_starts_and_ends_its_workers_where_what_only_unix_has_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    killed = list[tuple[int, int]]()
+
+    class Worker:
+        pid = 4711
+
+        def close_gracefully(self) -> None:
+            pass
+
+    class Cluster:
+        def __init__(self, **_: object) -> None:
+            self.workers = {0: Worker()}
+
+        def __enter__(self) -> "Cluster":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(sweep, "SpecCluster", Cluster)
+    monkeypatch.setattr(os, "kill", lambda *arguments: killed.append(arguments))
+    monkeypatch.setattr(sweep.resource_tracker, "ensure_running", lambda: pytest.fail("there is none on Windows"))
+    for module, names in UNIX_NAMES.items():
+        for name in names.split():
+            monkeypatch.delattr(sys.modules[module], name, raising=False)
+    with sweep._local_cluster(sweep.Options("cpu"), None, 3) as cluster:
+        sweep._kill(cluster)
+    assert killed == [(4711, signal.SIGTERM)]
+
+
+def test_apples_gpu_is_a_device_where_torch_has_it_and_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device.find("mps") == torch.device("mps")
+    assert device.find("auto") == torch.device("cpu")
+    engine = Engine(device.find("mps"), device.default_precision("mps"), device.worth_compiling(64_000, "mps"))
+    assert (engine.precision, engine.compiled) == ("float32", False)
+    with engine.computing(), engine.autocast():
+        pass
+    described = machine.describe("mps", "float32", False)
+    assert (described["device"], described["threads"]) == (f"{machine.cpu_name()}, GPU", None)
+
+
+def test_apples_gpu_that_is_not_there_or_is_to_be_one_of_several_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=r"--device mps: .* Use --device cpu\."):
+        device.find("mps")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="--device mps: one process alone"):
+        device.find("mps")
+
+
+class NoDoubles(TorchDispatchMode):
+    """Refuses results of more precision than Apple's GPUs have."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        assert getattr(result, "dtype", None) != torch.float64, f"{func} makes numbers of 64 bits"
+        return result
+
+
+def test_a_step_and_a_test_need_no_double_precision_where_the_device_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (device.sum_type("mps"), device.sum_type("cpu")) == (torch.float32, torch.float64)
+    for module in (state, train):
+        monkeypatch.setattr(module, "sum_type", lambda _: device.sum_type("mps"))
+    training = state.Training(tiny(), {"train": TRAIN, "test": TEST}, RECIPE, 0, Engine())
+    step, plans = train.make_step(training), training.plans()
+    mean, std = training.history.mean, training.history.std
+    with NoDoubles():
+        step(next(plans))
+        loss, error = train.evaluate(training.network, TEST, mean, std)
+    assert training.meter.loss_sum > 0
+    assert loss > 0
+    assert 0 <= error <= 100
