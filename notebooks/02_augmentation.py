@@ -334,9 +334,11 @@ changes.round(1).to_frame("change of the output (%)")
 
 # %% [markdown]
 # A constant added to the image adds a constant to every output of a convolution without bias, and batch norm takes it
-# out again. What remains is the border: there the convolution's own zero padding meets the image, and after
-# normalisation that zero is the mean colour, and not black. (Batch norm also undoes any common scale, so dividing by the
-# deviation changes next to nothing.) We keep the step because the recipe has it and because it costs nothing.
+# out again. Without padding nothing changes at all. What remains is the border: there the convolution's own zeros meet
+# the image. To pixels as they are, they are a black frame, and it stands out so much that the deviation over the batch
+# grows with it. After the subtraction zero is the mean colour, and hardly seen. (Batch norm also undoes any common
+# scale, so dividing by the deviation changes next to nothing.) We keep the step for the border, because the recipe has it, and
+# because it costs nothing.
 
 # %% [markdown]
 # ## What it costs
@@ -501,28 +503,8 @@ display(
 #         print(seed, kind, evaluate(network, many, history.mean, history.std)[1])
 # ```
 #
-# The numbers differ by several points from seed to seed, the gap is larger. For the parts, replace `padding=0` or
+# The numbers differ by several points from seed to seed, and the gap with them. For the parts, replace `padding=0` or
 # `flip_probability=0.0` in the second recipe.
-#
-# </details>
-#
-# **4.** Check the limit on the learning rate. Let all targets be zero; then a step of gradient descent is $w \leftarrow w -
-# \eta A w$, with $A$ the matrix above. Take a hundred steps with $\eta$ a little below two over the largest eigenvalue,
-# and a little above it.
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# patches = F.unfold(inputs["as they are"], 3).transpose(1, 2).reshape(-1, 27).double()
-# matrix = patches.T @ patches / len(patches)
-# for share in (0.95, 1.05):
-#     w = torch.ones(27, dtype=torch.double)
-#     for _ in range(100):
-#         w -= share * 2 / eigenvalues["as they are"][0] * matrix @ w
-#     print(share, w.norm().item())
-# ```
-#
-# Below the limit $w$ shrinks, above it it grows without end.
 #
 # </details>
 
@@ -532,7 +514,7 @@ display(
 # - Flip, pad and crop are indexing: which old pixel goes where. `sample` draws for every image, from an explicit
 #   generator; `apply` does the whole batch at once, and can do it again.
 # - Zero, edge and reflect padding differ only in the outermost pixels, and in what a shift gives away.
-# - Subtracting the mean removes one overly steep direction. Batch norm does it again, so here it matters much less.
+# - Subtracting the mean removes one overly steep direction. Batch norm does it again, all but at the border.
 # - Augmentation is cheap next to training when it works on batches, and it lowers the test error of networks that could
 #   learn their images by heart.
 #

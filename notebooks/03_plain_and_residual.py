@@ -33,8 +33,7 @@
 # **You need** chapters [1](01_dataset.ipynb) and [2](02_augmentation.ipynb) for the images and their augmentation. With
 # `tier = "smoke"` the page takes under a minute on 2 cores and downloads nothing. `"cpu"` takes about 8 minutes and
 # needs CIFAR-10 (170 MB); `"paper"` trains four networks by the recipe of the paper, which takes a GPU (for how long
-# has not been measured) and the same 170 MB. What specialists ask next is in the
-# [appendix](a3_more_about_depth.ipynb).
+# has not been measured). What specialists ask next is in the [appendix](a3_more_about_depth.ipynb).
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -122,7 +121,7 @@ PlainBlock(16, 16)
 
 # %% [markdown]
 # Is it the block that the package uses? Both have the same parameters in the same order, so we copy them from one to
-# the other, and give both the same input. The answer is to be the same, to the last bit.
+# the other, and give both the same input. The answers are to be the same, to the last bit.
 
 
 # %%
@@ -145,9 +144,7 @@ mine(x).shape
 #
 # The residual block is the same, but for one addition before the last ReLU:
 #
-# $$
-# y = \mathrm{ReLU}\bigl(F(x) + x\bigr).
-# $$ (eq-residual-block)
+# $$ y = \mathrm{ReLU}\bigl(F(x) + x\bigr). $$ (eq-residual-block)
 #
 # If the best thing a block can do is to leave its input alone, the plain block of {eq}`eq-plain-block` has to build the
 # identity out of two convolutions; the residual block of {eq}`eq-residual-block` only has to let $F$ go to zero.
@@ -187,8 +184,8 @@ assert torch.equal(mine(x), theirs(x))
 mine(x).shape
 
 # %% [markdown]
-# What "let $F$ go to zero" means can be tried at once. With the last batch norm's weight set to zero, $F(x) = 0$. After
-# a ReLU no value is negative, so the residual block then gives back exactly what it got; the plain block gives zeros.
+# With the last batch norm's weight set to zero, $F(x) = 0$. After a ReLU no value is negative, so the residual block then
+# gives back exactly what it got; the plain block gives zeros.
 
 # %%
 after_relu = F.relu(x)
@@ -242,13 +239,12 @@ pd.DataFrame(rows, index=pd.Index(paper, name="layers"), columns=["plain", "resi
 # ## Before training
 #
 # What does depth do to the *signal* on its way to the classes, and to the *gradient* on its way back? We take one batch
-# of images, normalised as in chapter 2, and untrained networks of 20 and of 56 layers. Their weights are drawn so that
-# the size of the signal survives a ReLU {cite}`he2015delving`. Of each block's output we measure the root mean square,
-# and the norm of the loss's gradient with respect to it.
+# of images and untrained networks of 20 and of 56 layers, their weights drawn so that the size of the signal survives a
+# ReLU {cite}`he2015delving`. Of each block's output we measure the root mean square, and the norm of the loss's gradient
+# with respect to it.
 #
-# **Predict.** In the plain network of 56 layers the gradient passes 54 convolutions on its way from the loss to the
-# first block. Compared with the last block, will it be smaller there, as large, or larger? Make a guess before you look
-# at {numref}`fig-ch3-gradients`.
+# **Predict.** Compare the gradient at the first block of the deep plain network with that at its last block. Will it be
+# smaller, as large, or larger? Make a guess before you look at {numref}`fig-ch3-gradients`.
 
 
 # %%
@@ -288,8 +284,8 @@ display(Markdown(text))
 # Is a large gradient harmful? A layer in front of a batch norm gives the same output when its weights are scaled, so
 # what matters is how far a step moves the weights *relative to their size*. The [appendix](a3_more_about_depth.ipynb)
 # derives the rate of growth, measures the first step, and asks what the gradient is worth a little further on. None of
-# this proves that deep plain networks *end up* worse. The paper itself saw healthy gradients with batch norm, does not
-# say when in the training, and conjectured that plain networks converge very slowly. So let us train.
+# this proves that deep plain networks *end up* worse. The paper saw healthy gradients with batch norm, does not say when
+# in the training, and conjectured that plain networks converge very slowly. So let us train.
 #
 # ## Twins in training
 #
@@ -367,7 +363,7 @@ display(Markdown(text))
 # %% [markdown]
 # Look at the *thin* lines in {numref}`fig-ch3-twins`. Where the deeper plain network is worse in training error
 # already, it is not over-fitting: it fails to fit. The paper calls this the *degradation* problem. But a run this short
-# shows only that the deep plain network learns more slowly at first. Whether it catches up is for longer runs to say.
+# shows only who learns faster at first. Whether the others catch up is for longer runs to say.
 #
 # ## How long must one train until depth pays?
 #
@@ -407,8 +403,8 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 # In {numref}`fig-ch3-ladder` compare the two panels first. After 2,000 iterations the networks stand in the same order
 # in both. So over-fitting is not what holds the deep ones back: they fit their own training images worse. Then look at
 # the open marks. In the paper's long training the deep residual network, far behind after 2,000 iterations, ends in
-# front of all; the deep plain network comes closer to the shallow one, and stays behind. Somewhere between, depth
-# begins to pay. Where two lines cross between the marks says nothing of it, since nothing was measured there.
+# front of all; the deep plain network comes closer to the shallow one, and stays behind. Where two lines cross says
+# nothing of the budget at which depth begins to pay, since nothing was measured between the marks.
 #
 # ## Beside the published numbers
 #
@@ -443,9 +439,9 @@ plt.show()
 # %% [markdown]
 # ## Does depth hurt, and do shortcuts cure it?
 #
-# The ladder has the first answer, as far as our records go. For the second, two words. Shortcuts *help* if a residual
-# network is better than its plain twin. They *cure* if, moreover, the deep residual network is better than the shallow
-# one. Here is how much they help, for all recorded twins:
+# The ladder has the first answer, as far as our records go. For the second, two words: shortcuts *help* if a residual
+# network is better than its plain twin; they *cure* if the deep residual network is better than the shallow one, too.
+# Here is how much they help, for all recorded twins:
 
 # %% tags=["nbval-ignore-output"]
 helped = []
@@ -467,9 +463,9 @@ pd.DataFrame(helped, columns=columns).set_index(["recipe", "layers"]).round(2)
 #
 # ## See for yourself
 #
-# Twins of 20 layers from the recorded runs, here in the page: they run in your browser. Switch from one network to the
-# other, and compare how sure they are of a picture. Then close a shortcut of the residual one. **Predict first:** will
-# the answer stay? [Chapter 8](08_take_it_apart.ipynb) does this with care, for every block and thousands of images.
+# Twins of 20 layers from the recorded runs, here in the page: they run in your browser. Switch from one to the other,
+# and compare how sure they are of a picture. Then close a shortcut of the residual one. **Predict first:** will the
+# answer stay? [Chapter 8](08_take_it_apart.ipynb) does this with care, for every block and thousands of images.
 
 # %% tags=["live-network", "nbval-ignore-output"]
 live_network.LiveNetwork(live_network.recorded_twins(records.find_results()))
@@ -498,15 +494,14 @@ def as_identity(block: PlainBlock) -> None:
 
 # %%
 block = PlainBlock(16, 16).eval()
-before = block.norm1.weight.clone()
 as_identity(block)
 y = block(after_relu)
 if torch.allclose(y, after_relu, rtol=1e-4, atol=1e-4):
     print("Right. So a deep plain network that does what a shallow one does exists. Training does not find it.")
-elif not y.any():
-    print("Wrong: the block gives zeros. In a plain block nothing goes past the convolutions.")
 else:
-    print("Not yet: what comes out differs by up to", f"{(y - after_relu).abs().max():.1f}")
+    print(
+        "Not yet." if y.any() else "Wrong: the block gives zeros. Nothing goes past the convolutions of a plain block."
+    )
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -526,8 +521,8 @@ else:
 #
 # <details><summary>Solution</summary>
 #
-# A network that over-fits has a *low* training error; after the short training that of `plain56` is far higher than that
-# of `plain20`. And `resnet56`, with exactly as many parameters, is far better than its twin.
+# Its training error, which would be low; after the short training it is far higher than that of `plain20`. And `resnet56`,
+# with exactly as many parameters, is far better.
 #
 # </details>
 #
@@ -536,15 +531,14 @@ else:
 #
 # <details><summary>Solution</summary>
 #
-# In the smoke tier, when we tried, the *training* error of the deeper plain network was higher than that of the shallow
-# one with all three seeds, and that of the deeper residual network lower. At a learning rate of 0.1 the twins of 20
-# layers changed places from seed to seed. A short run can hide a difference as easily as show it.
+# That of the *training* errors. In the smoke tier, when we tried, that of the deeper plain network was the highest with
+# all three seeds, and that of the deeper residual network the lowest. At a learning rate of 0.1 the twins of 20 layers
+# changed places from seed to seed. A short run can hide a difference as easily as show it.
 #
 # </details>
 #
 # ## References
 #
-# - {cite:t}`he2015deep`: sections 3 and 4.2 are what this page re-does.
+# - {cite:t}`he2015deep`: sections 3 and 4.2 are what this page re-does; {cite:t}`he2016identity`: better blocks.
 # - {cite:t}`he2015delving`: the initialisation; {cite:t}`ioffe2015batch`: batch norm.
-# - {cite:t}`he2016identity`: which shortcuts work best, and why.
 # - {cite:t}`techxzen2019residual`, {cite:t}`idelbayev2018resnet`: public code beside which our numbers stand.

@@ -243,7 +243,7 @@ plt.show()
 
 # %% [markdown]
 # Plain networks get worse with depth in every source, step by step. Residual networks get better from 20 to 56 layers
-# in every source, though not every step between goes that way. Our own numbers by the paper's recipe are single runs.
+# in every source, though not every step between goes that way. Where our own marks have no bar, they are single runs.
 #
 # Of our records the short training has all depths. {numref}`fig-ch3-depth` shows it: compare the slopes of the two
 # lines, and the distance between them.
@@ -305,7 +305,7 @@ by = Recipe(**kept[0].recipe)
 untouched = math.exp(-by.weight_decay * sum(map(by.learning_rate_at, range(by.iterations))) / (1 - by.momentum))
 text = f"""Mean responses, by the place of the layer in its block:
 
-{tables.to_markdown(parts.round(2).reset_index().set_index("depth"))}
+{tables.to_markdown(parts.map("{:.2f}".format).reset_index().set_index("depth"))}
 
 Weight decay alone, without any images, would have brought them from 1 to about {untouched:.2f} by this recipe."""
 display(Markdown(text))
@@ -322,8 +322,8 @@ display(Markdown(text))
 #
 # ## Summary
 #
-# - Batch norm keeps every layer's response at 1 before training. What grows is the gradient: by up to a fifth a layer
-#   in plain networks, ever more slowly in residual ones.
+# - Batch norm keeps every layer's response at 1 before training. What grows is the gradient: by about the same factor in
+#   every layer of plain networks, ever more slowly in residual ones.
 # - The first step of a deep plain network moves its first layers by more than their own length.
 # - A small difference between two images grows with depth, and their gradients become unrelated; with shortcuts both
 #   happen far more slowly.
