@@ -378,12 +378,12 @@ batchwise = 256 / fastest(lambda: ours(train.images[:256]))
 imagewise = 256 / fastest(lambda: torch.stack([one_by_one(picture) for picture in pictures]))
 step = 64 / fastest(lambda: F.cross_entropy(network(normalised[:64]), train.labels[:64]).backward(), repeats=2)
 rates = {"augmented as a batch": batchwise, "augmented one by one": imagewise, "a training step of resnet20": step}
-pd.Series(rates).round(-1).astype(int).to_frame("images per second")
+pd.Series(rates).astype(int).to_frame("images per second")
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 display(
     Markdown(
-        f"On this machine (CPU, {torch.get_num_threads()} threads, torch {torch.__version__}; the fastest of five calls on "
+        f"On this machine (CPU, threads: {torch.get_num_threads()}, torch {torch.__version__}; the fastest of five calls on "
         f"256 images), the batch is {batchwise / imagewise:.0f} times as fast as one process of torchvision. It takes "
         f"{100 * step / batchwise:.2g} % of the time of a training step of resnet20; one by one would take "
         f"{100 * step / imagewise:.2g} %. On a GPU, where the training step takes a small part of this time, the "
@@ -419,7 +419,8 @@ recipes = {
     "as they are": replace(recipe, padding=0, flip_probability=0.0),
     "flipped and cropped": replace(recipe, padding=3, flip_probability=0.5),
 }
-pd.DataFrame({kind: (each.padding, each.flip_probability) for kind, each in recipes.items()}, ["padding", "flip"]).T
+settings = {kind: (each.padding, each.flip_probability) for kind, each in recipes.items()}
+pd.DataFrame.from_dict(settings, orient="index", columns=["padding", "flip"])
 
 # %% tags=["nbval-ignore-output"]
 errors = {}

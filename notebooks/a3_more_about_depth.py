@@ -165,7 +165,7 @@ ax.axhline(1, color=figures.COLOURS["neutral"], linewidth=0.8, linestyle=":")
 plt.show()
 
 # %% tags=["nbval-ignore-output"]
-first_step.pivot_table(index=["kind", "depth"], values="step", aggfunc=["min", "median", "max"]).round(3)
+first_step.groupby(["kind", "depth"]).step.agg(["min", "median", "max"]).round(3)
 
 # %% [markdown]
 # The first step throws the layers of the deep plain network next to the images far away from where they were
@@ -192,7 +192,7 @@ likeness = pd.concat(
     for (kind, depth), network in twins.items()
 )
 ends = likeness.groupby(["kind", "depth"]).agg(output=("activation", "last"), gradient=("gradient", "first"))
-ends.round(2)
+ends.round(2) + 0.0
 
 # %% mystnb={"figure": {"caption": "How alike a network treats an image and the same image with a little noise, before training: mean cosine between the outputs of each block (left) and between the gradients that arrive there (right).", "name": "fig-ch3-neighbours"}, "image": {"alt": "Two panels against layer. Left: outputs for an image and its noisy copy stay alike in residual networks, and become unlike with depth in the plain network of 56 layers. Right: gradients for the two are unrelated in nearly all layers of the plain network of 56 layers, and remain related in its residual twin."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True)
