@@ -1,20 +1,30 @@
 """What the prose of the chapters says of the book's records, a test a claim: one that fails names what to rewrite."""
 
+from dataclasses import asdict
 from functools import cache
 from math import hypot
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from resnet_book import augment, data, models
-from resnet_book.analysis import answers, landscape
+from resnet_book.analysis import answers, diagnostics, landscape
 from resnet_book.analysis import signals as signals_measured
 from resnet_book.analysis.paths import effective_length
-from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies
-from resnet_book.report import landscape_figures, lesion_figures, signal_figures, study_figures, tables, wide_tables
+from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies, weights
+from resnet_book.report import (
+    landscape_figures,
+    lesion_figures,
+    published,
+    signal_figures,
+    study_figures,
+    tables,
+    wide_tables,
+)
 
 RESULTS = Path(__file__).parent.parent / "results"
 SHORT, LONG = 2_000, 64_000  # iterations
@@ -497,6 +507,118 @@ def test_the_most_frequent_confusions_are_between_relatives_and_so_is_about_a_qu
     wrong = found.predicted != found.labels
     pairs = zip(found.predicted[wrong].tolist(), found.labels[wrong].tolist(), strict=True)
     assert 0.2 < np.mean([groups[one] == groups[other] for one, other in pairs]) < 0.33
+
+
+# --- Chapter 3 and its appendix ---
+
+
+def published_errors() -> Frame:
+    """A row a source and kind, a column a depth."""
+    frame = pd.DataFrame([asdict(each) for each in published.ERRORS])
+    frame["kind"], frame["depth"] = zip(*frame.model.map(tables.kind_and_depth), strict=True)
+    return frame.pivot_table(index=["source", "kind"], columns="depth", values="error")
+
+
+def after_the_short_training(column: str) -> Frame:
+    """A row a depth; columns plain and residual."""
+    frame = tables.summary(tables.of_depth_table(recorded())).query("recipe == 'short'")
+    return frame.pivot_table(index="depth", columns="kind", values=column)
+
+
+def test_every_source_has_plain_networks_worse_at_56_layers_than_at_20_and_residual_ones_better() -> None:
+    change = (published_errors()[56] - published_errors()[20]).dropna().unstack("kind")
+    assert len(change) == 5
+    assert change.plain.dropna().min() > 0
+    assert change.residual.dropna().max() < 0
+
+
+def test_published_plain_errors_rise_at_every_step_and_residual_ones_fall_at_most_steps() -> None:
+    steps = {kind: rows.loc[:, :56] for kind, rows in published_errors().groupby("kind")}
+    assert all(row.dropna().is_monotonic_increasing for _, row in steps["plain"].iterrows())
+    assert [row.dropna().is_monotonic_decreasing for _, row in steps["residual"].iterrows()].count(False) == 1
+
+
+def test_after_2000_iterations_the_four_networks_stand_in_one_order_in_training_and_test_error() -> None:
+    for column in ("train_error", "test_error"):
+        error = after_the_short_training(column)
+        assert error.plain[56] > error.residual[56] > error.plain[20] > error.residual[20]
+        assert error.plain[56] - error.plain[20] > 2 * (error.residual[56] - error.residual[20])
+
+
+def test_after_the_papers_training_the_deep_residual_network_leads_and_the_deep_plain_one_is_nearer_but_behind() -> (
+    None
+):
+    error = published_errors().loc[published.PAPER]
+    assert error.loc["residual", 56] < error[[20, 56]].drop("residual").min().min()
+    assert error.loc["residual", 56] < error.loc["residual", 20]
+    assert error.loc["plain", 56] == error[[20, 56]].max().max()
+    short = after_the_short_training("test_error").plain
+    assert 0 < error.loc["plain", 56] - error.loc["plain", 20] < short[56] - short[20]
+
+
+def test_after_the_short_training_shortcuts_help_at_every_depth_the_more_the_deeper() -> None:
+    error = after_the_short_training("test_error")
+    assert error.index.tolist() == [20, 32, 44, 56]
+    helped = error.plain - error.residual
+    assert helped.min() > 0
+    assert helped.is_monotonic_increasing
+    assert error.plain.is_monotonic_increasing
+    assert error.residual.is_monotonic_increasing
+
+
+@cache
+def untrained_blocks() -> Frame:
+    """Signal and gradient before training, as on the page: a row a depth, kind and block."""
+    train = data.load("builtin", "train")
+    images = augment.normalise(train.images[:32], *augment.channel_mean_std(train.images))
+    frames = []
+    for depth, kind in ((20, "plain"), (56, "plain"), (20, "residual"), (56, "residual")):
+        network = models.narrow(depth, residual=kind == "residual")(generator=torch.Generator().manual_seed(0))
+        rows = diagnostics.block_gradients(network, images, train.labels[:32]).assign(depth=depth, kind=kind)
+        layers = diagnostics.weight_gradients(network, images, train.labels[:32])
+        frames.append(rows.assign(first_steps=(0.1 * layers.gradient_norm / layers.weight_norm).max()))
+    return pd.concat(frames)
+
+
+def test_before_training_the_signal_stays_in_plain_networks_and_grows_in_residual_ones() -> None:
+    signal = untrained_blocks().groupby(["kind", "depth"]).signal.agg(["first", "last"])
+    grown = signal["last"] / signal["first"]
+    assert grown.loc["plain"].between(0.9, 1.1).all()
+    assert grown["residual", 56] > grown["residual", 20] > 1.5
+
+
+def test_before_training_the_plain_gradient_grows_by_several_powers_of_ten_and_the_first_step_overshoots() -> None:
+    gradient = untrained_blocks().groupby(["kind", "depth"]).gradient_norm.agg(["first", "last"])
+    grown = gradient["first"] / gradient["last"]
+    assert grown["plain", 56] > 1000
+    assert grown["residual", 56] < 30
+    steps = untrained_blocks().groupby(["kind", "depth"]).first_steps.first()
+    assert steps.drop(("plain", 56)).max() < 0.1 < 1 < steps["plain", 56]
+
+
+@cache
+def short_responses() -> Frame:
+    """Responses of the layers after the short training, seed 0."""
+    frames = []
+    for kind, prefix in (("plain", "plain"), ("residual", "resnet")):
+        for depth in (20, 32, 44, 56):
+            network, _ = weights.load_network(f"{prefix}{depth}-cifar10-short", results=RESULTS)
+            frames.append(diagnostics.responses_of_weights(network).assign(kind=kind, depth=depth))
+    return pd.concat(frames).pivot_table(index=["depth", "layer"], columns="kind", values="response")
+
+
+def test_most_layers_of_residual_networks_respond_less_than_those_of_their_twins_the_second_ones_on_average() -> None:
+    found = short_responses()
+    assert (found.residual < found.plain).groupby("depth").mean().min() > 0.5
+    layer = found.index.get_level_values("layer")
+    second = found[(layer > 1) & (layer % 2 == 1)].groupby("depth").mean()
+    assert (second.residual < second.plain).all()
+
+
+def test_in_the_plain_network_of_56_layers_the_layers_next_to_the_images_respond_most() -> None:
+    plain = short_responses().plain.loc[56]
+    assert set(plain.nlargest(5).index) <= set(range(1, 10))
+    assert plain.max() > 3 * plain.loc[20:].max()
 
 
 # --- Chapter 4 and its appendix ---

@@ -26,14 +26,15 @@ def test_a_single_run_has_no_spread() -> None:
 
 def test_a_difference_comes_with_its_standard_error() -> None:
     plain = [record("plain20-cifar10-short", seed, error) for seed, error in enumerate((30.0, 33.0, 36.0))]
-    found = tables.difference(tables.summary([*TWO_SEEDS, *plain]), ("plain", 20), ("residual", 20))
+    residual, plain_row = (row for _, row in tables.summary([*TWO_SEEDS, *plain]).iterrows())
+    found = tables.change(plain_row, residual)
     assert found == pytest.approx((12.0, math.sqrt(2 / 2 + 9 / 3)))
     assert tables.points(*found) == "+12.00 ± 2.00 points"
 
 
 def test_a_difference_to_a_single_run_has_no_standard_error() -> None:
     summaries = tables.summary([*TWO_SEEDS, record("plain20-cifar10-short", 0, 20.0)])
-    difference, standard_error = tables.difference(summaries, ("plain", 20), ("residual", 20))
+    difference, standard_error = tables.change(summaries.iloc[1], summaries.iloc[0])
     assert difference == -1
     assert math.isnan(standard_error)
     assert tables.points(difference, standard_error) == "-1.00 points (no spread known)"

@@ -84,16 +84,6 @@ def summary(records: Iterable[Record]) -> pd.DataFrame:
     ).reset_index()
 
 
-def difference(summaries: pd.DataFrame, one: tuple[str, int], other: tuple[str, int]) -> tuple[float, float]:
-    """Mean test error (%) of ``one`` minus that of ``other``, and the standard error of it, in percentage points.
-
-    ``summaries`` as ``summary`` gives them, of one dataset and recipe; each network is (kind, depth). The standard
-    error is NaN unless both have two runs or more. Raises KeyError for a network that is not among them.
-    """
-    rows = summaries.set_index(["kind", "depth"])
-    return change(rows.loc[one], rows.loc[other])
-
-
 def change(first: pd.Series, second: pd.Series) -> tuple[float, float]:
     """Mean test error (%) of ``first`` minus that of ``second``, rows of ``summary``, and the standard error of it.
 
