@@ -91,13 +91,16 @@ for index in range(len(batch)):
 assert torch.equal(by_hand, augment.flip_where(batch, mirrored))
 print(mirrored.tolist())
 
-# %% mystnb={"figure": {"caption": "Six training images, and the same six after a flip with probability one half.", "name": "fig-ch2-flip"}, "image": {"alt": "Some of the six images in the lower row are mirrored left to right, the others are unchanged."}}
+# %% mystnb={"image": {"alt": "Some of the six images in the lower row are mirrored left to right, the others are unchanged."}}
 figure, ax = plt.subplots(figsize=(7.2, 2.6))
 figures.show_rows(torch.stack([batch, by_hand]), ["original", "after flip"], ax)
 plt.show()
 
 # %% [markdown]
-# Compare {numref}`fig-ch2-flip` with the list of draws above it. Each image has a draw of its own: a batch that was
+# **Figure 2.1.** Six training images, and the same six after a flip with probability one half.
+
+# %% [markdown]
+# Compare Figure 2.1 with the list of draws above it. Each image has a draw of its own: a batch that was
 # mirrored as a whole would be a smaller change. The loop is for explaining; `flip_where` makes the same choice for the
 # whole batch at once.
 
@@ -133,10 +136,10 @@ for mode in sources:
 print(tuple(pad_by_hand(batch[0], "edge").shape), "by hand and by the package, in all three modes")
 
 # %% [markdown]
-# {numref}`fig-ch2-pad` shows the same image in all three ways. The white square marks the old border: look at what
+# Figure 2.2 shows the same image in all three ways. The white square marks the old border: look at what
 # continues across it, and what stops there.
 
-# %% mystnb={"figure": {"caption": "One image, padded by four pixels with zeros, with its edge, and with its reflection. White: the border of the original.", "name": "fig-ch2-pad"}, "image": {"alt": "Zero padding frames the image in black; edge padding draws out the border pixels into streaks; reflection continues the image so that the border is hard to find."}}
+# %% mystnb={"image": {"alt": "Zero padding frames the image in black; edge padding draws out the border pixels into streaks; reflection continues the image so that the border is hard to find."}}
 figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7))
 for ax, mode in zip(axes, sources, strict=True):
     figures.show_image(augment.pad(batch[:1], 4, mode)[0], ax, mode)
@@ -144,11 +147,16 @@ for ax, mode in zip(axes, sources, strict=True):
 plt.show()
 
 # %% [markdown]
+# **Figure 2.2.** One image, padded by four pixels with zeros, with its edge, and with its reflection. White: the border
+# of the original.
+
+# %% [markdown]
 # Zeros put a black frame around the image, and the shift is visible in it. The edge mode draws the border pixels out
 # into streaks. Reflection continues textures best, at the price of doubling whatever stands near the border. The paper
-# {cite}`he2015deep` pads with zeros, and so does our `paper` recipe; one of our sources {cite}`techxzen2019residual` pads
-# with the edge. One detail is easily missed: we pad the *pixels*, so zero is black. Code that subtracts the mean first
-# and pads afterwards pads with the mean colour, which is grey. The two are both called zero padding.
+# ([He et al., 2015a](https://arxiv.org/abs/1512.03385)) pads with zeros, and so does our `paper` recipe; one of our
+# sources ([techxzen, 2019](https://github.com/techxzen/pytorch-residual-networks)) pads with the edge. One detail is
+# easily missed: we pad the *pixels*, so zero is black. Code that subtracts the mean first and pads afterwards pads with
+# the mean colour, which is grey. The two are both called zero padding.
 
 # %% [markdown]
 # ## Crop
@@ -156,7 +164,7 @@ plt.show()
 # From the padded image, a window of the old size is cut out at a random place. With the corner of the window at line
 # $t$ and column $l$ of the padded image $\tilde x$, the crop is
 #
-# $$ x'_{c,i,j} = \tilde x_{c,\,i+t,\,j+l}, \qquad 0 \le t, l \le 2p $$ (eq-crop)
+# $$ x'_{c,i,j} = \tilde x_{c,\,i+t,\,j+l}, \qquad 0 \le t, l \le 2p \tag{2.1} $$
 #
 # for padding $p$. In the middle, at $t = l = p$, it is the original; elsewhere it is shifted by up to $p$ pixels.
 
@@ -231,16 +239,19 @@ display(
 # ## Ten epochs of one image
 #
 # An epoch is one pass over the training images, and in each one an image gets new numbers. So we can make ten epochs of
-# one image as one batch of ten copies. {numref}`fig-ch2-epochs` shows them, with the same numbers in each of the padding
+# one image as one batch of ten copies. Figure 2.3 shows them, with the same numbers in each of the padding
 # modes.
 
-# %% mystnb={"figure": {"caption": "What the network sees of one image in ten epochs, a column an epoch, for three ways of padding.", "name": "fig-ch2-epochs"}, "image": {"alt": "Ten pictures of one image, each shifted by a few pixels and some mirrored; with zero padding a black border shows the shift, with edge and reflect padding it hardly shows."}}
+# %% mystnb={"image": {"alt": "Ten pictures of one image, each shifted by a few pixels and some mirrored; with zero padding a black border shows the shift, with edge and reflect padding it hardly shows."}}
 copies = train.images[1].expand(10, -1, -1, -1)  # (10, 3, 32, 32), one image ten times
 ten = augment.sample(10, torch.Generator().manual_seed(4))
 epochs = [augment.apply(copies, ten, mode=mode) for mode in sources]
 figure, ax = plt.subplots(figsize=(7.2, 2.5))
 figures.show_rows(torch.stack(epochs), list(sources), ax)
 plt.show()
+
+# %% [markdown]
+# **Figure 2.3.** What the network sees of one image in ten epochs, a column an epoch, for three ways of padding.
 
 # %% tags=["remove-input"]
 display(
@@ -258,7 +269,7 @@ display(
 # The last step turns bytes into numbers for the network. From each channel its mean $\mu_c$ over the training
 # images is subtracted, and the result is divided by the deviation $\sigma_c$:
 #
-# $$ z_{c,i,j} = \frac{x_{c,i,j} - \mu_c}{\sigma_c} $$ (eq-normalise)
+# $$ z_{c,i,j} = \frac{x_{c,i,j} - \mu_c}{\sigma_c} \tag{2.2} $$
 
 # %%
 mean, std = augment.channel_mean_std(train.images)
@@ -274,7 +285,7 @@ pd.DataFrame({"mean": mean.double(), "deviation": std.double()}, index=["red", "
 # The others say how slow all other directions then are.
 #
 # If all pixels are positive, then the direction "all weights up" is much steeper than any other, since it changes the
-# answer to every patch in the same sense. {numref}`fig-ch2-eigenvalues` compares.
+# answer to every patch in the same sense. Figure 2.4 compares.
 
 
 # %%
@@ -289,13 +300,17 @@ inputs = {"as they are": scaled, "mean subtracted": scaled - mean[:, None, None]
 eigenvalues = {kind: steepness(images) for kind, images in inputs.items()}
 print({kind: [round(value, 2) for value in steep[:3].tolist()] for kind, steep in eigenvalues.items()})
 
-# %% mystnb={"figure": {"caption": "Steepness of the loss of a linear unit in the 27 directions of its weights, for pixels as they are (scaled to 0 to 1) and with the mean subtracted.", "name": "fig-ch2-eigenvalues"}, "image": {"alt": "With pixels as they are, the first eigenvalue towers over the others; with the mean subtracted it is several times smaller, and the other 26 stay where they were."}}
+# %% mystnb={"image": {"alt": "With pixels as they are, the first eigenvalue towers over the others; with the mean subtracted it is several times smaller, and the other 26 stay where they were."}}
 figure, ax = plt.subplots(figsize=(7.2, 3.0))
 for (kind, steep), colour, marker in zip(eigenvalues.items(), ("neutral", "accent"), "os", strict=True):
     ax.semilogy(range(1, 28), steep, marker=marker, color=figures.COLOURS[colour], label=kind, markersize=4)
 ax.set(xlabel="direction, the steepest first", ylabel="eigenvalue (pixel value squared)", xticks=[1, 5, 10, 15, 20, 27])
 ax.legend()
 plt.show()
+
+# %% [markdown]
+# **Figure 2.4.** Steepness of the loss of a linear unit in the 27 directions of its weights, for pixels as they are
+# (scaled to 0 to 1) and with the mean subtracted.
 
 # %% tags=["remove-input"]
 ratios = [steep[0] / steep[1] for steep in eigenvalues.values()]
@@ -310,10 +325,10 @@ display(
 )
 
 # %% [markdown]
-# All networks in this book have a batch norm {cite}`ioffe2015batch` behind their first convolution. It subtracts from
-# each channel its mean over the batch, and divides by its deviation. **Guess:** does it still matter then whether the
-# mean was subtracted from the pixels? We give the same images to one convolution, before and after the subtraction, and
-# ask how much its output changes.
+# All networks in this book have a batch norm ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)) behind their
+# first convolution. It subtracts from each channel its mean over the batch, and divides by its deviation. **Guess:**
+# does it still matter then whether the mean was subtracted from the pixels? We give the same images to one convolution,
+# before and after the subtraction, and ask how much its output changes.
 
 
 # %%
@@ -397,7 +412,7 @@ display(
 # Now to the purpose. We train the same small residual network twice on few images, from the same weights: once on the
 # images as they are, once on flipped and cropped ones. To be quick, we halve the images' size and shift by up to three
 # pixels. **Guess both pairs of numbers:** the error on the training images, and the error on the test images.
-# {numref}`fig-ch2-saves` has the answer.
+# Figure 2.5 has the answer.
 
 
 # %%
@@ -434,7 +449,7 @@ for kind, each in recipes.items():
     }
 pd.DataFrame(errors).T.rename_axis("error (%)").round(1)
 
-# %% mystnb={"figure": {"caption": "Errors of one small residual network, trained on few images as they are, and on the same images flipped and cropped.", "name": "fig-ch2-saves"}, "image": {"alt": "Trained on images as they are, the network makes almost no error on them and many on the test images; trained on flipped and cropped images, it makes more errors on the training images and fewer on the test images."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Trained on images as they are, the network makes almost no error on them and many on the test images; trained on flipped and cropped images, it makes more errors on the training images and fewer on the test images."}} tags=["nbval-ignore-output"]
 figure, ax = plt.subplots(figsize=(7.2, 2.4))
 for offset, kind, colour in ((-0.2, "as they are", "neutral"), (0.2, "flipped and cropped", "accent")):
     places, values = (offset, 1 + offset), list(errors[kind].values())
@@ -444,6 +459,10 @@ ax.set(yticks=[0, 1], yticklabels=list(errors[kind]), xlabel="error (%)", xlim=(
 ax.invert_yaxis()
 ax.legend(title="trained on images", loc="upper right")
 plt.show()
+
+# %% [markdown]
+# **Figure 2.5.** Errors of one small residual network, trained on few images as they are, and on the same images
+# flipped and cropped.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 plain, augmented = errors["as they are"], errors["flipped and cropped"]
@@ -473,7 +492,7 @@ display(
 #
 # <details><summary>Solution</summary>
 #
-# By {eq}`eq-normalise`, black becomes `-mean / std`, about minus two deviations in each channel: by far the most
+# By equation (2.2), black becomes `-mean / std`, about minus two deviations in each channel: by far the most
 # striking thing in some crops. To get zero one would pad with the mean itself, or normalise first and pad
 # afterwards, which is the same.
 #
@@ -521,5 +540,6 @@ display(
 #
 # Next: the networks themselves, plain and residual.
 #
-# **References.** The recipe: {cite}`he2015deep`, section 4.2. Edge padding and rounded means:
-# {cite}`techxzen2019residual`. Batch norm: {cite}`ioffe2015batch`.
+# **References.** The recipe: [He et al. (2015a)](https://arxiv.org/abs/1512.03385), section 4.2. Edge padding and
+# rounded means: [techxzen (2019)](https://github.com/techxzen/pytorch-residual-networks). Batch norm:
+# [Ioffe and Szegedy (2015)](https://arxiv.org/abs/1502.03167).

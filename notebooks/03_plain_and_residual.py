@@ -19,9 +19,10 @@
 # **Does depth hurt plain networks, and do shortcuts cure it?**
 #
 # A deeper network can do all that a shallower one can: its extra layers need only pass on what they get. So more layers
-# should never make the *training* error worse. In practice they did, and the answer of 2015 was to add, around every two
-# layers, a shortcut that carries their input past them {cite}`he2015deep`. This page builds both kinds of network, looks
-# at them before training, trains twins of them, and turns to the runs on CIFAR-10 that are recorded with this book.
+# should never make the *training* error worse. In practice they did, and the answer of 2015 was to add, around every
+# two layers, a shortcut that carries their input past them ([He et al., 2015a](https://arxiv.org/abs/1512.03385)). This
+# page builds both kinds of network, looks at them before training, trains twins of them, and turns to the runs on
+# CIFAR-10 that are recorded with this book.
 #
 # **You will learn**
 #
@@ -85,13 +86,14 @@ if train_images.name != wanted:
 # ## The plain block
 #
 # The building block of both networks is two convolutions of 3x3 pixels. Behind each comes a batch norm
-# {cite}`ioffe2015batch`, which shifts and scales each channel to mean 0 and standard deviation 1 over the batch (and
-# then by a learned weight and bias, 1 and 0 at the start). A ReLU stands between the two layers and one at the end:
+# ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)), which shifts and scales each channel to mean 0 and
+# standard deviation 1 over the batch (and then by a learned weight and bias, 1 and 0 at the start). A ReLU stands
+# between the two layers and one at the end:
 #
 # $$
 # y = \mathrm{ReLU}\bigl(F(x)\bigr), \qquad
-# F(x) = \mathrm{BN}_2\Bigl(W_2 * \mathrm{ReLU}\bigl(\mathrm{BN}_1(W_1 * x)\bigr)\Bigr).
-# $$ (eq-plain-block)
+# F(x) = \mathrm{BN}_2\Bigl(W_2 * \mathrm{ReLU}\bigl(\mathrm{BN}_1(W_1 * x)\bigr)\Bigr). \tag{3.1}
+# $$
 #
 # The convolutions have no bias: the batch norm would subtract it again at once. A block that begins a new *stage* takes
 # every second pixel (`stride=2`) and has twice as many channels, so that the work stays about the same.
@@ -144,10 +146,10 @@ mine(x).shape
 #
 # The residual block is the same, but for one addition before the last ReLU:
 #
-# $$ y = \mathrm{ReLU}\bigl(F(x) + x\bigr). $$ (eq-residual-block)
+# $$ y = \mathrm{ReLU}\bigl(F(x) + x\bigr). \tag{3.2} $$
 #
-# If the best thing a block can do is to leave its input alone, the plain block of {eq}`eq-plain-block` has to build the
-# identity out of two convolutions; the residual block of {eq}`eq-residual-block` only has to let $F$ go to zero.
+# If the best thing a block can do is to leave its input alone, the plain block of equation (3.1) has to build the
+# identity out of two convolutions; the residual block of equation (3.2) only has to let $F$ go to zero.
 #
 # Where a new stage begins, $x$ and $F(x)$ have different shapes. The paper's option A adapts $x$ without any
 # parameters: take every second pixel, and fill up with channels of zeros. (Ours puts half of them before and half after
@@ -240,11 +242,11 @@ pd.DataFrame(rows, index=pd.Index(paper, name="layers"), columns=["plain", "resi
 #
 # What does depth do to the *signal* on its way to the classes, and to the *gradient* on its way back? We take one batch
 # of images and untrained networks of 20 and of 56 layers, their weights drawn so that the size of the signal survives a
-# ReLU {cite}`he2015delving`. Of each block's output we measure the root mean square, and the norm of the loss's gradient
-# with respect to it.
+# ReLU ([He et al., 2015b](https://arxiv.org/abs/1502.01852)). Of each block's output we measure the root mean square,
+# and the norm of the loss's gradient with respect to it.
 #
 # **Predict.** Compare the gradient at the first block of the deep plain network with that at its last block. Will it be
-# smaller, as large, or larger? Make a guess before you look at {numref}`fig-ch3-gradients`.
+# smaller, as large, or larger? Make a guess before you look at Figure 3.1.
 
 
 # %%
@@ -262,10 +264,14 @@ at_blocks = pd.concat(
 ends = at_blocks.groupby(["depth", "kind"])[["signal", "gradient_norm"]].agg(["first", "last"])
 ends.round(3)
 
-# %% mystnb={"figure": {"caption": "Norm of the loss's gradient with respect to the output of each block, before training, for one batch of 32 images. The gradient travels from right to left.", "name": "fig-ch3-gradients"}, "image": {"alt": "Gradient norm against layer on a logarithmic scale, before training. In the plain network of 56 layers it grows by several powers of ten from the last block to the first; in its residual twin it stays within about one power of ten."}}
+# %% mystnb={"image": {"alt": "Gradient norm against layer on a logarithmic scale, before training. In the plain network of 56 layers it grows by several powers of ten from the last block to the first; in its residual twin it stays within about one power of ten."}}
 fig, ax = plt.subplots()
 figures.plot_layers(at_blocks, ax, "gradient_norm", "norm of the gradient", log=True)
 plt.show()
+
+# %% [markdown]
+# **Figure 3.1.** Norm of the loss's gradient with respect to the output of each block, before training, for one batch
+# of 32 images. The gradient travels from right to left.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 times = ends.gradient_norm["first"] / ends.gradient_norm["last"]
@@ -342,7 +348,7 @@ curves_here = pd.concat(train_twin(kind, depth) for depth in (shallow, deep) for
 final = curves_here[curves_here.iteration == recipe.iterations].set_index(["kind", "depth"])
 final[["train_error", "test_error"]].round(1)
 
-# %% mystnb={"figure": {"caption": "Errors while the twins are trained on this page: training error thin, test error thick; the dotted line is where the learning rate drops. Guessing makes 90 % errors.", "name": "fig-ch3-twins"}, "image": {"alt": "Training and test error against iterations, plain networks left, residual networks right. In the run at hand the deeper plain network ends with the highest training error, the deeper residual network with the lowest."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Training and test error against iterations, plain networks left, residual networks right. In the run at hand the deeper plain network ends with the highest training error, the deeper residual network with the lowest."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True)
 for ax, kind in zip(axes, figures.KINDS, strict=True):
     figures.plot_curves(curves_here[curves_here.kind == kind], ax, recipe.drops)
@@ -350,6 +356,10 @@ for ax, kind in zip(axes, figures.KINDS, strict=True):
     ax.legend(loc="lower left")
     ax.label_outer()
 plt.show()
+
+# %% [markdown]
+# **Figure 3.2.** Errors while the twins are trained on this page: training error thin, test error thick; the dotted
+# line is where the learning rate drops. Guessing makes 90 % errors.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 added = {kind: final.train_error[kind, deep] - final.train_error[kind, shallow] for kind in figures.KINDS}
@@ -361,7 +371,7 @@ by {saved[shallow]:+.1f} at {shallow}. That is one run of each, seed 0: a demons
 display(Markdown(text))
 
 # %% [markdown]
-# Look at the *thin* lines in {numref}`fig-ch3-twins`. Where the deeper plain network is worse in training error
+# Look at the *thin* lines in Figure 3.2. Where the deeper plain network is worse in training error
 # already, it is not over-fitting: it fails to fit. The paper calls this the *degradation* problem. But a run this short
 # shows only who learns faster at first. Whether the others catch up is for longer runs to say.
 #
@@ -382,11 +392,16 @@ display(Markdown(tables.provenance(recorded)))
 # the budget, four falling lines. Does the line of the deep plain network ever cross that of the shallow one? And that
 # of the deep residual network?
 
-# %% mystnb={"figure": {"caption": "Errors against the training budget: recorded runs (filled; bars: standard deviation over several runs) and, in the right panel, what the paper published for 64,000 iterations (open). The lines join what belongs to one network; nothing was measured between the marks.", "name": "fig-ch3-ladder"}, "image": {"alt": "Two panels of errors against the training budget, on logarithmic axes: training images left, test images right, a line for each of four networks. After 2,000 iterations the plain network of 56 layers has by far the highest error, and the residual one of 56 layers a higher one than both of 20 layers. By the published errors after 64,000 iterations the residual network of 56 layers has the lowest of all, the plain one of 56 layers the highest."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two panels of errors against the training budget, on logarithmic axes: training images left, test images right, a line for each of four networks. After 2,000 iterations the plain network of 56 layers has by far the highest error, and the residual one of 56 layers a higher one than both of 20 layers. By the published errors after 64,000 iterations the residual network of 56 layers has the lowest of all, the plain one of 56 layers the highest."}} tags=["nbval-ignore-output"]
 corners = ladder.corners(recorded)
 fig, axes = plt.subplots(1, 2, sharey=True)
 ladder.plot(corners, *axes)
 plt.show()
+
+# %% [markdown]
+# **Figure 3.3.** Errors against the training budget: recorded runs (filled; bars: standard deviation over several runs)
+# and, in the right panel, what the paper published for 64,000 iterations (open). The lines join what belongs to one
+# network; nothing was measured between the marks.
 
 # %% tags=["nbval-ignore-output"]
 changes = ladder.depth_changes(corners)
@@ -400,7 +415,7 @@ changes.round(2).set_index(["kind", "recipe"])
 display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kind)}" for kind in figures.KINDS)))
 
 # %% [markdown]
-# In {numref}`fig-ch3-ladder` compare the two panels first. After 2,000 iterations the networks stand in the same order
+# In Figure 3.3 compare the two panels first. After 2,000 iterations the networks stand in the same order
 # in both. So over-fitting is not what holds the deep ones back: they fit their own training images worse. Then look at
 # the open marks. In the paper's long training the deep residual network, far behind after 2,000 iterations, ends in
 # front of all; the deep plain network comes closer to the shallow one, and stays behind. Where two lines cross says
@@ -410,8 +425,9 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 #
 # All recorded runs by depth. Errors after a short training are those of networks far from done: compare them with each
 # other, down a column, not with the published ones beside them. The first columns are ours; the others are published:
-# the paper {cite}`he2015deep` (plain networks read off its figure 6), techxzen {cite}`techxzen2019residual`, akamaster
-# {cite}`idelbayev2018resnet`, nabla0001 and a-martyn, all on GitHub.
+# the paper ([He et al., 2015a](https://arxiv.org/abs/1512.03385)) (plain networks read off its figure 6), techxzen
+# ([techxzen, 2019](https://github.com/techxzen/pytorch-residual-networks)), akamaster
+# ([Idelbayev, 2018](https://github.com/akamaster/pytorch_resnet_cifar10)), nabla0001 and a-martyn, all on GitHub.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 heading = "Test error (%) on CIFAR-10, ours after the last epoch, mean ± standard deviation (runs):\n\n"
@@ -420,11 +436,11 @@ display(Markdown(heading + tables.to_markdown(tables.depth_table(recorded))))
 # %% [markdown]
 # Every source that measured both depths found plain networks worse at 56 layers than at 20, and residual ones better.
 # (A figure in the [appendix](a3_more_about_depth.ipynb) has the depths between.) Now our own curves,
-# {numref}`fig-ch3-recorded`, as in the paper's figure 6: training error thin, test error thick, the drops of the learning
+# Figure 3.4, as in the paper's figure 6: training error thin, test error thick, the drops of the learning
 # rate dotted. The training error is the mean over an epoch, on augmented images, each batch counted before its step.
 # While a network learns fast it therefore lies above the test error, measured at the epoch's end on images as they are.
 
-# %% mystnb={"figure": {"caption": "Recorded runs on CIFAR-10: training error (thin) and test error (thick) against iterations, by the longest recipe of which both kinds are recorded at several depths; its name is above the panels.", "name": "fig-ch3-recorded"}, "image": {"alt": "Training and test error against iterations of the recorded runs on CIFAR-10, plain networks left and residual networks right; errors fall fast at first and flatten after the drops of the learning rate."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Training and test error against iterations of the recorded runs on CIFAR-10, plain networks left and residual networks right; errors fall fast at first and flatten after the drops of the learning rate."}} tags=["nbval-ignore-output"]
 best = tables.longest_comparison(recorded)
 chosen = [record for record in recorded if record.recipe_name == best]
 curves = tables.curves(chosen)
@@ -435,6 +451,10 @@ for ax, kind in zip(axes, figures.KINDS, strict=True):
     ax.set_ylim(0, min(100, 2 * max(record.test_error for record in chosen)))
     ax.label_outer()
 plt.show()
+
+# %% [markdown]
+# **Figure 3.4.** Recorded runs on CIFAR-10: training error (thin) and test error (thick) against iterations, by the
+# longest recipe of which both kinds are recorded at several depths; its name is above the panels.
 
 # %% [markdown]
 # ## Does depth hurt, and do shortcuts cure it?
@@ -478,7 +498,7 @@ live_network.LiveNetwork(live_network.recorded_twins(records.find_results()))
 #   towards the images; with shortcuts it grows far more slowly.
 # - After a short training 56 layers are worse than 20 in both kinds, on the training images too, and far more so in
 #   plain networks. After a long one, so the published numbers agree, they are worse in plain networks and better in
-#   residual ones. What our records say of the budgets between stands under {numref}`fig-ch3-ladder`.
+#   residual ones. What our records say of the budgets between stands under Figure 3.3.
 #
 # ## Exercises
 #
@@ -539,6 +559,9 @@ else:
 #
 # ## References
 #
-# - {cite:t}`he2015deep`: sections 3 and 4.2 are what this page re-does; {cite:t}`he2016identity`: better blocks.
-# - {cite:t}`he2015delving`: the initialisation; {cite:t}`ioffe2015batch`: batch norm.
-# - {cite:t}`techxzen2019residual`, {cite:t}`idelbayev2018resnet`: public code beside which our numbers stand.
+# - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): sections 3 and 4.2 are what this page re-does;
+#   [He et al. (2016)](https://arxiv.org/abs/1603.05027): better blocks.
+# - [He et al. (2015b)](https://arxiv.org/abs/1502.01852): the initialisation;
+#   [Ioffe and Szegedy (2015)](https://arxiv.org/abs/1502.03167): batch norm.
+# - [techxzen (2019)](https://github.com/techxzen/pytorch-residual-networks),
+#   [Idelbayev (2018)](https://github.com/akamaster/pytorch_resnet_cifar10): public code beside which our numbers stand.

@@ -128,10 +128,10 @@ pd.DataFrame({"times larger at the first block": times.round(1), "times per laye
 # In numbers: take values that are normally distributed with mean 0 and variance 1. Behind a ReLU their mean square is
 # $\tfrac12$. Part of that is only a mean, $1/\sqrt{2\pi}$, whose square is $\tfrac1{2\pi}$; what differs from image to
 # image is the variance $\tfrac12 - \tfrac1{2\pi}$. The convolution adds up many such values. By *He initialisation*
-# {cite}`he2015delving` its weights have the variance 2 divided by the number of inputs. So its outputs have twice that
-# mean square, which is 1, and twice that variance, $1 - \tfrac1\pi$; the other $\tfrac1\pi$ is a constant in each
-# channel, the same for all images. Batch norm subtracts the constant and divides by $\sqrt{1 - 1/\pi}$, so that the
-# variance is 1 again.
+# ([He et al., 2015b](https://arxiv.org/abs/1502.01852)) its weights have the variance 2 divided by the number of
+# inputs. So its outputs have twice that mean square, which is 1, and twice that variance, $1 - \tfrac1\pi$; the other
+# $\tfrac1\pi$ is a constant in each channel, the same for all images. Batch norm subtracts the constant and divides by
+# $\sqrt{1 - 1/\pi}$, so that the variance is 1 again.
 #
 # Backward, the chain rule divides by the same number. Through ReLU and convolution the gradient keeps its size: the
 # ReLU lets half of it through, which halves its square, and the weights double it. With $x_l$ the output of layer $l$
@@ -139,21 +139,22 @@ pd.DataFrame({"times larger at the first block": times.round(1), "times per laye
 #
 # $$
 # \frac{\lVert \partial L / \partial x_{l} \rVert}{\lVert \partial L / \partial x_{l+1} \rVert}
-# \approx \frac{1}{\sqrt{1 - 1/\pi}} \approx 1.21 .
-# $$ (eq-growth)
+# \approx \frac{1}{\sqrt{1 - 1/\pi}} \approx 1.21 . \tag{A3.1}
+# $$
 #
 # It is an argument for very wide networks and inputs that are unlike one another, made with rigour by
-# {cite:t}`yang2019mean`. The rate measured in the plain networks is a little lower, since our layers are narrow and our
-# images not unlike one another. In a residual network the sum $F(x) + x$ grows from block to block, while batch norm
-# keeps $F(x)$ at 1. So each $F$ is a smaller part of the sum than the one before, and its factor is nearer to 1.
+# [Yang et al. (2019)](https://arxiv.org/abs/1902.08129). The rate measured in the plain networks is a little lower,
+# since our layers are narrow and our images not unlike one another. In a residual network the sum $F(x) + x$ grows from
+# block to block, while batch norm keeps $F(x)$ at 1. So each $F$ is a smaller part of the sum than the one before, and
+# its factor is nearer to 1.
 #
 # ## The first step
 #
 # A layer followed by batch norm gives the same output when its weights are scaled. What matters is how far a step moves
-# the weights *relative to their size*. {numref}`fig-ch3-first-step` has that ratio for each layer and the first step
+# the weights *relative to their size*. Figure A3.1 has that ratio for each layer and the first step
 # with the paper's learning rate. A ratio of 1 is a step as long as the weights themselves.
 
-# %% mystnb={"figure": {"caption": "Length of the first step, at the paper's learning rate, divided by the length of the layer's weights. The line: as long as the weights themselves.", "name": "fig-ch3-first-step"}, "image": {"alt": "Relative length of the first step against layer on a logarithmic scale. In the plain network of 56 layers it grows towards the images and passes 1 in the first layers; in the other three networks it stays far below 1."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Relative length of the first step against layer on a logarithmic scale. In the plain network of 56 layers it grows towards the images and passes 1 in the first layers; in the other three networks it stays far below 1."}} tags=["nbval-ignore-output"]
 gradients = pd.concat(
     diagnostics.weight_gradients(network, images, labels).assign(kind=kind, depth=depth)
     for (kind, depth), network in twins.items()
@@ -163,6 +164,10 @@ fig, ax = plt.subplots()
 figures.plot_layers(first_step, ax, "step", "step / weights", log=True)
 ax.axhline(1, color=figures.COLOURS["neutral"], linewidth=0.8, linestyle=":")
 plt.show()
+
+# %% [markdown]
+# **Figure A3.1.** Length of the first step, at the paper's learning rate, divided by the length of the layer's weights.
+# The line: as long as the weights themselves.
 
 # %% tags=["nbval-ignore-output"]
 first_step.groupby(["kind", "depth"]).step.agg(["min", "median", "max"]).round(3)
@@ -178,10 +183,10 @@ first_step.groupby(["kind", "depth"]).step.agg(["min", "median", "max"]).round(3
 #
 # Norms are half of the story. A gradient is useful only if it is still about right after a small step. So we move each
 # image a little, by noise a twentieth as large as the variation of the pixels, and ask of every block: is its output
-# still about the same? And is the gradient that arrives there? {numref}`fig-ch3-neighbours` has the mean cosine between
+# still about the same? And is the gradient that arrives there? Figure A3.2 has the mean cosine between
 # the two, each taken as one long vector for each image: 1 for the same direction and 0 for unrelated ones. (From
 # outputs, which are never negative behind a ReLU, each channel's mean over the batch is subtracted first.)
-# {cite:t}`balduzzi2017shattered` call gradients that look like noise *shattered*.
+# [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591) call gradients that look like noise *shattered*.
 #
 # **Predict.** A difference that one hardly sees, behind 56 layers: is it smaller or larger, without shortcuts and with?
 
@@ -194,7 +199,7 @@ likeness = pd.concat(
 ends = likeness.groupby(["kind", "depth"]).agg(output=("activation", "last"), gradient=("gradient", "first"))
 ends.round(2) + 0.0
 
-# %% mystnb={"figure": {"caption": "How alike a network treats an image and the same image with a little noise, before training: mean cosine between the outputs of each block (left) and between the gradients that arrive there (right).", "name": "fig-ch3-neighbours"}, "image": {"alt": "Two panels against layer. Left: outputs for an image and its noisy copy stay alike in residual networks, and become unlike with depth in the plain network of 56 layers. Right: gradients for the two are unrelated in nearly all layers of the plain network of 56 layers, and remain related in its residual twin."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two panels against layer. Left: outputs for an image and its noisy copy stay alike in residual networks, and become unlike with depth in the plain network of 56 layers. Right: gradients for the two are unrelated in nearly all layers of the plain network of 56 layers, and remain related in its residual twin."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True)
 for ax, measure, title in zip(axes, ("activation", "gradient"), ("outputs", "gradients"), strict=True):
     figures.plot_layers(likeness, ax, measure, "mean cosine")
@@ -202,6 +207,10 @@ for ax, measure, title in zip(axes, ("activation", "gradient"), ("outputs", "gra
     ax.label_outer()
 axes[1].get_legend().remove()
 plt.show()
+
+# %% [markdown]
+# **Figure A3.2.** How alike a network treats an image and the same image with a little noise, before training: mean
+# cosine between the outputs of each block (left) and between the gradients that arrive there (right).
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 plain, residual, shallow = (ends.loc[key] for key in (("plain", 56), ("residual", 56), ("plain", 20)))
@@ -218,7 +227,7 @@ display(Markdown(text))
 #
 # ## All depths
 #
-# Now what was trained. {numref}`fig-ch3-published` has the published numbers of the chapter's table: what does each line
+# Now what was trained. Figure A3.3 has the published numbers of the chapter's table: what does each line
 # do as depth grows?
 
 # %%
@@ -228,7 +237,7 @@ theirs["test_std"] = theirs["std"].astype(float)
 theirs = theirs[theirs.depth < 1_000]
 theirs.pivot_table(index="depth", columns="kind", values="test_error", aggfunc=["min", "max"])
 
-# %% mystnb={"figure": {"caption": "Published test errors of the 6n+2 networks on CIFAR-10 (open markers; plain networks orange, residual networks blue; bars: standard deviation over five runs, where published), and ours by the paper's recipe where recorded (filled circles).", "name": "fig-ch3-published"}, "image": {"alt": "Published test errors on CIFAR-10 against depth. From 20 to 56 layers the plain networks' error rises in every source that has them; the residual networks' error is lower at 56 layers than at 20 in every source."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Published test errors on CIFAR-10 against depth. From 20 to 56 layers the plain networks' error rises in every source that has them; the residual networks' error is lower at 56 layers than at 20 in every source."}} tags=["nbval-ignore-output"]
 recorded = tables.of_depth_table(records.load_all(records.find_results()))
 fig, ax = plt.subplots()
 for marker, (source, errors) in zip("so^Dv", theirs.groupby("source"), strict=True):
@@ -242,18 +251,27 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
+# **Figure A3.3.** Published test errors of the 6n+2 networks on CIFAR-10 (open markers; plain networks orange, residual
+# networks blue; bars: standard deviation over five runs, where published), and ours by the paper's recipe where
+# recorded (filled circles).
+
+# %% [markdown]
 # Plain networks get worse with depth in every source, step by step. Residual networks get better from 20 to 56 layers
 # in every source, though not every step between goes that way. Where our own marks have no bar, they are single runs.
 #
-# Of our records the short training has all depths. {numref}`fig-ch3-depth` shows it: compare the slopes of the two
+# Of our records the short training has all depths. Figure A3.4 shows it: compare the slopes of the two
 # lines, and the distance between them.
 
-# %% mystnb={"figure": {"caption": "Test errors of the recorded runs on CIFAR-10 against depth after 2,000 iterations: plain networks orange, residual networks blue (bars: standard deviation, where there are several runs).", "name": "fig-ch3-depth"}, "image": {"alt": "Recorded test errors after the short training against depth, plain networks orange, residual networks blue. Both lines rise with depth, the plain one far more steeply, so that the distance between them grows."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Recorded test errors after the short training against depth, plain networks orange, residual networks blue. Both lines rise with depth, the plain one far more steeply, so that the distance between them grows."}} tags=["nbval-ignore-output"]
 short = tables.summary(record for record in recorded if record.recipe_name == "short")
 fig, ax = plt.subplots()
 if len(short):
     figures.plot_depths(short, ax)
 plt.show()
+
+# %% [markdown]
+# **Figure A3.4.** Test errors of the recorded runs on CIFAR-10 against depth after 2,000 iterations: plain networks
+# orange, residual networks blue (bars: standard deviation, where there are several runs).
 
 # %% [markdown]
 # Both lines rise, the plain one far more steeply. So a short training shows how much harder a deep plain network is to
@@ -267,10 +285,10 @@ plt.show()
 # root)
 #
 # $$
-# \overline{\gamma^2} + \mathrm{var}(\beta) .
-# $$ (eq-response)
+# \overline{\gamma^2} + \mathrm{var}(\beta) . \tag{A3.2}
+# $$
 #
-# {numref}`fig-ch3-responses` shows it for the recorded networks of the short recipe whose weights were kept. All
+# Figure A3.5 shows it for the recorded networks of the short recipe whose weights were kept. All
 # responses began at 1.
 
 # %% tags=["nbval-ignore-output"]
@@ -290,12 +308,16 @@ responses = pd.concat(
 )
 responses.groupby(["depth", "kind"]).response.agg(["mean", "min", "max"]).round(2)
 
-# %% mystnb={"figure": {"caption": "Responses of the 3x3 layers in the networks trained for 2,000 iterations, behind batch norm and before ReLU or addition: plain left, residual right.", "name": "fig-ch3-responses"}, "image": {"alt": "Standard deviation of each layer's response in the trained networks, plain left, residual right. Most layers of the residual networks respond less strongly than those of their plain twins. In the plain network of 56 layers the layers next to the images respond by far the most strongly."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Standard deviation of each layer's response in the trained networks, plain left, residual right. Most layers of the residual networks respond less strongly than those of their plain twins. In the plain network of 56 layers the layers next to the images respond by far the most strongly."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True)
 for ax, kind in zip(axes, figures.KINDS, strict=True):
     figures.plot_layers(responses[responses.kind == kind], ax, "response", "response", log=True)
     ax.label_outer()
 plt.show()
+
+# %% [markdown]
+# **Figure A3.5.** Responses of the 3x3 layers in the networks trained for 2,000 iterations, behind batch norm and
+# before ReLU or addition: plain left, residual right.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 in_blocks = responses[responses.layer > 1]  # layer 1 is the stem
@@ -332,7 +354,7 @@ display(Markdown(text))
 #
 # ## Exercises
 #
-# **1. The rate of growth.** Equation {eq}`eq-growth` does not know the depth. Measure the growth per layer of the plain
+# **1. The rate of growth.** Equation (A3.1) does not know the depth. Measure the growth per layer of the plain
 # networks of 20, 32, 44, 56 and 110 layers. Is it about the same?
 #
 # <details><summary>Solution</summary>
@@ -367,6 +389,7 @@ display(Markdown(text))
 #
 # ## References
 #
-# - {cite:t}`he2015deep`: section 4.2; its figure 7 has the responses.
-# - {cite:t}`he2015delving`: the initialisation; {cite:t}`yang2019mean`: why gradients grow behind batch norm.
-# - {cite:t}`balduzzi2017shattered`: gradients that look like noise.
+# - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): section 4.2; its figure 7 has the responses.
+# - [He et al. (2015b)](https://arxiv.org/abs/1502.01852): the initialisation;
+#   [Yang et al. (2019)](https://arxiv.org/abs/1902.08129): why gradients grow behind batch norm.
+# - [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591): gradients that look like noise.

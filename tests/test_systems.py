@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from resnet_book import state, train
 from resnet_book.engine import device, machine
 from resnet_book.engine.device import Engine
-from resnet_book.experiments import sweep
+from resnet_book.experiments import clusters
+from resnet_book.experiments.run import Options
 
 ROOT = Path(__file__).parents[1]
 UNIX_MODULES = "fcntl grp posix pty pwd resource syslog termios tty"
@@ -71,14 +73,15 @@ def test_a_sweep_starts_and_ends_its_workers_where_what_only_unix_has_is_missing
         def __exit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(sweep, "SpecCluster", Cluster)
+    monkeypatch.setattr(clusters, "SpecCluster", Cluster)
+    monkeypatch.setattr(clusters, "Client", lambda cluster, **_: nullcontext())
     monkeypatch.setattr(os, "kill", lambda *arguments: killed.append(arguments))
-    monkeypatch.setattr(sweep.resource_tracker, "ensure_running", lambda: pytest.fail("there is none on Windows"))
+    monkeypatch.setattr(clusters.resource_tracker, "ensure_running", lambda: pytest.fail("there is none on Windows"))
     for module, names in UNIX_NAMES.items():
         for name in names.split():
             monkeypatch.delattr(sys.modules[module], name, raising=False)
-    with sweep._local_cluster(sweep.Options("cpu"), None, 3) as cluster:
-        sweep._kill(cluster)
+    with clusters.of_this_machine(Options("cpu"), None, 3):
+        pass
     assert killed == [(4711, signal.SIGTERM)]
 
 
