@@ -231,7 +231,7 @@ MEASURES: dict[str, Any] = {
     "neighbour_similarities": lambda network, batch: diagnostics.neighbour_similarities(
         network, batch[0], IMAGES, batch[1]
     ),
-    "path_gradient": lambda network, batch: paths.path_gradient(network, *batch, [1]),
+    "path_gradient": lambda network, batch: paths.path_gradient(network, *batch, branches=[1]),
     "gradients_by_length": lambda network, batch: paths.gradients_by_length(network, *batch),
 }
 
