@@ -82,8 +82,8 @@ class TrainedNetwork:
         A picture is a path, a PIL image, or pixels (3, 32, 32) uint8, as numpy array or tensor. Several are a list of
         such, or pixels (N, 3, 32, 32). A path or PIL image may have any size and mode: it is turned as its EXIF says,
         put on white where it is transparent, resized on the short side and cut to the middle 32 x 32. Of several
-        pictures in a file, as of an animated GIF, the first is seen.
-        Raises ValueError for anything else, for a file of more pixels than Pillow's limit (some 89 million), and for ``k`` below 1 or above the number of classes.
+        pictures in a file, as of an animated GIF, the first is seen. Raises ValueError for anything else, for a file of
+        more pixels than Pillow's limit (some 89 million), and for ``k`` below 1 or above the number of classes.
         """
         k = whole("k", k, 1, len(self.class_names), "the number of classes")
         if isinstance(picture, list | tuple):
