@@ -467,6 +467,8 @@ def test_every_line_of_the_readme_works(
         (["data", "cifar1000"], "'cifar10', 'cifar100'"),
         (["data", "builtin"], "'cifar10', 'cifar100'"),
         (["curves", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
+        (["run", "resnet20"], "did you mean resnet20-cifar10 or resnet20-cifar10-short"),
+        (["run", "plain20-cifar-10"], "did you mean plain20-cifar10 or"),
         (["classify"], "PICTURE"),
         (["classify", "no-such-picture.png"], "no-such-picture.png"),
         (["classify", __file__, "--network", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
@@ -714,6 +716,12 @@ def test_without_a_name_the_best_network_on_cifar10_whose_weights_are_there_answ
     failed = call("classify", *pictures)
     assert failed.exit_code == 1
     assert "has no network trained on CIFAR-10 with its weights" in failed.stderr
+
+
+def test_without_a_network_of_the_seed_classify_says_which_seeds_there_are(pictures: list[str]) -> None:
+    failed = call("classify", *pictures, "--seed", "99", "--results", str(RECORDED))
+    assert (failed.exit_code, failed.stdout) == (1, "")
+    assert re.search(r"--seed 99: .* has weights of networks trained on CIFAR-10 of seed 0\D", failed.stderr)
 
 
 def test_a_file_that_is_no_picture_is_named_and_fails() -> None:

@@ -5,7 +5,9 @@ import json
 import shutil
 from collections.abc import Callable
 from copy import deepcopy
+from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pytest
@@ -29,6 +31,7 @@ MEAN, STD = augment.channel_mean_std(TRAIN.images)
 BATCH = landscape.batch_of(TEST.subset(10), MEAN.tolist(), STD.tolist())
 STEPS = landscape_records.steps(5)
 INVENTED_SHA256 = 64 * "a"
+NOT_NUMBERS: Any = (nan, inf, True, "3")
 
 
 @pytest.fixture
@@ -162,13 +165,52 @@ def test_eigenvectors_are_unit_vectors_at_right_angles(network: Network) -> None
         (lambda n: landscape.moved(n, [landscape.random_direction(n, 0)], [1.0, 2.0]), "one for each of 1 directions"),
         (lambda n: landscape.moved(n, [landscape.random_direction(n, 0)], [float("nan")]), "step=nan"),
         (lambda n: landscape.moved(n, [[torch.zeros(1)]], [1.0]), "a tensor for each parameter"),
-        (lambda n: landscape.between(n, models.build("resnet20"), 0.5), "other names or shapes"),
+        (
+            lambda n: landscape.between(n, models.build("resnet20"), 0.5),
+            "other: it has other layers, shapes or shortcuts",
+        ),
+        (lambda n: landscape.between(n, tiny(shortcut=None), 0.5), "other layers, shapes or shortcuts than one"),
+        (lambda n: landscape.between(n, tiny(shortcut="average"), 0.5), "other layers, shapes or shortcuts than one"),
         (lambda n: landscape.between(n, n, float("inf")), "share=inf"),
         (lambda n: landscape.barrier([1.0]), "number of values=1"),
+        *((lambda n, wrong=wrong: landscape.barrier([1.0, wrong, 2.0]), f"values={wrong!r}") for wrong in NOT_NUMBERS),
+        *(
+            (
+                lambda n, wrong=wrong: landscape.batch_of(
+                    TEST, *({"mean": MEAN.tolist(), "std": STD.tolist()} | wrong).values()
+                ),
+                message,
+            )
+            for wrong, message in (
+                ({"std": (60, -60, 60)}, "std=-60"),
+                ({"std": (60, 0, 60)}, "std=0"),
+                ({"mean": (nan, 0, 0)}, "mean=nan"),
+                ({"mean": (0.5, 0.5, 0.5)}, "mean=.* units of 0 to 1"),
+                ({"std": (60, 60)}, "std=.* three numbers"),
+            )
+        ),
+        (lambda n: landscape.losses(n, [], STEPS, BATCH), "number of directions=0"),
+        (lambda n: landscape.losses(n, [landscape.random_direction(n, 0)], [], BATCH), "number of steps=0"),
+        (lambda n: landscape.losses(n, [landscape.random_direction(n, 0)], [True], BATCH), "steps=True"),
+        (lambda n: landscape.moved(n, [[nan * each for each in n.parameters()]], [1.0]), "direction: .* not finite"),
+        *(
+            (lambda n, of=of: of(n, landscape.Batch(BATCH.images, BATCH.labels + 5)), r"labels.*: expected 0 to 9")
+            for of in (
+                landscape.loss_and_error,
+                landscape.top_eigenvalues,
+                lambda n, batch: landscape.curvature(n, batch, landscape.random_direction(n, 0)),
+                lambda n, batch: landscape.losses(n, [landscape.random_direction(n, 0)], STEPS, batch),
+            )
+        ),
+        (
+            lambda n: landscape.curvature(n, BATCH, [0 * each for each in n.parameters()]),
+            "direction: it is zero everywhere",
+        ),
+        (lambda n: landscape.top_eigenvalues(n, BATCH, count=10**9), "count=10+: .* the number of parameters"),
         (lambda n: landscape.top_eigenvalues(n, BATCH, count=0), "count=0"),
         (lambda n: landscape.hessian_product(n, BATCH, []), "a tensor for each parameter"),
-        (lambda n: landscape.Batch(BATCH.images[:0], BATCH.labels[:0]), "one or more"),
-        (lambda n: landscape.Batch(TEST.images, TEST.labels), "normalised floats"),
+        (lambda n: landscape.Batch(BATCH.images[:0], BATCH.labels[:0]), "images: .* N from 1 up"),
+        (lambda n: landscape.Batch(TEST.images, TEST.labels), "images: expected floats"),
         (lambda n: landscape.Batch(BATCH.images, BATCH.labels[:3]), "labels"),
         (lambda n: landscape_records.steps(4), "an odd number"),
     ],

@@ -90,12 +90,39 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a label that torch ignores": (
         lambda: diagnostics.block_gradients(NETWORK, FLOATS, torch.where(LABELS == 3, -100, LABELS)),
-        r"labels\[3\]=-100: expected 0 or above",
+        r"labels\[3\]=-100: expected 0 to 9",
     ),
     "fewer neighbours": (
         lambda: diagnostics.neighbour_similarities(NETWORK, FLOATS, FLOATS[:5], LABELS),
-        r"labels: expected whole numbers \(5,\)",
+        r"neighbours: expected \(6, 3, 32, 32\), .* found \(5, ",
     ),
+    "raw neighbours": (
+        lambda: diagnostics.neighbour_similarities(NETWORK, FLOATS, PIXELS, LABELS),
+        "neighbours: expected floats .* found uint8",
+    ),
+    "images in a list": (
+        lambda: diagnostics.layer_responses(NETWORK, [FLOATS]),  # type: ignore[arg-type]
+        "images is of type list: expected a tensor",
+    ),
+    "layers of a linear one": (lambda: diagnostics.responses_of_weights(torch.nn.Linear(1, 1)), "no 3x3 convolution"),
+    "blocks of a layer": (
+        lambda: diagnostics.block_gradients(torch.nn.Conv2d(3, 4, 3), FLOATS, LABELS),  # type: ignore[arg-type]
+        "network is of type Conv2d: pass a Network",
+    ),
+    "shares of no gradient": (
+        lambda: paths.effective_length(pd.DataFrame({"length": [0, 1], "share": [nan, nan]})),
+        "frame: some shares are not numbers",
+    ),
+    "whole numbers as means": (lambda: purity.selectivity(LABELS[:, None]), "means: expected floats .* found int64"),
+    "a mean of NaN": (lambda: purity.mean_interval(NOT_A_NUMBER[:, 0]), "values: some values are not finite"),
+    **{
+        f"block {number} for a shortcut": (
+            lambda number=number: cutting.is_residual(NETWORK, number),
+            f"block={number}: choose a whole number from 1 to 2",
+        )
+        for number in tuple[Any, ...]((0, -1, 3, True, 1.5))
+    },
+    "a branch beyond all numbers": (lambda: cutting.scale_branches(NETWORK, 1e300), r"factor=1e\+300: too large"),
     "raw pixels on a path": (lambda: paths.path_gradient(NETWORK, PIXELS, LABELS, [1]), "images: .* found uint8"),
     "a block in place of a list": (lambda: cutting.leave_out(NETWORK, 2), r"blocks=2: give a list of blocks, as \[2\]"),  # type: ignore[arg-type]
     "a block twice, as a tensor": (lambda: cutting.leave_out(NETWORK, torch.tensor([1, 1])), "each block once"),  # type: ignore[arg-type]

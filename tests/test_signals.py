@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from small_runs import RECIPE, TRAIN, tiny
 from torch import nn
 
 from resnet_book import augment, models
-from resnet_book.analysis import diagnostics, signals
+from resnet_book.analysis import diagnostics, paths, signals
 from resnet_book.cli.main import main
 from resnet_book.engine import machine
 from resnet_book.experiments import catalogue, records, signal_records, signal_survey, weights
@@ -195,7 +196,11 @@ def test_a_readers_block_is_told_what_is_wrong(forward: Callable[..., object], v
         (lambda: signals.shattering(tiny(), BATCH, ()), "a distance or more"),
         (lambda: signals.shattering(tiny(), (BATCH[0][:1], BATCH[1][:1]), (0.1,)), "two images or more"),
         (lambda: signals.shattering(tiny(), BATCH, (0.1,), seed=-1), "seed=-1"),
+        (lambda: signals.after_a_step(tiny(), nan * signals.gradient(tiny(), BATCH)), "step: .* not finite"),
+        (lambda: signals.after_a_step(tiny(), torch.zeros(3)), r"step: expected .* \(\d+,\), found \(3,\)"),
         (lambda: signals.zero_last_norms(tiny(shortcut=None)), "no residual block"),
+        (lambda: signals.first_losses(tiny(), TRAIN.subset(0), RECIPE, 2, 1), "images: the set .* is empty"),
+        (lambda: signals.first_losses(tiny(), BATCH, RECIPE, 2, 1), "images is of type tuple"),  # type: ignore[arg-type]
         (lambda: signals.first_losses(tiny(), TRAIN, RECIPE, 0, 32), "iterations=0"),
         (lambda: signals.pre_activation(21, torch.Generator()), "depth=21"),
         (lambda: signals.pre_activation(20, 0), "generator=0"),  # type: ignore[arg-type]
@@ -204,6 +209,39 @@ def test_a_readers_block_is_told_what_is_wrong(forward: Callable[..., object], v
 def test_what_cannot_be_done_is_an_error_that_names_it(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+IMAGES, LABELS = BATCH
+NO_BATCHES = {
+    "no images": ((IMAGES[:0], LABELS[:0]), "images: .* N from 1 up, found"),
+    "raw pixels": ((TRAIN.images[:8], LABELS), "images: expected floats .* found uint8"),
+    "wider numbers than the weights": ((IMAGES.double(), LABELS), "images: expected float32 .* found float64"),
+    "an image that is not finite": ((IMAGES / 0, LABELS), "images: some values are not finite"),
+    "a label too few": ((IMAGES, LABELS[:7]), r"labels: expected whole numbers \(8,\), found int64 \(7,\)"),
+    "a class that is not there": ((IMAGES, LABELS + 10), r"labels\[0\]=\d+: expected 0 to 9"),
+    "labels that are fractions": ((IMAGES, LABELS / 2), "labels: expected whole numbers"),
+}
+MEASURES: dict[str, Any] = {
+    "gradient": signals.gradient,
+    "pixel_gradients": signals.pixel_gradients,
+    "predictions": lambda network, batch: signals.predictions(network, [BATCH, batch], 0.1),
+    "shattering": lambda network, batch: signals.shattering(network, batch, (0.1,)),
+    "weight_gradients": lambda network, batch: diagnostics.weight_gradients(network, *batch),
+    "block_gradients": lambda network, batch: diagnostics.block_gradients(network, *batch),
+    "neighbour_similarities": lambda network, batch: diagnostics.neighbour_similarities(
+        network, batch[0], IMAGES, batch[1]
+    ),
+    "path_gradient": lambda network, batch: paths.path_gradient(network, *batch, branches=[1]),
+    "gradients_by_length": lambda network, batch: paths.gradients_by_length(network, *batch),
+}
+
+
+@pytest.mark.parametrize("batch", NO_BATCHES)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_batch_that_a_network_cannot_learn_from_is_refused_by_every_measure(measure: str, batch: str) -> None:
+    wrong, message = NO_BATCHES[batch]
+    with pytest.raises(ValueError, match=message):
+        MEASURES[measure](tiny(), wrong)
 
 
 # --- Kept beside the record ---

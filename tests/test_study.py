@@ -129,6 +129,31 @@ def test_features_of_other_images_or_of_another_network_are_refused(test):
             study.make(network, wrong, small(), test, test, MEAN, STD)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"values": torch.full((60, 6), torch.nan)}, "features: some are not finite"),
+        ({"values": torch.ones(60, 6, dtype=torch.int64)}, "features: expected floats"),
+        ({"k": 61}, "k=61: .* the number of images"),
+        ({"mean": (0.5, 0.5, 0.5)}, "mean=.* units of 0 to 1"),
+        ({"std": (60.0, -1.0, 60.0)}, "std=-1"),
+        ({"train": "none"}, "images: the set is empty"),
+        ({"train": "others"}, "test: its class_names are not those of train"),
+        ({"network": 12}, "test: it has 10 classes, network 12"),
+        ({"untrained": 12}, r"untrained: expected classes and features \(10, 6\), .* found \(12, 6\)"),
+    ],
+)
+def test_what_cannot_be_studied_is_refused_and_the_untrained_network_is_not_measured(test, wrong, message):
+    sets = {"none": test.subset(0), "others": dataclasses.replace(test, class_names=tuple("abcdefghij"))}
+    asked = {"values": torch.ones(60, 6), "train": "test", "mean": MEAN, "std": STD, "k": 4} | wrong
+    networks = [Network((4, 6), (1, 1), "average", asked.get(each, 10)) for each in ("network", "untrained")]
+    before = {name: each.clone() for name, each in networks[1].state_dict().items()}
+    train = sets.get(asked["train"], test)
+    with pytest.raises(ValueError, match=message):
+        study.make(networks[0], asked["values"], networks[1], train, test, asked["mean"], asked["std"], k=asked["k"])
+    assert all(torch.equal(each, before[name]) for name, each in networks[1].state_dict().items())
+
+
 @pytest.mark.parametrize("content", [b"", b"not safetensors", b"\x08\0\0\0\0\0\0\0{}      "])
 def test_a_file_that_is_no_study_is_refused_even_if_its_checksum_is_recorded(tmp_path, content):
     (tmp_path / "s").write_bytes(content)

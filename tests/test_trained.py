@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,11 @@ def test_a_network_that_is_not_there_is_told_which_are(name: str, seed: int, tmp
         resnet_book.load_trained(name, seed, tmp_path)
     kept = f"plain20-builtin-smoke, {SMOKE}" if seed == 0 else "none"
     assert str(caught.value).endswith(f"With weights of seed {seed} in {tmp_path}: {kept}.")
+
+
+def test_another_seed_than_those_that_are_there_is_told_which_are() -> None:
+    with pytest.raises(RecordError, match=f" {SMOKE} has weights of seed 0. With weights of seed 7 in "):
+        resnet_book.load_trained(SMOKE, 7, RESULTS)
 
 
 def test_a_network_for_cifar100_names_the_100_fine_classes() -> None:
@@ -276,6 +282,49 @@ PIXELS = np.zeros((3, 32, 32), np.uint8)
 def test_anything_else_is_refused_with_what_to_pass(trained: TrainedNetwork, picture: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         trained.classify(picture)
+
+
+def test_of_several_pictures_in_a_file_the_first_is_seen_and_the_answer_says_so(
+    trained: TrainedNetwork, tmp_path: Path
+) -> None:
+    first, *others = (noise(32, 32, "L", seed) for seed in range(3))
+    for ending in ("gif", "tiff"):
+        first.save(tmp_path / f"three.{ending}", save_all=True, append_images=others)
+        answer = trained.classify(tmp_path / f"three.{ending}")
+        assert alike(answer, trained.classify(first))
+        assert answer.prepared.endswith(" made RGB, the first of 3 in the file")
+
+
+def test_several_pictures_in_a_file_cut_off_anywhere_are_refused_or_answered(
+    trained: TrainedNetwork, tmp_path: Path
+) -> None:
+    first, *others = (noise(32, 32, "L", seed) for seed in range(3))
+    first.save(tmp_path / "three.gif", save_all=True, append_images=others)
+    whole = (tmp_path / "three.gif").read_bytes()
+    for length in range(len(whole) // 2, len(whole), 101):
+        (tmp_path / "half.gif").write_bytes(whole[:length])
+        with suppress(ValueError):
+            trained.classify(tmp_path / "half.gif")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_picture_of_too_many_pixels_is_refused(
+    trained: TrainedNetwork, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_500)
+    noise(40, 40 * times).save(tmp_path / "large.png")  # beyond one limit Pillow warns, beyond twice that it raises
+    with pytest.raises(ValueError, match=r"large.png' has more than 1,500 pixels; make it smaller first"):
+        trained.classify(tmp_path / "large.png")
+
+
+@pytest.mark.parametrize("ending", ["eps", "svg"])
+def test_a_format_that_cannot_be_read_is_refused_with_those_that_can(
+    trained: TrainedNetwork, ending: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"picture.{ending}"
+    path.write_text("<svg/>") if ending == "svg" else noise(32, 32).save(path)
+    with pytest.raises(ValueError, match=r"picture\.\w+' cannot be read .*; PNG, JPEG, GIF, WebP, BMP and TIFF can"):
+        trained.classify(path)
 
 
 def test_a_truncated_picture_is_refused(trained: TrainedNetwork, tmp_path: Path) -> None:

@@ -24,8 +24,6 @@ from resnet_book.models import Network, PlainBlock, ResidualBlock, make_shortcut
 
 def count_blocks(network: Network) -> int:
     """How many blocks the network has. Raises ValueError for what is no ``models.Network``."""
-    if not isinstance(network, Network):
-        raise ValueError(f"network is of type {type(network).__name__}: pass a Network, as models.build makes them")
     return len(diagnostics.blocks(network))
 
 
@@ -37,7 +35,8 @@ def keeping_shape(network: Network) -> list[int]:
 
 
 def is_residual(network: Network, block: int) -> bool:
-    """Whether the block with this number has a shortcut."""
+    """Whether the block with this number has a shortcut. Raises ValueError for a block that is not there."""
+    (block,) = checked_blocks(network, [block])
     return isinstance(_block(network, block), ResidualBlock)
 
 
@@ -98,7 +97,8 @@ def scale_branches(network: Network, factor: float, blocks: Sequence[int] | None
     """The network with F(x) of residual blocks (None: of all) multiplied by ``factor``: y = ReLU(factor F(x) + x).
 
     The last batch norm's weight and bias are multiplied, which is the same. Raises ValueError for a factor that is not
-    finite or negative, and for a block that is not there, named twice, or without a shortcut.
+    finite, negative, or so large that weights become infinite, and for a block that is not there, named twice, or
+    without a shortcut.
     """
     factor = real("factor", factor, 0)
     chosen = checked_residual(network, range(1, count_blocks(network) + 1) if blocks is None else blocks)
@@ -108,6 +108,8 @@ def scale_branches(network: Network, factor: float, blocks: Sequence[int] | None
             norm = _layers(_block(cut, number))[-1]
             norm.weight.mul_(factor)  # type: ignore[operator]
             norm.bias.mul_(factor)  # type: ignore[operator]
+            if not (norm.weight.isfinite() & norm.bias.isfinite()).all():  # type: ignore[operator]
+                raise ValueError(f"factor={factor:g}: too large, weights of block {number} would be infinite")
     return cut
 
 
@@ -170,6 +172,6 @@ def checked_residual(network: Network, blocks: Sequence[int]) -> tuple[int, ...]
     """As ``checked_blocks``. Raises ValueError for a block without a shortcut, too."""
     numbers = checked_blocks(network, blocks)
     for number in numbers:
-        if not is_residual(network, number):
+        if not isinstance(_block(network, number), ResidualBlock):
             raise ValueError(f"block={number}: it has no shortcut; choose a residual block of a residual network")
     return numbers

@@ -2,7 +2,8 @@
 
 Layer responses follow He et al. 2015 (arXiv:1512.03385), figure 7; the comparison of gradients at neighbouring images
 follows Balduzzi et al. 2017, *The Shattered Gradients Problem* (arXiv:1702.08591). Each function leaves the network as
-it found it: its mode, its running statistics, its gradients. Each raises ValueError as ``checked_batch`` does.
+it found it: its mode, its running statistics, its gradients. Each raises ValueError as ``checked_batch`` does, and for
+a network without such layers or blocks.
 
 ``training=True`` normalises by the batch's own statistics, as a training step does; ``False`` by the running ones.
 """
@@ -16,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_book.engine.checks import checked_indices
+from resnet_book.engine import checks
 from resnet_book.engine.device import in_mode
 from resnet_book.models import Network
 
@@ -35,18 +36,29 @@ def unchanged(network: nn.Module, training: bool) -> Iterator[None]:
 
 
 def layers_3x3(network: nn.Module) -> list[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
-    """Name, 3x3 convolution and the batch norm behind it, for every such pair, from the images to the classes."""
-    return [
+    """Name, 3x3 convolution and the batch norm behind it, for every such pair, from the images to the classes.
+
+    Raises ValueError where there is none.
+    """
+    found = [
         (f"{name}.{index}", convolution, norm)
         for name, module in network.named_modules()
         if isinstance(module, nn.Sequential)
         for index, (convolution, norm) in enumerate(pairwise(module))
         if isinstance(convolution, nn.Conv2d) and convolution.kernel_size == (3, 3) and isinstance(norm, nn.BatchNorm2d)
     ]
+    if not found:
+        raise ValueError(f"network ({type(network).__name__}) has no 3x3 convolution with a batch norm behind it")
+    return found
 
 
 def blocks(network: Network) -> list[tuple[str, nn.Module]]:
-    """Name and module of every block, from the images to the classes."""
+    """Name and module of every block, from the images to the classes.
+
+    Raises ValueError for what is no ``models.Network``.
+    """
+    if not isinstance(network, Network):
+        raise ValueError(f"network is of type {type(network).__name__}: pass a Network, as models.build makes them")
     return [
         (f"stages.{stage}.{block}", module)
         for stage, modules in enumerate(network.stages)
@@ -59,7 +71,7 @@ def layer_responses(network: nn.Module, images: Tensor, *, training: bool = Fals
 
     ``images`` (N, 3, H, W) float, normalised. A row a layer: layer (1 is nearest to the images), name, response.
     """
-    checked_batch(images)
+    checked_batch(network, images)
     with unchanged(network, training), torch.no_grad():
         _, outputs = _run(network, images, [norm for _, _, norm in layers_3x3(network)])
     return _layer_frame(network).assign(response=[output.std().item() for output in outputs])
@@ -82,7 +94,7 @@ def weight_gradients(network: nn.Module, images: Tensor, labels: Tensor, *, trai
     ``images`` (N, 3, H, W) float, normalised; ``labels`` (N,) int64; the loss is the mean cross-entropy in nats. A row
     a layer: layer, name, weight_norm, gradient_norm.
     """
-    labels = checked_batch(images, labels)
+    labels = checked_batch(network, images, labels)
     weights = [convolution.weight for _, convolution, _ in layers_3x3(network)]
     with unchanged(network, training):
         gradients = torch.autograd.grad(F.cross_entropy(network(images), labels), weights)
@@ -99,7 +111,7 @@ def block_gradients(network: Network, images: Tensor, labels: Tensor, *, trainin
     a block: block (1 is nearest to the images), name, layer (how many convolutions lie before this output, the stem's
     included), signal (root mean square of the output), gradient_norm.
     """
-    labels = checked_batch(images, labels)
+    labels = checked_batch(network, images, labels)
     with unchanged(network, training):
         outputs, gradients = _outputs_and_gradients(network, images, labels)
     return _block_frame(network).assign(
@@ -117,7 +129,11 @@ def neighbour_similarities(
     layer, and two mean cosines over the images, 1 for "the same direction" and 0 for "unrelated": activation (of the
     block's output, the mean of each channel over the batch subtracted) and gradient (of the loss with respect to it).
     """
-    labels = checked_batch(neighbours, checked_batch(images, labels))
+    labels = checked_batch(network, images, labels)
+    checked_batch(network, neighbours, name="neighbours")
+    if neighbours.shape != images.shape:
+        found = tuple(neighbours.shape)
+        raise ValueError(f"neighbours: expected {tuple(images.shape)}, one for each of images, found {found}")
     with unchanged(network, training):
         outputs, gradients = _outputs_and_gradients(network, images, labels)
         other_outputs, other_gradients = _outputs_and_gradients(network, neighbours, labels)
@@ -127,19 +143,15 @@ def neighbour_similarities(
     )
 
 
-def checked_batch(images: Tensor, labels: Tensor | None = None) -> Tensor:
-    """``labels`` (N,), or zeros, as int64: one for each of the normalised ``images``.
+def checked_batch(network: nn.Module, images: Tensor, labels: Tensor | None = None, name: str = "images") -> Tensor:
+    """``labels`` (N,), or zeros, as int64, if ``network`` can learn from them and the normalised ``images``.
 
-    Raises ValueError for images that are not finite floats (N, 3, H, W), N from 1 up, and for labels that are not one
-    whole number from 0 for each.
+    Raises ValueError as ``checks.checked_batch``: images are of the type of the network's weights, labels of its
+    classes.
     """
-    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape or not images.is_floating_point():
-        found = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
-        raise ValueError(f"images: expected floats (N, 3, H, W) from augment.normalise, N from 1 up, found {found}")
-    if not images.isfinite().all():
-        raise ValueError("images: some values are not finite; was a standard deviation zero?")
-    given = torch.zeros(len(images), dtype=torch.int64, device=images.device) if labels is None else labels
-    return checked_indices("labels", given, (len(images),))
+    classes = network.classifier.out_features if isinstance(network, Network) else None
+    weight = next(network.parameters(), None)
+    return checks.checked_batch(images, labels, classes, None if weight is None else weight.dtype, name)
 
 
 def _run(network: nn.Module, images: Tensor, modules: list[nn.Module]) -> tuple[Tensor, list[Tensor]]:
@@ -174,7 +186,8 @@ def _block_frame(network: Network) -> pd.DataFrame:
     """A row a block: block, name, layer."""
     rows, layer = [], 1  # the stem is layer 1
     for block, (name, module) in enumerate(blocks(network), start=1):
-        layer += sum(isinstance(part, nn.Conv2d) for part in module.layers)  # type: ignore[union-attr]
+        on_the_way = (part for path, part in module.named_modules() if not path.startswith("shortcut"))
+        layer += sum(isinstance(part, nn.Conv2d) for part in on_the_way)
         rows.append({"block": block, "name": name, "layer": layer})
     return pd.DataFrame(rows)
 

@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resnet_book import augment, features
+from resnet_book.analysis import diagnostics
 from resnet_book.data import ImageSet
-from resnet_book.engine.checks import checked_indices, checked_seed, real, whole
+from resnet_book.engine.checks import checked_batch, checked_seed, finite, real, whole
 from resnet_book.models import Network
 
 BATCH = 128  # images that share their statistics, as in training
@@ -33,10 +34,7 @@ class Batch:
     labels: Tensor
 
     def __post_init__(self) -> None:
-        if self.images.ndim != 4 or not self.images.is_floating_point() or len(self.images) == 0:
-            found = f"{str(self.images.dtype).removeprefix('torch.')} {tuple(self.images.shape)}"
-            raise ValueError(f"images: expected normalised floats (N, 3, H, W), one or more, found {found}")
-        checked_indices("labels", self.labels, self.images.shape[:1])
+        object.__setattr__(self, "labels", checked_batch(self.images, self.labels))  # the dataclass is frozen
 
     def parts(self) -> list[tuple[Tensor, Tensor]]:
         """Images and labels, ``BATCH`` at a time."""
@@ -44,8 +42,12 @@ class Batch:
 
 
 def batch_of(images: ImageSet, mean: Sequence[float], std: Sequence[float]) -> Batch:
-    """The images of a set, normalised as the network saw them in training."""
-    pixels = augment.normalise(images.images, torch.tensor(mean), torch.tensor(std))
+    """The images of a set, normalised as the network saw them in training.
+
+    Raises ValueError for an empty set, and for a mean or a standard deviation that ``augment.channel_values`` refuses.
+    """
+    channels = (torch.tensor(augment.channel_values(*each)) for each in (("mean", mean), ("std", std)))
+    pixels = augment.normalise(images.images, *channels)
     return Batch(pixels.contiguous(memory_format=torch.channels_last), images.labels)  # twice as fast on a CPU
 
 
@@ -53,7 +55,11 @@ def batch_of(images: ImageSet, mean: Sequence[float], std: Sequence[float]) -> B
 
 
 def loss_and_error(network: Network, batch: Batch, anew: bool = False) -> tuple[float, float]:
-    """Mean cross-entropy (nats) and error (%) of the network on the images, all together."""
+    """Mean cross-entropy (nats) and error (%) of the network on the images, all together.
+
+    Raises ValueError for images and labels that the network cannot be tested on.
+    """
+    diagnostics.checked_batch(network, batch.images, batch.labels)
     with torch.inference_mode():
         network = _prepared(network, anew)
         scores = torch.cat([network(images) for images, _ in batch.parts()])  # (N, classes)
@@ -86,7 +92,7 @@ def random_direction(network: Network, seed: int, normalised: bool = True) -> Di
 def moved(network: Network, directions: Sequence[Direction], steps: Sequence[float]) -> Network:
     """A copy of the network, ``steps`` along ``directions`` away; its statistics stay.
 
-    Raises ValueError unless there is one finite step for each direction, and a tensor for each parameter.
+    Raises ValueError unless there is one finite step for each direction, and a finite tensor for each parameter.
     """
     if len(directions) != len(steps):
         raise ValueError(f"steps={list(steps)!r}: give one for each of {len(directions)} directions")
@@ -102,7 +108,13 @@ def moved(network: Network, directions: Sequence[Direction], steps: Sequence[flo
 def losses(
     network: Network, directions: Sequence[Direction], steps: Sequence[float], batch: Batch, anew: bool = False
 ) -> Tensor:
-    """The loss (nats) at every combination of ``steps``: (S,) along one direction, (S, S) along two (first, second)."""
+    """The loss (nats) at every combination of ``steps``: (S,) along one direction, (S, S) along two (first, second).
+
+    Raises ValueError for no direction and for no step, and as ``moved``.
+    """
+    whole("number of directions", len(directions), 1)
+    whole("number of steps", len(steps), 1)
+    steps = [real("steps", step) for step in steps]
     points = torch.cartesian_prod(*[torch.tensor(steps, dtype=torch.float64)] * len(directions))
     found = [
         loss_and_error(moved(network, directions, point), batch, anew)[0]
@@ -117,13 +129,13 @@ def losses(
 def between(one: Network, other: Network, share: float) -> Network:
     """The network at ``share`` of the straight line from ``one`` (0) to ``other`` (1), statistics included.
 
-    Raises ValueError for a share that is not finite, and for two networks of other shapes.
+    Raises ValueError for a share that is not finite, and for two networks that are not built alike, as twins.
     """
     share = real("share", share)
     ends = one.state_dict(), other.state_dict()
     shapes = [{name: tuple(each.shape) for name, each in end.items()} for end in ends]
-    if shapes[0] != shapes[1]:
-        raise ValueError("other: its parameters have other names or shapes than those of one; pass two networks alike")
+    if shapes[0] != shapes[1] or str(one) != str(other):  # twins differ in their modules alone
+        raise ValueError("other: it has other layers, shapes or shortcuts than one; pass two networks that are alike")
     middle = deepcopy(one)
     middle.load_state_dict(
         {
@@ -137,10 +149,10 @@ def between(one: Network, other: Network, share: float) -> Network:
 def barrier(values: Sequence[float]) -> float:
     """How far the values on a line, at equal distances, rise above the straight line between the two ends; 0 or more.
 
-    Raises ValueError for fewer than two.
+    Raises ValueError for fewer than two, and for values that are not finite.
     """
     whole("number of values", len(values), 2)
-    found = torch.tensor(values, dtype=torch.float64)
+    found = torch.tensor([real("values", value) for value in values], dtype=torch.float64)
     chord = torch.lerp(found[0], found[-1], torch.linspace(0, 1, len(found), dtype=torch.float64))
     return (found - chord).max().item()
 
@@ -149,7 +161,11 @@ def barrier(values: Sequence[float]) -> float:
 
 
 def hessian_product(network: Network, batch: Batch, direction: Direction, anew: bool = False) -> Direction:
-    """The Hessian of the mean loss times ``direction``, over all parameters, without the Hessian itself."""
+    """The Hessian of the mean loss times ``direction``, over all parameters, without the Hessian itself.
+
+    Raises ValueError for labels that are none of the network's classes, and for a direction as ``moved``.
+    """
+    diagnostics.checked_batch(network, batch.images, batch.labels)
     copy = _prepared(deepcopy(network), anew).to(memory_format=torch.contiguous_format)  # here this is the faster one
     direction = _checked(copy, direction)
     weights = list(copy.parameters())
@@ -163,10 +179,15 @@ def hessian_product(network: Network, batch: Batch, direction: Direction, anew: 
 
 
 def curvature(network: Network, batch: Batch, direction: Direction, anew: bool = False) -> float:
-    """The second derivative of the loss along the unit vector of ``direction``."""
-    return (
-        dot(direction, hessian_product(network, batch, direction, anew)) / dot(direction, direction).clamp(min=1e-30)
-    ).item()
+    """The second derivative of the loss along the unit vector of ``direction``.
+
+    Raises ValueError for a direction that is zero everywhere, and as ``hessian_product``.
+    """
+    product = hessian_product(network, batch, direction, anew)
+    length = dot(direction, direction)
+    if not length > 0:
+        raise ValueError("direction: it is zero everywhere, so it has no unit vector")
+    return (dot(direction, product) / length).item()
 
 
 @dataclass(frozen=True)
@@ -184,9 +205,11 @@ def top_eigenvalues(
     """The ``count`` eigenvalues of the Hessian that are largest in size, by power iteration, largest first.
 
     Each takes at most ``steps`` products, fewer once it changes by less than 1 %; what earlier ones found is taken out
-    of the vector. Raises ValueError for counts and steps below 1.
+    of the vector. Raises ValueError for a count or steps below 1, more eigenvalues than parameters, and labels that are
+    none of the network's classes.
     """
-    count, steps = whole("count", count, 1), whole("steps", steps, 1)
+    parameters = sum(each.numel() for each in network.parameters())
+    count, steps = whole("count", count, 1, parameters, "the number of parameters"), whole("steps", steps, 1)
     found = list[Eigenvalue]()
     for number in range(count):
         generator = torch.Generator().manual_seed(checked_seed(seed) + number)
@@ -218,8 +241,8 @@ def _prepared(network: Network, anew: bool) -> Network:
 
 
 def _checked(network: Network, direction: Direction) -> Direction:
-    """``direction``. Raises ValueError unless it has a tensor for each parameter, of its shape."""
+    """``direction``. Raises ValueError unless it has a finite tensor for each parameter, of its shape."""
     wanted, found = ([tuple(each.shape) for each in every] for every in (network.parameters(), direction))
     if wanted != found:
         raise ValueError("direction: expected a tensor for each parameter, of its shape; random_direction makes such")
-    return direction
+    return [finite("direction", each) for each in direction]

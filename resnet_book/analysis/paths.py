@@ -83,10 +83,12 @@ def effective_length(frame: pd.DataFrame, within: float = 0.95) -> tuple[float, 
     """Mean length of a path, weighted by ``share`` of ``gradients_by_length``, and the lengths that hold ``within``.
 
     The range leaves out at most half of the rest at either end. Raises ValueError for ``within`` that is not between 0
-    and 1, and for a frame without rows, as a plain network has.
+    and 1, for a frame without rows, as a plain network has, and for shares that are no numbers, as of no gradient.
     """
     if frame.empty:
         raise ValueError("frame: it has no row; a plain network has no paths to measure")
+    if frame.share.isna().any():
+        raise ValueError("frame: some shares are not numbers; was every gradient zero?")
     outside = (1 - real("within", within, 0, 1)) / 2
     below = frame.share.cumsum()
     lengths = frame.length[(below > outside) & (below - frame.share < 1 - outside)]
@@ -96,7 +98,7 @@ def effective_length(frame: pd.DataFrame, within: float = 0.95) -> tuple[float, 
 def _forward(network: Network, images: Tensor, labels: Tensor) -> tuple[list[_Step], Tensor]:
     """Every block's step, each with a graph of its own, and the gradient of each image's loss at the last output."""
     checked_residual(network, range(1, count_blocks(network) + 1))
-    labels = diagnostics.checked_batch(images, labels)
+    labels = diagnostics.checked_batch(network, images, labels)
     steps = list[_Step]()
     with in_mode(network, training=False), torch.enable_grad():
         x = network.stem(images).detach()

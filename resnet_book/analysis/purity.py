@@ -10,7 +10,7 @@ from math import comb, log, log2, nan
 import torch
 from torch import Tensor
 
-from resnet_book.engine.checks import checked_indices, whole
+from resnet_book.engine.checks import checked_indices, finite, whole
 from resnet_book.features import require_finite
 
 
@@ -107,8 +107,10 @@ def selectivity(means: Tensor) -> Tensor:
 
     (a - b) / (a + b), with a the largest class mean and b the mean of the other classes' (Morcos et al. 2018). 0: it
     responds to all classes alike, or to none; 1: to one class only; at 0.5, the class stands out threefold. Raises
-    ValueError for fewer than two classes, and for means that are negative or not numbers.
+    ValueError for fewer than two classes, and for means that are whole numbers, negative or not finite.
     """
+    if not means.is_floating_point():
+        raise ValueError(f"means: expected floats (classes, C), found {str(means.dtype).removeprefix('torch.')}")
     if means.ndim != 2 or len(means) < 2 or not ((means >= 0) & means.isfinite()).all():
         found = f"{tuple(means.shape)}, from {means.min()} to {means.max()}" if means.numel() else "none"
         raise ValueError(f"means: expected (classes, C), two classes or more, none below 0 or infinite, found {found}")
@@ -121,7 +123,8 @@ def mean_interval(values: Tensor) -> tuple[float, float, float]:
     """Mean of ``values`` (C,), and the ends of its 95 % bootstrap interval, always the same for the same values.
 
     Resampling the features of one network says how much its mean depends on which of its features one happened to
-    have. It says nothing of other seeds. Three times NaN for no values. Raises ValueError for another shape.
+    have. It says nothing of other seeds. Three times NaN for no values. Raises ValueError for another shape, and
+    for values that are not finite.
     """
     if values.ndim != 1:
         raise ValueError(f"values: expected one for each feature (C,), found {tuple(values.shape)}")
@@ -129,6 +132,6 @@ def mean_interval(values: Tensor) -> tuple[float, float, float]:
         return nan, nan, nan
     generator = torch.Generator().manual_seed(0)
     chosen = torch.randint(len(values), (2_000, len(values)), generator=generator)  # a row a resample
-    means = values.double()[chosen].mean(dim=1)
+    means = finite("values", values).double()[chosen].mean(dim=1)
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return values.double().mean().item(), low, high

@@ -3,7 +3,8 @@
 Gradients at neighbouring images follow Balduzzi et al. 2017, *The Shattered Gradients Problem* (arXiv:1702.08591); a
 batch norm that begins at zero follows Goyal et al. 2017 (arXiv:1706.02677), section 5.1; pre-activation He et al. 2016,
 *Identity Mappings in Deep Residual Networks* (arXiv:1603.05027). Batch norm normalises by the batch's own statistics
-throughout, as in a training step. The networks passed stay as they are.
+throughout, as in a training step. The networks passed stay as they are. A batch that a network cannot learn from is a
+ValueError, as in ``diagnostics.checked_batch``.
 """
 
 from collections.abc import Sequence
@@ -16,10 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_book import models
-from resnet_book.analysis.diagnostics import blocks, unchanged
+from resnet_book.analysis.diagnostics import blocks, checked_batch, unchanged
 from resnet_book.data import ImageSet
 from resnet_book.engine.callbacks import Callback
-from resnet_book.engine.checks import checked_seed, real, require_generator, whole
+from resnet_book.engine.checks import checked_seed, finite, real, require_generator, whole
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 from resnet_book.state import Training
@@ -34,16 +35,23 @@ Batch = tuple[Tensor, Tensor]  # images (N, 3, H, W) float, normalised; labels (
 def gradient(network: nn.Module, batch: Batch) -> Tensor:
     """The gradient of a batch's mean cross-entropy with respect to all parameters, as one vector."""
     images, labels = batch
+    labels = checked_batch(network, images, labels)
     with unchanged(network, training=True):
         loss = F.cross_entropy(network(images), labels)
         return torch.cat([each.flatten() for each in torch.autograd.grad(loss, list(network.parameters()))])
 
 
 def after_a_step(network: nn.Module, step: Tensor) -> nn.Module:
-    """A copy of the network whose parameters are moved by ``step``, a vector as ``gradient`` gives."""
+    """A copy of the network whose parameters are moved by ``step``, a vector as ``gradient`` gives.
+
+    Raises ValueError for a step that is not finite, or not one number for each parameter.
+    """
     moved = deepcopy(network)
     parameters = list(moved.parameters())
-    parts = step.split([parameter.numel() for parameter in parameters])
+    sizes = [parameter.numel() for parameter in parameters]
+    if step.shape != (sum(sizes),):
+        raise ValueError(f"step: expected one number for each parameter ({sum(sizes)},), found {tuple(step.shape)}")
+    parts = finite("step", step).split(sizes)
     with torch.no_grad():
         for parameter, part in zip(parameters, parts, strict=True):
             parameter += part.view(parameter.shape)
@@ -78,6 +86,7 @@ def predictions(network: nn.Module, batches: Sequence[Batch], learning_rate: flo
 def pixel_gradients(network: nn.Module, batch: Batch) -> Tensor:
     """The gradient of a batch's mean cross-entropy with respect to its pixels: (N, 3, H, W)."""
     images, labels = batch
+    labels = checked_batch(network, images, labels)
     pixels = images.detach().clone().requires_grad_()
     with unchanged(network, training=True):
         return torch.autograd.grad(F.cross_entropy(network(pixels), labels), pixels)[0]
@@ -91,9 +100,10 @@ def shattering(network: nn.Module, batch: Batch, distances: Sequence[float], see
     not above 0, none at all, or a single image.
     """
     distances = [real("distances", each, above=0) for each in distances]
-    if not distances or len(batch[0]) < 2:
-        raise ValueError(f"shattering: give a distance or more, and two images or more; found {len(batch[0])} images")
     images, labels = batch
+    labels = checked_batch(network, images, labels)
+    if not distances or len(images) < 2:
+        raise ValueError(f"shattering: give a distance or more, and two images or more; found {len(images)} images")
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(checked_seed(seed))).to(images.device)
     here, rows = pixel_gradients(network, batch).flatten(1), []
     for distance in distances:
@@ -141,7 +151,8 @@ def first_losses(
     """
     short = replace(recipe, iterations=whole("iterations", iterations, 1), drops=(), batch_size=batch_size)
     losses = Losses()
-    fit(network, images, images.subset(2), short, seed=seed, callbacks=[losses])  # it tests; two images cost little
+    few = images.subset(2) if isinstance(images, ImageSet) else images  # it tests; two images cost little
+    fit(network, images, few, short, seed=seed, callbacks=[losses])
     return losses.each
 
 

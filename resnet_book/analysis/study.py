@@ -99,14 +99,22 @@ def make(
 
     ``values`` (N, C): the features of the images ``test`` by the trained network, which ``features.extract`` reads off.
     ``mean`` and ``std`` normalise the images: those of the run. Computes on the device of the trained network. Raises
-    ValueError as ``features.rank`` does, and for features of other images or another network.
+    ValueError as ``features.rank`` does, for features of other images or another network, an untrained network that is
+    built otherwise, and sets whose classes are not those of the network or of each other.
     """
+    if train.class_names != test.class_names:
+        raise ValueError("test: its class_names are not those of train, so its labels mean something else")
+    if network.classifier.out_features != test.num_classes:
+        raise ValueError(f"test: it has {test.num_classes} classes, network {network.classifier.out_features}")
+    if untrained.classifier.weight.shape != network.classifier.weight.shape:
+        found, expected = (tuple(each.classifier.weight.shape) for each in (untrained, network))
+        raise ValueError(f"untrained: expected classes and features {expected}, as network has, found {found}")
     device = network.classifier.weight.device
     if values.shape != (len(test), network.classifier.in_features):
         expected = (len(test), network.classifier.in_features)
         raise ValueError(f"values: expected {expected}, features of the test images, found {tuple(values.shape)}")
-    features.measure_batch_norm(untrained, train.subset(MEASURING_IMAGES), mean, std, device=device)
     least, most = features.rank(values, k)
+    features.measure_batch_norm(untrained, train.subset(MEASURING_IMAGES), mean, std, device=device)
     confidence, predicted = features.class_scores(network, values).softmax(dim=1).max(dim=1)
     positions, shares = features.principal_map(values)
     before = features.extract(untrained, test, mean, std, device=device)

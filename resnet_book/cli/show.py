@@ -213,7 +213,7 @@ def _best_on_cifar10(folder: Path, seed: int | None) -> tuple[str, int]:
     there = [
         (record.test_error, record.experiment, record.seed)
         for record in records.load_all(folder)
-        if record.dataset["name"] == "cifar10" and seed in (None, record.seed)
+        if record.dataset["name"] == "cifar10"
         if records.path_of(folder, record.experiment, record.seed).with_suffix(".safetensors").exists()
     ]
     if not there:
@@ -221,7 +221,13 @@ def _best_on_cifar10(folder: Path, seed: int | None) -> tuple[str, int]:
             f"{folder} has no network trained on CIFAR-10 with its weights. `resnet-book run resnet20-cifar10-short` "
             "trains one; or name another folder with --results, another network with --network."
         )
-    return min(there)[1:]
+    seeds = sorted({each[-1] for each in there})
+    if seed not in (None, *seeds):
+        there_are = ", ".join(map(str, seeds))
+        raise ValueError(
+            f"--seed {seed}: {folder} has weights of networks trained on CIFAR-10 of seed {there_are} alone"
+        )
+    return min(each for each in there if seed in (None, each[-1]))[1:]
 
 
 def _write_out(path: Path, write: "Callable[[BinaryIO], object]") -> None:

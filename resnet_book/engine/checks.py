@@ -1,4 +1,4 @@
-"""Check the numbers, indices and generators that readers hand in, and turn numpy's numbers into Python's."""
+"""Check the numbers, indices, batches and generators that readers hand in, and turn numpy's numbers into Python's."""
 
 import math
 from collections.abc import Iterable
@@ -86,6 +86,40 @@ def checked_indices(name: str, values: Tensor, shape: tuple[int | str, ...], end
         place = wrong.nonzero()[0].tolist()
         limits = "0 or above" if end is None else f"0 to {end - 1}"
         raise ValueError(f"{name}{place}={int(values[tuple(place)])}: expected {limits}")
+    return values
+
+
+def checked_batch(
+    images: Tensor,
+    labels: Tensor | None = None,
+    classes: int | None = None,
+    dtype: torch.dtype | None = None,
+    name: str = "images",
+) -> Tensor:
+    """``labels`` (N,), or zeros, as int64: one for each of the normalised ``images``.
+
+    Raises ValueError, with ``name``, for images that are not finite floats (N, 3, H, W) of type ``dtype``, N from 1 up,
+    and for labels that are not one whole number for each, from 0 to below ``classes``; None: any.
+    """
+    if not isinstance(images, Tensor):
+        raise ValueError(f"{name} is of type {type(images).__name__}: expected a tensor (N, 3, H, W)")
+    kind = str(images.dtype).removeprefix("torch.")
+    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape or not images.is_floating_point():
+        wanted = "floats (N, 3, H, W) from augment.normalise, N from 1 up"
+        raise ValueError(f"{name}: expected {wanted}, found {kind} {tuple(images.shape)}")
+    if dtype not in (None, images.dtype):
+        wanted = str(dtype).removeprefix("torch.")
+        raise ValueError(f"{name}: expected {wanted} as the network's weights, found {kind}; use {name}.to({dtype})")
+    if not images.isfinite().all():
+        raise ValueError(f"{name}: some values are not finite; was a standard deviation zero?")
+    given = torch.zeros(len(images), dtype=torch.int64, device=images.device) if labels is None else labels
+    return checked_indices("labels", given, (len(images),), classes)
+
+
+def finite(name: str, values: Tensor) -> Tensor:
+    """``values``. Raises ValueError, with ``name``, where some are infinite or not numbers."""
+    if not values.isfinite().all():
+        raise ValueError(f"{name}: some values are not finite")
     return values
 
 

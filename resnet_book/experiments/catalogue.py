@@ -125,10 +125,15 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 
 def get(name: str) -> Experiment:
-    """The experiment of that name. Raises ValueError, with names that are near, for one that does not exist."""
+    """The experiment of that name. Raises ValueError, with names that are near, for one that does not exist.
+
+    Those that begin with what was typed are the nearest.
+    """
     try:
         return EXPERIMENTS[name]
     except KeyError:
-        near = get_close_matches(name.lower(), EXPERIMENTS, n=3)
+        typed = name.lower()
+        begun = [each for each in EXPERIMENTS if typed and each.startswith(typed)]
+        near = list(dict.fromkeys([*begun, *get_close_matches(typed, EXPERIMENTS, n=3)]))[:3]
         hint = f"did you mean {' or '.join(near)}?" if near else "`resnet-book list` shows all."
         raise ValueError(f"experiment {name!r} is unknown: {hint}") from None

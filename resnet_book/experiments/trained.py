@@ -4,6 +4,8 @@
 that no normalisation can be wrong or forgotten, and the network is in evaluation mode whatever was done to it before.
 """
 
+import struct
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any, overload
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from resnet_book import features
@@ -28,6 +30,8 @@ WHAT_TO_PASS = (
     "pass a path, a PIL image, or uint8 pixels 0 to 255 as (3, 32, 32) or (N, 3, 32, 32), red, green, blue, neither "
     "scaled nor normalised"
 )
+READABLE = "PNG, JPEG, GIF, WebP, BMP and TIFF"
+UNREADABLE = ("EPS", "WMF", "EMF", "BUFR", "GRIB", "HDF5")  # Pillow knows them, and leaves them to other programs
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,8 +81,9 @@ class TrainedNetwork:
 
         A picture is a path, a PIL image, or pixels (3, 32, 32) uint8, as numpy array or tensor. Several are a list of
         such, or pixels (N, 3, 32, 32). A path or PIL image may have any size and mode: it is turned as its EXIF says,
-        put on white where it is transparent, resized on the short side and cut to the middle 32 x 32.
-        Raises ValueError for anything else, and for ``k`` below 1 or above the number of classes.
+        put on white where it is transparent, resized on the short side and cut to the middle 32 x 32. Of several
+        pictures in a file, as of an animated GIF, the first is seen. Raises ValueError for anything else, for a file of
+        more pixels than Pillow's limit (some 89 million), and for ``k`` below 1 or above the number of classes.
         """
         k = whole("k", k, 1, len(self.class_names), "the number of classes")
         if isinstance(picture, list | tuple):
@@ -112,8 +117,12 @@ def load_trained(name: str, seed: int = 0, results: str | Path | None = None) ->
     try:
         return TrainedNetwork(*weights.load_network(name, seed, folder))
     except RecordError as error:
+        files = (each.stem.removeprefix("seed") for each in folder.glob(f"{name}/seed*.safetensors"))
+        seeds = sorted(int(each) for each in files if each.isdecimal())  # a study's file has a word more
+        others = f" {name} has weights of seed {', '.join(map(str, seeds))}." if seeds and seed not in seeds else ""
         kept = sorted(each.parent.name for each in folder.glob(f"*/seed{seed}.safetensors"))
-        raise RecordError(f"{error} With weights of seed {seed} in {folder}: {', '.join(kept) or 'none'}.") from error
+        there = f"With weights of seed {seed} in {folder}: {', '.join(kept) or 'none'}."
+        raise RecordError(f"{error}{others} {there}") from error
 
 
 _AS_GIVEN = "pixels as given"
@@ -126,16 +135,32 @@ def _prepare(picture: object, name: str) -> tuple[Tensor, str]:
             raise ValueError(f"{name} of shape {tuple(picture.shape)} in a list: pass the array alone, or one by one")
         return _check_pixels(picture, name), _AS_GIVEN
     if isinstance(picture, str | Path):
-        try:
-            with Image.open(picture) as opened:
-                return _prepare_image(opened, name)
-        except FileNotFoundError:
-            raise ValueError(f"{name}={str(picture)!r}: there is no such file; pass the path of a picture") from None
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{name}={str(picture)!r} cannot be read as a picture ({error})") from error
+        return _prepare_file(picture, f"{name}={str(picture)!r}")
     if isinstance(picture, Image.Image):
         return _prepare_image(picture, name)
     raise ValueError(f"{name} is of type {type(picture).__name__}: {WHAT_TO_PASS}; or a list of such")
+
+
+def _prepare_file(path: str | Path, name: str) -> tuple[Tensor, str]:
+    """The picture in a file as ``_prepare`` gives it, the first one where there are several."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Pillow says of odd metadata
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                if opened.format in UNREADABLE:
+                    raise UnidentifiedImageError(f"{opened.format} needs another program")
+                pixels, note = _prepare_image(opened, name)
+                pictures = getattr(opened, "n_frames", 1)  # which only some formats have
+                return pixels, f"{note}, the first of {pictures} in the file" if pictures > 1 else note
+    except FileNotFoundError:
+        raise ValueError(f"{name}: there is no such file; pass the path of a picture") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise ValueError(f"{name} has more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller first") from None
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{name} cannot be read as a picture ({error}); {READABLE} can") from error
+    except (OSError, SyntaxError, LookupError, TypeError, EOFError, struct.error) as error:  # Pillow raises them all
+        raise ValueError(f"{name} cannot be read as a picture ({error})") from error
 
 
 def _check_pixels(pixels: np.ndarray | Tensor, name: str) -> Tensor:

@@ -99,7 +99,8 @@ def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]
         budgets = sorted({*map(int, corners.iterations), PAPER_ITERATIONS})
         ax.set_xticks(budgets, [f"{each // 1_000}k" for each in budgets])
         ax.set_xticks([], minor=True)
-        ax.set_yticks([5, 10, 20, 40, 80], ["5", "10", "20", "40", "80"])
+        marks = [each for each in (0.5, 1, 2, 5, 10, 20, 40, 80) if each >= min(5, corners.train_error.min())]
+        ax.set_yticks(marks, [f"{each:g}" for each in marks])
         ax.set_yticks([], minor=True)
         ax.set_xlim(budgets[0] / 1.3, PAPER_ITERATIONS * 1.3)
         ax.set_xlabel("training budget (iterations)")
