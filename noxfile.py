@@ -19,9 +19,8 @@ ROOT = Path(__file__).parent
 SOURCES = sorted(Path("notebooks").glob("[0-9a]*.py"))
 BUILD = ("python", Path("book", "build.py"))
 PYTEST = ("python", "-m", "pytest", "-p", "no:cacheprovider", "--numprocesses", "2")
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1"
-}  # two chapters, or tests, with a thread each are sooner done than in turn with two
+# Two chapters, or two tests, with a thread each are done sooner than one after the other with two.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 @nox.session

@@ -391,7 +391,7 @@ stages.pivot_table(index="network", columns="at", values="top").round(2)
 # they were hardly ever wrong on their training images. **Predict.** Do they lie in still wider valleys?
 
 # %% tags=["nbval-ignore-output"]
-twenty = [each for each in landscape_records.all_landscapes(results) if each.experiment[-10:] == "20-cifar10"]
+twenty = [each for each in landscape_records.all_landscapes(results) if each.experiment.endswith("20-cifar10")]
 twenty += [each for each in found if each.experiment.endswith("20-cifar10-short")]
 OF_RECIPE = ["statistics", "iterations", "network"]
 heights = landscape_figures.rises(landscape_figures.slice_frame(twenty)).groupby(OF_RECIPE)

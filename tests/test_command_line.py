@@ -372,7 +372,16 @@ def test_ctrl_c_is_still_counted_once_the_batch_systems_are_imported(monkeypatch
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@pytest.mark.parametrize("where", ["slrum", "localhost:8786"])
+def test_the_wait_for_a_scheduler_ends_with_the_budget(tiny_run: list[str]) -> None:
+    pytest.importorskip("distributed")
+    began = time.monotonic()
+    failed = call(*tiny_run, "--cluster", "tcp://127.0.0.1:9", "--budget", "4s")
+    assert failed.exit_code == 1
+    assert "tcp://127.0.0.1:9" in failed.stderr
+    assert time.monotonic() - began < 20  # dask alone waits for 30
+
+
+@pytest.mark.parametrize("where", ["", "slrum", "localhost:8786"])
 def test_a_cluster_that_is_none_is_named_with_those_there_are(where: str, tiny_run: list[str]) -> None:
     pytest.importorskip("dask_jobqueue")
     failed = call(*tiny_run, "--cluster", where)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -268,6 +269,21 @@ def test_a_landscape_is_kept_beside_the_record_and_read_again_and_goes_on_with_w
     assert len(more.sittings) == 2
     assert {(line.one.seed, line.other.seed) for line in more.lines} == {(0, 0), (0, 1)}
     assert more.curvature(150, "anew") is not None
+
+
+def test_weights_of_another_repetition_are_refused_before_anything_is_measured(kept_file: Path) -> None:
+    kept = LandscapeRecord.model_validate_json(kept_file.read_text())
+    record = records.load_record(kept_file.with_name("seed0.json"))
+    survey = landscape_survey._Survey(record, BATCH, "runs", list(kept.slices))
+    with pytest.raises(RecordError, match="the kept landscape is of other weights than those here"):
+        survey.point(0, models.untrained("resnet20", seed=5))
+
+
+def test_two_recipes_of_one_network_are_not_drawn_as_one() -> None:
+    slices = landscape_figures.slice_frame(FOUND[:1])
+    mixed = pd.concat([slices, slices.assign(iterations=64_000)])
+    with pytest.raises(ValueError, match=r"several recipes, of \[2000, 64000\] iterations"):
+        landscape_figures.draw_slices(mixed)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What installs, tries and publishes the project elsewhere: its files promise the same, and the lock names no host."""
 
 import ast
+import importlib.util
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -147,6 +149,25 @@ def test_the_makefile_looks_for_the_pythons_that_the_project_supports() -> None:
     assert line is not None
     assert sorted(line[1].split()) == [f"python{python}" for python in PYTHONS]
     assert all(SpecifierSet(PROJECT["requires-python"]).contains(f"{python}.0") for python in PYTHONS)
+
+
+def test_nox_checks_with_the_commands_of_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))  # the file changes it
+    spec = importlib.util.spec_from_file_location("noxfile", ROOT / "noxfile.py")
+    assert spec
+    assert spec.loader
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    ran = list[str]()
+    session = SimpleNamespace(posargs=[], run=lambda *words, **_: ran.append(" ".join(map(str, words))))
+    loaded.check.func(session)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    lint = re.findall(r"^\t\$\(BIN\)/(.*)$", makefile[makefile.index("\nlint:") :].partition("\n\n")[0], re.MULTILINE)
+    assert len(lint) > 3
+    assert ran[:-1] == lint
+    fast = re.search(r"^check:.*\n\t\$\(PYTEST\) (.*)$", makefile, re.MULTILINE)
+    assert fast
+    assert ran[-1].endswith(fast[1].replace('"', ""))
 
 
 def test_nox_has_sessions_that_make_has_too() -> None:

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import pytest
 from dask import config
 from distributed import Nanny, Scheduler, SpecCluster
 from filelock import FileLock
-from small_runs import LONGER, NAME, fit, tiny
+from small_runs import LONGER, NAME, RECIPE, fit, tiny
 from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_experiments, wait_for
 
 from resnet_book import cifar, data
+from resnet_book.analysis import study
 from resnet_book.cli.main import main
-from resnet_book.experiments import catalogue, clusters, order, records, sweep, sweep_view
+from resnet_book.experiments import catalogue, clusters, order, records, sweep, sweep_view, weights
 from resnet_book.experiments import run as runs
 from resnet_book.experiments.order import Run
 from resnet_book.experiments.sweep import Sweep
@@ -371,6 +373,36 @@ def test_a_run_leaves_nothing_of_what_killed_processes_had_half_written(options:
     assert not any(path.exists() for path in leftovers)
     assert all(path.exists() for path in others)
     assert list(folder.iterdir()) == []
+
+
+def test_of_two_runs_with_folders_of_their_own_the_first_one_recorded_keeps_its_files(
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(options, runs=options.runs.with_name("other"), precision="bfloat16")
+    make = study.make
+
+    def overtaken(*given: Any, **how: Any) -> study.Study:
+        monkeypatch.setattr(study, "make", make)
+        runs.train_and_record(NAME, 1, other)  # while this run's study is made
+        return make(*given, **how)
+
+    monkeypatch.setattr(study, "make", overtaken)
+    with pytest.raises(records.RecordError, match="never overwritten"):
+        runs.train_and_record(NAME, 1, options)
+    _, record = weights.load_network(NAME, 1, options.results)  # whose checksum is the record's
+    assert record.precision == "bfloat16"
+    assert [path.name for path in (options.results / NAME).glob(".*")] == []
+
+
+def test_a_trained_run_is_kept_while_another_process_records_it(
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "RECORD_SECONDS", 0)
+    lock = options.results / NAME / ".seed1.lock"
+    lock.parent.mkdir(parents=True)
+    with FileLock(lock), pytest.raises(runs.LockedError, match="The trained run is kept"):
+        runs.train_and_record(NAME, 1, options)
+    assert runs.train_and_record(NAME, 1, options).epochs[-1].iteration == RECIPE.iterations
 
 
 # --- What it shows ----------------------------------------------------------------------------------------------------

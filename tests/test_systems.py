@@ -108,6 +108,12 @@ def test_apples_gpu_that_is_not_there_or_is_to_be_one_of_several_is_refused(monk
         device.find("mps")
 
 
+@pytest.mark.parametrize("how", [{"compiled": True}, {"precision": "bfloat16"}])
+def test_apples_gpu_computes_in_float32_and_uncompiled_alone(how: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="device=mps: Apple's GPU computes in float32"):
+        Engine("mps", **how)
+
+
 class NoDoubles(TorchDispatchMode):
     """Refuses results of more precision than Apple's GPUs have."""
 

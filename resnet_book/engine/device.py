@@ -26,7 +26,8 @@ class Engine:
     """How training steps are computed. The same numbers, but for rounding, whichever is chosen.
 
     ``device``: "cpu", "cuda", "cuda:1", ..., "mps"; ``precision``: "float32" or "bfloat16" (autocast); ``compiled``:
-    through ``torch.compile``. Raises ValueError for no device, another precision, or ``compiled`` in several processes.
+    through ``torch.compile``. Raises ValueError for no device, another precision, ``compiled`` in several processes,
+    and bfloat16 or ``compiled`` on "mps".
     """
 
     device: torch.device | str = "cpu"
@@ -44,6 +45,8 @@ class Engine:
         autocast(device, self.precision)  # raises for one that does not exist
         if not isinstance(self.compiled, bool):
             raise ValueError(f"compiled={self.compiled!r}: choose True or False")
+        if device.type == "mps" and (self.compiled or self.precision != "float32"):
+            raise ValueError("device=mps: Apple's GPU computes in float32 and without torch.compile here")
         if self.compiled and processes.size() > 1:
             raise ValueError("compiled=True: several processes train together without torch.compile; leave it out")
 

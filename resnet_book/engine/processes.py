@@ -3,8 +3,7 @@
 ``torchrun`` starts the processes and tells each its place. Every function here is the identity, or does nothing, in a
 process that was started alone, so the trainer calls them without asking. Gradients are averaged by
 ``DistributedDataParallel``; batch norm takes its statistics over the whole batch, so the result is that of one process
-but for rounding. Exchange is by nccl between GPUs and by gloo between CPUs: several processes are no faster there than
-one with more threads, but there the exchange can be tested.
+but for rounding. Exchange is by nccl between GPUs and by gloo between CPUs, where it can be tested without a GPU.
 """
 
 import copy

@@ -33,7 +33,7 @@ from resnet_book.experiments.landscape_records import (
     shares,
     steps,
 )
-from resnet_book.experiments.records import Record
+from resnet_book.experiments.records import Record, RecordError
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 
@@ -51,6 +51,10 @@ class _Survey:
         self.runs = Path(runs) / record.experiment
         self.deep = record.model["name"] not in ("resnet20", "plain20")  # coarser: each point takes three times as long
         self.steps = steps(9 if self.deep else 11)
+        points = [
+            point for each in there for point in ((each.one, each.other) if isinstance(each, Line) else (each.around,))
+        ]
+        self.known = {(point.at, point.seed): point.weights_sha256 for point in points}
 
     def pieces(self, trained: Network) -> Iterator[Piece]:
         """What is missing, the most telling first."""
@@ -72,8 +76,15 @@ class _Survey:
         yield from self.lines()
 
     def point(self, at: str | int, network: Network, seed: int | None = None) -> Point:
+        """Which weights these are. Raises RecordError where others were measured at the same moment of the same run."""
         checksum = hashlib.sha256(weights.content_of(network)).hexdigest()
         seed = self.record.seed if seed is None else seed
+        if self.known.get((at, seed), checksum) != checksum:
+            moment = at if isinstance(at, str) else f"after {at:,} iterations"
+            raise RecordError(
+                f"{self.record.experiment}, seed {seed}, {moment}: the kept landscape is of other weights than those "
+                "here. Name the runs that left them (--runs), or move the kept file away."
+            )
         return Point.model_validate({"at": at, "seed": seed, "weights_sha256": checksum})
 
     def way(self, seed: int) -> dict[int, Network]:

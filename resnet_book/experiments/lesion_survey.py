@@ -34,7 +34,7 @@ def make_lesions(
 ) -> Path:
     """Take the network of a recorded run apart, write its file, and return its path. ``tell`` is told each cut.
 
-    Raises RecordError where record or weights are not there, or the test images are other ones; DataError without the
+    Raises RecordError where record or weights are not there, or the images are other ones; DataError without the
     images.
     """
     path = records.path_of(records.find_results(results), experiment, seed)

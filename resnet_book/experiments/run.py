@@ -2,6 +2,7 @@
 
 A run has a folder, ``<runs>/<experiment>/seed<k>``, for its checkpoint and logs. Whoever trains it holds the
 file ``lock`` there, so that two processes never train the same run; the system lets go of it however a process ends.
+Where two with different folders record the same run, a lock beside the record lets the first one do it.
 """
 
 import logging
@@ -24,7 +25,8 @@ from resnet_book.experiments.catalogue import Experiment
 from resnet_book.recipe import History
 
 EXIT_LOCKED = 75  # exit status of the command line after LockedError: EX_TEMPFAIL of sysexits.h
-LOCK_SECONDS = 1.0  # how long to wait for a lock: longer than ``is_locked`` takes to look
+LOCK_SECONDS = 1.0  # how long to wait for a run's lock: longer than ``is_locked`` takes to look
+RECORD_SECONDS = 60.0  # how long to wait while another process writes a record of this run
 
 
 class LockedError(RuntimeError):
@@ -148,7 +150,7 @@ def _record(
     before = models.untrained(experiment.model, images.num_classes, experiment.shortcut, seed)
     k = min(study.IMAGES_AT_EACH_END, len(test))
     made = study.make(network, values, before, images, test, mean, std, k=k)
-    with _locked(path.with_name(f".{path.stem}.lock")):  # a run with another folder of checkpoints may write here, too
+    with _one_at_a_time(path):
         records.refuse_to_overwrite(path)
         record = records.make_record(
             name,
@@ -162,8 +164,6 @@ def _record(
             study_sha256=study.save(made, study.path_of(path)),
         )
         records.save_record(record, path.parent.parent)
-        with suppress(OSError):  # where it cannot be removed while it is held
-            path.with_name(f".{path.stem}.lock").unlink()
     return record
 
 
@@ -224,20 +224,37 @@ def is_locked(folder: str | Path) -> bool:
 @contextmanager
 def _ready(folder: Path, record: Path) -> Iterator[None]:
     """Hold the run's lock, with no record there, and nothing half-written."""
-    with _locked(folder / "lock"):
+    with _locked(folder):
         records.refuse_to_overwrite(record)
         _remove_leftovers(folder, record)
         yield
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _one_at_a_time(record: Path) -> Iterator[None]:
+    """Let no other process write this record meanwhile: one with another folder of checkpoints may be as far."""
+    path = record.with_name(f".{record.stem}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=LOCK_SECONDS)
+    try:
+        with FileLock(path, timeout=RECORD_SECONDS):
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # where it cannot be removed while it is held
+                    path.unlink()
+    except Timeout:
+        message = f"another process records this run (it holds {path}). The trained run is kept: run it again later."
+        raise LockedError(message) from None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock", timeout=LOCK_SECONDS)
     try:
         lock.acquire()
     except Timeout:
-        message = f"another process trains this run now (it holds {path}). Wait for it, or stop it."
+        message = f"another process trains this run now (it holds {folder / 'lock'}). Wait for it, or stop it."
         raise LockedError(message) from None
     try:
         yield

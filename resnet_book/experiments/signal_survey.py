@@ -5,6 +5,7 @@ where a folder of them is given, those on the way there.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -56,6 +57,9 @@ def make_signals(
     record = records.load_record(path)
     files = _files(folder) if folder else {}
     kept_by = _kept_by(Path(folder), files, experiment, repetition) if folder else None
+    for iteration in files:
+        whole("the iteration in the file's name", iteration, 0, record.recipe["iterations"])
+    on_the_way = {iteration: weights.load_kept(file, record) for iteration, file in files.items()}
     train = load_images(record, "train", data_root)
     _refuse_to_lose(path, record, set(files))
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
@@ -69,9 +73,7 @@ def make_signals(
 
     if 0 not in files:
         measure(weights.untrained(record), 0, "initialisation", None)
-    for iteration, file in files.items():
-        whole("the iteration in the file's name", iteration, 0, ruler.recipe.iterations)
-        network, sha256 = weights.load_kept(file, record)
+    for iteration, (network, sha256) in on_the_way.items():
         measure(network, iteration, "along the way", sha256)
     if path.with_suffix(".safetensors").exists():
         network, _ = weights.load_network(experiment, record.seed, path.parent.parent)
@@ -147,18 +149,17 @@ def _starts(record: Record, train: data.ImageSet) -> list[dict[str, Any]]:
 def _refuse_to_lose(path: Path, record: Record, iterations: set[int]) -> None:
     """Raise RecordError if what is kept is of networks that are not here, beside ``path`` or in ``iterations``.
 
-    A file that is not sound may be replaced.
+    A file that cannot be read at all may be replaced.
     """
-    here, lost = {"initialisation"}, 0
+    here, stages, file = {"initialisation"}, list[dict[str, Any]](), SIGNALS.path_of(path)
     if path.with_suffix(".safetensors").exists():
         here.add("record")
-    with suppress(RecordError):
-        kept = SIGNALS.read(record.experiment, record.seed, path.parent.parent)
-        stages = kept.stages if kept else []
-        lost = sum(stage.origin not in here and stage.iteration not in iterations for stage in stages)
+    with suppress(OSError, ValueError, AttributeError):
+        stages = json.loads(file.read_text(encoding="utf-8")).get("stages") or []
+    lost = sum(stage.get("origin") not in here and stage.get("iteration") not in iterations for stage in stages)
     if lost:
         raise RecordError(
-            f"{SIGNALS.path_of(path)} has {lost} networks whose weights are not here, so they would be lost. Name "
+            f"{file} has {lost} networks whose weights are not here, so they would be lost. Name "
             "the folder of these weights (--weights), or move the file away."
         )
 

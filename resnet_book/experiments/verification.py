@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from resnet_book import data, features
+from resnet_book import features
 from resnet_book.analysis import answers
 from resnet_book.analysis.study import StudyError
 from resnet_book.cifar import DataMissingError
 from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies, weights
+from resnet_book.experiments.kept import load_images
 from resnet_book.experiments.records import Record, RecordError
 
 SUMS = "SHA256SUMS"
@@ -109,12 +110,10 @@ def _test_again(record: Record, folder: Path, data_root: str | Path | None, tell
     """Test the kept weights. Raises RecordError for another error than the recorded one, or other test images."""
     title = f"{record.experiment}, seed {record.seed}: test error {record.test_error:.2f} % by its record"
     try:
-        test = data.load(record.dataset["name"], "test", data_root)
+        test = load_images(record, "test", data_root)
     except DataMissingError:
         tell(f"{title}; {record.dataset['name']} is not here to test it again")
         return
-    if test.sha256 != record.dataset["test"]["sha256"]:
-        raise RecordError(f"{record.experiment} was recorded with other test images than those of {test.name} here.")
     network, _ = weights.load_network(record.experiment, record.seed, folder)
     values = features.extract(network, test, record.mean, record.std)
     error = answers.top_error(features.class_scores(network, values), test.labels)

@@ -90,7 +90,9 @@ def load_kept(file: str | Path, record: Record) -> tuple[models.Network, str]:
         network.load_state_dict(load(content))
     except (SafetensorError, RuntimeError) as error:
         problem = str(error).splitlines()[0]
-        raise RecordError(f"{file} holds no weights of {record.experiment} ({problem}). Delete it.") from error
+        raise RecordError(
+            f"{file} holds no weights of {record.experiment} ({problem}). Name another folder, or delete the file."
+        ) from error
     return network.eval(), hashlib.sha256(content).hexdigest()
 
 

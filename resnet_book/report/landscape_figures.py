@@ -126,17 +126,27 @@ def draw_maps(found: Sequence[LandscapeRecord]) -> Figure:
         row = pairs.index((about["depth"], about["iterations"]))
         ax = axes[row, 2 * BOTH.index(statistics) + KINDS.index(about["network"])]
         plot_map(plane.surface().numpy(), plane.steps, ax, about["network"])
-        ax.set_title(f"{about['network']}, {about['depth']} layers\n{statistics}", fontsize=9)
+        ax.set_title(
+            f"{about['network']}, {about['depth']} layers\n{about['iterations']:,} steps, {statistics}", fontsize=8
+        )
         ax.label_outer()
     return figure
 
 
+def _of_one_recipe(frame: Frame) -> Frame:
+    """``frame``. Raises ValueError where it has several recipes of one network, which would be drawn as one."""
+    if (frame.groupby(["network", "depth"]).iterations.nunique() > 1).any():
+        found = sorted(set(frame.iterations))
+        raise ValueError(f"rows of several recipes, of {found} iterations: draw one after the other")
+    return frame
+
+
 def plot_slices(slices: Frame, ax: Axes) -> Axes:
-    """The loss along lines through weights: thin, a line for each direction; thick, their median."""
+    """The loss along lines through weights: thin, a line for each direction; thick, their median. Of one recipe."""
     ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log")
     if slices.empty:
         return say_nothing_recorded(ax)
-    for (network, depth), group in slices.groupby(["network", "depth"]):
+    for (network, depth), group in _of_one_recipe(slices).groupby(["network", "depth"]):
         look = {"color": COLOURS[str(network)], "linestyle": LINE_STYLES.get(depth, "-")}
         by_direction = group.pivot_table(index="step", columns="direction", values="loss")
         ax.plot(by_direction.index, by_direction, linewidth=0.6, alpha=0.6, **look)
@@ -147,7 +157,7 @@ def plot_slices(slices: Frame, ax: Axes) -> Axes:
 
 def draw_slices(slices: Frame) -> Figure:
     """Lines through trained weights in random directions: a row a depth, statistics as trained and anew beside it."""
-    random = slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)]
+    random = _of_one_recipe(slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)])
     depths = sorted(set(random.depth)) or [0]
     figure, axes = plt.subplots(len(depths), 2, figsize=(7.2, 0.6 + 2.4 * len(depths)), squeeze=False, sharey="row")
     for row, depth in zip(axes, depths, strict=True):
@@ -167,7 +177,7 @@ def plot_curvature(curvatures: Frame, ax: Axes) -> Axes:
     )
     if trained.empty:
         return say_nothing_recorded(ax)
-    names = [f"{row.network}, {row.depth} layers, {row.statistics}" for row in trained.itertuples()]
+    names = [f"{row.network}, {row.depth} layers, {row.statistics}" for row in _of_one_recipe(trained).itertuples()]
     for height, row in enumerate(trained.itertuples()):
         random = np.abs(np.array(row.random))
         ax.plot(abs(row.top), height, "o", color=COLOURS[row.network])
@@ -184,7 +194,7 @@ def plot_eigenvector(slices: Frame, ax: Axes, statistics: str = "anew") -> Axes:
     along = trained[trained.direction == EIGENVECTOR]
     if along.empty:
         return say_nothing_recorded(ax)
-    for (network, depth), group in along.groupby(["network", "depth"]):
+    for (network, depth), group in _of_one_recipe(along).groupby(["network", "depth"]):
         look = {"color": COLOURS[str(network)], "linestyle": LINE_STYLES.get(depth, "-")}
         ax.plot(EIGENVECTOR_SHARE * group.step, group.loss, linewidth=2, label=f"{network}, {depth} layers", **look)
         first = trained[(trained.direction == 0) & (trained.network == network) & (trained.depth == depth)]
@@ -254,7 +264,8 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
         for each in found:
             if plane := each.find(at, [0, 1], statistics):
                 about = whose(each.experiment)
-                pairs.setdefault((about["depth"], about["iterations"]), {})[about["network"]] = plane
+                iterations = about["iterations"] if at == "trained" else 0  # before training all recipes are one
+                pairs.setdefault((about["depth"], iterations), {})[about["network"]] = plane
         for (depth, iterations), twins in sorted(pairs.items(), reverse=True):
             if len(twins) == 2:
                 surfaces = [
