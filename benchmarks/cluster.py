@@ -2,8 +2,8 @@
 
 Nodes are processes with some workers each; they are killed at random and start again after a while. What is measured:
 how long the sweep takes beside the time that perfect workers would, how much work is done twice because of the kills,
-and what scheduler and sweep need of a processor. Run it with ``python benchmarks/cluster.py``. No run of the whole
-size is recorded yet: on two busy cores it did not end in ten minutes.
+and what scheduler and sweep need of a processor. Run it with ``python benchmarks/cluster.py``, some ten minutes on two
+cores that do nothing else. ``--figure`` draws how many runs were recorded when.
 """
 
 import argparse
@@ -12,13 +12,14 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,15 @@ class Plan:
     def length(self, seed: int) -> float:
         """How many simulated seconds the run with this seed takes."""
         return self.run_seconds * (0.5 + random.Random(SEED + seed).random())
+
+
+@dataclass
+class Curve:
+    """How many runs were recorded after how many simulated hours, and when nodes were killed."""
+
+    hours: list[float] = field(default_factory=list)
+    recorded: list[int] = field(default_factory=list)
+    kills: list[float] = field(default_factory=list)
 
 
 def pretend(plan: Plan) -> Callable[..., records.Record]:
@@ -125,12 +135,14 @@ class _no_redirection:
         pass
 
 
-def simulate(plan: Plan) -> dict[str, float]:
-    """Run the simulation; returns what was measured."""
+def simulate(plan: Plan) -> tuple[dict[str, float], Curve]:
+    """Run the simulation; returns what was measured, and how many runs were recorded after how many hours."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-        port = 18786
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
         address = f"tcp://127.0.0.1:{port}"
         listening = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
         scheduler = subprocess.Popen(
@@ -140,35 +152,42 @@ def simulate(plan: Plan) -> dict[str, float]:
         )
         words = ["--node", address, "--folder", name, *(f"--{key}={value}" for key, value in _options(plan))]
         nodes = [_start(words, environment) for _ in range(plan.nodes)]
-        over, killed = threading.Event(), [0]
-        breaker = threading.Thread(target=_break, args=(plan, nodes, words, environment, over, killed))
+        over, kills, curve = threading.Event(), list[float](), Curve()
+        breaker = threading.Thread(target=_break, args=(plan, nodes, words, environment, over, kills))
+        watcher = threading.Thread(target=_watch, args=(plan, folder, over, curve))
         try:
             with Client(address, set_as_default=False) as client:
                 client.wait_for_workers(plan.workers)  # their start is not of the sweep
             began, cpu = time.monotonic(), _seconds_of(scheduler.pid)
             breaker.start()
+            watcher.start()
             status, sweep_seconds = _sweep(address, plan, folder)
             seconds = time.monotonic() - began
             scheduler_seconds = _seconds_of(scheduler.pid) - cpu
         finally:
             over.set()
             breaker.join()
+            watcher.join()
             for process in (*nodes, scheduler):
                 process.send_signal(signal.SIGKILL)
         recorded = sum(1 for _ in folder.glob("results/*/seed*.json"))
         ticks = sum(path.stat().st_size for path in folder.glob("runs/*/seed*/worked.txt"))
         worked = ticks * TICK_SECONDS * plan.speed
         needed = sum(plan.length(seed) for seed in range(plan.runs))
-        return {
+        measured = {
             "status": status,
             "recorded": recorded,
-            "node kills": killed[0],
+            "node kills": len(kills),
             "hours": seconds * plan.speed / 3600,
             "ideal hours": plan.ideal_seconds / 3600,
             "work done twice, %": 100 * (worked / needed - 1),
             "scheduler, % of a core": 100 * scheduler_seconds / seconds,
             "sweep, % of a core": 100 * sweep_seconds / seconds,
+            "saves a second": sum(plan.length(seed) // plan.save_seconds + 1 for seed in range(plan.runs))
+            / (seconds * plan.speed),
         }
+        curve.kills = [(moment - began) * plan.speed / 3600 for moment in kills]
+        return measured, curve
 
 
 def _sweep(address: str, plan: Plan, folder: Path) -> tuple[int, float]:
@@ -187,19 +206,51 @@ def _break(
     words: list[str],
     environment: dict[str, str],
     over: threading.Event,
-    killed: list[int],
+    kills: list[float],
 ) -> None:
-    """Kill a node now and then, and start it again later; ``killed[0]`` counts."""
+    """Kill a node now and then, and start it again later; ``kills`` are the moments."""
     drawn = random.Random(SEED)
     mean = plan.ideal_seconds / plan.speed / plan.node_kills if plan.node_kills else 1e9
     while not over.wait(drawn.expovariate(1 / mean)):
         place = drawn.randrange(len(nodes))
         nodes[place].send_signal(signal.SIGKILL)
         nodes[place].wait()
-        killed[0] += 1
+        kills.append(time.monotonic())
         if over.wait(plan.down_seconds / plan.speed):
             return
         nodes[place] = _start(words, environment)
+
+
+def _watch(plan: Plan, folder: Path, over: threading.Event, curve: Curve) -> None:
+    """Count the records every two seconds."""
+    began = time.monotonic()
+    while True:
+        last = over.wait(2)
+        curve.hours.append((time.monotonic() - began) * plan.speed / 3600)
+        curve.recorded.append(sum(1 for _ in folder.glob("results/*/seed*.json")))
+        if last:
+            return
+
+
+def draw(plan: Plan, curve: Curve, path: Path) -> None:
+    """Draw how many runs were recorded when, beside perfect workers, as SVG or PNG."""
+    import matplotlib.pyplot as plt
+
+    from resnet_book.report import figures
+
+    figures.use_style()
+    figure, ax = plt.subplots(figsize=(6.4, 3.4))
+    ideal = plan.ideal_seconds / 3600
+    ax.plot(
+        [0, ideal], [0, plan.runs], color=figures.COLOURS["neutral"], linestyle=":", label="workers that never fail"
+    )
+    ax.plot(curve.hours, curve.recorded, color=figures.COLOURS["residual"], label="simulated sweep")
+    shown = [sum(hour <= kill for hour in curve.hours) - 1 for kill in curve.kills]
+    heights = [curve.recorded[max(0, place)] for place in shown]
+    ax.plot(curve.kills, heights, "x", color=figures.COLOURS["plain"], label="a node is killed")
+    ax.set(xlabel="simulated hours", ylabel="recorded runs", xlim=(0, None), ylim=(0, None))
+    ax.legend()
+    figure.savefig(path)
 
 
 def _start(words: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
@@ -220,6 +271,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--node", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="draw the records over time: a name in .svg or .png"
+    )
     for name, value in _options(Plan()):
         parser.add_argument(f"--{name}", type=type(value), default=value, help=f"default {value:g}")
     options = parser.parse_args()
@@ -227,8 +281,11 @@ def main() -> None:
     if options.node:
         be_node(options.node, plan.workers // plan.nodes, plan, options.folder)
         return
-    for name, value in simulate(plan).items():
+    measured, curve = simulate(plan)
+    for name, value in measured.items():
         print(f"{name}: {value:,.2f}" if isinstance(value, float) else f"{name}: {value:,}")
+    if options.figure:
+        draw(plan, curve, options.figure)
 
 
 if __name__ == "__main__":
