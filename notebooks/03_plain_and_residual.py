@@ -20,9 +20,7 @@
 #
 # A deeper network can do all that a shallower one can: its extra layers need only pass on what they get. So more layers
 # should never make the *training* error worse. In practice they did, and the answer of 2015 was to add, around every
-# two layers, a shortcut that carries their input past them ([He et al., 2015a](https://arxiv.org/abs/1512.03385)). This
-# page builds both kinds of network, looks at them before training, trains twins of them, and turns to the runs on
-# CIFAR-10 that are recorded with this book.
+# two layers, a shortcut that carries their input past them ([He et al., 2015a](https://arxiv.org/abs/1512.03385)).
 #
 # **You will learn**
 #
@@ -33,8 +31,9 @@
 #
 # **You need** chapters [1](01_dataset.ipynb) and [2](02_augmentation.ipynb) for the images and their augmentation. With
 # `tier = "smoke"` the page takes under a minute on 2 cores and downloads nothing. `"cpu"` takes about 8 minutes and
-# needs CIFAR-10 (170 MB); `"paper"` trains four networks by the recipe of the paper, which takes a GPU and hours. What
-# specialists ask next is in the [appendix](a3_more_about_depth.ipynb).
+# needs CIFAR-10 (170 MB); `"paper"` trains four networks by the recipe of the paper, which takes a GPU (a fast one
+# needs minutes for 20 layers; 56 were not timed). What specialists ask next is in the
+# [appendix](a3_more_about_depth.ipynb).
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -123,8 +122,8 @@ PlainBlock(16, 16)
 
 
 # %% [markdown]
-# Is it the block that the package uses? Both have the same parameters in the same order, so we copy them from one to
-# the other, and give both the same input. The answers are to be the same, to the last bit.
+# Is it the block that the package uses? We copy the parameters from one to the other, and give both the same input. The
+# answers are to be the same, to the last bit.
 
 
 # %%
@@ -227,8 +226,8 @@ for block, name in ((PlainBlock, "plain20"), (ResidualBlock, "resnet20")):
 
 # %% [markdown]
 # From here on we use the package's networks. A plain network and the residual one of the same depth are *twins*: they
-# have the same layers, and from one seed the same weights. Shortcuts have no parameters, so twins have equally many, and
-# a difference in error cannot come from there. The last column is the paper's own count.
+# have the same layers, and from one seed the same weights. Shortcuts have no parameters, so a difference in error cannot
+# come from there. The last column is the paper's own count.
 
 # %%
 paper = {20: "0.27M", 32: "0.46M", 44: "0.66M", 56: "0.85M", 110: "1.7M"}  # He et al. 2015, table 6
@@ -276,10 +275,10 @@ plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 times = ends.gradient_norm["first"] / ends.gradient_norm["last"]
-text = f"""The signal of the plain networks keeps its size, at any depth; batch norm sees to that. And nothing vanishes on
-the way back: the gradient **grows** towards the images. From the last block to the first it becomes
-{times[56, "plain"]:,.0f} times larger in the plain network of 56 layers, and {times[20, "plain"]:.0f} times in that of
-20. In the residual network of 56 layers it becomes {times[56, "residual"]:.0f} times larger."""
+text = f"""The signal of the plain networks keeps its size, and nothing vanishes on the way back: the gradient **grows**
+towards the images. From the last block to the first it becomes {times[56, "plain"]:,.0f} times larger in the plain
+network of 56 layers, and {times[20, "plain"]:.0f} times in that of 20; in the residual network of 56 layers,
+{times[56, "residual"]:.0f} times."""
 display(Markdown(text))
 
 # %% [markdown]
@@ -368,14 +367,11 @@ plt.show()
 # line is where the learning rate drops. Blind guesses are wrong in 90 of 100 cases.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-added = {kind: final.train_error[kind, deep] - final.train_error[kind, shallow] for kind in figures.KINDS}
-words = {kind: f"{abs(points):.1f} points {'higher' if points > 0 else 'lower'}" for kind, points in added.items()}
 luck = max((error * (100 - error) / len(test)) ** 0.5 for error in final.test_error)
 saved = {depth: final.test_error["residual", depth] - final.test_error["plain", depth] for depth in (shallow, deep)}
-text = f"""From {shallow} to {deep} layers the training error of the plain network ends {words["plain"]}, that of the
-residual network {words["residual"]}. Shortcuts change the test error by {saved[deep]:+.1f} points at {deep} layers, and
-by {saved[shallow]:+.1f} at {shallow}. With {len(test):,} test images, the luck of which images they are moves each test
-error by some {luck:.1f} points. And that is one run of each, seed 0: a demonstration, not a measurement."""
+text = f"""Shortcuts change the test error by {saved[deep]:+.1f} points at {deep} layers, and by {saved[shallow]:+.1f} at
+{shallow}. With {len(test):,} test images, the luck of which images they are moves each test error by some {luck:.1f}
+points. And that is one run of each, seed 0: a demonstration, not a measurement."""
 display(Markdown(text))
 
 # %% [markdown]
@@ -433,9 +429,9 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 #
 # ## Beside the published numbers
 #
-# All recorded runs by depth. Errors after a short training are those of networks far from done: compare them with each
-# other, down a column, not with the published ones beside them. The first columns are ours; the others are published:
-# the paper ([He et al., 2015a](https://arxiv.org/abs/1512.03385)) (plain networks read off its figure 6), techxzen
+# All recorded runs by depth. The first columns are ours; errors after a short training are those of networks far from
+# done, to be compared down a column. The others are published: the paper
+# ([He et al., 2015a](https://arxiv.org/abs/1512.03385)) (plain networks read off its figure 6), techxzen
 # ([techxzen, 2019](https://github.com/techxzen/pytorch-residual-networks)), akamaster
 # ([Idelbayev, 2018](https://github.com/akamaster/pytorch_resnet_cifar10)), nabla0001 and a-martyn, all on GitHub.
 
@@ -468,25 +464,12 @@ plt.show()
 # %% [markdown]
 # ## Does depth hurt, and do shortcuts cure it?
 #
-# The table of changes under Figure 3.3 has the first answer, as far as our records go. For the second, two words:
-# shortcuts *help* if a residual network is better than its plain twin; they *cure* if the deep residual network is
-# better than the shallow one, too. Here is how much they help: the test error of each recorded residual network minus
-# that of its twin, in points.
-
-# %% tags=["nbval-ignore-output"]
-helped = []
-for (_, recipe_name, depth), pair in tables.summary(recorded).groupby(["iterations", "recipe", "depth"]):
-    if len(pair) == 2:
-        plain, residual = (row for _, row in pair.sort_values("kind").iterrows())
-        helped.append((recipe_name, depth, *tables.change(residual, plain)))
-columns = ["recipe", "layers", "change", "standard error"]
-pd.DataFrame(helped, columns=columns).set_index(["recipe", "layers"]).round(2)
-
-# %% [markdown]
-# After the short training shortcuts help at every depth, and the more the deeper the networks are. They do not cure: from
-# 20 to 56 layers residual networks get worse as well, though by less than half as many points as plain ones. In the
-# published long trainings they do both. So depth hurts plain networks, by our short runs and by all that is published;
-# that it *pays* with shortcuts, only a longer training can show.
+# For the second question, two words: shortcuts *help* if a residual network is better than its plain twin; they *cure* if
+# the deep residual network is better than the shallow one, too. After the short training shortcuts help at every depth,
+# and the more the deeper the networks are: compare twins in the table above. They do not cure: from 20 to 56 layers
+# residual networks get worse as well, though by less than half as many points as plain ones. In the published long
+# trainings they do both. So depth hurts plain networks, by our short runs and by all that is published; that it *pays*
+# with shortcuts, only a longer training can show.
 #
 # ## See for yourself
 #
