@@ -178,9 +178,8 @@ print("top:", top.tolist(), " left:", left.tolist())
 # %% [markdown]
 # ## First the random numbers, then the images
 #
-# Training needs both steps for every batch, with new random numbers each time. It keeps the two apart. One function,
-# `sample`, draws everything that is random and touches no image; another, `apply`, follows what was drawn and is not
-# random at all. For each image there are three numbers: row and column of the window's corner, and whether to mirror.
+# Training needs both steps for every batch, with new random numbers each time. One function, `sample`, draws everything
+# that is random and touches no image; another, `apply`, follows what was drawn and is not random at all. For each image there are three numbers: row and column of the window's corner, and whether to mirror.
 
 
 # %%
@@ -273,8 +272,8 @@ pd.DataFrame({"mean": mean.double(), "standard deviation": std.double()}, index=
 # $\tfrac12 (wx - y)^2$. A step with learning rate $\eta$ multiplies the distance from the best weight by $1 - \eta x^2$.
 # Beyond $\eta = 2/x^2$ that is below $-1$: each step overshoots further than the one before, and the training diverges.
 # With a patch of 3 by 3 pixels, 27 numbers $x$ and 27 weights, the mean of $x^2$ becomes the matrix
-# $\mathbb{E}[x x^\top]$. Its eigenvalues say how steep the loss is in 27 directions of the weights. The largest sets the
-# limit on the learning rate; in the directions of the smallest, learning is as slow as that limit makes it.
+# $\mathbb{E}[x x^\top]$. Its eigenvalues say how steep the loss is in 27 directions of the weights. The largest limits the
+# learning rate; in the directions of the smallest, learning is as slow as that limit makes it.
 #
 # If all pixels are positive, then the direction "all weights up" is much steeper than any other, since it changes the
 # answer to every patch in the same sense. Figure 2.4 compares.
@@ -477,10 +476,7 @@ display(
 # %% [markdown]
 # A network that gets all its training images right and many test images wrong has learnt the former by heart. For the
 # other one that was harder: it had many pictures of each image to learn, and its error on the training images is higher.
-# What counts is the error on images that it never saw.
-#
-# One run says little about the exact size of the gap (exercise 3), which also depends on the number of images:
-# augmentation can help most where a network can learn them all by heart.
+# What counts is the error on images that it never saw. One run says little about the exact size of the gap (exercise 3).
 
 # %% [markdown]
 # ## Summary
@@ -501,9 +497,8 @@ display(
 #
 # <details><summary>Solution</summary>
 #
-# By equation (2.2), black becomes `-mean / std`, about minus two standard deviations in each channel: by far the most
-# striking thing in some crops. To get zero one would pad with the mean itself, or normalise first and pad
-# afterwards, which is the same.
+# By equation (2.2), black becomes `-mean / std`, about minus two standard deviations in each channel. To get zero one
+# would pad with the mean itself, or normalise first and pad afterwards, which is the same.
 #
 # </details>
 #
@@ -512,9 +507,8 @@ display(
 #
 # <details><summary>Solution</summary>
 #
-# Digits: a mirrored 3 is not a 3. Traffic signs: "turn left" becomes "turn right", a different class. Satellite
-# images have no preferred side, and could even be rotated. Animals may be mirrored; CIFAR's classes may, too, although
-# the writing on a truck may not.
+# Digits: a mirrored 3 is not a 3. Traffic signs: "turn left" becomes "turn right", a different class. Satellite images
+# could even be rotated. Animals may be mirrored; CIFAR's classes may, too, although the writing on a truck may not.
 #
 # </details>
 #

@@ -291,19 +291,17 @@ display(Markdown(text))
 #
 # Is a large gradient harmful? What matters is how far a step moves the weights *relative to their size*, since a layer in
 # front of a batch norm gives the same output when its weights are scaled. In the deep plain network the first step at
-# the paper's learning rate is longer than the weights themselves in the first layers, so it throws away where they
-# started. The [appendix](a3_more_about_depth.ipynb) measures that, and derives the factor. None of this proves that deep
-# plain networks *end up* worse. The paper saw healthy gradients with batch norm, does not say when in the training, and
-# conjectured that plain networks converge very slowly. So let us train.
+# the paper's learning rate is longer than the weights of the first layers themselves: it throws away where they started
+# (the [appendix](a3_more_about_depth.ipynb) measures it, and derives the factor). That does not prove that deep plain
+# networks *end up* worse. The paper saw healthy gradients, and does not say when. So let us train.
 #
 # ## Twins in training
 #
-# The twins get the same batches and the same augmentation too; only the shortcuts differ. How much is trained depends
-# on the tier. In the smallest one the networks have 8 and 20 layers, and the images are halved to 16x16 pixels. Its
-# learning rate is a fifth of the paper's: at the full rate the outcome of so short a training is a matter of the seed
-# (exercise 3). The *training error* is the mean over an epoch, on augmented images, each batch counted before its step.
-# While a network learns fast it may therefore lie above the test error, measured at the epoch's end on images as they
-# are.
+# The twins get the same batches and the same augmentation too; only the shortcuts differ. In the smallest tier they have
+# 8 and 20 layers, the images are halved to 16x16 pixels, and the learning rate is a fifth of the paper's: at the full
+# rate the outcome of so short a training is a matter of the seed (exercise 3). The *training error* is the mean over an
+# epoch, on augmented images, each batch counted before its step. While a network learns fast it may therefore lie above
+# the test error, measured at the epoch's end on images as they are.
 
 # %%
 SMOKE = replace(PAPER, iterations=80, drops=(60,), learning_rate=0.02, batch_size=32, padding=2)
@@ -377,13 +375,13 @@ display(Markdown(text))
 # %% [markdown]
 # Look at the *thin* lines in Figure 3.2. Where the deeper plain network is worse in training error already, it is not
 # over-fitting: it fails to fit. The paper calls this the *degradation* problem. (In the smallest tier the deeper
-# residual network does begin to over-fit, it seems: after the drop only its training error falls.) But a run this short
-# shows only who learns faster at first. Whether the others catch up is for longer runs to say.
+# residual network seems to begin to over-fit: after the drop only its training error falls.) But a run this short shows
+# only who learns faster at first. Whether the others catch up is for longer runs to say.
 #
 # ## A short training and a long one
 #
-# This book keeps a record of every full run on CIFAR-10, with its recipe, its device and what was measured after every
-# epoch. What is recorded so far (*compiled*: translated to faster code before training):
+# This book keeps a record of every full run on CIFAR-10. What is recorded so far (*compiled*: translated to faster code
+# before training):
 
 # %% tags=["nbval-ignore-output"]
 recorded = tables.of_depth_table(records.load_all(records.find_results()))
@@ -421,11 +419,10 @@ changes.round(2).set_index(["kind", "recipe"])
 display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kind)}" for kind in figures.KINDS)))
 
 # %% [markdown]
-# In Figure 3.3 compare the two panels first. After 2,000 iterations the networks stand in the same order in both. So
-# over-fitting is not what holds the deep ones back: they fit their own training images worse. Then look at the open
-# marks. In the paper's long training the deep residual network, far behind after 2,000 iterations, ends in front of all;
-# the deep plain network comes closer to the shallow one, and stays behind. At which budget depth begins to pay, two
-# budgets cannot say: where the lines cross between them means nothing.
+# After 2,000 iterations the networks stand in the same order in both panels of Figure 3.3: the deep ones fit their own
+# training images worse. Then look at the open marks. In the paper's long training the deep residual network ends in
+# front of all; the deep plain network comes closer to the shallow one, and stays behind. Two budgets cannot say at which
+# one depth begins to pay: where lines cross between them means nothing.
 #
 # ## Beside the published numbers
 #
@@ -458,8 +455,7 @@ plt.show()
 
 # %% [markdown]
 # **Figure 3.4.** Recorded runs on CIFAR-10: training error (thin) and test error (thick) against iterations, by the
-# longest recipe of which both kinds are recorded at several depths; its name is above the panels. Dotted: drops of the
-# learning rate.
+# longest recipe of which both kinds are recorded at several depths (dotted: the learning rate drops).
 
 # %% [markdown]
 # ## Does depth hurt, and do shortcuts cure it?

@@ -220,7 +220,7 @@ plt.show()
 plain, residual, shallow = (ends.loc[key] for key in (("plain", 56), ("residual", 56), ("plain", 20)))
 lowest = likeness[(likeness.kind == "plain") & (likeness.depth == 56)].set_index("layer").activation
 text = f"""In the plain network of 56 layers the cosine of the outputs falls to {lowest.min():.2f} at layer
-{lowest.idxmin()}: the layers have amplified a difference that one hardly sees. Behind it the cosine rises again, to
+{lowest.idxmin()}: the layers have amplified a difference that one hardly sees. From there on the cosine rises again, to
 {plain.output:.2f}; why, the argument below does not say. The gradients that arrive at the first block have
 {abs(plain.gradient):.2f}: they are unrelated. In the residual twin the numbers at the ends are {residual.output:.2f} and
 {residual.gradient:.2f}; in the plain network of 20 layers, {shallow.output:.2f} and {shallow.gradient:.2f}."""
