@@ -122,37 +122,39 @@ rate = times ** (1 / (outer.layer["last"] - outer.layer["first"]))
 pd.DataFrame({"times larger at the first block": times.round(1), "times per layer": rate.round(3)})
 
 # %% [markdown]
-# Why does it grow? In a sentence: batch norm enlarges, at every layer, what the ReLU has made smaller, and whatever it
-# multiplies the signal by, it multiplies the gradient by too.
+# The chapter gave the reason: batch norm divides by the standard deviation $\sigma$ that the ReLU has made smaller, and
+# the gradient on its way back is divided by the same $\sigma$. How large is $\sigma$? Take values $z$ that are normally
+# distributed with mean 0 and variance 1, as batch norm makes them. Behind the ReLU, $r = \max(z, 0)$ has
 #
-# In numbers: take values that are normally distributed with mean 0 and variance 1. Behind a ReLU their mean square is
-# $\tfrac12$. Part of that is only a mean, $1/\sqrt{2\pi}$, whose square is $\tfrac1{2\pi}$; what differs from image to
-# image is the variance $\tfrac12 - \tfrac1{2\pi}$. The convolution adds up many such values. By *He initialisation*
-# ([He et al., 2015b](https://arxiv.org/abs/1502.01852)) its weights have the variance 2 divided by the number of
-# inputs. So its outputs have twice that mean square, which is 1, and twice that variance, $1 - \tfrac1\pi$; the other
-# $\tfrac1\pi$ is a constant in each channel, the same for all images. Batch norm subtracts the constant and divides by
-# $\sqrt{1 - 1/\pi}$, so that the variance is 1 again.
+# - the mean square $\overline{r^2} = \tfrac12$, since half of the values remain;
+# - the mean $\overline{r} = 1/\sqrt{2\pi}$, so the square of the mean is $\tfrac1{2\pi}$;
+# - and the variance is the difference of the two, $\tfrac12 - \tfrac1{2\pi}$.
 #
-# Backward, the chain rule divides by the same number. Through ReLU and convolution the gradient keeps its size: the
-# ReLU lets half of it through, which halves its square, and the weights double it. With $x_l$ the output of layer $l$
-# and $L$ the loss, each layer is left with
+# The next convolution adds up many such values with weights that *He initialisation*
+# ([He et al., 2015b](https://arxiv.org/abs/1502.01852)) gives the mean 0 and the variance 2 divided by the number of
+# values. Its output therefore has a mean square of $2 \cdot \tfrac12 = 1$. But what comes from the means $\overline{r}$ is
+# the same for all images and pixels: it is a constant of each channel, and batch norm subtracts it. What varies is what
+# comes from the variance, and so $\sigma^2 = 2(\tfrac12 - \tfrac1{2\pi}) = 1 - \tfrac1\pi$.
+#
+# On the way back, the rest of a layer leaves the size of the gradient as it is: the ReLU lets half of it through, which
+# halves its square, and the convolution's weights double that. What remains is the division by $\sigma$. With $x_l$ the
+# output of layer $l$ and $L$ the loss,
 #
 # $$
 # \frac{\lVert \partial L / \partial x_{l} \rVert}{\lVert \partial L / \partial x_{l+1} \rVert}
-# \approx \frac{1}{\sqrt{1 - 1/\pi}} \approx 1.21 . \tag{A3.1}
+# \approx \frac1\sigma = \frac{1}{\sqrt{1 - 1/\pi}} \approx 1.21 . \tag{A3.1}
 # $$
 #
 # It is an argument for very wide networks and inputs that are unlike one another, made with rigour by
 # [Yang et al. (2019)](https://arxiv.org/abs/1902.08129). The rate measured in the plain networks is a little lower,
-# since our layers are narrow and our images not unlike one another. In a residual network the sum $F(x) + x$ grows from
-# block to block, while batch norm keeps $F(x)$ at 1. So each $F$ is a smaller part of the sum than the one before, and
-# its factor is nearer to 1.
+# since our layers are narrow and our images not unlike one another. In the residual networks it is lower still, and the
+# lower the deeper they are: near the classes each $F$ is a small part of the sum, and its factor close to 1.
 #
 # ## The first step
 #
-# A layer followed by batch norm gives the same output when its weights are scaled. What matters is how far a step moves
-# the weights *relative to their size*. Figure A3.1 has that ratio for each layer and the first step
-# with the paper's learning rate. A ratio of 1 is a step as long as the weights themselves.
+# What matters is how far a step moves the weights *relative to their size*, since batch norm takes a common factor of a
+# layer's weights out again. Figure A3.1 has that ratio for each layer and the first step with the paper's learning rate.
+# A ratio of 1 is a step as long as the weights themselves.
 
 # %% mystnb={"image": {"alt": "Relative length of the first step against layer on a logarithmic scale. In the plain network of 56 layers it grows towards the images and passes 1 in the first layers; in the other three networks it stays far below 1."}} tags=["nbval-ignore-output"]
 gradients = pd.concat(
@@ -174,10 +176,10 @@ first_step.groupby(["kind", "depth"]).step.agg(["min", "median", "max"]).round(3
 
 # %% [markdown]
 # The first step throws the layers of the deep plain network next to the images far away from where they were
-# initialised. That alone need not be the end. Since scaling the weights changes nothing, the gradient is perpendicular
-# to them; a perpendicular step makes them longer; and longer weights make every later step relatively shorter. So the
-# network calms down. What it has lost, and whether that is what hurts, cannot be read off the first step.
-# [Chapter 10](10_signals_through_training.ipynb) follows the gradients through training.
+# initialised. That alone need not be the end. Scaling the weights changes nothing, so the loss has no slope in their own
+# direction: the gradient is perpendicular to them. A step at a right angle always makes the weights longer, as the long
+# side of a right triangle is longer than the others. And longer weights turn less by the next step. So large steps make
+# the later ones smaller. [Chapter 10](10_signals_through_training.ipynb) follows the gradients through training.
 #
 # ## What becomes of a small difference
 #
@@ -188,7 +190,8 @@ first_step.groupby(["kind", "depth"]).step.agg(["min", "median", "max"]).round(3
 # outputs, which are never negative behind a ReLU, each channel's mean over the batch is subtracted first.)
 # [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591) call gradients that look like noise *shattered*.
 #
-# **Predict.** A difference that one hardly sees, behind 56 layers: is it smaller or larger, without shortcuts and with?
+# **Predict**, before you look at the table and the figure. A difference that one hardly sees, behind 56 layers: is it
+# smaller or larger, without shortcuts and with?
 
 # %% tags=["nbval-ignore-output"]
 noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
@@ -210,20 +213,24 @@ plt.show()
 
 # %% [markdown]
 # **Figure A3.2.** How alike a network treats an image and the same image with a little noise, before training: mean
-# cosine between the outputs of each block (left) and between the gradients that arrive there (right).
+# cosine between the outputs of each block (left) and between the gradients that arrive there (right). On the left the
+# residual networks of 20 and of 56 layers share their first layers' line.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 plain, residual, shallow = (ends.loc[key] for key in (("plain", 56), ("residual", 56), ("plain", 20)))
-text = f"""In the plain network of 56 layers the outputs of the last block have a cosine of only {plain.output:.2f}:
-the depth has amplified a difference that one hardly sees. The gradients that arrive at the first block have
-{abs(plain.gradient):.2f}: they are unrelated. In the residual twin the numbers are {residual.output:.2f} and
+lowest = likeness[(likeness.kind == "plain") & (likeness.depth == 56)].set_index("layer").activation
+text = f"""In the plain network of 56 layers the cosine of the outputs falls to {lowest.min():.2f} at layer
+{lowest.idxmin()}: the layers have amplified a difference that one hardly sees. From there on the cosine rises again, to
+{plain.output:.2f}; why, the argument below does not say. The gradients that arrive at the first block have
+{abs(plain.gradient):.2f}: they are unrelated. In the residual twin the numbers at the ends are {residual.output:.2f} and
 {residual.gradient:.2f}; in the plain network of 20 layers, {shallow.output:.2f} and {shallow.gradient:.2f}."""
 display(Markdown(text))
 
 # %% [markdown]
-# What multiplies gradients per layer multiplies small differences between images too. A deep plain network begins as a
-# function so rough that its gradient, right at one point, says little about a point nearby. That is what we measured
-# before training, in one batch, with one seed. It does not prove that this is why deep plain networks end up worse.
+# Why should a difference grow at all? To a small difference a layer is as good as linear: it is multiplied by the layer's
+# derivatives, the same ones that multiply a gradient on its way back. While these make gradients larger, they make small
+# differences larger, until they are small no more. A deep plain network begins as a function so rough that its gradient,
+# right at one point, says little about a point nearby. That was measured before training, in one batch, with one seed.
 #
 # ## All depths
 #
@@ -240,7 +247,7 @@ theirs.pivot_table(index="depth", columns="kind", values="test_error", aggfunc=[
 # %% mystnb={"image": {"alt": "Published test errors on CIFAR-10 against depth. From 20 to 56 layers the plain networks' error rises in every source that has them; the residual networks' error is lower at 56 layers than at 20 in every source."}} tags=["nbval-ignore-output"]
 recorded = tables.of_depth_table(records.load_all(records.find_results()))
 fig, ax = plt.subplots()
-for marker, (source, errors) in zip("so^Dv", theirs.groupby("source"), strict=True):
+for marker, (source, errors) in zip("sP^Dv", theirs.groupby("source"), strict=True):
     figures.plot_depths(errors, ax, marker, filled=False)
     ax.plot([], [], marker, color=figures.COLOURS["neutral"], markerfacecolor="white", label=source)
 ours = tables.summary(record for record in recorded if record.recipe_name == "paper")
@@ -256,39 +263,22 @@ plt.show()
 # recorded (filled circles).
 
 # %% [markdown]
-# Plain networks get worse with depth in every source, step by step. Residual networks get better from 20 to 56 layers
-# in every source, though not every step between goes that way. Where our own marks have no bar, they are single runs.
-#
-# Of our records the short training has all depths. Figure A3.4 shows it: compare the slopes of the two
-# lines, and the distance between them.
-
-# %% mystnb={"image": {"alt": "Recorded test errors after the short training against depth, plain networks orange, residual networks blue. Both lines rise with depth, the plain one far more steeply, so that the distance between them grows."}} tags=["nbval-ignore-output"]
-short = tables.summary(record for record in recorded if record.recipe_name == "short")
-fig, ax = plt.subplots()
-if len(short):
-    figures.plot_depths(short, ax)
-plt.show()
-
-# %% [markdown]
-# **Figure A3.4.** Test errors of the recorded runs on CIFAR-10 against depth after 2,000 iterations: plain networks
-# orange, residual networks blue (bars: standard deviation, where there are several runs).
-
-# %% [markdown]
-# Both lines rise, the plain one far more steeply. So a short training shows how much harder a deep plain network is to
-# train than its twin. It cannot show that depth pays.
+# Plain networks get worse at every step in depth that a source has measured. Residual networks get better from 20 to 56
+# layers in every source, though not every step between goes that way. Where our own marks have no bar, they are single
+# runs. (Our short runs, of all depths, are in the table of the chapter.)
 #
 # ## Inside the trained networks
 #
-# The paper's figure 7 asks how much each layer of a trained network adds: its response. In training mode this can be
-# told from the weights alone, without a single image. Batch norm gives channel $c$ the learned standard deviation
-# $\gamma_c$ and the learned mean $\beta_c$, so that all channels together have the variance (the response is its square
-# root)
+# The paper's figure 7 asks how much each layer of a trained network adds: its response, the standard deviation of what
+# leaves its batch norm. In training mode it can be told from the weights alone, without a single image, since batch norm
+# gives channel $c$ the learned standard deviation $|\gamma_c|$ and the learned mean $\beta_c$. The variance of all values
+# together is the mean of the channels' variances, plus the variance of their means:
 #
 # $$
-# \overline{\gamma^2} + \mathrm{var}(\beta) . \tag{A3.2}
+# \text{response}^2 = \overline{\gamma^2} + \mathrm{var}(\beta) . \tag{A3.2}
 # $$
 #
-# Figure A3.5 shows it for the recorded networks of the short recipe whose weights were kept. All
+# Figure A3.4 shows it for the recorded networks of the short recipe whose weights were kept. All
 # responses began at 1.
 
 # %% tags=["nbval-ignore-output"]
@@ -316,7 +306,7 @@ for ax, kind in zip(axes, figures.KINDS, strict=True):
 plt.show()
 
 # %% [markdown]
-# **Figure A3.5.** Responses of the 3x3 layers in the networks trained for 2,000 iterations, behind batch norm and
+# **Figure A3.4.** Responses of the 3x3 layers in the networks trained for 2,000 iterations, behind batch norm and
 # before ReLU or addition: plain left, residual right.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -338,18 +328,21 @@ display(Markdown(text))
 # output is what a residual block adds. A response near the number just given, what weight decay alone leaves, belongs
 # to a layer whose batch norm the images have hardly moved.
 #
-# In the plain network of 56 layers look at the layers next to the images. It is there that the gradients were largest
-# before training. Large steps move the batch norms' weights too, and in a plain network nothing limits their growth,
-# since the next batch norm takes a common factor out again.
+# Now the most striking thing in Figure A3.4: in the plain networks of 44 and of 56 layers the response lies flat at just
+# that number from about layer 24 on, but for the last layer. In about half of each network the images have left hardly a
+# trace in the batch norms. Next to the images the same networks respond most strongly. It is there that the gradients
+# were largest before training. Large steps move the batch norms' weights too, and in a plain network nothing limits
+# their growth, since the next batch norm takes a common factor out again.
 #
 # ## Summary
 #
-# - Batch norm keeps every layer's response at 1 before training. What grows is the gradient: by about the same factor in
-#   every layer of plain networks, ever more slowly in residual ones.
+# - Batch norm keeps every layer's response at 1 before training. What grows, on its way to the images, is the gradient:
+#   by about the same factor in every layer of plain networks, in residual ones by a factor that is close to 1 near the
+#   classes.
 # - The first step of a deep plain network moves its first layers by more than their own length.
-# - A small difference between two images grows with depth, and their gradients become unrelated; with shortcuts both
-#   happen far more slowly.
-# - In the trained twins, a run of each, the second layers of residual blocks respond less strongly than those of plain
+# - In the first half of the deep plain network a small difference between two images grows, and their gradients become
+#   unrelated; with shortcuts both happen far more slowly.
+# - After the short training the back half of deep plain networks shows hardly a trace of it. In the twins, a run of each, the second layers of residual blocks respond less strongly than those of plain
 #   ones.
 #
 # ## Exercises
@@ -381,9 +374,9 @@ display(Markdown(text))
 #     print(key, diagnostics.layer_responses(network, images).response.round(2).tolist())
 # ```
 #
-# In the plain network the responses shrink slowly. In the residual network each block adds about as much variance as it
-# gets, so they double every few layers and become huge: shortcuts need batch norm, or a smaller initialisation, as much
-# as depth needs shortcuts.
+# Print the lists and look at their ends. In the plain networks the responses shrink slowly. In the residual networks each
+# block adds about as much variance as it gets, so they grow from block to block and become huge: shortcuts need batch
+# norm, or a smaller initialisation, as much as depth needs shortcuts.
 #
 # </details>
 #

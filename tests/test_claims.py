@@ -599,6 +599,14 @@ def test_before_training_the_plain_gradient_grows_by_several_powers_of_ten_and_t
     assert steps.drop(("plain", 56)).max() < 0.1 < 1 < steps["plain", 56]
 
 
+def test_an_untrained_block_enlarges_the_gradient_most_next_to_the_images_and_least_next_to_the_classes() -> None:
+    gradient = {key: rows.gradient_norm.to_numpy() for key, rows in untrained_blocks().groupby(["kind", "depth"])}
+    per_block = {key: norms[:-1] / norms[1:] for key, norms in gradient.items()}
+    deep = per_block["residual", 56]
+    assert deep[:4].min() > 1.2 > 1.1 > deep[-4:].max()
+    assert per_block["plain", 56].min() > 1.15
+
+
 @cache
 def short_responses() -> Frame:
     """Responses of the layers after the short training, seed 0."""
@@ -622,6 +630,12 @@ def test_in_the_plain_network_of_56_layers_the_layers_next_to_the_images_respond
     plain = short_responses().plain.loc[56]
     assert set(plain.nlargest(5).index) <= set(range(1, 10))
     assert plain.max() > 3 * plain.loc[20:].max()
+
+
+def test_deep_plain_networks_respond_from_layer_24_on_as_weight_decay_alone_would_leave_them() -> None:
+    for depth in (44, 56):
+        flat = short_responses().plain.loc[depth].loc[24 : depth - 2]
+        assert flat.between(0.89, 0.94).all()
 
 
 # --- Chapter 4 and its appendix ---

@@ -13,7 +13,7 @@ from resnet_book.engine.checks import one_of
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.records import Record
 from resnet_book.report import published, tables
-from resnet_book.report.figures import COLOURS, KINDS, LINE_STYLES
+from resnet_book.report.figures import COLOURS, KINDS
 from resnet_book.report.recipe_words import joined
 
 SHALLOW, DEEP = 20, 56  # layers
@@ -77,22 +77,27 @@ def _listed(iterations: Iterable[int]) -> str:
 
 
 def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]:
-    """Draw training error and test error (%) against the training budget, a line for each of the four networks.
+    """Draw training error and test error (%) against the training budget, a colour and marker a network.
 
-    Bars are standard deviations, where there are several runs. Open markers in the panel of the test error, joined by
-    dotted lines, are what He et al. published for their own training. The legend is put above both panels.
+    Bars are standard deviations, where there are several runs. Open markers in the panel of the test error are what
+    He et al. published for their own training; a dotted line leads there from a network without so long a run. The
+    legend, of markers alone, is put above both panels.
     """
     for (kind, depth), group in corners.groupby(["kind", "depth"]):  # type: ignore[misc]
         colour, marker = COLOURS[str(kind)], MARKERS[depth]
-        how = {"color": colour, "linestyle": LINE_STYLES[depth], "marker": marker, "capsize": 2}
+        how = {"color": colour, "linestyle": "-", "linewidth": 1.2, "marker": marker, "capsize": 2}
         for ax, measure in ((training, "train"), (test, "test")):
             errors, spread = group[f"{measure}_error"], group[f"{measure}_std"].fillna(0)
-            ax.errorbar(group.iterations, errors, spread, **how, label=f"{kind}, {depth} layers")  # type: ignore[arg-type]
+            ax.errorbar(group.iterations, errors, spread, **how)  # type: ignore[arg-type]
+        training.plot([], [], marker, color=colour, label=f"{kind}, {depth} layers")
         last = group.iloc[-1]
         model = {"plain": "plain", "residual": "resnet"}[str(kind)] + str(depth)
         (theirs,) = (each.error for each in published.ERRORS if (each.source, each.model) == (published.PAPER, model))
-        test.plot([last.iterations, PAPER_ITERATIONS], [last.test_error, theirs], ":", color=colour, linewidth=0.8)
-        test.plot(PAPER_ITERATIONS, theirs, marker, color=colour, markerfacecolor="white")
+        if last.iterations < PAPER_ITERATIONS:
+            test.plot([last.iterations, PAPER_ITERATIONS], [last.test_error, theirs], ":", color=colour, linewidth=0.8)
+        # Larger than ours and below it, so that both are seen where they meet.
+        open_mark = {"markersize": 10, "markerfacecolor": "white", "zorder": 1.5}
+        test.plot(PAPER_ITERATIONS, theirs, marker, color=colour, **open_mark)  # type: ignore[arg-type]
     for ax, title in ((training, "training images"), (test, "test images")):
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
