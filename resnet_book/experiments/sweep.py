@@ -67,6 +67,7 @@ class Sweep:
         self.stopping = False
         self.events = SimpleQueue[Any]()  # messages of the workers, and futures that are done
         self.under_way = set[Run]()  # on a worker
+        self.told = dict[Run, float]()  # test errors (%), by the workers that recorded them
 
     def work(self, names: Sequence[str], seeds: Sequence[int], every: bool = True) -> int:
         """Train what has no record; unless ``every``, only what suits the workers. Returns the exit status.
@@ -124,7 +125,9 @@ class Sweep:
             self._handle_next(futures, waiting)
         self._stop(client, futures, waiting)
         for run in (run for run in missing if run not in self.failed):
-            if self._path(run).exists():
+            if run in self.told:
+                self.recorded[run] = self.told[run]
+            elif self._path(run).exists():
                 self.recorded[run] = records.load_record(self._path(run)).test_error
             else:
                 locked = is_locked(folder_of(self.options.runs, run.name, run.seed))
@@ -173,7 +176,8 @@ class Sweep:
     def _note(self, future: Future, run: Run) -> None:
         """Note what became of a run that is done: recorded, failed, or nothing, as when it was cancelled."""
         if future.status == "finished":
-            self.view.say(f"{run}: recorded, test error {future.result():.2f} %")
+            self.told[run] = future.result()
+            self.view.say(f"{run}: recorded, test error {self.told[run]:.2f} %")
         elif future.status == "error" and not isinstance(error := future.exception(), LockedError):
             self.failed[run] = f"{error} ({folder_of(self.options.runs, run.name, run.seed) / 'log.txt'})"
             self.view.say(f"{run}: failed: {self.failed[run]}")
