@@ -134,8 +134,11 @@ def draw_maps(found: Sequence[LandscapeRecord]) -> Figure:
 
 
 def _of_one_recipe(frame: Frame) -> Frame:
-    """``frame``. Raises ValueError where it has several recipes of one network, which would be drawn as one."""
-    if (frame.groupby(["network", "depth"]).iterations.nunique() > 1).any():
+    """``frame``. Raises ValueError where it has several recipes of one network, which would be drawn as one.
+
+    A frame of the reader's own, without the column iterations, is of one.
+    """
+    if "iterations" in frame and (frame.groupby(["network", "depth"]).iterations.nunique() > 1).any():
         found = sorted(set(frame.iterations))
         raise ValueError(f"rows of several recipes, of {found} iterations: draw one after the other")
     return frame
