@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -174,6 +175,27 @@ def test_what_the_budget_stops_goes_on_to_the_same_numbers(options: runs.Options
     assert again.recorded.keys() == {run}
     assert undisturbed(options, run)
     assert not checkpoint(options, run).exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_began_when_the_sweep_had_not_heard_of_it_yet_is_waited_for(
+    options: runs.Options, cluster: SpecCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = Sweep._handle_next
+
+    def handle_late(sweep: Sweep, *what: Any) -> None:
+        if sweep.stopping:
+            handle(sweep, *what)
+        else:
+            time.sleep(0.1)
+
+    monkeypatch.setattr(Sweep, "_handle_next", handle_late)
+    run, work = Run(LONG, 4), Sweep(options, cluster=cluster.scheduler_address)
+    thread = once_it_trains(options, run, lambda: setattr(work, "stop_at", 0))
+    assert work.work([LONG], [4]) == 0
+    thread.join()
+    assert not runs.is_locked(checkpoint(options, run).parent)
+    assert work.left[0][1].endswith(" of 200 iterations")
 
 
 @pytest.mark.slow

@@ -130,7 +130,7 @@ class Sweep:
             elif self._path(run).exists():
                 self.recorded[run] = records.load_record(self._path(run)).test_error
             else:
-                locked = is_locked(folder_of(self.options.runs, run.name, run.seed))
+                locked = self._is_locked(run)
                 late = "ended before it had saved" if run in self.under_way else ""  # a worker of ours: nothing else
                 states = [str(self._begun(run) or ""), late or ("under way elsewhere" if locked else "")]
                 self.left.append((run, ", ".join(filter(None, states))))
@@ -145,7 +145,8 @@ class Sweep:
             client.cancel(list(waiting))
             after: Any = client.processing()  # another sweep wants these
             stopping = set().union(*before.values()).difference(*after.values())
-            self.under_way &= {run for future, run in futures.items() if future.key in stopping}
+            ours = {run for future, run in futures.items() if future.key in stopping}
+            self.under_way = {run for run in ours if run in self.under_way or self._is_locked(run)}  # told, or not yet
         while self.under_way and self.signals == signals and time.monotonic() < patience:
             self._handle_next(futures, waiting)
 
@@ -184,6 +185,9 @@ class Sweep:
 
     def _path(self, run: Run) -> Path:
         return records.path_of(self.options.results, run.name, run.seed)
+
+    def _is_locked(self, run: Run) -> bool:
+        return is_locked(folder_of(self.options.runs, run.name, run.seed))
 
     def _begun(self, run: Run) -> Begun | None:
         with suppress(CheckpointError):  # the worker says what is wrong with it
