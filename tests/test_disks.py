@@ -1,8 +1,10 @@
-"""A full disk loses no trained run, and the message says which folder is full and what to do."""
+"""A full disk loses no trained run, and a clock that jumps changes none; messages say which folder and what to do."""
 
 import errno
 import os
+import time
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,14 @@ def test_a_trained_run_whose_results_do_not_fit_on_the_disk_is_recorded_later(
     assert weights.load_network(NAME, 0, options.results)[1] == record
     assert files(options.results) == ["seed0.json", "seed0.safetensors", "seed0.study.safetensors"]
     assert not kept.exists()
+
+
+def test_a_clock_that_jumps_by_days_changes_neither_the_numbers_nor_the_seconds(
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, jumps = time.time, cycle((0, 86_400, -86_400, 3_600))
+    monkeypatch.setattr(time, "time", lambda: now() + next(jumps))
+    began = time.monotonic()
+    record = runs.train_and_record(NAME, 0, options)
+    assert 0 < record.seconds <= time.monotonic() - began
+    assert record.epochs == fit(tiny()).epochs
