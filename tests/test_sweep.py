@@ -1,5 +1,6 @@
 """The sweep: in which order it trains, that nothing stops it but what should, and that it leaves nothing behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -324,6 +325,33 @@ def test_a_worker_that_gets_sigterm_or_whose_time_is_up_saves_and_goes(
     assert not runs.is_locked(checkpoint(options, run).parent)
     assert how_far.endswith(" of 200 iterations")
     assert not list(checkpoint(options, run).parent.glob(".*.part"))
+
+
+@pytest.mark.slow
+def test_a_sweep_whose_scheduler_is_killed_says_so_and_fails(options: runs.Options, tmp_path: Path) -> None:
+    """The worker saves and goes; the sweep gives up once dask does, here sooner than by default."""
+    address, run = tmp_path / "scheduler.json", Run(LONG, 0)
+    quiet: dict[str, Any] = {"stderr": subprocess.DEVNULL, "env": {**os.environ, **ENVIRONMENT, "PAUSE": "0.5"}}
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+    scheduler = subprocess.Popen([*command, "--no-dashboard", "--scheduler-file", str(address)], **quiet)
+    wait_for(address.exists)
+    uri = json.loads(address.read_text())["address"]
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", uri, "--nthreads", "1", "--no-dashboard"]
+    worker = subprocess.Popen(command, **quiet)
+    try:
+        thread = once_it_trains(options, run, scheduler.kill)
+        with config.set({"distributed.comm.timeouts.connect": "5s"}):
+            work = Sweep(options, cluster=uri)
+            assert work.work([LONG], [0, 1]) == 1
+        thread.join()
+        assert work.failed == dict.fromkeys([run, Run(LONG, 1)], sweep.GONE)
+        assert (work.recorded, work.left) == ({}, [])
+        worker.wait(60)
+    finally:
+        scheduler.kill()
+        worker.kill()
+    assert not runs.is_locked(checkpoint(options, run).parent)
+    assert runs.begun(options.runs, run.name, run.seed)
 
 
 def test_runs_without_data_fail_once_and_start_no_worker(

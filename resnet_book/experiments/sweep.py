@@ -31,6 +31,7 @@ TICK_SECONDS = 0.2  # between two looks at the clock
 SAVE_SECONDS = 30.0  # before the end of a budget, for saving, after a test under way; of a short budget, a quarter
 CLOSE_SECONDS = 3.0  # before the end of a budget, for ending the workers; of a short budget, an eighth
 PATIENCE_SECONDS = 60.0  # after Ctrl-C, for saving, with a compilation under way
+GONE = "the scheduler is gone. Its workers save what they train; with a scheduler, the same command goes on from there."
 
 
 class Sweep:
@@ -175,13 +176,15 @@ class Sweep:
                     self.view.say(f"{run}: stopped at {self._begun(run) or 'its start'}")
 
     def _note(self, future: Future, run: Run) -> None:
-        """Note what became of a run that is done: recorded, failed, or nothing, as when it was cancelled."""
+        """Note what became of a run that is done: recorded, failed, or nothing, as when this sweep cancelled it."""
         if future.status == "finished":
             self.told[run] = future.result()
             self.view.say(f"{run}: recorded, test error {self.told[run]:.2f} %")
         elif future.status == "error" and not isinstance(error := future.exception(), LockedError):
             self.failed[run] = f"{error} ({folder_of(self.options.runs, run.name, run.seed) / 'log.txt'})"
             self.view.say(f"{run}: failed: {self.failed[run]}")
+        elif future.status == "cancelled" and not self.stopping and not self._path(run).exists():
+            self.failed[run] = GONE
 
     def _path(self, run: Run) -> Path:
         return records.path_of(self.options.results, run.name, run.seed)
