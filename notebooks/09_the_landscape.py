@@ -55,7 +55,7 @@ from IPython.display import HTML, Markdown, display
 from resnet_book import data
 from resnet_book.analysis import landscape
 from resnet_book.experiments import landscape_records, records, weights
-from resnet_book.report import figures, landscape_figures
+from resnet_book.report import figures, landscape_figures, surfaces
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -65,7 +65,7 @@ f"this page measures planes at {GRID} x {GRID} points, each on {IMAGES} images"
 # %% tags=["nbval-ignore-output"]
 results = records.find_results()
 found = [each for each in landscape_records.all_landscapes(results) if each.experiment.endswith("-cifar10-short")]
-HTML(landscape_figures.turnable(landscape_figures.scenes(found)))
+HTML(surfaces.turnable(surfaces.scenes(found)))
 
 # %% [markdown]
 # In the middle, at the dot, stands the network. Every other point is the same network with its weights moved

@@ -24,7 +24,7 @@ from resnet_book.experiments import landscape_records, landscape_survey, records
 from resnet_book.experiments.landscape_records import BOTH, LandscapeRecord
 from resnet_book.experiments.records import RecordError
 from resnet_book.models import Network
-from resnet_book.report import landscape_figures
+from resnet_book.report import landscape_figures, surfaces
 
 RESULTS = Path(__file__).parent.parent / "results"
 KEPT = sorted(RESULTS.glob("*/seed*.landscape.json"))
@@ -445,7 +445,7 @@ def test_a_bowl_rises_alike_to_all_sides_and_leads_nowhere_down() -> None:
 
 
 def test_without_records_the_page_says_so_in_place_of_the_figure() -> None:
-    assert "Nothing is recorded yet" in landscape_figures.turnable(landscape_figures.scenes([]))
+    assert "Nothing is recorded yet" in surfaces.turnable(surfaces.scenes([]))
 
 
 @pytest.mark.slow
@@ -456,7 +456,7 @@ def test_the_surfaces_are_turned_with_mouse_and_keyboard_and_named_for_those_who
     page = browser.new_page()
     page.on("console", lambda each: problems.append(each.text) if each.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.set_content(landscape_figures.turnable(landscape_figures.scenes(FOUND)))
+    page.set_content(surfaces.turnable(surfaces.scenes(FOUND)))
     plain = page.get_by_role("img", name="Loss on a plane. Plain, 20 layers: loss 0.4 in the middle")
     residual = page.get_by_role("img", name="Loss on a plane. Residual, 20 layers")
     assert plain.count() == residual.count() == 1
@@ -491,7 +491,7 @@ def test_the_surfaces_are_turned_with_mouse_and_keyboard_and_named_for_those_who
 def test_without_javascript_a_still_picture_and_all_numbers_are_there(browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.set_content(landscape_figures.turnable(landscape_figures.scenes(FOUND)))
+    page.set_content(surfaces.turnable(surfaces.scenes(FOUND)))
     still = page.get_by_role("img", name="Two loss surfaces, plain and residual: 20 layers, after 2,000 iterations")
     assert still.is_visible()
     page.get_by_text("The numbers (loss in nats)").click()
@@ -503,7 +503,7 @@ def test_without_javascript_a_still_picture_and_all_numbers_are_there(browser: B
 @pytest.mark.slow
 def test_the_script_puts_points_where_geometry_says(browser: Browser) -> None:
     page = browser.new_page()
-    page.set_content(landscape_figures.turnable(landscape_figures.scenes(FOUND)))
+    page.set_content(surfaces.turnable(surfaces.scenes(FOUND)))
     above = page.evaluate("() => Surfaces.project([0.5, -0.25, 0.9], 0, Math.PI / 2)")
     assert above[:2] == pytest.approx([0.5, 0.25])  # seen from above a surface is its map
     quarter = page.evaluate("() => Surfaces.project([1, 0, 0.5], Math.PI / 2, Math.PI / 2)")

@@ -4,12 +4,7 @@ Colours as everywhere: plain orange, residual blue; 20 layers dashed, 56 solid. 
 ``plot`` function draws into the ``ax`` it is given and returns it; where nothing is recorded it says so.
 """
 
-import base64
-import io
-import json
 from collections.abc import Iterable, Sequence
-from html import escape
-from importlib.resources import files
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -19,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, EIGENVECTOR_SHARE, LandscapeRecord, Slice
+from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, EIGENVECTOR_SHARE, LandscapeRecord
 from resnet_book.report import figures
 from resnet_book.report.figures import COLOURS, KINDS, LINE_STYLES, say_nothing_recorded
 from resnet_book.report.tables import WHOSE, whose
@@ -100,7 +95,7 @@ def plot_map(loss: np.ndarray, steps: Sequence[float], ax: Axes, kind: str) -> A
     """The loss on a plane (S, S) as a map: darker is higher, a contour line at each doubling; a cross in the middle."""
     heights = np.log2(np.clip(loss, FLOOR, CEILING)).T  # the first direction to the right
     low, high = np.log2(FLOOR), np.log2(CEILING)
-    ax.imshow(heights, origin="lower", extent=(-1, 1, -1, 1), cmap=_colours(kind), vmin=low, vmax=high)
+    ax.imshow(heights, origin="lower", extent=(-1, 1, -1, 1), cmap=colours(kind), vmin=low, vmax=high)
     ax.contour(steps, steps, heights, levels=np.arange(np.ceil(low), high), colors="black", linewidths=0.5, alpha=0.6)
     ax.plot(0, 0, "+", color="black", markersize=8)
     ax.set(xlabel="first direction", ylabel="second direction", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
@@ -217,7 +212,7 @@ def plot_way(slices: Frame, ax: Axes, network: str) -> Axes:
     iterations = sorted(set(stages["at"]))
     for number, iteration in enumerate(iterations, start=1):
         line = stages[stages["at"] == iteration]
-        colour = _colours(network)(0.2 + 0.8 * number / len(iterations))
+        colour = colours(network)(0.2 + 0.8 * number / len(iterations))
         ax.plot(line.step, line.loss, color=colour, label=f"{iteration:,}")
     ax.legend(title="iteration", fontsize=8, title_fontsize=8)
     return ax
@@ -252,86 +247,6 @@ def plot_between(lines: Frame, ax: Axes, column: str = "loss") -> Axes:
     return ax
 
 
-def _colours(kind: str) -> LinearSegmentedColormap:
+def colours(kind: str) -> LinearSegmentedColormap:
+    """From nearly white to the colour of "plain" or "residual"."""
     return LinearSegmentedColormap.from_list(kind, ["#F5F5F5", COLOURS[kind]])
-
-
-# --- The figure that can be turned ----------------------------------------------------------------------------------
-
-
-def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
-    """Every pair of planes around twins, plain and residual, as the page's script takes them."""
-    made = list[dict[str, Any]]()
-    for at, statistics in (("trained", "as trained"), ("trained", "anew"), ("initial", "anew")):
-        pairs = dict[tuple[int, int], dict[str, Slice]]()
-        for each in found:
-            if plane := each.find(at, [0, 1], statistics):
-                about = whose(each.experiment)
-                iterations = about["iterations"] if at == "trained" else 0  # before training all recipes are one
-                pairs.setdefault((about["depth"], iterations), {})[about["network"]] = plane
-        for (depth, iterations), twins in sorted(pairs.items(), reverse=True):
-            if len(twins) == 2:
-                surfaces = [
-                    {
-                        "name": f"{kind.capitalize()}, {depth} layers",
-                        "kind": kind,
-                        "loss": twins[kind].surface().tolist(),
-                    }
-                    for kind in KINDS
-                ]
-                when = f"after {iterations:,} iterations" if at == "trained" else "before training"
-                title = f"{depth} layers, {when}, {IN_WORDS[statistics]}"
-                shared = {
-                    "steps": twins["plain"].steps,
-                    "floor": FLOOR,
-                    "ceiling": CEILING if statistics == "as trained" else 10.0,
-                }
-                made.append({"title": title, "surfaces": surfaces, **shared})
-    return made
-
-
-def turnable(shown: Sequence[dict[str, Any]]) -> str:
-    """HTML of ``scenes`` that can be turned; a still picture of the first where no script runs; and all numbers."""
-    if not shown:
-        return "<p>Nothing is recorded yet that could be drawn; <code>resnet-book landscape NAME</code> records it.</p>"
-    still = base64.b64encode(_still(shown[0])).decode("ascii")
-    script, style = (files("resnet_book.report").joinpath(name).read_text("utf-8") for name in NAMES)
-    what = f"Two loss surfaces, plain and residual: {shown[0]['title']}. The numbers stand below."
-    tables = "".join(_table(scene["title"], scene["steps"], each) for scene in shown for each in scene["surfaces"])
-    data = json.dumps({"scenes": list(shown)}, separators=(",", ":")).replace("<", "\\u003c")
-    return (
-        f'<div class="surfaces" role="group" aria-label="Loss surfaces that can be turned"><style>{style}</style>'
-        f'<img class="surfaces-still" alt="{escape(what)}" src="data:image/png;base64,{still}">'
-        f'<details><summary>The numbers (loss in nats)</summary><div class="surfaces-numbers">{tables}</div></details>'
-        f'<script type="application/json">{data}</script><script>{script}</script></div>'
-    )
-
-
-NAMES = ("surfaces.js", "surfaces.css")
-
-
-def _still(scene: dict[str, Any]) -> bytes:
-    """A PNG of the two surfaces as the page shows them first."""
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), subplot_kw={"projection": "3d"})
-    x, y = np.meshgrid(scene["steps"], scene["steps"], indexing="ij")
-    for ax, surface in zip(axes, scene["surfaces"], strict=True):
-        heights = np.log10(np.clip(surface["loss"], scene["floor"], scene["ceiling"]))
-        low, high = np.log10(scene["floor"]), np.log10(scene["ceiling"])
-        ax.plot_surface(x, y, heights, cmap=_colours(surface["kind"]), vmin=low, vmax=high, rcount=50, ccount=50)
-        ax.set(zlim=(low, high), title=surface["name"], xticks=(-1, 0, 1), yticks=(-1, 0, 1))
-        ax.set_zticks(range(round(low), round(high) + 1), [f"{10.0**k:g}" for k in range(round(low), round(high) + 1)])
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=100, facecolor="white")
-    plt.close(figure)
-    return content.getvalue()
-
-
-def _table(title: str, steps: Sequence[float], surface: dict[str, Any]) -> str:
-    """The numbers of one surface: a row for each step along the first direction."""
-    head = "".join(f"<th scope='col'>{step:.2g}</th>" for step in steps)
-    rows = "".join(
-        f"<tr><th scope='row'>{step:.2g}</th>{''.join(f'<td>{value:.3g}</td>' for value in row)}</tr>"
-        for step, row in zip(steps, surface["loss"], strict=True)
-    )
-    caption = f"{surface['kind']}: {title}. Rows: step along the first direction, columns: along the second."
-    return f"<table><caption>{caption}</caption><tr><td></td>{head}</tr>{rows}</table>"

@@ -1,0 +1,94 @@
+"""The loss surfaces of chapter 9 that a reader can turn in the page, without a server."""
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from resnet_book.experiments.landscape_records import LandscapeRecord, Slice
+from resnet_book.report.figures import KINDS
+from resnet_book.report.landscape_figures import CEILING, FLOOR, IN_WORDS, colours
+from resnet_book.report.tables import whose
+
+NAMES = ("surfaces.js", "surfaces.css")  # beside this file
+
+
+def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
+    """Every pair of planes around twins, plain and residual, as the page's script takes them."""
+    made = list[dict[str, Any]]()
+    for at, statistics in (("trained", "as trained"), ("trained", "anew"), ("initial", "anew")):
+        pairs = dict[tuple[int, int], dict[str, Slice]]()
+        for each in found:
+            if plane := each.find(at, [0, 1], statistics):
+                about = whose(each.experiment)
+                iterations = about["iterations"] if at == "trained" else 0  # before training all recipes are one
+                pairs.setdefault((about["depth"], iterations), {})[about["network"]] = plane
+        for (depth, iterations), twins in sorted(pairs.items(), reverse=True):
+            if len(twins) == 2:
+                surfaces = [
+                    {
+                        "name": f"{kind.capitalize()}, {depth} layers",
+                        "kind": kind,
+                        "loss": twins[kind].surface().tolist(),
+                    }
+                    for kind in KINDS
+                ]
+                when = f"after {iterations:,} iterations" if at == "trained" else "before training"
+                title = f"{depth} layers, {when}, {IN_WORDS[statistics]}"
+                shared = {
+                    "steps": twins["plain"].steps,
+                    "floor": FLOOR,
+                    "ceiling": CEILING if statistics == "as trained" else 10.0,
+                }
+                made.append({"title": title, "surfaces": surfaces, **shared})
+    return made
+
+
+def turnable(shown: Sequence[dict[str, Any]]) -> str:
+    """HTML of ``scenes`` that can be turned; a still picture of the first where no script runs; and all numbers."""
+    if not shown:
+        return "<p>Nothing is recorded yet that could be drawn; <code>resnet-book landscape NAME</code> records it.</p>"
+    still = base64.b64encode(_still(shown[0])).decode("ascii")
+    script, style = (files("resnet_book.report").joinpath(name).read_text("utf-8") for name in NAMES)
+    what = f"Two loss surfaces, plain and residual: {shown[0]['title']}. The numbers stand below."
+    tables = "".join(_table(scene["title"], scene["steps"], each) for scene in shown for each in scene["surfaces"])
+    data = json.dumps({"scenes": list(shown)}, separators=(",", ":")).replace("<", "\\u003c")
+    return (
+        f'<div class="surfaces" role="group" aria-label="Loss surfaces that can be turned"><style>{style}</style>'
+        f'<img class="surfaces-still" alt="{escape(what)}" src="data:image/png;base64,{still}">'
+        f'<details><summary>The numbers (loss in nats)</summary><div class="surfaces-numbers">{tables}</div></details>'
+        f'<script type="application/json">{data}</script><script>{script}</script></div>'
+    )
+
+
+def _still(scene: dict[str, Any]) -> bytes:
+    """A PNG of the two surfaces as the page shows them first."""
+    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), subplot_kw={"projection": "3d"})
+    x, y = np.meshgrid(scene["steps"], scene["steps"], indexing="ij")
+    for ax, surface in zip(axes, scene["surfaces"], strict=True):
+        heights = np.log10(np.clip(surface["loss"], scene["floor"], scene["ceiling"]))
+        low, high = np.log10(scene["floor"]), np.log10(scene["ceiling"])
+        ax.plot_surface(x, y, heights, cmap=colours(surface["kind"]), vmin=low, vmax=high, rcount=50, ccount=50)
+        ax.set(zlim=(low, high), title=surface["name"], xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+        ax.set_zticks(range(round(low), round(high) + 1), [f"{10.0**k:g}" for k in range(round(low), round(high) + 1)])
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100, facecolor="white")
+    plt.close(figure)
+    return content.getvalue()
+
+
+def _table(title: str, steps: Sequence[float], surface: dict[str, Any]) -> str:
+    """The numbers of one surface: a row for each step along the first direction."""
+    head = "".join(f"<th scope='col'>{step:.2g}</th>" for step in steps)
+    rows = "".join(
+        f"<tr><th scope='row'>{step:.2g}</th>{''.join(f'<td>{value:.3g}</td>' for value in row)}</tr>"
+        for step, row in zip(steps, surface["loss"], strict=True)
+    )
+    caption = f"{surface['kind']}: {title}. Rows: step along the first direction, columns: along the second."
+    return f"<table><caption>{caption}</caption><tr><td></td>{head}</tr>{rows}</table>"
