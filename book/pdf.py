@@ -12,6 +12,7 @@ LINK = f"""```{{raw}} html
 """
 TIMEOUT = 600_000  # milliseconds
 SCALE = 0.75  # of what a browser shows: few lines of code, of at most 120 characters, have to be broken
+WIDTH = round((210 - 2 * 16) / 25.4 * 96 / SCALE)  # of the text, in a browser's pixels
 MARGINS = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 FOOT = """<div style="width: 100%; text-align: center; font: 8px sans-serif"><span class="pageNumber"></span></div>"""
 
@@ -41,6 +42,10 @@ PREPARE = """async () => {
   await Promise.all([...document.images].map((each) => each.decode().catch(() => null)));
   await window.MathJax?.startup?.promise;
 }"""
+CUT = """() => [...document.querySelectorAll("article pre, article table")].filter((each) => {
+  const edge = document.querySelector("article").getBoundingClientRect().right;
+  return each.scrollWidth > each.clientWidth + 1 || each.getBoundingClientRect().right > edge + 1;
+}).map((each) => each.innerText.slice(0, 60))"""
 
 
 def find_browser() -> str | None:
@@ -49,7 +54,10 @@ def find_browser() -> str | None:
 
 
 def print_pages(page: Path, target: Path, browser: str) -> None:
-    """Print the single ``page`` of the book into the file ``target``, without links to files beside it."""
+    """Print the single ``page`` of the book into the file ``target``, without links to files beside it.
+
+    Raises ValueError for code or a table that is wider than the paper.
+    """
     from playwright.sync_api import PdfMargins, sync_playwright
 
     with sync_playwright() as playwright:
@@ -58,6 +66,9 @@ def print_pages(page: Path, target: Path, browser: str) -> None:
         window.emulate_media(media="print", color_scheme="light")
         window.goto(page.as_uri(), wait_until="load")
         window.evaluate(PREPARE)
+        window.set_viewport_size({"width": WIDTH, "height": 1200})
+        if cut := window.evaluate(CUT):
+            raise ValueError(f"wider than the paper: {cut}")
         window.pdf(
             path=target,
             format="A4",
