@@ -243,12 +243,13 @@ plt.show()
 # %% tags=["remove-input"]
 variants = 2 * (2 * 4 + 1) ** 2
 again = 1 - math.prod(1 - earlier / variants for earlier in range(10))
+assert torch.equal(ten[:, 0], ten[:, 7])
 display(
     Markdown(
         f"The chance that at least two of ten draws agree is {100 * again:.0f} %, though there are {variants} variants: "
-        f"as with birthdays, pairs are many. In a row of Figure 2.3, {len(epochs[0].unique(dim=0))} of the ten are different. "
-        "They hold one piece of new information, which we know and the network does not: that a shift or a mirror does "
-        "not change the class."
+        f"as with birthdays, pairs are many. In a row of Figure 2.3, {len(epochs[0].unique(dim=0))} of the ten are different: "
+        "the first and the eighth are one picture. The nine hold one piece of new information, which we know and the "
+        "network does not: that a shift or a mirror does not change the class."
     )
 )
 
