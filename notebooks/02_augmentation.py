@@ -49,12 +49,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from IPython.display import Markdown, display
+from IPython.display import HTML, Markdown, display
 from torch import Tensor, nn
 
 from resnet_book import augment, cifar, data, models
 from resnet_book.experiments import catalogue
-from resnet_book.report import figures
+from resnet_book.report import crop, figures
 from resnet_book.train import evaluate, fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
@@ -220,6 +220,12 @@ print(tuple(apply(batch, sampled).shape), "by hand, in one go and by the package
 # Why two functions? A training samples for all images at the start of each epoch, with a seed made of the run's seed and
 # the number of the epoch. So a run that was interrupted goes on with the very batch that it would have had, and the
 # numbers are the same on any device.
+#
+# **Predict, then move.** At row 0 the window has been moved up by four pixels. Which way has the picture in it moved, and
+# what fills the rest? Drag the window, or use the sliders.
+
+# %%
+HTML(crop.movable(train.images[:3]))
 
 # %% [markdown]
 # ## Ten epochs of one image
