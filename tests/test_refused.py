@@ -12,7 +12,7 @@ import torch
 from small_runs import TEST, TRAIN, tiny
 
 from resnet_book import augment, data, features, models, train
-from resnet_book.analysis import answers, cutting, diagnostics, lesions, paths, purity
+from resnet_book.analysis import answers, cutting, diagnostics, landscape, lesions, paths, purity
 from resnet_book.analysis.lesions import Cut
 from resnet_book.experiments import catalogue
 from resnet_book.recipe import Recipe
@@ -144,6 +144,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "frame: it has no row",
     ),
     "a seed beyond 63 bits": (lambda: lesions.augmented(TRAIN, Recipe(), 10**30), "seed=10+: .* from 0 to"),
+    "directions of other networks": (
+        lambda: landscape.dot([MEAN], [MEAN[:1]]),
+        "other: expected 1 tensors of the shapes",
+    ),
     # figures
     "no columns": (lambda: figures.show_grid(PIXELS, ANY, columns=0), "columns=0: .* at least 1"),
     "a gap below 0": (lambda: figures.show_grid(PIXELS, ANY, 2, gap=-1), "gap=-1: .* at least 0"),
