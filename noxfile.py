@@ -18,6 +18,7 @@ os.environ.update(OMP_WAIT_POLICY="PASSIVE", PYTHONUTF8="1")  # threads that wai
 ROOT = Path(__file__).parent
 SOURCES = sorted(Path("notebooks").glob("[0-9a]*.py"))
 BUILD = ("python", Path("book", "build.py"))
+MADE = f"The book is made. Open {(ROOT / 'book' / '_build' / 'html' / 'index.html').as_uri()}"
 PYTEST = ("python", "-m", "pytest", "-p", "no:cacheprovider", "--numprocesses", "2")
 # Two chapters, or two tests, with a thread each are done sooner than one after the other with two.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
@@ -51,12 +52,14 @@ def book(session: nox.Session) -> None:
         options = ("--tier", tier, "--data", os.environ.get("DATA", ""))
         session.run(*BUILD, "execute", source, target, *options, env=ONE_THREAD)
     session.run(*BUILD, "render", "--tier", tier, *executed)
+    session.log(MADE)
 
 
 @nox.session
 def pages(session: nox.Session, *options: str) -> None:
     """Render the book of the notebooks as they are committed; executes nothing."""
     session.run(*BUILD, "render", "--tier", "smoke", *options, *[source.with_suffix(".ipynb") for source in SOURCES])
+    session.log(MADE)
 
 
 def lint(session: nox.Session) -> None:

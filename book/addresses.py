@@ -14,8 +14,9 @@ from urllib.parse import quote, urlencode, urlparse
 # What begins a chapter's code. A page leaves this cell out; where the package is installed, it does nothing.
 FIRST_CELL = """from importlib.util import find_spec
 
-if not find_spec("resnet_book"):  # {when}
-    get_ipython().run_line_magic("pip", "install --quiet {what}")"""
+if not find_spec("resnet_book"):  # as in Colab
+    get_ipython().run_line_magic("pip", "install --quiet {what}")
+    assert find_spec("resnet_book"), "{otherwise}\""""
 FIRST_CELL_HEAD = '# %% tags=["remove-cell"]\n'
 PARAMETERS_HEAD = '# %% tags=["parameters"]\n'
 
@@ -83,9 +84,11 @@ class Addresses:
     def first_cell(self) -> str:
         """The source of a chapter's first code cell: pip installs the repository, or a wheel beside the notebook."""
         if self.repository:
-            return FIRST_CELL.format(when="as in Colab", what=f"git+{self.repository}")
-        when = "as in Colab: upload the book's wheel beside this notebook"
-        return FIRST_CELL.format(when=when, what="--no-index --find-links . resnet-book")
+            what, otherwise = f"git+{self.repository}", "pip says above why the package was not installed."
+        else:
+            what = "--no-index --find-links . resnet-book"
+            otherwise = "Put resnet_book-*.whl here (in Colab: Files, on the left); run this again."
+        return FIRST_CELL.format(what=what, otherwise=otherwise)
 
 
 def read(root: Path) -> Addresses:

@@ -33,8 +33,9 @@
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
 
-if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+if not find_spec("resnet_book"):  # as in Colab
     get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+    assert find_spec("resnet_book"), "Put resnet_book-*.whl here (in Colab: Files, on the left); run this again."
 
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": the built-in images; "cpu" and "paper": the real CIFAR-10, and longer training at the end

@@ -38,8 +38,9 @@
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
 
-if not find_spec("resnet_book"):  # as in Colab: upload the book's wheel beside this notebook
+if not find_spec("resnet_book"):  # as in Colab
     get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
+    assert find_spec("resnet_book"), "Put resnet_book-*.whl here (in Colab: Files, on the left); run this again."
 
 # %% tags=["parameters"]
 tier = "smoke"  # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": by the paper's recipe, on a GPU
@@ -495,19 +496,24 @@ live_network.LiveNetwork(live_network.recorded_twins(records.find_results()))
 
 # %%
 def as_identity(block: PlainBlock) -> None:
-    """Change the weights of ``block`` so that it gives back what it gets."""
+    """Change the weights of ``block`` in place, as ``nn.init`` does, so that it gives back what it gets."""
 
 
 # %%
-block = PlainBlock(16, 16).eval()
-as_identity(block)
+answer, block = PlainBlock(16, 16), PlainBlock(16, 16).eval()
+block.load_state_dict(answer.state_dict())
+before = block(after_relu)
+as_identity(answer)
+block.load_state_dict(answer.state_dict())  # the weights count, and nothing else
 y = block(after_relu)
 if torch.allclose(y, after_relu, rtol=1e-4, atol=1e-4):
     print("Right. So a deep plain network that does what a shallow one does exists. Training does not find it.")
+elif torch.equal(y, before):
+    print("Not yet: the weights are as they were.")
+elif not y.any():
+    print("Wrong: the block gives zeros. Nothing goes past the convolutions of a plain block.")
 else:
-    print(
-        "Not yet." if y.any() else "Wrong: the block gives zeros. Nothing goes past the convolutions of a plain block."
-    )
+    print(f"Wrong: what comes out differs from what went in by up to {(y - after_relu).abs().max():.2g}.")
 
 # %% [markdown]
 # <details><summary>Solution</summary>

@@ -232,8 +232,10 @@ def test_the_first_cell_installs_a_wheel_beside_the_notebook_where_the_package_i
     run += "[shell.run_cell(cell).raise_error() for cell in cells]"
     settings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"HOME": str(tmp_path)}
     command = [tmp_path / "colab" / "bin" / "python", "-c", run]
-    first, again = (
-        subprocess.run(command, cwd=content, env=settings, capture_output=True, text=True) for _ in range(2)
+    missing, first, again = (
+        subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True)
+        for folder in (tmp_path, content, content)
     )
+    assert "AssertionError: Put resnet_book-*.whl here" in missing.stderr, missing.stdout + missing.stderr
     assert first.stdout.endswith("42\n"), first.stdout + first.stderr
     assert again.stdout == "42\n", "where the package is, the cell says nothing"

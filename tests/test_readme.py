@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from small_runs import RECIPE, TEST, TRAIN, same_weights
 
-from resnet_book import models, train
+from resnet_book import __version__, models, train
 from resnet_book.engine.callbacks import Checkpoint
 from resnet_book.experiments import catalogue
 
@@ -93,6 +93,11 @@ def test_every_link_leads_somewhere_outside_the_repository_too() -> None:
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:notebooks|results)/[\w./]+|[A-Z]+[-.]\w+)`", README))))
 def test_every_file_named_exists(path: str) -> None:
     assert list(ROOT.glob(f"{path}*"))
+
+
+def test_the_wheel_named_is_of_this_version() -> None:
+    (name,) = set(re.findall(r"resnet_book-\S*?\.whl", README))
+    assert name == f"resnet_book-{__version__}-py3-none-any.whl"
 
 
 @pytest.mark.parametrize("name", re.findall(r"resnet-book run (\S+)", README))

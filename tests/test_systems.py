@@ -6,14 +6,17 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import click.core
 import pytest
 import torch
 from small_runs import RECIPE, TEST, TRAIN, tiny
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from resnet_book import state, train
+from resnet_book.cli.main import main
 from resnet_book.engine import device, machine
 from resnet_book.engine.device import Engine
 from resnet_book.experiments import clusters
@@ -83,6 +86,18 @@ def test_a_sweep_starts_and_ends_its_workers_where_what_only_unix_has_is_missing
     with clusters.of_this_machine(Options("cpu"), None, 3):
         pass
     assert killed == [(4711, signal.SIGTERM)]
+
+
+@pytest.mark.parametrize(("command", "read"), [("run", "'*' is a pattern"), ("classify", "NEWS.md")])
+def test_on_windows_a_pattern_of_pictures_becomes_names_of_files_and_one_of_experiments_does_not(
+    command: str, read: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "NEWS.md").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["resnet-book", command, "*"])
+    monkeypatch.setattr(click.core, "os", SimpleNamespace(name="nt", environ=os.environ))
+    assert main() != 0
+    assert read in capsys.readouterr().err
 
 
 def test_apples_gpu_is_a_device_where_torch_has_it_and_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,8 @@ DATASETS = ("cifar10", "cifar100")  # cifar.FORMATS, known without torch
 def main(typed: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     try:
-        program.main(typed, prog_name="resnet-book")
+        # On Windows, click makes names of files of `*.jpg`; the patterns of `run`, quoted or not, are of experiments.
+        program.main(typed, prog_name="resnet-book", windows_expand_args=sys.argv[1:2] != ["run"])
     except SystemExit as end:  # so every command ends, whatever came of it
         return int(end.code or 0)
     return 0

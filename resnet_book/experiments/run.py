@@ -254,8 +254,8 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        message = f"another process trains this run now (it holds {folder / 'lock'}). Wait for it, or stop it."
-        raise LockedError(message) from None
+        message = f"another process trains this run now (it holds {folder / 'lock'}). Wait for it, or stop it; or train"
+        raise LockedError(f"{message} another seed (--seed), or in a folder of your own (--runs, --results).") from None
     try:
         yield
     finally:
