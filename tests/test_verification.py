@@ -47,7 +47,7 @@ def test_all_that_this_book_recorded_is_sound(capsys: pytest.CaptureFixture[str]
 def test_of_a_named_experiment_it_checks_that_alone_and_says_what_to_cite(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (results / BUILTIN / "seed0.safetensors").write_bytes(b"damaged")
+    (results / BUILTIN / "seed0.json").write_bytes(b"damaged")
     record = records.load_record(results / TAKEN_APART / "seed0.json")
     assert main(["verify", TAKEN_APART, "--results", str(results)]) == 0
     said = capsys.readouterr().out.splitlines()
