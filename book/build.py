@@ -188,7 +188,7 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     _draw_front_page(BOOK / "_generated")
     _write_live_network(BOOK / "_generated")
     (BOOK / "_generated" / "pdf.md").write_text(pdf.LINK if browser else "", encoding="utf-8")
-    (BOOK / "_generated" / "tier.md").write_text(f"The chapters of this copy ran at tier `{tier}`.\n", encoding="utf-8")
+    (BOOK / "_generated" / "tier.md").write_text(_about_this_copy(tier), encoding="utf-8")
 
     print(f"book: {addresses.described(addresses.read(ROOT))}")
     if browser:
@@ -205,6 +205,18 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
         shutil.copyfile(chapter, BOOK / "_build" / "html" / "_sources" / "chapters" / chapter.name)
     saved = lighten.lighten(BOOK / "_build" / "html")
     print(f"book: rendered in {time.monotonic() - began:.0f} s, and made {saved / 1e6:.1f} MB lighter")
+
+
+def _about_this_copy(tier: str) -> str:
+    """Which version and commit the pages are of, where it is known, and the tier of their chapters, in a sentence."""
+    from resnet_book import __version__
+
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=, with changes", "--abbrev=10"]
+    try:
+        commit = ", commit " + subprocess.check_output(command, stderr=subprocess.DEVNULL, encoding="utf-8").strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = ""
+    return f"This copy is of version {__version__}{commit}; its chapters ran at tier `{tier}`.\n"
 
 
 def _run_sphinx(builder: str) -> None:

@@ -431,7 +431,11 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 # done, to be compared down a column. The others are published: the paper
 # ([He et al., 2015a](https://arxiv.org/abs/1512.03385)) (plain networks read off its figure 6), techxzen
 # ([techxzen, 2019](https://github.com/techxzen/pytorch-residual-networks)), akamaster
-# ([Idelbayev, 2018](https://github.com/akamaster/pytorch_resnet_cifar10)), nabla0001 and a-martyn, all on GitHub.
+# ([Idelbayev, 2018](https://github.com/akamaster/pytorch_resnet_cifar10)),
+# [nabla0001](https://github.com/nabla0001/resnet) and [a-martyn](https://github.com/a-martyn/resnet), all on GitHub.
+# They are not of one kind. The code of techxzen tests with the statistics of the test batches, akamaster trains for 200
+# epochs, a-martyn gives the best epoch, chosen by the test images. Where no number of runs stands, it is one, or the
+# source does not say. (Our ± is the sample standard deviation, with $n - 1$.)
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 heading = "Test error (%) on CIFAR-10, ours after the last epoch, mean ± standard deviation (runs):\n\n"

@@ -84,7 +84,8 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 #
 # The package keeps all of these numbers in one `Recipe`. Each drop divides the rate by `drop_divisor`; the padding is
 # filled with `padding_mode`; `validation_images` are held out of the training, here none. (`mean=None` and `std=None`:
-# those of the training images normalise; to divide by the standard deviation is an addition of ours, see chapter 2.)
+# those of the training images normalise. The paper subtracts the mean of each *pixel*; to subtract that of each channel,
+# and to divide by the standard deviation, is our choice, see chapter 2.)
 
 # %%
 PAPER

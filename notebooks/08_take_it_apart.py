@@ -198,7 +198,7 @@ pd.DataFrame(
 # **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
 # better, or worse? Figure 8.3 shows both.
 
-# %% mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain network's error lies near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain networks' errors lie near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
 plt.show()
 
@@ -214,11 +214,11 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 
 # %% [markdown]
 # (Test error with one block lost, in %; `right`: % of right answers, `sure`: their mean confidence.) In the book's
-# records the plain network answers nearly blindly, whichever block it has lost, as in
-# [Veit et al. (2016)](https://arxiv.org/abs/1605.06431). Its residual twin loses less than half as much. But it does
-# notice. Not one of its blocks can be lost for nothing, while nearly any of their 54 could: with nine, each is a larger
+# records, one seed of each network, the plain ones answer nearly blindly, whichever block they have lost, as in
+# [Veit et al. (2016)](https://arxiv.org/abs/1605.06431). Their residual twins lose less than half as much. But they do
+# notice. Not one of their blocks can be lost for nothing, while there nearly any of 54 could: with nine, each is a larger
 # part of the whole. Longer training does not help. Blocks 4 and 7, which begin a stage, are missed most in the
-# long-trained network; after the short training, the first two are. And a cut network does not know that it is cut: on
+# long-trained residual network; after the short training, the first two are. And a cut network does not know that it is cut: on
 # average, all are far surer than they are right.
 #
 # ## Is it the cut, or the statistics?
@@ -231,7 +231,7 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 # **Predict.** How much of the damage goes away: a tenth, a half, nearly all? Figure 8.4 has the answer,
 # for one block and for several chosen at random (of those that keep the shape).
 
-# %% mystnb={"image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, on the right more slowly; the plain network's is near chance from the first block on."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, on the right more slowly; those of plain networks are near chance from the first block on, on the right nearly so."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.6))
 for ax, column in zip(axes, ("error", "error_anew"), strict=True):
     lesion_figures.plot_together(cuts, ax, column)
@@ -250,7 +250,7 @@ costs.rename(columns={"added": "as trained", "added_anew": "measured anew"}).rou
 
 # %% [markdown]
 # (Points of error that one lost block adds.) In the residual networks of the book's records more than half of the damage
-# was in the statistics. In the plain one nearly all of it stays: what it loses with a block is lost.
+# was in the statistics. In the plain ones nearly all of it stays, on average: what they lose with a block is lost.
 #
 # So a large error behind a cut says two things at once, and only one is about paths. Any comparison of plain with
 # residual networks has to say which statistics it used. [Veit et al. (2016)](https://arxiv.org/abs/1605.06431) do not
@@ -357,9 +357,9 @@ pd.DataFrame.from_dict(rows, orient="index", columns=["branches on the mean path
 # that a cut changes the features less? Each cut's *relative change of the last features* can be measured: $|f' - f| /
 # |f|$, averaged over the images. Then compare plain with residual where the features have changed **equally** much.
 #
-# **Predict.** In Figure 8.7, will the plain network's marks lie above the residual one's, or among them?
+# **Predict.** In Figure 8.7, will the plain networks' marks lie above the residual ones', or among them?
 
-# %% mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. The residual networks' marks rise from few points at small changes to many at large ones; the plain network's all lie at large changes, near chance."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. The residual networks' marks rise from few points at small changes to many at large ones; the plain networks' all lie at large changes, near chance."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_panels(cuts, lesion_figures.plot_equal_change)
 plt.show()
 
@@ -370,7 +370,7 @@ plt.show()
 # %% [markdown]
 # So does the conclusion follow? What is sure in the book's records: the same cuts change the features of a residual
 # network less. Whether that is all that shortcuts give could be decided where a plain network has cuts that leave it
-# far from chance. The recorded one has none, so the question stays open. (The twins also begin at different errors.)
+# far from chance. The recorded ones have none, so the question stays open. (The twins also begin at different errors.)
 #
 # ## Summary
 #
@@ -379,7 +379,7 @@ plt.show()
 #   augmented as in training, before you draw conclusions.
 # - The gradient is exactly the sum over $2^n$ paths. The number of paths of each length is binomial; whether short or
 #   long ones carry more is to be measured.
-# - Of the networks recorded here, a plain one is lost with any of its blocks. A residual one errs more but goes on, and
+# - Of the networks recorded here, one seed each, a plain one is lost with any of its blocks. A residual one errs more but goes on, and
 #   fresh statistics give it back most of what it lost.
 # - Compare networks at equal damage to the features, or you compare the size of the cuts.
 # - Nine blocks are few: the paths of these networks are no shorter, by gradient, than most.

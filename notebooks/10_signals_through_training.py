@@ -432,8 +432,8 @@ plt.show()
 # In the book's records (CIFAR-10, one seed each) the usual start is worse than blind guesses, the more so the deeper,
 # and gets worse before it gets better. The start at zero begins where blind guesses are, never rises noticeably above,
 # and is still ahead in the last ten steps shown. (For this page, three seeds, the table says whether it is.)
-# [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) needed it for batches of thousands of images, and report that
-# it helps there. Nothing here says what it does to the error after a whole training.
+# [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) report that it helps, most of all with batches of thousands of
+# images. Nothing here says what it does to the error after a whole training.
 #
 # ## Summary
 #
@@ -536,7 +536,7 @@ compared.round(3)
 # ```
 #
 # Do the seeds of one kind lie apart from those of the other? On the built-in images they mingle: no difference was seen.
-# In the paper the new block pays at depth: 1,001 layers train well with it and badly without.
+# In the paper the new block pays at depth: a network of 1,001 layers errs clearly less with it than without.
 #
 # </details>
 #

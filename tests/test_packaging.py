@@ -50,6 +50,18 @@ def test_the_lock_has_one_version_of_each_dependency_and_it_is_in_range(dependen
     assert Version(versions[0]) in wanted.specifier, f"{wanted.name} {versions[0]}: run `make lock`"
 
 
+def test_the_ways_to_cite_the_book_agree_with_the_project_and_offer_no_choice_of_licence() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    bibtex = re.search(r"```bibtex\n(.*?)```", (ROOT / "book" / "reproduce.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert bibtex is not None
+    assert citation["version"] == PROJECT["version"]
+    assert citation["license"] == "MIT"  # in a list the schema has the reader choose one of several
+    assert f"{{{citation['title']}}}" in bibtex[1]
+    assert f"Version {PROJECT['version']}, commit" in bibtex[1]
+    names = {citation["authors"][0]["name"], PROJECT["authors"][0]["name"]}
+    assert [f"{{{{{name}}}}}" in bibtex[1] for name in names] == [True]
+
+
 def test_the_lock_names_exact_versions_only() -> None:
     assert [str(each) for each in LOCKED if not re.fullmatch(r"==[\w.!+]+", str(each.specifier))] == []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from resnet_book.cli.main import main
-from resnet_book.experiments import verification
+from resnet_book.experiments import records, verification
 from resnet_book.experiments.records import RecordError
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -42,6 +42,35 @@ def test_all_that_this_book_recorded_is_sound(capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr().out
     assert said.endswith("All sound.\n")
     assert f"records: {len([path for path in RESULTS.glob('*/seed*.json') if '.' not in path.stem])}\n" in said
+
+
+def test_of_a_named_experiment_it_checks_that_alone_and_says_what_to_cite(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (results / BUILTIN / "seed0.json").write_bytes(b"damaged")
+    record = records.load_record(results / TAKEN_APART / "seed0.json")
+    assert main(["verify", TAKEN_APART, "--results", str(results)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in said if line.startswith(f"{TAKEN_APART}, seed 0: test error {record.test_error:.2f} %")]
+    assert f"the last of {len(record.epochs)} tests" in line
+    for origin in (record.device, record.precision, record.torch_version, record.commit):
+        assert origin in line
+    sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (results / TAKEN_APART).iterdir()}
+    assert set(said) >= {f"  {TAKEN_APART}/{name}: SHA-256 {checksum}" for name, checksum in sums.items()}
+    assert not any(BUILTIN in line for line in said)
+    assert main(["verify", TAKEN_APART, BUILTIN, "--results", str(results)]) == 1
+    assert main(["verify", "plain32-cifar10", "--results", str(results)]) == 1
+    assert "holds no record of plain32-cifar10" in capsys.readouterr().err
+
+
+def test_of_a_named_experiment_the_network_alone_is_tested_again(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", BUILTIN, "--again", "--results", str(results), "--data", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f"{BUILTIN}, seed 0: test error " in said
+    assert " % now" in said
+    assert TAKEN_APART not in said
 
 
 KINDS = {"records", "networks", "feature studies", "lesions", "landscapes", "signals"}

@@ -192,17 +192,23 @@ def classify(pictures: tuple[Path, ...], network: str | None, seed: int | None, 
 
 
 @click.command()
-@click.option("--again", is_flag=True, help="also test each kept network again: minutes")
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=NAME)
+@click.option("--again", is_flag=True, help="also test each kept network again: a minute or more each")
 @arguments.data_option
 @arguments.records_option
-def verify(again: bool, data: Path | None, results: Path | None) -> None:
-    """Check every record and all files beside them."""
-    from resnet_book.experiments import verification
+def verify(names: tuple[str, ...], again: bool, data: Path | None, results: Path | None) -> None:
+    """Check every record and all files beside them.
+
+    With NAMEs, those of these experiments alone; then also say what to cite each of their records by.
+    """
+    from resnet_book.experiments import records, verification
 
     folder = arguments.folder_of_records(results)
-    verification.verify(folder, tell=click.echo)
+    verification.verify(folder, click.echo, names)
     if again:
-        verification.repeat_tests(folder, data, tell=click.echo)
+        verification.repeat_tests(folder, data, click.echo, names)
+    for path in (path for path in records.paths(folder) if path.parent.name in names):
+        click.echo(verification.citation(records.load_record(path), folder))
     click.echo("All sound.")
 
 

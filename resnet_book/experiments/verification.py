@@ -1,11 +1,11 @@
-"""Check a whole folder of results: its checksum list, its records, and every file beside them.
+"""Check a folder of results: its checksum list, its records, and every file beside them; say how to cite a record.
 
-What is read is checked anyway, whenever it is read. This reads everything there is, and can test each kept network
-again, so that nobody has to believe the numbers.
+What is read is checked anyway, whenever it is read. This reads everything there is, or all of some experiments, and can
+test each kept network again, so that nobody has to believe the numbers.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -29,17 +29,20 @@ READERS: dict[str, tuple[str, Callable[[str, int, Path], object]]] = {  # ending
 ROUNDING = 0.3  # percentage points: another machine rounds scores differently, and a few images change sides
 
 
-def verify(results: str | Path, tell: Callable[[str], object] = lambda line: None) -> None:
+def verify(results: str | Path, tell: Callable[[str], object] = lambda line: None, names: Collection[str] = ()) -> None:
     """Read every record in ``results`` and every file beside one; ``tell`` is told in a line each how many were sound.
 
-    Raises RecordError that names all that is not: a file that is damaged, of another run, of no run that is recorded,
-    or not as SHA256SUMS says; and for a folder without records.
+    With ``names``, those of these experiments alone. Raises RecordError that names all that is not sound: a file that
+    is damaged, of another run, of no run that is recorded, or not as SHA256SUMS says; and where there is no record.
     """
     folder = Path(results)
-    files = sorted(path for path in folder.glob("*/seed*.*") if path.suffix in (".json", ".safetensors"))
-    if not files:
+    every = sorted(path for path in folder.glob("*/seed*.*") if path.suffix in (".json", ".safetensors"))
+    files = [path for path in every if not names or path.parent.name in names]
+    if not every:
         raise RecordError(f"{folder} holds no records. Name another folder.")
-    problems = _compare_with_list(folder, files, tell)
+    for name in set(names) - {path.parent.name for path in files}:
+        raise RecordError(f"{folder} holds no record of {name}: `resnet-book run {name}` makes one.")
+    problems = _compare_with_list(folder, files, tell, names)
     for ending, (title, read) in READERS.items():
         of_kind = [path for path in files if path.name.partition(".")[2] == ending.removeprefix(".")]
         runs = [(path.parent.name, path.name.partition(".")[0].removeprefix("seed")) for path in of_kind]
@@ -54,18 +57,43 @@ def verify(results: str | Path, tell: Callable[[str], object] = lambda line: Non
 
 
 def repeat_tests(
-    results: str | Path, data_root: str | Path | None = None, tell: Callable[[str], object] = lambda line: None
+    results: str | Path,
+    data_root: str | Path | None = None,
+    tell: Callable[[str], object] = lambda line: None,
+    names: Collection[str] = (),
 ) -> None:
     """Test every kept network whose test images are here, in float32 on the CPU; ``tell`` is told each error.
 
-    Raises RecordError that names each network whose error is further than ``ROUNDING`` from the recorded one, and each
-    that cannot be tested.
+    With ``names``, those of these experiments alone. Raises RecordError that names each network whose error is further
+    than ``ROUNDING`` from the recorded one, and each that cannot be tested.
     """
     folder, problems = Path(results), list[str]()
-    kept = [path for path in records.paths(folder) if path.with_suffix(".safetensors").exists()]
+    recorded = [path for path in records.paths(folder) if not names or path.parent.name in names]
+    kept = [path for path in recorded if path.with_suffix(".safetensors").exists()]
     _collect((partial(_test_again, records.load_record(path), folder, data_root, tell) for path in kept), problems)
     if problems:
         raise RecordError("\n".join(problems))
+
+
+def citation(record: Record, results: str | Path) -> str:
+    """What a paper can cite ``record`` by, in a line: the number, how it came about, with which code.
+
+    A line follows for its file and for each beside it, with the SHA-256.
+    """
+    path = records.path_of(results, record.experiment, record.seed)
+    parts = [
+        f"{record.experiment}, seed {record.seed}: test error {record.test_error:.2f} %, "
+        f"the last of {len(record.epochs)} tests, one an epoch (the field epochs[-1].test_error)",
+        f"{record.recipe['iterations']:,} iterations",
+        record.device,
+        record.precision + ", compiled" * record.compiled,
+        f"torch {record.torch_version}",
+        f"code of commit {record.commit}",
+        f"test images of SHA-256 {record.dataset['test']['sha256']}",
+    ]
+    files = sorted(path.parent.glob(f"{path.stem}.*"))
+    sums = [f"{file.relative_to(results)}: SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files]
+    return "\n  ".join(["; ".join(parts), *sums])
 
 
 def _collect(calls: Iterable[Callable[[], object]], problems: list[str]) -> int:
@@ -80,7 +108,9 @@ def _collect(calls: Iterable[Callable[[], object]], problems: list[str]) -> int:
     return sound
 
 
-def _compare_with_list(folder: Path, files: list[Path], tell: Callable[[str], object]) -> list[str]:
+def _compare_with_list(
+    folder: Path, files: list[Path], tell: Callable[[str], object], names: Collection[str]
+) -> list[str]:
     """Compare the ``files`` with the checksums in SHA256SUMS, where there is one; returns what is amiss."""
     if not (folder / SUMS).exists():
         tell(f"There is no {SUMS}, so whole files were not compared.")
@@ -91,7 +121,8 @@ def _compare_with_list(folder: Path, files: list[Path], tell: Callable[[str], ob
         checksum, space, name = line.partition("  ")
         if not space or len(checksum) != 64:
             problems.append(f"{folder / SUMS}, line {number}, is not a checksum, two spaces and a name: {line!r}.")
-        listed[folder / name] = checksum
+        if not names or Path(name).parent.name in names:
+            listed[folder / name] = checksum
     here = [path for path in listed if path.is_file()]
     changed = [path for path in here if hashlib.sha256(path.read_bytes()).hexdigest() != listed[path]]
     problems += [f"{path} was changed: its SHA-256 is not that of {SUMS}. Restore it." for path in changed]
