@@ -132,6 +132,7 @@
     });
 
     function redraw() {
+      for (const slider of [turn, tilt]) slider.setAttribute("aria-valuetext", `${Math.round(slider.value)} degrees`);
       [...views.querySelectorAll("canvas")].forEach((canvas, n) =>
         draw(canvas, state.scene.surfaces[n], state.scene, (state.turn * Math.PI) / 180, (state.tilt * Math.PI) / 180));
     }
@@ -139,7 +140,7 @@
       views.replaceChildren(...state.scene.surfaces.map((surface) => {
         const canvas = element("canvas", {});
         canvas.setAttribute("role", "img");
-        canvas.setAttribute("aria-label", `Loss on a plane. ${inWords(surface)}`);
+        canvas.setAttribute("aria-label", `Loss on a plane: ${surface.name}`); // the status below says what it shows
         return element("div", { className: "surfaces-view" }, canvas, element("p", {}, surface.name));
       }));
       status.textContent = state.scene.surfaces.map(inWords).join(" ");
