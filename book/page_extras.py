@@ -124,7 +124,7 @@ def _describe(
 def _mend(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Change what a screen reader would stumble over: roles out of use, tables' headers, code and output without names."""
+    """Change what a screen reader would stumble over: roles out of use, headers of tables, code without a name."""
     body = context.get("body", "").replace(' role="doc-biblioentry"', ' role="listitem"')
     body = re.sub(r"<th>\s*</th>", "<td></td>", body)  # the corner of a table that pandas shows
     body = re.sub(r'<table border="1" class="dataframe">.*?</table>', _name_headers, body, flags=re.DOTALL)
@@ -137,7 +137,7 @@ FIRST_CELL = re.compile(r'(<tr class="row-(?:even|odd)">)\s*<td>(.*?)</td>', re.
 
 
 def _name_headers(table: re.Match[str]) -> str:
-    """Say of each header of a table that pandas shows what it heads: a browser takes those of groups of rows for columns'."""
+    """Say of each header of a table what it heads: a browser takes one of several rows for one of a column."""
     head, foot, rows = table[0].partition("</thead>")
     return re.sub("<th(?= |>)", '<th scope="col"', head) + foot + re.sub("<th(?= |>)", '<th scope="row"', rows)
 

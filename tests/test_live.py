@@ -198,7 +198,8 @@ def test_what_changes_is_read_aloud_once_and_whole_the_answer_and_what_the_cut_c
                 const place = (target.closest ? target : target.parentElement).closest("[role=status]");
                 if (place && place.textContent) said.push(place.textContent);
             });
-            new MutationObserver(each).observe(document.querySelector(".live-network"), { childList: true, subtree: true });
+            const place = document.querySelector(".live-network");
+            new MutationObserver(each).observe(place, { childList: true, subtree: true });
         }"""
     )
     live.get_by_role("button", name="horse").click()
