@@ -329,6 +329,13 @@ def test_buttons_of_the_theme_keep_the_focus_of_who_uses_the_keyboard(
     visit.context.close()
 
 
+def test_the_focus_is_seen_on_every_button_above_the_text(window: Visit) -> None:
+    window.page.keyboard.press("Tab")  # the keyboard is in use
+    for button in window.page.locator(".bd-header-article button:visible").all():
+        button.focus()
+        assert button.evaluate("each => getComputedStyle(each).outlineStyle") == "solid", button.inner_html()
+
+
 def test_the_button_of_the_side_bar_says_whether_it_is_there(window: Visit) -> None:
     button = window.page.get_by_role("button", name="Toggle primary sidebar")
     assert button.get_attribute("aria-expanded") == "true"
