@@ -124,9 +124,22 @@ def _describe(
 def _mend(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Change what a screen reader would stumble over: roles out of use, and headings of tables that say nothing."""
+    """Change what a screen reader would stumble over: roles out of use, headers of tables, code without a name."""
     body = context.get("body", "").replace(' role="doc-biblioentry"', ' role="listitem"')
-    context["body"] = re.sub(r"<th>\s*</th>", "<td></td>", body)  # the corner of a table that pandas shows
+    body = re.sub(r"<th>\s*</th>", "<td></td>", body)  # the corner of a table that pandas shows
+    body = re.sub(r'<table border="1" class="dataframe">.*?</table>', _name_headers, body, flags=re.DOTALL)
+    body = FIRST_CELL.sub(r'\1<th class="stub" scope="row">\2</th>', body)
+    body = re.sub(r'<div class="cell_input[^"]*"', r'\g<0> role="group" aria-label="code"', body)
+    context["body"] = re.sub(r'<div class="output (?!text_html)[^"]*"', r'\g<0> role="group" aria-label="output"', body)
+
+
+FIRST_CELL = re.compile(r'(<tr class="row-(?:even|odd)">)\s*<td>(.*?)</td>', re.DOTALL)  # of a row of Markdown
+
+
+def _name_headers(table: re.Match[str]) -> str:
+    """Say of each header of a table what it heads: a browser takes one of several rows for one of a column."""
+    head, foot, rows = table[0].partition("</thead>")
+    return re.sub("<th(?= |>)", '<th scope="col"', head) + foot + re.sub("<th(?= |>)", '<th scope="row"', rows)
 
 
 def description(page: nodes.document) -> str:

@@ -180,7 +180,8 @@ print("top:", top.tolist(), " left:", left.tolist())
 # ## First the random numbers, then the images
 #
 # Training needs both steps for every batch, with new random numbers each time. One function, `sample`, draws everything
-# that is random and touches no image; another, `apply`, follows what was drawn and is not random at all. For each image there are three numbers: row and column of the window's corner, and whether to mirror.
+# that is random and touches no image; another, `apply`, follows what was drawn and is not random at all. For each image
+# there are three numbers: row and column of the window's corner, and whether to mirror.
 
 
 # %%

@@ -29,9 +29,9 @@
 #   deep plain network is in trouble;
 # - what training shows, here and in the recorded runs, beside the numbers that others have published.
 #
-# **You need** chapters [1](01_dataset.ipynb) and [2](02_augmentation.ipynb) for the images and their augmentation. With
-# `tier = "smoke"` the page takes under a minute on 2 cores and downloads nothing. `"cpu"` takes about 8 minutes and
-# needs CIFAR-10 (170 MB); `"paper"` trains four networks by the recipe of the paper, which takes a GPU (a fast one
+# **You need** [chapter 1](01_dataset.ipynb) and [chapter 2](02_augmentation.ipynb) for the images and their
+# augmentation. With `tier = "smoke"` the page takes under a minute on 2 cores and downloads nothing. `"cpu"` takes about 8
+# minutes and needs CIFAR-10 (170 MB); `"paper"` trains four networks by the recipe of the paper, which takes a GPU (a fast one
 # needs minutes for 20 layers; 56 were not timed). What specialists ask next is in the
 # [appendix](a3_more_about_depth.ipynb).
 
@@ -199,7 +199,7 @@ for block in (PlainBlock(16, 16), ResidualBlock(16, 16)):
 
 
 # %% [markdown]
-# ## $6n+2$ layers
+# ## Networks of 6n+2 layers
 #
 # A network is a *stem* (one 3x3 layer, from 3 channels to 16), three stages of $n$ blocks with 16, 32 and 64 channels,
 # the mean over all pixels, and a linear layer for the ten classes. Two layers a block, three stages, stem and
@@ -446,7 +446,7 @@ display(Markdown(heading + tables.to_markdown(tables.depth_table(recorded))))
 # (A figure in the [appendix](a3_more_about_depth.ipynb) has the depths between.) Now our own curves, Figure 3.4, drawn
 # as in the paper's figure 6.
 
-# %% mystnb={"image": {"alt": "Training and test error against iterations of the recorded runs on CIFAR-10, plain networks left and residual networks right; errors fall fast at first and flatten after the drops of the learning rate."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Training and test error against iterations of the recorded runs on CIFAR-10, plain networks left and residual networks right; after the short training the error is the higher the more layers a network has, in both kinds, and the lines of the plain networks lie far wider apart."}} tags=["nbval-ignore-output"]
 best = tables.longest_comparison(recorded)
 chosen = [record for record in recorded if record.recipe_name == best]
 curves = tables.curves(chosen)

@@ -27,8 +27,8 @@
 # - what each part is for: momentum, drops of the learning rate, batch norm, weight decay, augmentation;
 # - to read an *ablation*, a training with one part taken out, and to ask how much of it may be luck.
 #
-# **You need** chapters [2](02_augmentation.ipynb) and [3](03_plain_and_residual.ipynb). With `tier = "smoke"` the page
-# takes about half a minute on 2 cores and downloads nothing. `"cpu"` takes about ten minutes and CIFAR-10 (170 MB);
+# **You need** [chapter 2](02_augmentation.ipynb) and [chapter 3](03_plain_and_residual.ipynb). With `tier = "smoke"` the
+# page takes about half a minute on 2 cores and downloads nothing. `"cpu"` takes about ten minutes and CIFAR-10 (170 MB);
 # `"paper"` trains by the paper's recipe, once for every part taken out, on a GPU (its time has not been measured).
 
 # %% tags=["remove-cell"]

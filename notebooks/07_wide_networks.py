@@ -391,8 +391,9 @@ ours.set_index(["recipe", "dataset", "depth"]).round(2)
 
 # %% [markdown]
 # After nine epochs (one run of each) the *plain* network is ahead on CIFAR-10 by more than four `sampling`, on the
-# training images, too, and on CIFAR-100 the two are level. What other seeds would do is not in that number. Nine epochs say which network gets on faster at first, not where the two end. No pair
-# has been through the 300 epochs yet, and none of ours is deep.
+# training images, too, and on CIFAR-100 the two are level. What other seeds would do is not in that number. Nine epochs
+# say which network gets on faster at first, not where the two end. No pair has been through the 300 epochs yet, and none
+# of ours is deep.
 #
 # ### And the third claim?
 #

@@ -164,7 +164,7 @@ here = pd.concat(
 )
 here.pivot_table(index="network", columns="kind", values="error").round(1)
 
-# %% mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page; both lie far above the dotted lines of the whole networks for several blocks."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page. In the smallest tier the plain network's error lies above the residual one's for every block, although the whole plain network is the better one."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
 lesion_figures.plot_single(here, ax)
 figures.add_legend(fig)
@@ -192,13 +192,13 @@ if not found:
 pd.DataFrame(
     [(each.experiment, len(each.cuts), each.test_images, each.made_by["device"]) for each in found],
     columns=["network", "cuts", "test images", "measured on"],
-)
+).set_index("network")
 
 # %% [markdown]
 # **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
 # better, or worse? Figure 8.3 shows both.
 
-# %% mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain networks' errors lie near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain networks' errors lie near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block: highest for blocks 4 and 7 after the long training, and for the first two after the short one."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
 plt.show()
 
@@ -218,8 +218,8 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 # [Veit et al. (2016)](https://arxiv.org/abs/1605.06431). Their residual twins lose less than half as much. But they do
 # notice. Not one of their blocks can be lost for nothing, while there nearly any of 54 could: with nine, each is a larger
 # part of the whole. Longer training does not help. Blocks 4 and 7, which begin a stage, are missed most in the
-# long-trained residual network; after the short training, the first two are. And a cut network does not know that it is cut: on
-# average, all are far surer than they are right.
+# long-trained residual network; after the short training, the first two are. And a cut network does not know that it is
+# cut: on average, all are far surer than they are right.
 #
 # ## Is it the cut, or the statistics?
 #
@@ -328,7 +328,7 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 # **Predict.** With nine blocks the typical path has 4 or 5 branches. Will the typical path *by gradient* be shorter, as
 # long, or longer? Look at the middle of Figure 8.6: does a line fall or rise?
 
-# %% mystnb={"image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries; and the share of the gradient that all paths of that length carry, which is their product."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries, which falls with the length of the path after the short training and not after the long one; and the share of the gradient that all paths of that length carry, largest near the middle."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
 for ax, column in zip(axes, ("number", "single", "share"), strict=True):
     lesion_figures.plot_paths(paths, ax, column)
@@ -379,8 +379,8 @@ plt.show()
 #   augmented as in training, before you draw conclusions.
 # - The gradient is exactly the sum over $2^n$ paths. The number of paths of each length is binomial; whether short or
 #   long ones carry more is to be measured.
-# - Of the networks recorded here, one seed each, a plain one is lost with any of its blocks. A residual one errs more but goes on, and
-#   fresh statistics give it back most of what it lost.
+# - Of the networks recorded here, one seed each, a plain one is lost with any of its blocks. A residual one errs more but
+#   goes on, and fresh statistics give it back most of what it lost.
 # - Compare networks at equal damage to the features, or you compare the size of the cuts.
 # - Nine blocks are few: the paths of these networks are no shorter, by gradient, than most.
 

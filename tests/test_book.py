@@ -244,6 +244,116 @@ def _contrast(first: list[int], second: list[int]) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def test_each_header_of_a_table_says_what_it_heads_and_each_row_of_data_has_one(visit: Visit) -> None:
+    wrong = visit.page.evaluate(
+        """() => [...document.querySelectorAll("article table:not(.indextable)")].flatMap((table) =>
+            [...table.tBodies].flatMap((body) => [...body.rows])
+                .filter((row) => row.querySelector("td") && !row.querySelector("th[scope]"))
+            .concat([...table.querySelectorAll("tbody th:not([scope]), table.dataframe thead th:not([scope])")])
+            .map((each) => each.textContent))"""
+    )
+    assert wrong == []
+
+
+def test_code_and_what_it_prints_are_told_apart_by_name(visit: Visit) -> None:
+    for part, name in ((".cell_input", "code"), (".output.text_plain, .output.stream", "output")):
+        names = visit.page.locator(part).evaluate_all("all => all.map((each) => each.role + each.ariaLabel)")
+        assert set(names) <= {f"group{name}"}
+
+
+def test_the_tab_key_stops_at_no_formula_and_no_output(visit: Visit) -> None:
+    visit.page.evaluate("document.activeElement.blur()")
+    stops = list[str]()
+    while len(stops) < 400:
+        visit.page.keyboard.press("Tab")
+        stops.append(visit.page.evaluate(STOP))
+        if stops[-1] in ("", "again"):
+            break
+    assert len(stops) > 25
+    assert [stop for stop in stops if re.match("math|output", stop)] == []
+
+
+STOP = """() => {
+    const element = document.activeElement, again = element.dataset.seen;
+    element.dataset.seen = "";
+    if (element === document.body) return "";
+    if (again !== undefined) return "again";
+    if (element.closest(".math, mjx-container")) return `math ${element.textContent}`;
+    return element.closest(".output:not(.text_html)") ? `output ${element.textContent}` : element.tagName;
+}"""
+
+
+def test_a_link_or_heading_is_understood_without_what_stands_around_it(visit: Visit) -> None:
+    links = visit.page.locator("article a:not(.headerlink)").all_text_contents()
+    assert {
+        text for text in links if re.fullmatch(r"\d{1,2}|here|this|link|page", text.strip(), re.IGNORECASE)
+    } == set()
+    assert visit.page.locator("article :is(h1, h2, h3, h4, h5) .math").count() == 0  # is left out of a heading's name
+
+
+@pytest.mark.parametrize("page", ["intro", "live", "chapters/03_plain_and_residual", "chapters/09_the_landscape"])
+def test_nothing_sticks_out_at_a_zoom_of_400_percent(page: str, browser: Browser, html: Path) -> None:
+    visit = Visit(browser, {"width": 320, "height": 640})
+    shown = visit.open(html / f"{page}.html")
+    if shown.locator(".live-network").count():
+        shown.locator(".live-network").scroll_into_view_if_needed()
+        shown.wait_for_selector(".live-bars li")
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 320
+    visit.context.close()
+
+
+def test_with_forced_colours_the_bars_of_the_network_are_seen(browser: Browser, html: Path) -> None:
+    context = browser.new_context(forced_colors="active")
+    page = context.new_page()
+    page.goto((html / "live.html").as_uri())
+    bar = page.locator(".live-winner .live-bar")
+    colours = bar.evaluate("bar => [bar, bar.parentElement].map((each) => getComputedStyle(each).backgroundColor)")
+    assert len(set(colours)) == 2
+    context.close()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+def test_buttons_of_the_theme_keep_the_focus_of_who_uses_the_keyboard(
+    viewport: Any, browser: Browser, html: Path
+) -> None:
+    visit = Visit(browser, viewport)
+    page = visit.open(html / "chapters" / "01_dataset.html")
+    for name in ("Color mode", "Search", "Toggle primary sidebar"):
+        button = page.get_by_role("button", name=name).first
+        button.press("Enter")
+        opened = page.locator("dialog[open]")
+        if opened.count():
+            assert opened.get_attribute("aria-label")
+            page.keyboard.press("Escape")
+        page.wait_for_function("each => each === document.activeElement", arg=button.element_handle())
+    visit.context.close()
+
+
+def test_the_focus_is_seen_on_every_button_above_the_text(window: Visit) -> None:
+    window.page.keyboard.press("Tab")  # the keyboard is in use
+    for button in window.page.locator(".bd-header-article button:visible").all():
+        button.focus()
+        assert button.evaluate("each => getComputedStyle(each).outlineStyle") == "solid", button.inner_html()
+
+
+def test_the_button_of_the_side_bar_says_whether_it_is_there(window: Visit) -> None:
+    button = window.page.get_by_role("button", name="Toggle primary sidebar")
+    assert button.get_attribute("aria-expanded") == "true"
+    button.click()
+    window.page.wait_for_selector(".primary-toggle[aria-expanded=false]")
+
+
+def test_it_is_heard_that_a_cell_was_copied(browser: Browser, html: Path) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto((html / "chapters" / "01_dataset.html").as_uri())
+    page.locator(".copybtn").first.press("Enter")
+    page.wait_for_function(
+        "[...document.querySelectorAll('[role=status]')].some((each) => each.textContent === 'Copied!')"
+    )
+    context.close()
+
+
 def test_next_leads_through_every_page_in_order_and_previous_back(window: Visit) -> None:
     def follow(arrow_name: str) -> list[str]:
         seen = [window.page.url]

@@ -561,6 +561,14 @@ def test_after_2000_iterations_the_four_networks_stand_in_one_order_in_training_
         assert error.plain[56] - error.plain[20] > 2 * (error.residual[56] - error.residual[20])
 
 
+def test_the_curves_of_figure_3_4_are_short_and_end_in_the_order_of_depth_those_of_plain_networks_wider_apart() -> None:
+    assert tables.longest_comparison(tables.of_depth_table(recorded())) == "short"
+    error = after_the_short_training("test_error").loc[[20, 32, 44, 56]]
+    assert error.plain.is_monotonic_increasing
+    assert error.residual.is_monotonic_increasing
+    assert error.plain[56] - error.plain[20] > 2 * (error.residual[56] - error.residual[20])
+
+
 def test_after_the_papers_training_the_deep_residual_network_leads_and_the_deep_plain_one_is_nearer_but_behind() -> (
     None
 ):

@@ -62,9 +62,7 @@ def test_the_window_is_moved_by_keyboard_and_by_mouse_and_said_in_words(page: Pa
     page.get_by_label("Padding:").select_option("reflect")
     moved = augment.apply(IMAGES[1:2], torch.tensor([[3], [4], [1]]), mode="reflect")
     assert torch.equal(seen(page), moved[0])
-    assert (
-        page.get_by_role("img", name="What the network gets. The window is moved by 1 up, then mirrored.").count() == 1
-    )
+    assert page.get_by_role("img", name="What the network gets").count() == 1
     box = page.get_by_role("img", name="The padded image").bounding_box()
     assert box
     page.mouse.move(box["x"] + 100, box["y"] + 100)

@@ -457,8 +457,8 @@ def test_the_surfaces_are_turned_with_mouse_and_keyboard_and_named_for_those_who
     page.on("console", lambda each: problems.append(each.text) if each.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.set_content(surfaces.turnable(surfaces.scenes(FOUND)))
-    plain = page.get_by_role("img", name="Loss on a plane. Plain, 20 layers: loss 0.4 in the middle")
-    residual = page.get_by_role("img", name="Loss on a plane. Residual, 20 layers")
+    plain = page.get_by_role("img", name="Loss on a plane: Plain, 20 layers")
+    residual = page.get_by_role("img", name="Loss on a plane: Residual, 20 layers")
     assert plain.count() == residual.count() == 1
     assert page.locator(".surfaces-still").count() == 0  # the still picture made place
 
@@ -468,6 +468,7 @@ def test_the_surfaces_are_turned_with_mouse_and_keyboard_and_named_for_those_who
     seen = [drawn()]
     page.get_by_label("Turn:").focus()
     page.keyboard.press("ArrowRight")
+    assert page.get_by_label("Turn:").get_attribute("aria-valuetext") == "40 degrees"
     seen.append(drawn())
     page.get_by_label("Tilt:").focus()
     page.keyboard.press("ArrowUp")

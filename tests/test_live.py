@@ -189,6 +189,70 @@ def test_the_network_is_used_with_a_keyboard_alone(live: Page) -> None:
     assert live.get_by_label("block 1: its layers").is_checked()  # one cut a block
 
 
+def test_what_changes_is_read_aloud_once_and_whole_the_answer_and_what_the_cut_costs(live: Page) -> None:
+    live.wait_for_selector("[role=status]")
+    live.evaluate(
+        """() => {
+            window.said = [];
+            const each = (changes) => changes.forEach(({ target }) => {
+                const place = (target.closest ? target : target.parentElement).closest("[role=status]");
+                if (place && place.textContent) said.push(place.textContent);
+            });
+            const place = document.querySelector(".live-network");
+            new MutationObserver(each).observe(place, { childList: true, subtree: true });
+        }"""
+    )
+    live.get_by_role("button", name="horse").click()
+    live.get_by_role("button", name="horse").click()  # nothing new
+    answered = live.evaluate("said.splice(0)")
+    assert len(answered) == 1
+    assert re.fullmatch(r"resnet20 says of “horse”: .*, [\d.]+ %\.", answered[0])
+    live.get_by_label("block 3: its shortcut").uncheck()
+    assert live.evaluate("said.splice(0)") == []  # the page asks, and does not answer itself
+    live.get_by_role("button", name="It changes").click()
+    verdict, cost = live.evaluate("said.splice(0)")
+    assert re.match(r"(You were right|Not so)\. resnet20, with 1 part taken out,", verdict)
+    assert "test images" in cost
+
+
+def test_who_comes_to_the_buttons_of_a_question_hears_the_question(live: Page) -> None:
+    live.get_by_label("block 2: its layers").uncheck()
+    question = live.get_by_role("group", name="You took out the layers of block 2. Will the answer still be")
+    assert question.get_by_role("button", name="It stays").evaluate("each => each === document.activeElement")
+
+
+def test_a_switch_stays_the_same_element_and_keeps_the_focus_when_it_is_used(live: Page) -> None:
+    live.get_by_label("ask me first").uncheck()
+    box = live.get_by_label("block 1: its layers").element_handle()
+    box.press("Space")
+    assert box.evaluate("each => each.isConnected && each === document.activeElement")
+
+
+def test_it_is_heard_which_picture_is_chosen(live: Page) -> None:
+    group = live.get_by_role("group", name="Pictures")
+    group.get_by_role("button", name="rocket").click()
+    pressed = group.locator("[aria-pressed=true]")
+    assert pressed.evaluate_all("all => all.map((each) => each.getAttribute('aria-label'))") == ["rocket"]
+
+
+def test_the_tab_key_does_not_pass_over_a_network_that_is_not_there_yet(browser: Browser, tmp_path: Path) -> None:
+    networks = [live_network.described(load_trained(NAMES[0]))]
+    (tmp_path / "live_data.js").write_text(live_network.as_script(networks))
+    (tmp_path / "live.js").write_text((ASSETS / "live.js").read_text())
+    (tmp_path / "page.html").write_text(
+        "<a href='#'>first</a><p style='height: 9000px'></p><div class='live-network' data-source='live_data.js'></div>"
+        "<a href='#'>last</a><script src='live.js' defer></script>"
+    )
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    assert page.locator(".live-network button").count() == 0
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".live-network button")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "cat"
+    page.close()
+
+
 def test_the_plain_twin_has_no_shortcuts_to_close(live: Page) -> None:
     live.get_by_label("Network:").select_option("plain20")
     assert "plain20 says of" in answer(live)

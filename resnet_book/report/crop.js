@@ -62,6 +62,7 @@
     status.setAttribute("role", "status");
     for (const canvas of [padded, seen]) canvas.setAttribute("role", "img");
     padded.setAttribute("aria-label", "The padded image");
+    seen.setAttribute("aria-label", "What the network gets"); // the status below says what it shows
 
     function redraw() {
       paint(padded, windowOf(state.image, state.mode, 0, 0, whole, whole, false), whole, whole);
@@ -70,9 +71,7 @@
       top.value = state.top;
       left.value = state.left;
       mirrored.checked = state.mirrored;
-      const words = inWords(state, padding);
-      seen.setAttribute("aria-label", `What the network gets. ${words}`);
-      status.textContent = `top ${state.top}, left ${state.left}, mirrored ${Number(state.mirrored)}. ${words}`;
+      status.textContent = `top ${state.top}, left ${state.left}, mirrored ${Number(state.mirrored)}. ${inWords(state, padding)}`;
     }
     function change(properties) {
       Object.assign(state, properties);

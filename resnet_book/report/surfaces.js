@@ -1,5 +1,5 @@
 // Draws two loss surfaces side by side, plain and residual, that the reader turns with the mouse, a finger or the keyboard.
-// The data stands in the page, written by resnet_book.report.landscape_figures.turnable; nothing is fetched.
+// The data stands in the page, written by resnet_book.report.surfaces.turnable; nothing is fetched.
 (function () {
   "use strict";
   const COLOURS = { plain: [213, 94, 0], residual: [0, 114, 178] };
@@ -132,6 +132,7 @@
     });
 
     function redraw() {
+      for (const slider of [turn, tilt]) slider.setAttribute("aria-valuetext", `${Math.round(slider.value)} degrees`);
       [...views.querySelectorAll("canvas")].forEach((canvas, n) =>
         draw(canvas, state.scene.surfaces[n], state.scene, (state.turn * Math.PI) / 180, (state.tilt * Math.PI) / 180));
     }
@@ -139,7 +140,7 @@
       views.replaceChildren(...state.scene.surfaces.map((surface) => {
         const canvas = element("canvas", {});
         canvas.setAttribute("role", "img");
-        canvas.setAttribute("aria-label", `Loss on a plane. ${inWords(surface)}`);
+        canvas.setAttribute("aria-label", `Loss on a plane: ${surface.name}`); // the status below says what it shows
         return element("div", { className: "surfaces-view" }, canvas, element("p", {}, surface.name));
       }));
       status.textContent = state.scene.surfaces.map(inWords).join(" ");

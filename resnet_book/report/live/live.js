@@ -181,6 +181,14 @@
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
+  // How many channels of a stage are zero everywhere.
+  function black({ channels, size, values }) {
+    let count = 0;
+    for (let c = 0; c < channels; c++)
+      if (values.subarray(c * size * size, (c + 1) * size * size).every((value) => value <= 0)) count++;
+    return count;
+  }
+
   function start(place, data) {
     if (data.networks.length === 0) {
       place.textContent = "No network of 20 layers is recorded on CIFAR-10 with its weights, so none can run here.";
@@ -192,22 +200,28 @@
 
     const seen = element("canvas", { className: "live-seen" });
     seen.setAttribute("role", "img");
-    const answer = element("p", { className: "live-answer" });
-    answer.setAttribute("aria-live", "polite");
+    const answer = element("span", {}), duration = element("span", {});
     const cost = element("p", { className: "live-cost" });
+    // What changes there is read aloud, whole and once. The first answer, which nobody asked for, stays silent.
+    const readAloud = () => [answer, cost].forEach((each) => each.setAttribute("role", "status"));
+    const say = (place, words) => place.textContent === words || (place.textContent = words);
     const bars = element("ol", { className: "live-bars" });
-    const question = element("div", { className: "live-question", hidden: true });
+    const question = element("fieldset", { className: "live-question", hidden: true });
     const stages = element("div", { className: "live-maps" });
     const switches = element("div", { className: "live-switches" });
     const askFirst = element("input", { type: "checkbox", checked: true });
 
     // Pictures: the book's, or the reader's.
     const pictures = element("div", { className: "live-pictures" });
+    pictures.setAttribute("role", "group");
+    pictures.setAttribute("aria-label", "Pictures");
     function choose(source, width, height, name) {
       state.pixels = see(source, width, height);
       state.name = name;
       drawPixels(seen, state.pixels);
       seen.setAttribute("aria-label", `${name}, as the network sees it: 32 by 32 pixels`);
+      for (const each of pictures.querySelectorAll("button"))
+        each.setAttribute("aria-pressed", each.getAttribute("aria-label") === name);
       state.asking = null;
       show();
     }
@@ -217,7 +231,11 @@
       button.setAttribute("aria-label", name);
       button.style.backgroundImage = `url(${picture.src})`;
       button.addEventListener("click", () => choose(picture, picture.naturalWidth, picture.naturalHeight, name));
-      if (pictures.childElementCount === 0) picture.addEventListener("load", () => button.click());
+      if (pictures.childElementCount === 0)
+        picture.addEventListener("load", () => {
+          button.click();
+          readAloud();
+        });
       pictures.append(button);
     }
     async function take(file) {
@@ -226,7 +244,8 @@
         const picture = await createImageBitmap(file);
         choose(picture, picture.width, picture.height, file.name || "your picture");
       } catch (error) {
-        answer.textContent = `${file.name || "This"} cannot be read as a picture. Choose a JPEG, PNG or WebP file.`;
+        say(answer, `${file.name || "This"} cannot be read as a picture. Choose a JPEG, PNG or WebP file.`);
+        say(duration, "");
       }
     }
     const chooser = element("input", { type: "file", accept: "image/*" });
@@ -256,7 +275,7 @@
         const kinds = state.network.residual ? ["block", "shortcut"] : ["block"];
         const group = element("span", { className: "live-block" }, element("b", {}, String(number + 1)));
         for (const kind of kinds) {
-          const box = element("input", { type: "checkbox", checked: state.cuts[number] !== kind });
+          const box = element("input", { type: "checkbox", checked: true });
           box.setAttribute("aria-label", `block ${number + 1}: ${kind === "block" ? "its layers" : "its shortcut"}`);
           box.addEventListener("change", () => cut(number, kind, !box.checked));
           group.append(element("label", {}, box, kind === "block" ? " layers" : " shortcut"));
@@ -264,21 +283,22 @@
         row.append(group);
       });
     }
+    function switchOf(number, kind) {
+      const part = kind === "shortcut" ? 1 : 0;
+      return switches.querySelectorAll("input")[state.network.residual ? 2 * number + part : number];
+    }
     function cut(number, kind, out) {
       const before = state.result;
+      if (state.cuts[number]) switchOf(number, state.cuts[number]).checked = true;
       state.cuts[number] = out ? kind : "";
-      makeSwitches();
       const part = kind === "block" ? `the layers of block ${number + 1}` : `the shortcut of block ${number + 1}`;
-      const box = switches.querySelectorAll("input")[position(number, kind)];
-      box.focus();
+      const box = switchOf(number, kind);
+      box.checked = !out;
       if (out && askFirst.checked && before) ask(before, part, box);
       else {
         state.asking = null;
         show();
       }
-    }
-    function position(number, kind) {
-      return state.network.residual ? 2 * number + (kind === "shortcut" ? 1 : 0) : number;
     }
     function ask(before, part, box) {
       const was = state.network.classes[best(before)];
@@ -289,15 +309,15 @@
           const after = run(state.network, state.pixels, state.cuts);
           const stayed = best(after) === best(before);
           state.asking = null;
-          show();
-          answer.prepend(stayed === stays ? "You were right. " : "Not so. ");
+          box.focus(); // before what is read aloud, which a move of the focus would cut short
+          show(stayed === stays ? "You were right. " : "Not so. ");
           question.replaceChildren(answer.textContent); // here too: on a phone the answer is far above
           question.hidden = false;
-          box.focus();
         });
         return button;
       });
-      question.replaceChildren(`You took out ${part}. Will the answer still be “${was}”? `, ...buttons);
+      const words = `You took out ${part}. Will the answer still be “${was}”?`;
+      question.replaceChildren(element("legend", {}, words), ...buttons); // a legend is read to who comes to a button
       box.closest("fieldset").after(question); // where the reader looks, and next in the order of the keyboard
       show();
       buttons[0].focus();
@@ -320,21 +340,21 @@
         + `and on ${known.toFixed(2)} % with this cut. One picture is not the test set.`;
     }
 
-    function show() {
+    function show(verdict = "") {
       question.hidden = !state.asking;
       place.classList.toggle("live-waiting", Boolean(state.asking));
       if (!state.pixels || state.asking) {
-        if (state.asking) answer.textContent = "";
+        if (state.asking) for (const each of [answer, duration, cost]) say(each, "");
         return;
       }
       const result = (state.result = run(state.network, state.pixels, state.cuts));
       const winner = best(result);
       const number = state.cuts.filter((cut) => cut).length;
       const cuts = number === 0 ? "" : `, with ${number} ${number === 1 ? "part" : "parts"} taken out,`;
-      answer.textContent =
-        `${state.network.name}${cuts} says of “${state.name}”: ${state.network.classes[winner]}, `
-        + `${percent(result.probabilities[winner])} (computed here in ${Math.round(result.milliseconds)} ms).`;
-      cost.textContent = costInWords();
+      say(answer, `${verdict}${state.network.name}${cuts} says of “${state.name}”: ${state.network.classes[winner]}, `
+        + `${percent(result.probabilities[winner])}.`);
+      say(duration, ` (Computed here in ${Math.round(result.milliseconds)} ms.)`);
+      say(cost, costInWords());
       bars.replaceChildren(...result.probabilities.map((probability, n) => {
         const bar = element("span", { className: "live-bar" });
         bar.style.width = `${100 * probability}%`;
@@ -347,19 +367,19 @@
       }));
       stages.replaceChildren(...result.maps.map((map, n) => {
         const canvas = element("canvas", {});
-        canvas.setAttribute("role", "img");
-        canvas.setAttribute("aria-label", `the ${map.channels} feature maps after stage ${n + 1}`);
+        canvas.setAttribute("aria-hidden", "true"); // what can be said of it stands below
         drawMaps(canvas, map, place.clientWidth < 500);
-        return element("div", {}, canvas,
-          element("p", {}, `After stage ${n + 1}: ${map.channels} maps of ${map.size} × ${map.size}`));
+        return element("div", {}, canvas, element("p", {},
+          `After stage ${n + 1}: ${map.channels} maps of ${map.size} × ${map.size}, ${black(map)} of them black all over`));
       }));
     }
 
     function fetchWeights(n, then) {
-      answer.textContent = "Loading the network …";
+      say(answer, "Loading the network …");
+      say(duration, "");
       const script = element("script", { src: place.dataset.source.replace("live_data", `live_weights_${n}`) });
       script.addEventListener("load", then);
-      script.addEventListener("error", () => (answer.textContent = "The network could not be loaded."));
+      script.addEventListener("error", () => say(answer, "The network could not be loaded."));
       document.head.append(script);
     }
 
@@ -367,7 +387,7 @@
     reset.addEventListener("click", () => {
       state.cuts = state.network.blocks.map(() => "");
       state.asking = null;
-      makeSwitches();
+      for (const box of switches.querySelectorAll("input")) box.checked = true;
       show();
     });
     const tools = element("p", { className: "live-tools" }, reset, element("label", {}, askFirst, " ask me first"));
@@ -387,22 +407,27 @@
     }
     makeSwitches();
     place.replaceChildren(
-      pictures, element("div", { className: "live-result" }, seen, element("div", {}, answer, bars, cost)),
+      pictures, element("div", { className: "live-result" }, seen,
+        element("div", {}, element("p", { className: "live-answer" }, answer, duration), bars, cost)),
       tools, switches, stages);
   }
 
   window.LiveNetwork = { load, run, see, start };
 
-  // The data is fetched when its place comes into view.
+  // The data is fetched when its place comes into view, or when the Tab key is used: it would pass over an empty place.
   document.addEventListener("DOMContentLoaded", () => {
     for (const place of document.querySelectorAll(".live-network[data-source]")) {
-      const watch = new IntersectionObserver((entries) => {
-        if (!entries.some((entry) => entry.isIntersecting)) return;
+      const fetchData = () => {
         watch.disconnect();
+        document.removeEventListener("keydown", tabbed);
         const script = element("script", { src: place.dataset.source });
         script.addEventListener("load", () => start(place, window.LIVE_NETWORK));
         document.head.append(script);
-      }, { rootMargin: "300px" });
+      };
+      const tabbed = (event) => event.key === "Tab" && fetchData();
+      const watch = new IntersectionObserver(
+        (entries) => entries.some((entry) => entry.isIntersecting) && fetchData(), { rootMargin: "300px" });
+      document.addEventListener("keydown", tabbed);
       watch.observe(place);
     }
   });
