@@ -122,8 +122,8 @@ def halved(images: data.ImageSet) -> data.ImageSet:
     return replace(images, images=F.avg_pool2d(images.images.float(), 2).round().to(torch.uint8))
 
 
-train, test, seeds = halved(train_images.subset(384 + 200)), halved(test_images.subset(200)), (0, 1)
-third = 6 * (384 // 32)  # iterations of a phase
+train, test, seeds = halved(train_images.subset(256 + 200)), halved(test_images.subset(200)), (0, 1)
+third = 6 * (256 // 32)  # iterations of a phase
 recipe = replace(
     WIDE_SHORT, iterations=3 * third, drops=(third, 2 * third), batch_size=32, padding=2, validation_images=200
 )

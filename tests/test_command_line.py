@@ -35,6 +35,7 @@ from resnet_book.experiments import (
     records,
     signal_survey,
     sweep,
+    verification,
     weights,
 )
 from resnet_book.experiments import run as runs
@@ -420,6 +421,7 @@ def test_every_line_of_the_readme_works(
     monkeypatch.setattr(sweep.Sweep, "work", lambda *_, **__: 0)
     monkeypatch.setattr(fetch, "fetch", lambda name, root: None)
     monkeypatch.setattr(runs, "train_and_record", record)
+    monkeypatch.setattr(verification, "repeat_tests", lambda *_: None)
     monkeypatch.setattr(lesion_survey, "make_lesions", lambda name, seed, **_: Path(name, f"seed{seed}"))
     monkeypatch.setattr(landscape_survey, "make_landscape", lambda name, seed, **_: Path(name, f"seed{seed}"))
     monkeypatch.setattr(signal_survey, "make_signals", lambda name, seed, **_: Path(name, f"seed{seed}"))

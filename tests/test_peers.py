@@ -36,6 +36,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
     return all(name == its_name and torch.equal(a, b) for (name, a), (its_name, b) in pairs)
 
 
+@pytest.mark.slow
 def test_the_published_weights_of_a_peer_make_exactly_the_published_error(cifar_root: Path) -> None:
     network = load_state(models.build("resnet20"), PUBLISHED)
     _, error = train.evaluate(network, data.load("cifar10", "test", cifar_root), MEAN, STD)
