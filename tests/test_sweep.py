@@ -328,6 +328,18 @@ def test_a_worker_that_gets_sigterm_or_whose_time_is_up_saves_and_goes(
 
 
 @pytest.mark.slow
+def test_what_killed_workers_leave_is_cleaned_up_without_a_word() -> None:
+    """As the processes of a compiler do that were killed with their worker."""
+    leave = "resource_tracker.register('/left by a killed worker', 'semaphore')"
+    code = f"from multiprocessing import resource_tracker\nfrom resnet_book.experiments import clusters\n{{}}\n{leave}"
+    with_it = code.format("with clusters._without_interrupts(): pass")
+    without = code.format("resource_tracker.ensure_running()")
+    said = [subprocess.run([sys.executable, "-c", each], capture_output=True, text=True) for each in (with_it, without)]
+    assert [each.returncode for each in said] == [0, 0]
+    assert (said[0].stderr, "leaked semaphore" in said[1].stderr) == ("", True)
+
+
+@pytest.mark.slow
 def test_a_sweep_whose_scheduler_is_killed_says_so_and_fails(options: runs.Options, tmp_path: Path) -> None:
     """The worker saves and goes; the sweep gives up once dask does, here sooner than by default."""
     address, run = tmp_path / "scheduler.json", Run(LONG, 0)
