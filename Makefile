@@ -26,8 +26,9 @@ SOURCES := $(sort $(wildcard notebooks/[0-9]*.py notebooks/a[0-9]*.py))# chapter
 COMMITTED := $(SOURCES:.py=.ipynb)
 EXECUTED := $(SOURCES:notebooks/%.py=build/$(TIER)/%.ipynb)
 CHAPTERS := $(EXECUTED)# what the book is rendered of
-# What every chapter depends on besides its own source: the package and the recorded runs.
-INPUTS := $(sort $(wildcard resnet_book/*.py resnet_book/*/*.py results/*/*.json results/*/*.safetensors))
+# What every chapter depends on besides its own source: the package, what it puts into pages, and the recorded runs.
+INPUTS := $(sort $(wildcard resnet_book/*.py resnet_book/*/*.py resnet_book/report/*.css resnet_book/report/*.js) \
+    $(wildcard resnet_book/report/live/*.* results/*/*.json results/*/*.safetensors))
 PAGES := $(sort $(wildcard book/*.md book/*.yml book/_templates/* book/*.bib book/_static/*)) $(wildcard book/*.py) pyproject.toml
 BOOK := book/_build/html/index.html
 
