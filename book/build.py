@@ -159,7 +159,8 @@ def fold_parameters(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     """Render the book of the executed ``chapters`` into ``book/_build/html``, ``with_pdf`` with a PDF of all of it.
 
-    Raises BuildError on any warning. Without a Chromium there is no PDF, and a line says so.
+    Raises BuildError on any warning, and for code or a table too wide for paper. Without a Chromium there is no PDF,
+    and a line says so.
     """
     browser = pdf.find_browser() if with_pdf else None
     if with_pdf and not browser:
@@ -194,9 +195,11 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     if browser:
         began = time.monotonic()
         _run_sphinx("singlehtml")
-        pdf.print_pages(
-            BOOK / "_build" / "singlehtml" / "intro.html", BOOK / "_generated" / "extra" / pdf.NAME, browser
-        )
+        page, target = BOOK / "_build" / "singlehtml" / "intro.html", BOOK / "_generated" / "extra" / pdf.NAME
+        try:
+            pdf.print_pages(page, target, browser)
+        except ValueError as error:
+            raise BuildError(f"{pdf.NAME}: {error}") from None
         print(f"book: printed {pdf.NAME} in {time.monotonic() - began:.0f} s", flush=True)
     print("book: rendering the pages", flush=True)
     began = time.monotonic()
@@ -211,9 +214,11 @@ def _about_this_copy(tier: str) -> str:
     """Which version and commit the pages are of, where it is known, and the tier of their chapters, in a sentence."""
     from resnet_book import __version__
 
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=, with changes", "--abbrev=10"]
+    # Not the commit of a repository around this folder, and the hash also where there is a tag.
+    command = ["git", "--git-dir=.git", "describe", "--always", "--exclude=*", "--dirty=, with changes", "--abbrev=10"]
     try:
-        commit = ", commit " + subprocess.check_output(command, stderr=subprocess.DEVNULL, encoding="utf-8").strip()
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+        commit = f", commit {found.stdout.strip()}"
     except (OSError, subprocess.CalledProcessError):
         commit = ""
     return f"This copy is of version {__version__}{commit}; its chapters ran at tier `{tier}`.\n"

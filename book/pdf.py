@@ -42,6 +42,7 @@ PREPARE = """async () => {
   await Promise.all([...document.images].map((each) => each.decode().catch(() => null)));
   await window.MathJax?.startup?.promise;
 }"""
+# How code and tables begin that the edge of the paper would cut.
 CUT = """() => [...document.querySelectorAll("article pre, article table")].filter((each) => {
   const edge = document.querySelector("article").getBoundingClientRect().right;
   return each.scrollWidth > each.clientWidth + 1 || each.getBoundingClientRect().right > edge + 1;
@@ -68,7 +69,7 @@ def print_pages(page: Path, target: Path, browser: str) -> None:
         window.evaluate(PREPARE)
         window.set_viewport_size({"width": WIDTH, "height": 1200})
         if cut := window.evaluate(CUT):
-            raise ValueError(f"wider than the paper: {cut}")
+            raise ValueError(f"code or tables that begin so are wider than the paper, make them narrower: {cut}")
         window.pdf(
             path=target,
             format="A4",

@@ -57,7 +57,7 @@ def test_the_window_is_moved_by_keyboard_and_by_mouse_and_said_in_words(page: Pa
     page.keyboard.press("ArrowLeft")
     page.get_by_label("mirrored").focus()
     page.keyboard.press("Space")
-    assert said.inner_text() == "top 3, left 4, mirrored 1. The window is moved by 1 up, then mirrored."
+    assert said.inner_text() == "top 3, left 4, mirrored 1. The window is moved 1 up, then mirrored."
     page.get_by_label("Image:").select_option("2")
     page.get_by_label("Padding:").select_option("reflect")
     moved = augment.apply(IMAGES[1:2], torch.tensor([[3], [4], [1]]), mode="reflect")
@@ -69,7 +69,7 @@ def test_the_window_is_moved_by_keyboard_and_by_mouse_and_said_in_words(page: Pa
     page.mouse.down()
     page.mouse.move(box["x"] + 100 + 2 * box["width"] / 40, box["y"] + 100 + 300)  # further than it can go
     page.mouse.up()
-    assert said.inner_text().startswith("top 8, left 6, mirrored 1. The window is moved by 4 down and 2 to the right")
+    assert said.inner_text().startswith("top 8, left 6, mirrored 1. The window is moved 4 down and 2 to the right")
     page.get_by_role("button", name="Draw at random").click()
     assert said.inner_text().startswith("top ")
 

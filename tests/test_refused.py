@@ -146,7 +146,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a seed beyond 63 bits": (lambda: lesions.augmented(TRAIN, Recipe(), 10**30), "seed=10+: .* from 0 to"),
     "directions of other networks": (
         lambda: landscape.dot([MEAN], [MEAN[:1]]),
-        "other: expected 1 tensors of the shapes",
+        "other: expected 1 tensors of the same shapes",
     ),
     # figures
     "no columns": (lambda: figures.show_grid(PIXELS, ANY, columns=0), "columns=0: .* at least 1"),

@@ -233,7 +233,7 @@ def top_eigenvalues(
 def dot(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
     """The scalar product of two directions. Raises ValueError unless their tensors have the same shapes."""
     if (found := [a.shape for a in one]) != [b.shape for b in other]:
-        raise ValueError(f"other: expected {len(found)} tensors of the shapes of one's")
+        raise ValueError(f"other: expected {len(found)} tensors of the same shapes as in one: take networks alike")
     return torch.stack([(a * b).sum() for a, b in zip(one, other, strict=True)]).sum()
 
 

@@ -207,8 +207,9 @@ def verify(names: tuple[str, ...], again: bool, data: Path | None, results: Path
     verification.verify(folder, click.echo, names)
     if again:
         verification.repeat_tests(folder, data, click.echo, names)
-    for path in (path for path in records.paths(folder) if path.parent.name in names):
-        click.echo(verification.citation(records.load_record(path), folder))
+    for path in records.paths(folder):
+        if path.parent.name in names:
+            click.echo(verification.citation(records.load_record(path), folder))
     click.echo("All sound.")
 
 

@@ -31,7 +31,7 @@ TICK_SECONDS = 0.2  # between two looks at the clock
 SAVE_SECONDS = 30.0  # before the end of a budget, for saving, after a test under way; of a short budget, a quarter
 CLOSE_SECONDS = 3.0  # before the end of a budget, for ending the workers; of a short budget, an eighth
 PATIENCE_SECONDS = 60.0  # after Ctrl-C, for saving, with a compilation under way
-GONE = "the scheduler is gone. Its workers save what they train; with a scheduler, the same command goes on from there."
+GONE = "the scheduler is gone. Its workers save what they train. Start another: the same command goes on from there."
 
 
 class Sweep:

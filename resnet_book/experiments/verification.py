@@ -40,8 +40,8 @@ def verify(results: str | Path, tell: Callable[[str], object] = lambda line: Non
     files = [path for path in every if not names or path.parent.name in names]
     if not every:
         raise RecordError(f"{folder} holds no records. Name another folder.")
-    for name in set(names) - {path.parent.name for path in files}:
-        raise RecordError(f"{folder} holds no record of {name}: `resnet-book run {name}` makes one.")
+    if missing := " ".join(sorted(set(names) - {path.parent.name for path in files})):
+        raise RecordError(f"{folder} holds no record of {missing}: `resnet-book run {missing}` makes it.")
     problems = _compare_with_list(folder, files, tell, names)
     for ending, (title, read) in READERS.items():
         of_kind = [path for path in files if path.name.partition(".")[2] == ending.removeprefix(".")]
@@ -76,9 +76,9 @@ def repeat_tests(
 
 
 def citation(record: Record, results: str | Path) -> str:
-    """What a paper can cite ``record`` by, in a line: the number, how it came about, with which code.
+    """What a paper can cite ``record`` by: a line with the number, how it came about, and with which code.
 
-    A line follows for its file and for each beside it, with the SHA-256.
+    A line with the SHA-256 follows for its file and for each beside it.
     """
     path = records.path_of(results, record.experiment, record.seed)
     parts = [

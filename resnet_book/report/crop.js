@@ -1,4 +1,4 @@
-// An image that the reader pads, crops and mirrors with the mouse, a finger or the keyboard, as resnet_book.augment does.
+// An image that the reader pads, crops and mirrors by mouse, finger or keyboard, as resnet_book.augment does.
 // The data stands in the page, written by resnet_book.report.crop.movable; nothing is fetched.
 (function () {
   "use strict";
@@ -48,7 +48,7 @@
     const down = top - padding, right = left - padding, moved = [];
     if (down) moved.push(`${Math.abs(down)} ${down > 0 ? "down" : "up"}`);
     if (right) moved.push(`${Math.abs(right)} to the ${right > 0 ? "right" : "left"}`);
-    const where = moved.length ? `The window is moved by ${moved.join(" and ")}` : "The window is in the middle";
+    const where = moved.length ? `The window is moved ${moved.join(" and ")}` : "The window is in the middle";
     return `${where}${mirrored ? ", then mirrored" : moved.length ? "" : ": this is the original"}.`;
   }
 
