@@ -14,7 +14,8 @@ from resnet_book import cifar, models, train
 from resnet_book.cli.main import main
 from resnet_book.experiments import catalogue, records, weights
 from resnet_book.experiments.catalogue import Experiment
-from resnet_book.experiments.records import Record, RecordError
+from resnet_book.experiments.checked_json import RecordError
+from resnet_book.experiments.records import Record
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -19,7 +19,7 @@ from resnet_book.analysis.study import StudyError
 from resnet_book.engine import checkpoints
 from resnet_book.engine.checkpoints import CheckpointError
 from resnet_book.experiments import lesion_records, records, weights
-from resnet_book.experiments.records import RecordError
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 

@@ -24,6 +24,7 @@ from small_runs import NAME, add_tiny_experiment
 from resnet_book.cli.main import main
 from resnet_book.engine import callbacks, checkpoints
 from resnet_book.experiments import records, weights
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -107,7 +108,7 @@ def kill_until_recorded(folder: Path, draw: random.Random, counts: Counter[str])
         try:
             saved = checkpoints.load(folder / "runs" / NAME / "seed0" / "checkpoint.pt")
             records.load_all(folder / "results")
-        except (checkpoints.CheckpointError, records.RecordError):
+        except (checkpoints.CheckpointError, RecordError):
             counts["half-written"] += 1
             return
         if saved and not record.exists():

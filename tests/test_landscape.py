@@ -21,8 +21,8 @@ from resnet_book import augment, models
 from resnet_book.analysis import landscape
 from resnet_book.engine import machine
 from resnet_book.experiments import landscape_records, landscape_survey, records, weights
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.landscape_records import BOTH, LandscapeRecord
-from resnet_book.experiments.records import RecordError
 from resnet_book.models import Network
 from resnet_book.report import landscape_figures, surfaces
 

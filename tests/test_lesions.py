@@ -23,7 +23,7 @@ from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import count_paths, effective_length, gradients_by_length, path_gradient
 from resnet_book.engine import machine
 from resnet_book.experiments import lesion_records, lesion_survey, records, weights
-from resnet_book.experiments.records import RecordError
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.models import Network
 from resnet_book.report import lesion_figures
 

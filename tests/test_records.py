@@ -17,7 +17,8 @@ from small_runs import NAME, TEST, TRAIN, add_tiny_experiment, fit, same_weights
 
 from resnet_book import train
 from resnet_book.experiments import catalogue, records, weights
-from resnet_book.experiments.records import Record, RecordError
+from resnet_book.experiments.checked_json import RecordError
+from resnet_book.experiments.records import Record
 from resnet_book.recipe import History
 
 pytestmark = pytest.mark.usefixtures("one_thread")

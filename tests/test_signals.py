@@ -20,7 +20,7 @@ from resnet_book.analysis import diagnostics, paths, signals
 from resnet_book.cli.main import main
 from resnet_book.engine import machine
 from resnet_book.experiments import catalogue, records, signal_records, signal_survey, weights
-from resnet_book.experiments.records import RecordError
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.signal_records import SignalRecord
 from resnet_book.recipe import Recipe
 from resnet_book.report import signal_figures

@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import pytest
 
 from resnet_book.cifar import DataMissingError
-from resnet_book.experiments import records, studies, weights
+from resnet_book.experiments import studies, weights
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.report import study_figures
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -42,7 +43,7 @@ def test_twins_are_loaded_together_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_no_network_to_load_is_said():
-    with pytest.raises(records.RecordError, match="holds none of resnet1202-cifar10 with weights"):
+    with pytest.raises(RecordError, match="holds none of resnet1202-cifar10 with weights"):
         weights.load_first(["resnet1202-cifar10"], None, RESULTS)
 
 

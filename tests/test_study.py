@@ -17,6 +17,7 @@ from resnet_book import augment, data, features
 from resnet_book.analysis import study
 from resnet_book.analysis.study import Study, StudyError
 from resnet_book.experiments import records, studies
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.models import Network
 from resnet_book.report import feature_picture, study_figures
 
@@ -219,12 +220,12 @@ def test_a_study_is_found_without_weights(tmp_path):
 
 
 def test_more_images_than_were_kept_need_the_weights(tmp_path):
-    with pytest.raises(records.RecordError, match="weights were not kept"):
+    with pytest.raises(RecordError, match="weights were not kept"):
         studies.find_study(NAME, k=11, results=without_weights(tmp_path, keep_study=True))
 
 
 def test_a_record_without_study_and_weights_says_what_to_do(tmp_path):
-    with pytest.raises(records.RecordError, match=f"resnet-book run {NAME} --seed 0"):
+    with pytest.raises(RecordError, match=f"resnet-book run {NAME} --seed 0"):
         studies.find_study(NAME, results=without_weights(tmp_path, keep_study=False))
 
 

@@ -26,6 +26,7 @@ from resnet_book.analysis import study
 from resnet_book.cli.main import main
 from resnet_book.experiments import catalogue, clusters, order, records, sweep, sweep_view, weights
 from resnet_book.experiments import run as runs
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.order import Run
 from resnet_book.experiments.sweep import Sweep
 
@@ -449,7 +450,7 @@ def test_of_two_runs_with_folders_of_their_own_the_first_one_recorded_keeps_its_
         return make(*given, **how)
 
     monkeypatch.setattr(study, "make", overtaken)
-    with pytest.raises(records.RecordError, match="never overwritten"):
+    with pytest.raises(RecordError, match="never overwritten"):
         runs.train_and_record(NAME, 1, options)
     _, record = weights.load_network(NAME, 1, options.results)  # whose checksum is the record's
     assert record.precision == "bfloat16"

@@ -15,7 +15,8 @@ from torch import Tensor
 
 import resnet_book
 from resnet_book import data, models
-from resnet_book.experiments.records import RecordError, load_record
+from resnet_book.experiments.checked_json import RecordError
+from resnet_book.experiments.records import load_record
 from resnet_book.experiments.trained import Answer, TrainedNetwork
 
 ROOT = Path(__file__).parent.parent

@@ -13,6 +13,7 @@ from small_runs import NAME, RECIPE, TEST, TRAIN, add_tiny_experiment, same_weig
 from resnet_book import augment, data, train
 from resnet_book.engine import checkpoints
 from resnet_book.experiments import records
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.recipe import History
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
@@ -167,7 +168,7 @@ def test_a_record_keeps_the_validation_errors(record: records.Record, tmp_path: 
 def test_a_record_where_one_validation_error_is_missing_is_refused(record: records.Record, tmp_path: Path) -> None:
     epochs = [*record.epochs[:-1], replace(record.epochs[-1], validation_error=None)]
     path = records.save_record(record.model_copy(update={"epochs": epochs}), tmp_path)
-    with pytest.raises(records.RecordError, match="validation_loss or validation_error is amiss"):
+    with pytest.raises(RecordError, match="validation_loss or validation_error is amiss"):
         records.load_record(path)
 
 
@@ -177,7 +178,7 @@ def test_a_record_with_validation_errors_that_its_recipe_does_not_explain_is_ref
     add_tiny_experiment(monkeypatch, replace(HOLDING_OUT, validation_images=0))
     recipe = {**record.recipe, "validation_images": 0}
     path = records.save_record(record.model_copy(update={"recipe": recipe}), tmp_path)
-    with pytest.raises(records.RecordError, match="epochs"):
+    with pytest.raises(RecordError, match="epochs"):
         records.load_record(path)
 
 

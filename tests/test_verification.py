@@ -10,7 +10,7 @@ import pytest
 
 from resnet_book.cli.main import main
 from resnet_book.experiments import records, verification
-from resnet_book.experiments.records import RecordError
+from resnet_book.experiments.checked_json import RecordError
 
 RESULTS = Path(__file__).parent.parent / "results"
 BUILTIN, TAKEN_APART = "resnet20-builtin-smoke", "resnet20-cifar10-short"

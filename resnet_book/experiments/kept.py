@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from resnet_book import data
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments import records
+from resnet_book.experiments.checked_json import Checked, RecordError, Sha256, read_checked, read_each
 from resnet_book.experiments.record_checks import MOST_LOSS, require, require_machine
-from resnet_book.experiments.records import Record, RecordError, Sha256
+from resnet_book.experiments.records import Record
 from resnet_book.recipe import Part
 
 Count = Annotated[int, Field(ge=0)]
@@ -54,12 +55,6 @@ def require_measured(made_by: Machine, started: str, seconds: float) -> None:
     how = made_by["processes"], made_by["precision"], made_by["compiled"]
     require(how == (1, "float32", False), f"made_by: processes, precision, compiled are {how}")
     require_machine("made_by.", Part(0, 0, seconds, started=started, **made_by))
-
-
-class Checked(BaseModel):
-    """What is read from a file: every field there, of its type, finite, and none besides."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Kept(Checked):
@@ -115,7 +110,7 @@ class Kind(Generic[K]):
         def read(file: str | Path) -> K:
             return self.load(file, records.load_record(str(file).removesuffix(self.ending) + ".json"))
 
-        found = records.read_each(folder.glob(f"*/seed*{self.ending}"), read)
+        found = read_each(folder.glob(f"*/seed*{self.ending}"), read)
         return sorted(found, key=lambda each: (each.experiment, each.seed))
 
     def load(self, file: str | Path, record: Record) -> K:
@@ -123,7 +118,7 @@ class Kind(Generic[K]):
         again = f"`resnet-book {self.command} {record.experiment} --seed {record.seed}`"
         mend = f"Restore it, from git for example, or make it again: {again}."
         name = f"a sound file of {self.command}"
-        found = records.read_checked(file, self.model, self.schema_version, name, mend)
+        found = read_checked(file, self.model, self.schema_version, name, mend)
         try:
             if (found.experiment, found.seed) != (record.experiment, record.seed):
                 raise ValueError(f"holds {found.experiment}, seed {found.seed}")

@@ -13,10 +13,10 @@ import torch
 from pydantic import Field, model_validator
 
 from resnet_book.engine.checks import whole
-from resnet_book.experiments import records
-from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Machine, Seconds, Size, require_measured
+from resnet_book.experiments.checked_json import Checked, Percent, Sha256
+from resnet_book.experiments.kept import Count, Kept, Kind, Machine, Seconds, Size, require_measured
 from resnet_book.experiments.record_checks import require
-from resnet_book.experiments.records import Record, Sha256
+from resnet_book.experiments.records import Record
 
 SCHEMA_VERSION = 1
 Statistics = Literal["as trained", "anew"]
@@ -65,7 +65,7 @@ class Line(Checked):
     statistics: Statistics
     shares: list[float]  # from 0, which is ``one``, to 1
     loss: list[Size]  # nats
-    error: list[records.Percent]
+    error: list[Percent]
 
     @model_validator(mode="after")
     def _has_both_for_each_share(self) -> Self:

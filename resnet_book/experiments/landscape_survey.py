@@ -15,6 +15,7 @@ from resnet_book.analysis import landscape
 from resnet_book.analysis.landscape import Batch, Direction
 from resnet_book.engine import machine
 from resnet_book.experiments import records, weights
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.kept import load_images
 from resnet_book.experiments.landscape_records import (
     BOTH,
@@ -33,7 +34,7 @@ from resnet_book.experiments.landscape_records import (
     shares,
     steps,
 )
-from resnet_book.experiments.records import Record, RecordError
+from resnet_book.experiments.records import Record
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 

@@ -18,10 +18,11 @@ from resnet_book import models
 from resnet_book.analysis import cutting, lesions
 from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import count_paths
-from resnet_book.experiments import catalogue, records
-from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Machine, Seconds, Size, require_measured
+from resnet_book.experiments import catalogue
+from resnet_book.experiments.checked_json import Checked, Percent, Sha256
+from resnet_book.experiments.kept import Count, Kept, Kind, Machine, Seconds, Size, require_measured
 from resnet_book.experiments.record_checks import require, require_share
-from resnet_book.experiments.records import Record, Sha256
+from resnet_book.experiments.records import Record
 
 SCHEMA_VERSION = 1
 Share = Annotated[float, Field(ge=0, le=1 + 1e-9)]
@@ -34,10 +35,10 @@ class CutRow(Checked):
     blocks: list[Annotated[int, Field(ge=1)]]
     factor: Size
     removed: Count  # how many blocks were left out
-    error: records.Percent
+    error: Percent
     confidence: Share
     feature_change: Size
-    error_anew: records.Percent
+    error_anew: Percent
     confidence_anew: Share
     feature_change_anew: Size
 

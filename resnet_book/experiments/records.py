@@ -6,13 +6,12 @@ is read. Weights and feature study, where they are kept, lie beside it; the reco
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import from_json
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from torch import nn
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
@@ -22,20 +21,11 @@ from resnet_book.data import ImageSet
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.engine.checks import LARGEST, checked_seed
 from resnet_book.experiments import catalogue, record_checks
+from resnet_book.experiments.checked_json import Checked, Percent, RecordError, Sha256, read_checked, read_each
 from resnet_book.recipe import Epoch, History, Part, Recipe
 
 SCHEMA_VERSION = 2
 PACKAGE = Path(__file__).parents[1]
-NAMED_IN_ONE_MESSAGE = 5  # damaged records
-
-Found = TypeVar("Found")
-Schema = TypeVar("Schema", bound=BaseModel)
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Percent = Annotated[float, Field(ge=0, le=100)]
-
-
-class RecordError(RuntimeError):
-    """A record is damaged, of another schema, or in the way; the message says which file and what to do."""
 
 
 class Split(TypedDict):
@@ -62,10 +52,10 @@ class Model(TypedDict):
     parameters: Annotated[int, Field(ge=1)]
 
 
-class Record(BaseModel):
+class Record(Checked):
     """One finished run of one experiment with one seed."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())  # `model` is a field here
 
     schema_version: int
     experiment: str
@@ -288,61 +278,6 @@ def load_all(results: str | Path) -> list[Record]:
 def paths(results: str | Path) -> list[Path]:
     """Where the records under ``results`` lie. (``seed0.lesions.json`` is none.)"""
     return sorted(path for path in Path(results).glob("*/seed*.json") if "." not in path.stem)
-
-
-def read_each(paths: Iterable[str | Path], read: Callable[[str | Path], Found]) -> list[Found]:
-    """What ``read`` makes of each path. Raises one RecordError for all it refuses (of very many, the first few)."""
-    found, problems = list[Found](), list[str]()
-    for path in sorted(map(Path, paths)):
-        try:
-            found.append(read(path))
-        except RecordError as error:
-            problems.append(str(error))
-    if problems:
-        more = len(problems) - NAMED_IN_ONE_MESSAGE
-        shown = [*problems[:NAMED_IN_ONE_MESSAGE], *([f"And {more} more."] if more > 0 else [])]
-        raise RecordError("\n".join(shown))
-    return found
-
-
-def read_checked(path: str | Path, schema: type[Schema], version: int, name: str, mend: str) -> Schema:
-    """The JSON file as ``schema`` of this ``version``.
-
-    Raises FileNotFoundError where there is none; RecordError with ``name``, what the file should be, and ``mend``, what
-    to do, for one that is not.
-    """
-    try:
-        return _parse(Path(path).read_bytes(), schema, version)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read ({error.strerror}). Check the file and its permissions.") from error
-    except ValueError as error:
-        problem = _first_problem(error) if isinstance(error, ValidationError) else str(error)
-        raise RecordError(f"{path} is not {name}: {problem}. {mend}") from error
-
-
-def _parse(content: bytes, schema: type[Schema], wanted: int) -> Schema:
-    """What a file's ``content`` says. Raises ValueError, or ValidationError, which is one."""
-    if b"\n<<<<<<< " in b"\n" + content:
-        raise ValueError("it holds the marks of a git merge (<<<<<<<)")
-    found = from_json(content)  # ValueError for what is no JSON, is nested too deeply, or is not UTF-8
-    version = found.get("schema_version") if isinstance(found, dict) else None
-    if type(version) is not int:
-        raise ValueError("it has no schema_version")
-    if version != wanted:
-        mend = "Newer code wrote it: update" if version > wanted else "Older code wrote it: read it with that"
-        raise ValueError(f"it has schema version {version}, this code reads {wanted}. {mend}")
-    return schema.model_validate_json(content)
-
-
-def _first_problem(error: ValidationError) -> str:
-    """What pydantic complains about first, in a line: where, what, and what was found."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    what = first["msg"].removeprefix("Value error, ")
-    found = "" if first["type"] in ("value_error", "missing") else f", found {str(first['input'])[:40]!r}"
-    return " ".join(f"{place}{': ' * bool(place)}{what}{found}".split())
 
 
 def _how_to_run(path: Path) -> str:

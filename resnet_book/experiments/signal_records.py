@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, Self
 import pandas as pd
 from pydantic import Field, model_validator
 
-from resnet_book.experiments.kept import Checked, Count, Kept, Kind, Machine, Seconds, Size, require_measured
+from resnet_book.experiments.checked_json import Checked, Sha256
+from resnet_book.experiments.kept import Count, Kept, Kind, Machine, Seconds, Size, require_measured
 from resnet_book.experiments.record_checks import require
-from resnet_book.experiments.records import Record, Sha256
+from resnet_book.experiments.records import Record
 
 SCHEMA_VERSION = 1
 Number = Annotated[int, Field(ge=1)]

@@ -23,8 +23,9 @@ from resnet_book.analysis import diagnostics, lesions, signals
 from resnet_book.engine import checkpoints, machine
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.kept import load_images
-from resnet_book.experiments.records import Record, RecordError
+from resnet_book.experiments.records import Record
 from resnet_book.experiments.signal_records import SCHEMA_VERSION, SIGNALS, Origin
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe

@@ -21,7 +21,8 @@ from resnet_book.cifar import IMAGE_SHAPE
 from resnet_book.data import CLASS_NAMES
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import catalogue, weights
-from resnet_book.experiments.records import Record, RecordError, find_results
+from resnet_book.experiments.checked_json import RecordError
+from resnet_book.experiments.records import Record, find_results
 from resnet_book.models import Network
 
 SIZE = IMAGE_SHAPE[-1]  # pixels on each side of what the networks see

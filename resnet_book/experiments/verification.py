@@ -14,8 +14,9 @@ from resnet_book.analysis import answers
 from resnet_book.analysis.study import StudyError
 from resnet_book.cifar import DataMissingError
 from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies, weights
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.kept import load_images
-from resnet_book.experiments.records import Record, RecordError
+from resnet_book.experiments.records import Record
 
 SUMS = "SHA256SUMS"
 READERS: dict[str, tuple[str, Callable[[str, int, Path], object]]] = {  # ending of a file: what it is, what reads it

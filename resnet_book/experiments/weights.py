@@ -18,7 +18,8 @@ from resnet_book import cifar, data, models
 from resnet_book.engine import processes
 from resnet_book.engine.callbacks import Callback
 from resnet_book.engine.checkpoints import write_atomically
-from resnet_book.experiments.records import Record, RecordError, find_results, load_record, path_of
+from resnet_book.experiments.checked_json import RecordError
+from resnet_book.experiments.records import Record, find_results, load_record, path_of
 from resnet_book.recipe import Recipe
 from resnet_book.state import Training
 

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.lesion_records import LesionRecord, kept_lesions
-from resnet_book.experiments.records import RecordError
 from resnet_book.experiments.trained import TrainedNetwork, load_trained
 from resnet_book.models import ResidualBlock, SubsampleShortcut
 
