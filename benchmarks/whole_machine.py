@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 STEPS_AT_A_TIME = {"cpu": 1, "cuda": 25}  # between two looks at the clock, for which a GPU is waited for
@@ -27,11 +28,14 @@ class Way:
     kept: bool  # a CPU's memory, instead of giving it back after each step
     precision: str = "float32"
     device: str = "cpu"
+    allocator: str = ""  # a library that is loaded in place of glibc's malloc
     passes: list[float] = field(default_factory=list)
 
     def run(self, options: argparse.Namespace) -> None:
         """Train in all processes at once for about ``options.seconds``, from a common start, and keep the rate."""
         setting = {"OMP_NUM_THREADS": str(self.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+        if self.allocator:
+            setting["LD_PRELOAD"] = self.allocator
         environment = {**os.environ, **setting}
         command = [sys.executable, __file__, "--train", self.kind, "--precision", self.precision]
         command += ["--device", self.device]
@@ -107,6 +111,9 @@ def ways_of(options: argparse.Namespace) -> list[Way]:
         Way(f"ours, {CORES} of one thread", "ours", CORES, 1, kept=False),
         Way(f"ours, {CORES} of one thread, memory kept", "ours", CORES, 1, kept=True),
     ]
+    for path in options.allocator:
+        name = f"ours, {CORES} of one thread, {Path(path).name}"
+        ways.append(Way(name, "ours", CORES, 1, kept=False, allocator=path))
     if options.bfloat16:
         ways.append(Way(f"ours, bfloat16, {CORES} of one thread, memory kept", "ours", CORES, 1, True, "bfloat16"))
     return ways
@@ -125,6 +132,9 @@ def main() -> None:
     parser.add_argument(
         "--bfloat16", action="store_true", help="ours in bfloat16 too, on a CPU; on a GPU ours always is"
     )
+    parser.add_argument(
+        "--allocator", action="append", default=[], metavar="FILE", help="ours with this malloc too, on a CPU (Linux)"
+    )
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="ours (default: yes)")
     parser.add_argument("--train", choices=("conventional", "ours"), help=argparse.SUPPRESS)
     parser.add_argument("--give-memory-back", action="store_true", help=argparse.SUPPRESS)
@@ -132,6 +142,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.repeats < 1 or options.seconds <= 0:
         parser.error("--repeats must be at least 1, --seconds above 0")
+    if missing := [path for path in options.allocator if not Path(path).is_file()]:
+        parser.error(f"--allocator: there is no file {missing[0]}")
     if options.train:
         return train(options)
     ways = ways_of(options)

@@ -199,7 +199,7 @@ pd.DataFrame(
 # better, or worse? Figure 8.3 shows both.
 
 # %% mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain networks' errors lie near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block: highest for blocks 4 and 7 after the long training, and for the first two after the short one."}} tags=["nbval-ignore-output"]
-lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
+lesion_figures.draw_by_budget(cuts, lesion_figures.plot_single)
 plt.show()
 
 # %% [markdown]
@@ -232,11 +232,8 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 # for one block and for several chosen at random (of those that keep the shape).
 
 # %% mystnb={"image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, on the right more slowly; those of plain networks are near chance from the first block on, on the right nearly so."}} tags=["nbval-ignore-output"]
-fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.6))
-for ax, column in zip(axes, ("error", "error_anew"), strict=True):
-    lesion_figures.plot_together(cuts, ax, column)
-axes[1].set_ylabel("")
-figures.add_legend(fig)
+STATISTICS = {"error": "statistics as trained", "error_anew": "measured anew"}
+lesion_figures.draw_by_depth(cuts, lesion_figures.plot_together, STATISTICS, comparable=True)
 plt.show()
 
 # %% [markdown]
@@ -272,11 +269,7 @@ broken.groupby(["iterations", "kind"])[["added", "added_anew"]].mean().round(1)
 # with either statistics; in most places, not in all. To swap two blocks costs about as much as to lose one.
 
 # %% mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}} tags=["nbval-ignore-output"]
-fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
-for ax, column in zip(axes, ("error", "error_anew"), strict=True):
-    lesion_figures.plot_factors(cuts, ax, column)
-axes[1].set_ylabel("")
-figures.add_legend(fig)
+lesion_figures.draw_by_depth(cuts, lesion_figures.plot_factors, STATISTICS, comparable=True)
 plt.show()
 
 # %% [markdown]
@@ -329,10 +322,8 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 # long, or longer? Look at the middle of Figure 8.6: does a line fall or rise?
 
 # %% mystnb={"image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries, which falls with the length of the path after the short training and not after the long one; and the share of the gradient that all paths of that length carry, largest near the middle."}} tags=["nbval-ignore-output"]
-fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.0))
-for ax, column in zip(axes, ("number", "single", "share"), strict=True):
-    lesion_figures.plot_paths(paths, ax, column)
-figures.add_legend(fig)
+MEASURES = {"number": "how many", "single": "each", "share": "all together"}
+lesion_figures.draw_by_depth(paths, lesion_figures.plot_paths, MEASURES, comparable=False)
 plt.show()
 
 # %% [markdown]
@@ -360,7 +351,7 @@ pd.DataFrame.from_dict(rows, orient="index", columns=["branches on the mean path
 # **Predict.** In Figure 8.7, will the plain networks' marks lie above the residual ones', or among them?
 
 # %% mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. The residual networks' marks rise from few points at small changes to many at large ones; the plain networks' all lie at large changes, near chance."}} tags=["nbval-ignore-output"]
-lesion_figures.draw_panels(cuts, lesion_figures.plot_equal_change)
+lesion_figures.draw_by_budget(cuts, lesion_figures.plot_equal_change)
 plt.show()
 
 # %% [markdown]

@@ -11,6 +11,7 @@ from itertools import chain, combinations
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -424,8 +425,24 @@ def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord])
     ax = lesion_figures.plot_paths(paths, plt.figure().subplots(), "share")
     assert len(ax.get_legend_handles_labels()[1]) == sum(each.paths != [] for each in found)
     lesion_figures.plot_factors(cuts, plt.figure().subplots())
-    panels = lesion_figures.draw_panels(cuts, lesion_figures.plot_single)
+    panels = lesion_figures.draw_by_budget(cuts, lesion_figures.plot_single)
     assert len(panels.axes) == max(1, len({each.experiment.endswith("short") for each in found}))
     assert [len(legend.get_texts()) for legend in panels.legends] == ([len(found)] if found else [])
+    columns = {"error": "as trained", "error_anew": "measured anew"}
+    for plot in (lesion_figures.plot_together, lesion_figures.plot_factors):
+        panels = lesion_figures.draw_by_depth(cuts, plot, columns, comparable=True)
+        assert [ax.get_title() for ax in panels.axes] == [*columns.values()]
     lesion_figures.draw_cut(plt.figure().subplots(), residual=True)
+    plt.close("all")
+
+
+def test_networks_of_two_depths_get_a_row_of_panels_each() -> None:
+    cuts = lesion_figures.all_cuts(FOUND)
+    deep = cuts[cuts.iterations == 2_000].assign(depth=56)
+    columns = {"error": "as trained", "error_anew": "measured anew"}
+    panels = lesion_figures.draw_by_depth(pd.concat([cuts, deep]), lesion_figures.plot_together, columns, comparable=True)
+    assert [ax.get_title() for ax in panels.axes] == [*columns.values(), "", ""]
+    assert [len(ax.get_legend_handles_labels()[1]) for ax in panels.axes] == [3, 3, 2, 2]
+    panels = lesion_figures.draw_by_budget(pd.concat([cuts, deep]), lesion_figures.plot_single)
+    assert [len(ax.get_legend_handles_labels()[1]) for ax in panels.axes] == [2, 1, 2, 0]
     plt.close("all")

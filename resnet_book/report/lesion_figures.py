@@ -4,8 +4,8 @@ Colours as everywhere: plain orange, residual blue. Filled marks: trained by the
 time. Every function draws into the ``ax`` it is given and returns it; where nothing is recorded it says so.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -112,18 +112,49 @@ def plot_paths(paths: pd.DataFrame, ax: Axes, column: str) -> Axes:
     return ax
 
 
-def draw_panels(frame: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Axes]) -> Figure:
+def draw_by_budget(frame: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Axes]) -> Figure:
     """A figure with a panel for each depth (rows) and each length of training (columns), and one legend."""
-    depths, budgets = (sorted(set(frame[name])) or [0] for name in ("depth", "iterations"))
-    figure, axes = plt.subplots(
-        len(depths), len(budgets), figsize=(7.2, 0.6 + 3 * len(depths)), sharey="row", squeeze=False
-    )
+    depths, budgets = _values(frame, "depth"), _values(frame, "iterations")
+    figure, axes = _panels(len(depths), len(budgets), sharey="row")
     for row, depth in zip(axes, depths, strict=True):
         for ax, budget in zip(row, budgets, strict=True):
             plot(frame.loc[(frame.depth == depth) & (frame.iterations == budget)], ax)
             ax.label_outer()
     figures.add_legend(figure)
     return figure
+
+
+def draw_by_depth(
+    frame: pd.DataFrame,
+    plot: Callable[[pd.DataFrame, Axes, str], Axes],
+    columns: Mapping[str, str],
+    *,
+    comparable: bool,
+) -> Figure:
+    """A figure with a panel for each depth (rows) and each column of ``frame`` named in ``columns``, and one legend.
+
+    ``columns`` has the title of each. ``comparable``: they are in one unit, so that a row of panels has one scale.
+    """
+    depths = _values(frame, "depth")
+    figure, axes = _panels(len(depths), len(columns), sharey="row" if comparable else False)
+    for row, depth in zip(axes, depths, strict=True):
+        for ax, column in zip(row, columns, strict=True):
+            plot(frame.loc[frame.depth == depth], ax, column)
+            if comparable:
+                ax.label_outer()
+    for ax, title in zip(axes[0], columns.values(), strict=True):
+        ax.set_title(title)
+    figures.add_legend(figure)
+    return figure
+
+
+def _values(frame: pd.DataFrame, column: str) -> list[int]:
+    """What there is of ``column``, in order; a single zero where nothing is recorded, for one empty panel."""
+    return sorted(set(frame[column])) or [0]
+
+
+def _panels(rows: int, columns: int, sharey: Literal["row"] | Literal[False]) -> tuple[Figure, Any]:
+    return plt.subplots(rows, columns, figsize=(7.2, 0.6 + 3 * rows), sharey=sharey, squeeze=False)
 
 
 def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
