@@ -440,9 +440,10 @@ def test_networks_of_two_depths_get_a_row_of_panels_each() -> None:
     cuts = lesion_figures.all_cuts(FOUND)
     deep = cuts[cuts.iterations == 2_000].assign(depth=56)
     columns = {"error": "as trained", "error_anew": "measured anew"}
-    panels = lesion_figures.draw_by_depth(pd.concat([cuts, deep]), lesion_figures.plot_together, columns, comparable=True)
+    both = pd.concat([cuts, deep])
+    panels = lesion_figures.draw_by_depth(both, lesion_figures.plot_together, columns, comparable=True)
     assert [ax.get_title() for ax in panels.axes] == [*columns.values(), "", ""]
     assert [len(ax.get_legend_handles_labels()[1]) for ax in panels.axes] == [3, 3, 2, 2]
-    panels = lesion_figures.draw_by_budget(pd.concat([cuts, deep]), lesion_figures.plot_single)
+    panels = lesion_figures.draw_by_budget(both, lesion_figures.plot_single)
     assert [len(ax.get_legend_handles_labels()[1]) for ax in panels.axes] == [2, 1, 2, 0]
     plt.close("all")
