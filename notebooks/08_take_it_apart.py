@@ -160,9 +160,10 @@ def cut_each_block(network) -> pd.DataFrame:
 
 
 here = pd.concat(
-    lesion_figures.labelled(cut_each_block(network), record.experiment) for network, record in twins.values()
+    lesion_figures.labelled(cut_each_block(network), record.experiment, record.seed)
+    for network, record in twins.values()
 )
-here.pivot_table(index="network", columns="kind", values="error").round(1)
+here.pivot_table(index="kind", columns="cut", values="error").round(1)
 
 # %% mystnb={"image": {"alt": "Test error against the block that is left out, for the two networks of this page. In the smallest tier the plain network's error lies above the residual one's for every block, although the whole plain network is the better one."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
@@ -175,7 +176,7 @@ plt.show()
 
 # %% tags=["nbval-ignore-output"]
 single = here[here.removed == 1]
-(single.error < 45).groupby(single.network).sum().rename("cuts with an error below 45 %").to_frame()
+(single.error < 45).groupby(single.kind).sum().rename("cuts with an error below 45 %").to_frame()
 
 # %% [markdown]
 # ## The recorded networks, on CIFAR-10
@@ -185,7 +186,7 @@ single = here[here.removed == 1]
 # about one point; differences between cuts of one network, on the same images, are surer than that.
 
 # %% tags=["nbval-ignore-output"]
-found = [each for each in lesion_records.all_lesions(results) if "-cifar10" in each.experiment]
+found = [each for each in lesion_records.all_lesions(results) if each.experiment.split("-")[1] == "cifar10"]
 cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
 if not found:
     print("Nothing is recorded here, so what follows is empty.")
@@ -207,8 +208,8 @@ plt.show()
 # CIFAR-10 (dotted: whole).
 
 # %% tags=["nbval-ignore-output"]
-NETWORK = ["network", "depth", "iterations"]
-whole, one_lost = cuts[cuts.kind == "nothing"].set_index(NETWORK), cuts[cuts.removed == 1].groupby(NETWORK)
+NETWORK = ["kind", "depth", "iterations"]
+whole, one_lost = cuts[cuts.cut == "nothing"].set_index(NETWORK), cuts[cuts.removed == 1].groupby(NETWORK)
 table = one_lost.error.agg(["mean", "min", "max"]).assign(whole=whole.error)
 table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).round(1)
 
@@ -261,8 +262,8 @@ costs.rename(columns={"added": "as trained", "added_anew": "measured anew"}).rou
 # **Predict.** In a residual network, what is worse: to lose a block, or to lose the shortcut around it?
 
 # %% tags=["nbval-ignore-output"]
-broken = cuts[(cuts.network == "residual") & ((cuts.removed == 1) | cuts.kind.isin(["swap", "close shortcut"]))]
-broken.groupby(["iterations", "kind"])[["added", "added_anew"]].mean().round(1)
+broken = cuts[(cuts.kind == "residual") & ((cuts.removed == 1) | cuts.cut.isin(["swap", "close shortcut"]))]
+broken.groupby(["depth", "iterations", "cut"])[["added", "added_anew"]].mean().round(1)
 
 # %% [markdown]
 # (Points of error added, on average.) In the book's residual networks a shortcut is worth about twice the block beside it,

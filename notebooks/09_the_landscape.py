@@ -175,7 +175,7 @@ for kind, (each, _) in twins.items():
     for anew, words in enumerate(landscape_records.BOTH):
         values = landscape.losses(each, [along], steps, batch, bool(anew)).tolist()
         rows += [(kind, 20, words, 0, step, value) for step, value in zip(steps, values, strict=True)]
-here = pd.DataFrame(rows, columns=["network", "depth", "statistics", "direction", "step", "loss"])
+here = pd.DataFrame(rows, columns=["kind", "depth", "statistics", "direction", "step", "loss"])
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
 for ax, words in zip(axes, landscape_records.BOTH, strict=True):
     landscape_figures.plot_slices(here[here.statistics == words], ax)
@@ -188,7 +188,7 @@ plt.show()
 # **Figure 9.1.** The twins of this page along one direction. Dotted: the loss of blind guesses.
 
 # %% tags=["nbval-ignore-output"]
-here[here.step.abs() == 1].pivot_table(index="network", columns="statistics", values="loss").round(1)
+here[here.step.abs() == 1].pivot_table(index="kind", columns="statistics", values="loss").round(1)
 
 # %% [markdown]
 # That is the mean loss one step away, to both sides; blind guesses among ten classes give 2.3. A loss far above that is no steep mountain of the function that was trained. It is scores that have
@@ -258,7 +258,7 @@ plt.show()
 # blind guesses.
 
 # %% tags=["nbval-ignore-output"]
-NETWORK = ["depth", "statistics", "network"]
+NETWORK = ["depth", "statistics", "kind"]
 rises = landscape_figures.rises(slices).groupby(NETWORK)
 table = rises.agg(middle=("middle", "first"), half=("half", "median"), end=("end", "median"))
 table.assign(least=rises.end.min(), most=rises.end.max()).map("{:,.2f}".format)
@@ -379,7 +379,7 @@ plt.show()
 
 # %% tags=["nbval-ignore-output"]
 stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int)).astype(bool)]
-stages.pivot_table(index="network", columns="at", values="top").round(2)
+stages.pivot_table(index="kind", columns="at", values="top").round(2)
 
 # %% [markdown]
 # Before the first step the largest eigenvalue in size is large and negative: there the weights lie in no valley, but on
@@ -394,7 +394,7 @@ stages.pivot_table(index="network", columns="at", values="top").round(2)
 # %% tags=["nbval-ignore-output"]
 twenty = [each for each in landscape_records.all_landscapes(results) if each.experiment.endswith("20-cifar10")]
 twenty += [each for each in found if each.experiment.endswith("20-cifar10-short")]
-OF_RECIPE = ["statistics", "iterations", "network"]
+OF_RECIPE = ["statistics", "iterations", "kind"]
 heights = landscape_figures.rises(landscape_figures.slice_frame(twenty)).groupby(OF_RECIPE)
 eigenvalues = landscape_figures.curvature_frame(twenty).query("at == 'trained'").set_index(OF_RECIPE).top
 heights.agg(middle=("middle", "first"), half=("half", "median"), end=("end", "median")).assign(top=eigenvalues).round(2)
@@ -422,7 +422,7 @@ heights.agg(middle=("middle", "first"), half=("half", "median"), end=("end", "me
 # %% mystnb={"image": {"alt": "Loss on the straight line between two networks: between two moments of one training, left, it has no barrier; between two seeds, right, it has one, which is far higher with interpolated statistics than with statistics measured anew."}} tags=["nbval-ignore-output"]
 lines = landscape_figures.line_frame(found)
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
-residual_lines = lines[lines.network == "residual"]
+residual_lines = lines[lines.kind == "residual"]
 for ax, seeds in zip(axes, ("one", "two"), strict=True):
     landscape_figures.plot_between(residual_lines[residual_lines.seeds == seeds], ax)
     ax.set_title("one training" if seeds == "one" else "two seeds", fontsize=10)
@@ -434,7 +434,7 @@ plt.show()
 # two seeds (right).
 
 # %% tags=["nbval-ignore-output"]
-lines[lines.share == 0.5].pivot_table(index=["network", "seeds"], columns="statistics", values="error").round(1)
+lines[lines.share == 0.5].pivot_table(index=["kind", "seeds"], columns="statistics", values="error").round(1)
 
 # %% [markdown]
 # (Error halfway, in %, on training images.) Between two moments of one training there is no barrier. Between two seeds

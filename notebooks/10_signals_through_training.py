@@ -163,7 +163,7 @@ shattered.pivot_table(index="kind", columns="depth", values="cosine").round(2)
 
 # %% mystnb={"image": {"alt": "Cosine between pixel gradients at neighbouring pictures against depth. The plain network's line falls to about zero, the residual network's falls more slowly and stays above it."}} tags=["nbval-ignore-output"]
 fig, ax = plt.subplots(figsize=(5.4, 3.0))
-signal_figures.plot_depths(shattered, ax, "cosine", "cosine")
+signal_figures.plot_against_depth(shattered, ax, "cosine", "cosine")
 plt.show()
 
 # %% [markdown]

@@ -317,7 +317,7 @@ display(Markdown(text))
 
 # %% mystnb={"image": {"alt": "A cloud of dots in ten colours. Some classes form arms of their own that point away from the centre, others lie on top of each other near it."}}
 fig, ax = plt.subplots(figsize=(7.2, 4.0))
-study_figures.plot_map(this.map, test.labels, test.class_names, ax, this.map_shares)
+study_figures.plot_positions(this.map, test.labels, test.class_names, ax, this.map_shares)
 plt.show()
 
 # %% [markdown]

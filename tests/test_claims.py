@@ -39,9 +39,9 @@ def lesions() -> list[lesion_records.LesionRecord]:
     return [each for each in lesion_records.all_lesions(RESULTS) if "-cifar10" in each.experiment]
 
 
-def cuts(network: str, iterations: int = SHORT) -> Frame:
+def cuts(kind: str, iterations: int = SHORT) -> Frame:
     every = lesion_figures.all_cuts(lesions())
-    return every[(every.network == network) & (every.iterations == iterations)]
+    return every[(every.kind == kind) & (every.iterations == iterations)]
 
 
 def one_lost(network: str, iterations: int = SHORT) -> Frame:
@@ -100,7 +100,7 @@ def test_fresh_statistics_undo_more_than_half_of_the_damage_in_residual_networks
 
 def test_a_shortcut_is_worth_about_twice_its_block_in_most_places_but_not_in_all() -> None:
     for each in RESIDUALS:
-        closed = cuts(*each)[cuts(*each).kind == "close shortcut"]
+        closed = cuts(*each)[cuts(*each).cut == "close shortcut"]
         for column in ("added", "added_anew"):
             assert 1.75 < closed[column].mean() / one_lost(*each)[column].mean() < 2.25
         worse = closed.added.to_numpy() > one_lost(*each).added.to_numpy()
@@ -109,7 +109,7 @@ def test_a_shortcut_is_worth_about_twice_its_block_in_most_places_but_not_in_all
 
 def test_swapping_two_blocks_costs_about_as_much_as_losing_one() -> None:
     for each in RESIDUALS:
-        swapped = cuts(*each)[cuts(*each).kind == "swap"]
+        swapped = cuts(*each)[cuts(*each).cut == "swap"]
         for column in ("added", "added_anew"):
             assert 0.75 < swapped[column].mean() / one_lost(*each)[column].mean() < 1.4
 
@@ -139,7 +139,7 @@ def test_paths_of_one_length_cancel_for_the_most_part() -> None:
 
 def test_the_same_cuts_change_the_features_of_a_residual_network_less_and_leave_plain_ones_near_chance() -> None:
     for pair in zip(PLAINS, RESIDUALS, strict=True):
-        plain, residual = (cuts(*each)[cuts(*each).kind.isin(["leave out", "swap"])] for each in pair)
+        plain, residual = (cuts(*each)[cuts(*each).cut.isin(["leave out", "swap"])] for each in pair)
         assert len(plain) == len(residual)
         assert residual.feature_change.mean() < 0.8 * plain.feature_change.mean()
         assert plain.error.min() > 80
@@ -156,33 +156,31 @@ def landscapes() -> list[landscape_records.LandscapeRecord]:
 def rises() -> Frame:
     """Loss at the weights and away from them: medians over the directions, a row a network and statistics."""
     lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
-    return lines.groupby(["depth", "statistics", "network"])[["middle", "half", "end"]].median()
+    return lines.groupby(["depth", "statistics", "kind"])[["middle", "half", "end"]].median()
 
 
 def ends() -> Frame:
     """The loss one step away: a row a network and statistics, a column a direction."""
     lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
-    return lines.pivot_table(index=["depth", "statistics", "network"], columns="direction", values="end")
+    return lines.pivot_table(index=["depth", "statistics", "kind"], columns="direction", values="end")
 
 
 def curvatures() -> Frame:
     frame = landscape_figures.curvature_frame(landscapes())
-    return frame[frame["at"] == "trained"].set_index(["depth", "statistics", "network"])
+    return frame[frame["at"] == "trained"].set_index(["depth", "statistics", "kind"])
 
 
 def way() -> Frame:
     """The largest eigenvalue: a row a network, a column an iteration of the training."""
     frame = landscape_figures.curvature_frame(landscapes())
-    return frame[frame["at"].map(lambda at: isinstance(at, int))].pivot_table(
-        index="network", columns="at", values="top"
-    )
+    return frame[frame["at"].map(lambda at: isinstance(at, int))].pivot_table(index="kind", columns="at", values="top")
 
 
 def by_recipe() -> tuple[Frame, Frame]:
     """Heights, and largest eigenvalues, of the pair of 20 layers: rows a statistics and network, columns a recipe."""
     wanted = ("20-cifar10", "20-cifar10-short")
     twenty = [each for each in landscape_records.all_landscapes(RESULTS) if each.experiment.endswith(wanted)]
-    keys = ["statistics", "network", "iterations"]
+    keys = ["statistics", "kind", "iterations"]
     heights = landscape_figures.rises(landscape_figures.slice_frame(twenty)).groupby(keys)[["middle", "half", "end"]]
     eigenvalues: Any = landscape_figures.curvature_frame(twenty).query("at == 'trained'").set_index(keys).top
     return heights.median().unstack("iterations"), eigenvalues.unstack("iterations")
@@ -191,21 +189,21 @@ def by_recipe() -> tuple[Frame, Frame]:
 def between(seeds: str) -> Frame:
     """Barrier and error halfway (%) on a line between two networks: a row a network and statistics."""
     frame = landscape_figures.line_frame(landscapes())
-    each = frame[frame.seeds == seeds].groupby(["network", "statistics"])
-    halfway = frame[(frame.seeds == seeds) & (frame.share == 0.5)].set_index(["network", "statistics"]).error
+    each = frame[frame.seeds == seeds].groupby(["kind", "statistics"])
+    halfway = frame[(frame.seeds == seeds) & (frame.share == 0.5)].set_index(["kind", "statistics"]).error
     return each.loss.apply(lambda loss: landscape.barrier(loss.tolist())).to_frame("barrier").assign(error=halfway)
 
 
 def test_the_plain_twin_is_the_flatter_one_at_20_layers_and_the_residual_one_at_56_with_either_statistics() -> None:
     found = rises()
     share = (found.half - found.middle) / (landscape_figures.CHANCE - found.middle)  # of the way to blind guesses
-    flatter = (share.unstack("network").residual < share.unstack("network").plain).to_dict()
+    flatter = (share.unstack("kind").residual < share.unstack("kind").plain).to_dict()
     assert flatter == {(20, "anew"): False, (20, "as trained"): False, (56, "anew"): True, (56, "as trained"): True}
 
 
 def test_lines_rise_nearly_all_the_way() -> None:
     lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
-    assert lines.groupby(["network", "depth"]).down.mean().max() < 0.1
+    assert lines.groupby(["kind", "depth"]).down.mean().max() < 0.1
 
 
 def test_most_of_the_height_was_the_statistics_and_measured_anew_no_loss_goes_far_above_blind_guesses() -> None:
@@ -278,7 +276,7 @@ def test_by_both_recipes_the_plain_network_of_20_layers_is_the_flatter_one_with_
     heights, _ = by_recipe()
     for recipe in (SHORT, LONG):
         middle = heights.middle[recipe]
-        share = ((heights.half[recipe] - middle) / (landscape_figures.CHANCE - middle)).unstack("network")
+        share = ((heights.half[recipe] - middle) / (landscape_figures.CHANCE - middle)).unstack("kind")
         assert (share.plain < share.residual).all()
 
 

@@ -282,8 +282,22 @@ def test_weights_of_another_repetition_are_refused_before_anything_is_measured(k
 def test_two_recipes_of_one_network_are_not_drawn_as_one() -> None:
     slices = landscape_figures.slice_frame(FOUND[:1])
     mixed = pd.concat([slices, slices.assign(iterations=64_000)])
-    with pytest.raises(ValueError, match=r"several recipes, of \[2000, 64000\] iterations"):
+    with pytest.raises(ValueError, match="several recipes, of 2000, 64000 iterations"):
         landscape_figures.draw_slices(mixed)
+
+
+def test_two_seeds_of_one_network_are_not_drawn_as_one() -> None:
+    again = [each.model_copy(update={"seed": 1}) for each in FOUND]
+    assert len(surfaces.scenes([*FOUND, *again])) == 2 * len(surfaces.scenes(FOUND))
+    assert len(landscape_figures.draw_maps([*FOUND, *again]).axes) == 2 * len(landscape_figures.draw_maps(FOUND).axes)
+    slices, lines = (make([*FOUND, *again]) for make in (landscape_figures.slice_frame, landscape_figures.line_frame))
+    for draw in (
+        lambda: landscape_figures.draw_slices(slices),
+        lambda: landscape_figures.plot_between(lines, plt.figure().subplots()),
+    ):
+        with pytest.raises(ValueError, match="several runs, of seeds 0, 1"):
+            draw()
+    plt.close("all")
 
 
 @pytest.fixture

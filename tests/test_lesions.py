@@ -436,6 +436,13 @@ def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord])
     plt.close("all")
 
 
+def test_two_seeds_of_one_network_get_a_line_each() -> None:
+    again = [each.model_copy(update={"seed": 1}) for each in FOUND[:1]]
+    ax = lesion_figures.plot_single(lesion_figures.all_cuts([*FOUND[:1], *again]), plt.figure().subplots())
+    assert [label[-6:] for label in ax.get_legend_handles_labels()[1]] == ["seed 0", "seed 1"]
+    plt.close("all")
+
+
 def test_networks_of_two_depths_get_a_row_of_panels_each() -> None:
     cuts = lesion_figures.all_cuts(FOUND)
     deep = cuts[cuts.iterations == 2_000].assign(depth=56)

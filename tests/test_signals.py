@@ -437,6 +437,6 @@ def test_whatever_is_recorded_is_drawn(found: list[SignalRecord]) -> None:
 def test_a_measurement_is_drawn_against_depth() -> None:
     rows = [("plain", 8, 0.9), ("plain", 56, -0.001), ("residual", 8, 0.95), ("residual", 56, 0.5)]
     frame = pd.DataFrame(rows, columns=["kind", "depth", "cosine"])
-    ax = signal_figures.plot_depths(frame, plt.figure().subplots(), "cosine", "cosine")
+    ax = signal_figures.plot_against_depth(frame, plt.figure().subplots(), "cosine", "cosine")
     assert ax.get_legend_handles_labels()[1] == ["plain", "residual"]
     plt.close("all")

@@ -258,7 +258,7 @@ def test_the_picture_shows_the_images_in_the_order_of_the_rows(made, test):
                 left, top = x + place * side + feature_picture.FRAME, y + feature_picture.FRAME
                 assert torch.equal(pixels[top : top + 32, left : left + 32], test.images[index].movedim(0, -1))
                 red, green, blue = pixels[y, left].tolist()
-                colour = feature_picture.colours(10)[int(test.labels[index])]
+                colour = feature_picture.class_colours(10)[int(test.labels[index])]
                 assert f"#{red:02X}{green:02X}{blue:02X}" == colour
 
 
@@ -293,7 +293,7 @@ def test_a_hundred_classes_are_coloured_by_their_superclass(made):
 
 @pytest.mark.parametrize("count", [2, 10, 20])
 def test_classes_have_different_colours(count):
-    assert len(set(feature_picture.colours(count))) == count
+    assert len(set(feature_picture.class_colours(count))) == count
 
 
 def test_the_picture_for_a_page_is_the_same_picture_in_a_smaller_file(made, test):
@@ -320,7 +320,7 @@ def test_the_classes_of_the_rows_are_drawn_purest_first(made):
 
 def test_every_image_is_a_dot_of_its_class_on_the_map(made):
     figure, ax = plt.subplots()
-    study_figures.plot_map(made.map, made.labels, made.class_names, ax, made.map_shares)
+    study_figures.plot_positions(made.map, made.labels, made.class_names, ax, made.map_shares)
     dots = ax.collections[0]
     assert np.shape(dots.get_offsets()) == (60, 2)
     assert ax.get_xlabel().endswith("% of the variance)")

@@ -26,7 +26,7 @@ WHITE, BLACK, GREY = (255, 255, 255), (20, 20, 20), (110, 110, 110)
 PALETTE = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#222255", "#EE7733", "#775511")
 
 
-def colours(count: int) -> list[str]:
+def class_colours(count: int) -> list[str]:
     """Colours that tell ``count`` classes apart, as far as colours can."""
     if count <= len(PALETTE):
         return list(PALETTE[:count])
@@ -58,7 +58,7 @@ def draw(
     if len(rows) == 0:
         raise ValueError("rows: there are none; name one feature or more")
     names, group = groups(study)
-    palette = colours(len(names))
+    palette = class_colours(len(names))
 
     # Where everything lies.
     side = test.images.shape[-1] + 2 * FRAME + GAP  # from image to image, and from row to row

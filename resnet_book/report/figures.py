@@ -1,10 +1,11 @@
 """Draw data frames and images with matplotlib. Nothing here loads or trains.
 
 One palette for one meaning through the whole book: plain and residual networks keep their colours (Okabe and Ito's,
-which colour-blind readers tell apart). Every function draws into the ``ax`` it is given and returns it.
+which colour-blind readers tell apart). Every ``plot`` and ``show`` function draws into the ``ax`` it is given and
+returns it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -122,6 +123,15 @@ def say_nothing_recorded(ax: Axes) -> Axes:
 LINE_STYLES = {8: ":", 20: "--", 32: "-.", 44: (0, (8, 2)), 56: "-", 110: (0, (8, 2, 1, 2, 1, 2))}
 
 
+def look(kind: str, depth: int) -> dict[str, Any]:
+    """How the line of a network is drawn, and what it is called: what matplotlib's ``plot`` takes."""
+    return {
+        "color": COLOURS[kind],
+        "linestyle": LINE_STYLES.get(depth, "-"),
+        "label": f"{kind}, {depth} layers",
+    }
+
+
 def add_legend(figure: Figure, ncols: int = 2) -> None:
     """One legend below all panels, with everything that they label once."""
     shown = dict[str, Any]()
@@ -145,12 +155,12 @@ def plot_curves(curves: pd.DataFrame, ax: Axes, drops: Iterable[int] = ()) -> Ax
         return say_nothing_recorded(ax)
     for drop in drops:
         ax.axvline(drop, color=COLOURS["neutral"], linewidth=0.8, linestyle=":", zorder=0)
-    for (kind, depth), group, style in _networks(curves):
+    for (kind, depth), group in curves.groupby(["kind", "depth"]):  # type: ignore[misc]
         test = group.pivot(index="iteration", columns="seed", values="test_error")
         train = group.pivot(index="iteration", columns="seed", values="train_error")
-        look = {"color": COLOURS[kind], "linestyle": style}
-        ax.plot(train.index, train.mean(axis=1), linewidth=0.9, alpha=0.8, **look)
-        ax.plot(test.index, test.mean(axis=1), linewidth=2.2, label=f"{kind}, {depth} layers", **look)
+        style = look(kind, depth)
+        ax.plot(train.index, train.mean(axis=1), linewidth=0.9, alpha=0.8, **style | {"label": None})
+        ax.plot(test.index, test.mean(axis=1), linewidth=2.2, **style)
         if len(test.columns) > 1:
             ax.fill_between(test.index, test.min(axis=1), test.max(axis=1), color=COLOURS[kind], alpha=0.15, lw=0)
     ax.set_ylim(0, None)
@@ -164,8 +174,8 @@ def plot_layers(frame: pd.DataFrame, ax: Axes, measure: str, label: str, log: bo
 
     ``frame``: kind, depth, layer (1 is nearest to the images) and the column ``measure``, described by ``label``.
     """
-    for (kind, depth), group, style in _networks(frame):
-        ax.plot(group.layer, group[measure], color=COLOURS[kind], linestyle=style, label=f"{kind}, {depth} layers")
+    for (kind, depth), group in frame.groupby(["kind", "depth"]):  # type: ignore[misc]
+        ax.plot(group.layer, group[measure], **look(kind, depth))
     if log:
         ax.set_yscale("log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -196,12 +206,6 @@ def plot_depths(errors: pd.DataFrame, ax: Axes, marker: str = "o", filled: bool 
     ax.set_xlabel("depth (layers)")
     ax.set_ylabel("test error (%)")
     return ax
-
-
-def _networks(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, int], pd.DataFrame, Any]]:
-    """(kind, depth), its rows, and its line style, for each network in ``frame``, plain ones first."""
-    for key, group in frame.groupby(["kind", "depth"]):
-        yield key, group, LINE_STYLES.get(key[1], "-")  # type: ignore[index, misc]
 
 
 def show_ranked(images: Tensor, left: Tensor, right: Tensor, ax: Axes, headings: Sequence[tuple[str, str]]) -> Axes:

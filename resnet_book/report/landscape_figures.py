@@ -16,12 +16,13 @@ from matplotlib.figure import Figure
 
 from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, EIGENVECTOR_SHARE, LandscapeRecord
 from resnet_book.report import figures
-from resnet_book.report.figures import COLOURS, KINDS, LINE_STYLES, say_nothing_recorded
+from resnet_book.report.figures import COLOURS, KINDS, look, say_nothing_recorded
 from resnet_book.report.tables import WHOSE, whose
 
 Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
 FLOOR, CEILING = 0.1, 1000.0  # nats: heights of surfaces are cut off there
 CHANCE = float(np.log(10))  # loss of blind answers to ten classes
+TWINS = ("depth", "iterations", "seed")  # what twins have in common
 IN_WORDS = {"as trained": "statistics as trained", "anew": "statistics measured anew"}
 
 
@@ -41,14 +42,14 @@ def slice_frame(found: Iterable[LandscapeRecord]) -> Frame:
             for direction, line in zip(one.directions, lines, strict=True):
                 where = {"at": one.around.at, "statistics": one.statistics, "direction": direction}
                 points = zip(one.steps, line.tolist(), strict=True)
-                rows += [whose(each.experiment) | where | {"step": a, "loss": b} for a, b in points]
+                rows += [whose(each.experiment, each.seed) | where | {"step": a, "loss": b} for a, b in points]
     return pd.DataFrame(rows, columns=[*WHOSE, "at", "statistics", "direction", "step", "loss"])
 
 
 def curvature_frame(found: Iterable[LandscapeRecord]) -> Frame:
     """A row for each curvature: columns as ``slice_frame`` up to statistics, then those of ``Curvature``."""
     rows = [
-        whose(each.experiment) | {"at": one.around.at} | one.model_dump(exclude={"around"})
+        whose(each.experiment, each.seed) | {"at": one.around.at} | one.model_dump(exclude={"around"})
         for each in found
         for one in each.curvatures
     ]
@@ -66,7 +67,9 @@ def line_frame(found: Iterable[LandscapeRecord]) -> Frame:
             alike = "one" if line.one.seed == line.other.seed else "two"
             where = {"seeds": alike, "start": line.one.at, "end": line.other.at, "statistics": line.statistics}
             points = zip(line.shares, line.loss, line.error, strict=True)
-            rows += [whose(each.experiment) | where | {"share": a, "loss": b, "error": c} for a, b, c in points]
+            rows += [
+                whose(each.experiment, each.seed) | where | {"share": a, "loss": b, "error": c} for a, b, c in points
+            ]
     return pd.DataFrame(rows, columns=[*WHOSE, "seeds", "start", "end", "statistics", "share", "loss", "error"])
 
 
@@ -95,7 +98,7 @@ def plot_map(loss: np.ndarray, steps: Sequence[float], ax: Axes, kind: str) -> A
     """The loss on a plane (S, S) as a map: darker is higher, a contour line at each doubling; a cross in the middle."""
     heights = np.log2(np.clip(loss, FLOOR, CEILING)).T  # the first direction to the right
     low, high = np.log2(FLOOR), np.log2(CEILING)
-    ax.imshow(heights, origin="lower", extent=(-1, 1, -1, 1), cmap=colours(kind), vmin=low, vmax=high)
+    ax.imshow(heights, origin="lower", extent=(-1, 1, -1, 1), cmap=colour_map(kind), vmin=low, vmax=high)
     ax.contour(steps, steps, heights, levels=np.arange(np.ceil(low), high), colors="black", linewidths=0.5, alpha=0.6)
     ax.plot(0, 0, "+", color="black", markersize=8)
     ax.set(xlabel="first direction", ylabel="second direction", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
@@ -106,36 +109,37 @@ def plot_map(loss: np.ndarray, steps: Sequence[float], ax: Axes, kind: str) -> A
 def draw_maps(found: Sequence[LandscapeRecord]) -> Figure:
     """A map for each network and each statistics, around trained weights: a row for each pair of twins."""
     planes = [
-        (whose(each.experiment), statistics, plane)
+        (whose(each.experiment, each.seed), statistics, plane)
         for statistics in BOTH
         for each in found
         if (plane := each.find("trained", [0, 1], statistics))
     ]
-    pairs = sorted({(about["depth"], about["iterations"]) for about, _, _ in planes}) or [(0, 0)]
+    pairs = sorted({tuple(about[name] for name in TWINS) for about, _, _ in planes}) or [(0, 0, 0)]
     figure, axes = plt.subplots(
         len(pairs), 4, figsize=(8.4, 0.5 + 2.2 * len(pairs)), squeeze=False, sharex=True, sharey=True
     )
     if not planes:
         say_nothing_recorded(axes[0, 0])
     for about, statistics, plane in planes:
-        row = pairs.index((about["depth"], about["iterations"]))
-        ax = axes[row, 2 * BOTH.index(statistics) + KINDS.index(about["network"])]
-        plot_map(plane.surface().numpy(), plane.steps, ax, about["network"])
+        row = pairs.index(tuple(about[name] for name in TWINS))
+        ax = axes[row, 2 * BOTH.index(statistics) + KINDS.index(about["kind"])]
+        plot_map(plane.surface().numpy(), plane.steps, ax, about["kind"])
         ax.set_title(
-            f"{about['network']}, {about['depth']} layers\n{about['iterations']:,} steps, {statistics}", fontsize=8
+            f"{about['kind']}, {about['depth']} layers\n{about['iterations']:,} iterations, {statistics}", fontsize=8
         )
         ax.label_outer()
     return figure
 
 
-def _of_one_recipe(frame: Frame) -> Frame:
-    """``frame``. Raises ValueError where it has several recipes of one network, which would be drawn as one.
+def _one_run_each(frame: Frame) -> Frame:
+    """``frame``. Raises ValueError where it has several runs of one network, which would be drawn as one.
 
-    A frame of the reader's own, without the column iterations, is of one.
+    A frame of the reader's own, without the columns iterations and seed, is of one.
     """
-    if "iterations" in frame and (frame.groupby(["network", "depth"]).iterations.nunique() > 1).any():
-        found = sorted(set(frame.iterations))
-        raise ValueError(f"rows of several recipes, of {found} iterations: draw one after the other")
+    for column, what in (("iterations", "recipes, of {} iterations"), ("seed", "runs, of seeds {}")):
+        if column in frame and (frame.groupby(["kind", "depth"])[column].nunique() > 1).any():
+            found = ", ".join(map(str, sorted(set(frame[column]))))
+            raise ValueError(f"rows of several {what.format(found)}: draw one after the other")
     return frame
 
 
@@ -144,18 +148,18 @@ def plot_slices(slices: Frame, ax: Axes) -> Axes:
     ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log")
     if slices.empty:
         return say_nothing_recorded(ax)
-    for (network, depth), group in _of_one_recipe(slices).groupby(["network", "depth"]):
-        look = {"color": COLOURS[str(network)], "linestyle": LINE_STYLES.get(depth, "-")}
+    for (kind, depth), group in _one_run_each(slices).groupby(["kind", "depth"]):
+        style = look(str(kind), depth)
         by_direction = group.pivot_table(index="step", columns="direction", values="loss")
-        ax.plot(by_direction.index, by_direction, linewidth=0.6, alpha=0.6, **look)
-        ax.plot(by_direction.median(axis=1), linewidth=2.2, label=f"{network}, {depth} layers", **look)
+        ax.plot(by_direction.index, by_direction, linewidth=0.6, alpha=0.6, **style | {"label": None})
+        ax.plot(by_direction.median(axis=1), linewidth=2.2, **style)
     ax.axhline(CHANCE, color=COLOURS["neutral"], linestyle=":", linewidth=1)
     return ax
 
 
 def draw_slices(slices: Frame) -> Figure:
     """Lines through trained weights in random directions: a row a depth, statistics as trained and anew beside it."""
-    random = _of_one_recipe(slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)])
+    random = _one_run_each(slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)])
     depths = sorted(set(random.depth)) or [0]
     figure, axes = plt.subplots(len(depths), 2, figsize=(7.2, 0.6 + 2.4 * len(depths)), squeeze=False, sharey="row")
     for row, depth in zip(axes, depths, strict=True):
@@ -171,15 +175,15 @@ def plot_curvature(curvatures: Frame, ax: Axes) -> Axes:
     """Curvature at trained weights: the largest eigenvalue (a circle) and random directions (bars), on a log scale."""
     ax.set(xlabel="second derivative of the loss (size)", xscale="log")
     trained = curvatures[curvatures["at"] == "trained"].sort_values(
-        ["depth", "statistics", "network"], ascending=[True, False, True]
+        ["depth", "statistics", "kind"], ascending=[True, False, True]
     )
     if trained.empty:
         return say_nothing_recorded(ax)
-    names = [f"{row.network}, {row.depth} layers, {row.statistics}" for row in _of_one_recipe(trained).itertuples()]
+    names = [f"{row.kind}, {row.depth} layers, {row.statistics}" for row in _one_run_each(trained).itertuples()]
     for height, row in enumerate(trained.itertuples()):
         random = np.abs(np.array(row.random))
-        ax.plot(abs(row.top), height, "o", color=COLOURS[row.network])
-        ax.plot(random, [height] * len(random), "|", color=COLOURS[row.network], markersize=12, markeredgewidth=2)
+        ax.plot(abs(row.top), height, "o", color=COLOURS[row.kind])
+        ax.plot(random, [height] * len(random), "|", color=COLOURS[row.kind], markersize=12, markeredgewidth=2)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     return ax
@@ -192,27 +196,27 @@ def plot_eigenvector(slices: Frame, ax: Axes, statistics: str = "anew") -> Axes:
     along = trained[trained.direction == EIGENVECTOR]
     if along.empty:
         return say_nothing_recorded(ax)
-    for (network, depth), group in _of_one_recipe(along).groupby(["network", "depth"]):
-        look = {"color": COLOURS[str(network)], "linestyle": LINE_STYLES.get(depth, "-")}
-        ax.plot(EIGENVECTOR_SHARE * group.step, group.loss, linewidth=2, label=f"{network}, {depth} layers", **look)
-        first = trained[(trained.direction == 0) & (trained.network == network) & (trained.depth == depth)]
+    for (kind, depth), group in _one_run_each(along).groupby(["kind", "depth"]):
+        style = look(str(kind), depth)
+        ax.plot(EIGENVECTOR_SHARE * group.step, group.loss, linewidth=2, **style)
+        first = trained[(trained.direction == 0) & (trained.kind == kind) & (trained.depth == depth)]
         first = first.sort_values("step")
         there = np.linspace(-EIGENVECTOR_SHARE, EIGENVECTOR_SHARE, 13)
-        ax.plot(there, np.interp(there, first.step, first.loss), linewidth=0.8, **look)
+        ax.plot(there, np.interp(there, first.step, first.loss), linewidth=0.8, **style | {"label": None})
     ax.legend(fontsize=7)
     return ax
 
 
-def plot_way(slices: Frame, ax: Axes, network: str) -> Axes:
+def plot_way(slices: Frame, ax: Axes, kind: str) -> Axes:
     """The loss along one direction at stages of a training, the darker the later."""
-    ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log", title=network)
-    stages = slices[slices["at"].map(lambda at: isinstance(at, int)) & (slices.network == network)]
+    ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log", title=kind)
+    stages = slices[slices["at"].map(lambda at: isinstance(at, int)) & (slices.kind == kind)]
     if stages.empty:
         return say_nothing_recorded(ax)
-    iterations = sorted(set(stages["at"]))
+    iterations = sorted(set(_one_run_each(stages)["at"]))
     for number, iteration in enumerate(iterations, start=1):
         line = stages[stages["at"] == iteration]
-        colour = colours(network)(0.2 + 0.8 * number / len(iterations))
+        colour = colour_map(kind)(0.2 + 0.8 * number / len(iterations))
         ax.plot(line.step, line.loss, color=colour, label=f"{iteration:,}")
     ax.legend(title="iteration", fontsize=8, title_fontsize=8)
     return ax
@@ -224,11 +228,9 @@ def plot_way_curvature(curvatures: Frame, ax: Axes) -> Axes:
     stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int))]
     if stages.empty:
         return say_nothing_recorded(ax)
-    for (network, depth), group in stages.groupby(["network", "depth"]):
+    for (kind, depth), group in _one_run_each(stages).groupby(["kind", "depth"]):
         in_order = group.sort_values("at")
-        ax.plot(
-            in_order["at"], in_order.top.abs(), "o-", color=COLOURS[str(network)], label=f"{network}, {depth} layers"
-        )
+        ax.plot(in_order["at"], in_order.top.abs(), "o-", color=COLOURS[str(kind)], label=f"{kind}, {depth} layers")
     ax.legend()
     return ax
 
@@ -240,13 +242,13 @@ def plot_between(lines: Frame, ax: Axes, column: str = "loss") -> Axes:
     if lines.empty:
         return say_nothing_recorded(ax)
     looks = {"as trained": ("--", "interpolated"), "anew": ("-", "measured anew")}
-    for (network, statistics), group in lines.groupby(["network", "statistics"]):
+    for (kind, statistics), group in _one_run_each(lines).groupby(["kind", "statistics"]):
         style, words = looks[str(statistics)]
-        ax.plot(group.share, group[column], style, color=COLOURS[str(network)], label=f"{network}, statistics {words}")
+        ax.plot(group.share, group[column], style, color=COLOURS[str(kind)], label=f"{kind}, statistics {words}")
     ax.legend(fontsize=7)
     return ax
 
 
-def colours(kind: str) -> LinearSegmentedColormap:
+def colour_map(kind: str) -> LinearSegmentedColormap:
     """From nearly white to the colour of "plain" or "residual"."""
     return LinearSegmentedColormap.from_list(kind, ["#F5F5F5", COLOURS[kind]])

@@ -1,7 +1,7 @@
 """Draw what chapter 8 shows: the errors of networks taken apart, and the gradient that paths of each length carry.
 
 Colours as everywhere: plain orange, residual blue. Filled marks: trained by the paper's recipe; white ones: for less
-time. Every function draws into the ``ax`` it is given and returns it; where nothing is recorded it says so.
+time. Every ``plot`` function draws into the ``ax`` it is given and returns it; where nothing is recorded it says so.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,38 +18,33 @@ from resnet_book.engine.checks import whole
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.lesion_records import CutRow, LesionRecord, PathRow
 from resnet_book.report import figures
-from resnet_book.report.figures import COLOURS, LINE_STYLES, say_nothing_recorded
-from resnet_book.report.tables import WHOSE, whose
+from resnet_book.report.figures import COLOURS, look, say_nothing_recorded
+from resnet_book.report.tables import WHOSE, stacked, whose
 
 CHANCE = 90.0  # error (%) of blind answers to ten classes
 
 
-def labelled(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
-    """A frame of cuts or paths with whose they are: the columns of ``tables.whose``.
+def labelled(cuts: pd.DataFrame, experiment: str, seed: int) -> pd.DataFrame:
+    """A ``lesions.lesion_frame`` with the columns of ``tables.whose``; the kind of a cut is then in the column cut.
 
-    A frame of cuts gets two columns more: added and added_anew, the error beyond that of the whole network (points).
+    Two columns more, added and added_anew: the error beyond that of the whole network (points).
     """
-    frame = frame.assign(**whose(experiment))
-    if "kind" in frame:
-        whole = frame.query("kind == 'nothing'").iloc[0]
-        frame = frame.assign(added=frame.error - whole.error, added_anew=frame.error_anew - whole.error_anew)
-    return frame
+    cuts = cuts.rename(columns={"kind": "cut"}).assign(**whose(experiment, seed))
+    whole = cuts.query("cut == 'nothing'").iloc[0]
+    return cuts.assign(added=cuts.error - whole.error, added_anew=cuts.error_anew - whole.error_anew)
 
 
 def all_cuts(found: Iterable[LesionRecord]) -> pd.DataFrame:
     """Every cut of every network, ``labelled``; empty where there is none."""
-    frames = [labelled(each.cut_frame, each.experiment) for each in found]
-    return pd.concat(frames, ignore_index=True) if frames else _nothing(CutRow, *WHOSE, "added", "added_anew")
+    frames = [labelled(each.cut_frame, each.experiment, each.seed) for each in found]
+    fields = ["cut" if name == "kind" else name for name in CutRow.model_fields]
+    return stacked(frames, [*fields, *WHOSE, "added", "added_anew"])
 
 
 def all_paths(found: Iterable[LesionRecord]) -> pd.DataFrame:
-    """Every length of path of every residual network, ``labelled``; empty where there is none."""
-    frames = [labelled(each.path_frame, each.experiment) for each in found if each.paths]
-    return pd.concat(frames, ignore_index=True) if frames else _nothing(PathRow, *WHOSE)
-
-
-def _nothing(row: type[CutRow | PathRow], *more: str) -> pd.DataFrame:
-    return pd.DataFrame(columns=[*row.model_fields, *more], dtype=float)
+    """Every length of path of every residual network, with whose it is; empty where there is none."""
+    frames = [each.path_frame.assign(**whose(each.experiment, each.seed)) for each in found if each.paths]
+    return stacked(frames, [*PathRow.model_fields, *WHOSE])
 
 
 def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
@@ -59,7 +54,7 @@ def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
     for group, style in _networks(cuts, ax):
         single = group[group.removed == 1]
         ax.plot([blocks[0] for blocks in single.blocks], single[column], **style)
-        ax.axhline(group.query("kind == 'nothing'")[column].iloc[0], color=style["color"], linestyle=":", linewidth=1)
+        ax.axhline(group.query("cut == 'nothing'")[column].iloc[0], color=style["color"], linestyle=":", linewidth=1)
     return ax
 
 
@@ -67,7 +62,7 @@ def plot_together(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
     """Error (%) against how many blocks are left out: the mean over random choices, bars from lowest to highest."""
     ax.set(xlabel="blocks left out", ylabel="test error (%)")
     for number, (group, style) in enumerate(_networks(cuts, ax)):
-        by_count = group[group.kind.isin(["nothing", "leave out"])].groupby("removed")[column]
+        by_count = group[group.cut.isin(["nothing", "leave out"])].groupby("removed")[column]
         each = by_count.agg(["mean", "min", "max"])
         spread = [each["mean"] - each["min"], each["max"] - each["mean"]]
         beside = 0.08 * number  # so that bars do not hide each other
@@ -79,7 +74,7 @@ def plot_together(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
 def plot_factors(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
     """Error (%) against the factor by which all residual branches are multiplied; 1 is the whole network."""
     ax.set(xlabel="factor of all residual branches", ylabel="test error (%)")
-    residual = cuts.loc[cuts.kind.isin(["scale", "nothing"]) & (cuts.network == "residual")]
+    residual = cuts.loc[cuts.cut.isin(["scale", "nothing"]) & (cuts.kind == "residual")]
     for group, style in _networks(residual, ax):
         in_order = group.sort_values("factor")
         ax.plot(in_order.factor, in_order[column], **style)
@@ -90,7 +85,7 @@ def plot_equal_change(cuts: pd.DataFrame, ax: Axes) -> Axes:
     """Error added (points) against the change of the features, a mark a cut: blocks left out and swapped."""
     ax.set(xlabel="relative change of the last features", ylabel="error added (points)")
     for group, style in _networks(cuts, ax):
-        shown = group[group.kind.isin(["leave out", "swap"])]
+        shown = group[group.cut.isin(["leave out", "swap"])]
         ax.plot(shown.feature_change, shown.added, **{**style, "linestyle": "none", "alpha": 0.75})
     return ax
 
@@ -162,19 +157,20 @@ def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dic
     if frame.empty:
         say_nothing_recorded(ax)
         return
-    for _, group in frame.groupby(["depth", "network", "iterations", "experiment"]):
-        depth, network, iterations = (group[name].iloc[0] for name in ("depth", "network", "iterations"))
+    for (depth, kind, iterations, _, seed), group in frame.groupby(
+        ["depth", "kind", "iterations", "experiment", "seed"]
+    ):
         thorough = iterations >= catalogue.PAPER.iterations
+        label = f"{kind}, {depth} layers, {iterations:,} iterations" + f", seed {seed}" * (frame.seed.nunique() > 1)
         yield (
             group,
             {
-                "color": COLOURS[network],
-                "linestyle": LINE_STYLES.get(depth, "-"),
+                **look(kind, depth),
                 "linewidth": 1.3,
                 "marker": "o",
                 "markersize": 5,
-                "markerfacecolor": COLOURS[network] if thorough else "white",
-                "label": f"{network}, {depth} layers, {iterations:,} iterations",
+                "markerfacecolor": COLOURS[kind] if thorough else "white",
+                "label": label,
             },
         )
 

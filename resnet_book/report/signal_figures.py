@@ -1,8 +1,8 @@
 """Draw what chapter 10 shows: signals, gradients, and what they predict, through training.
 
-Colours as everywhere: plain orange, residual blue; a training's moments go from pale to full colour. Every function
-draws into the ``ax`` it is given and returns it; where nothing is recorded it says so. Frames have a column each for
-the network: kind ("plain" or "residual"), depth, seed, recipe_iterations; and for the moment: iteration, origin.
+Colours as everywhere: plain orange, residual blue; a training's moments go from pale to full colour. Every ``plot``
+function draws into the ``ax`` it is given and returns it; where nothing is recorded it says so. The columns of frames
+say which network, kind ("plain" or "residual"), depth, seed, recipe_iterations, and which moment, iteration, origin.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,19 +15,19 @@ from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.signal_records import BlockRow, DistanceRow, LayerRow, PredictionRow, SignalRecord
-from resnet_book.report.figures import COLOURS, LINE_STYLES, say_nothing_recorded
-from resnet_book.report.tables import kind_and_depth
+from resnet_book.report.figures import COLOURS, look, say_nothing_recorded
+from resnet_book.report.tables import kind_and_depth, stacked
 
 PALEST = 0.72  # share of white in the colour of a training's first moment
 MOMENTS_SHOWN = 6  # lines in a panel, at most
 STARTS = {False: ("as usual", COLOURS["residual"]), True: ("last norms at zero", COLOURS["accent"])}
 NETWORK = ["kind", "depth", "seed", "recipe_iterations"]
 COLUMNS = {
-    "layers": [*LayerRow.model_fields],
-    "blocks": [*BlockRow.model_fields],
-    "predictions": [*PredictionRow.model_fields],
-    "distances": [*DistanceRow.model_fields],
-    "starts": ["zeroed", "loss"],
+    "layers": ["iteration", "origin", *LayerRow.model_fields],
+    "blocks": ["iteration", "origin", *BlockRow.model_fields],
+    "predictions": ["iteration", "origin", *PredictionRow.model_fields],
+    "distances": ["iteration", "origin", *DistanceRow.model_fields],
+    "starts": ["zeroed", "iteration", "loss"],
 }
 
 
@@ -43,20 +43,18 @@ def of_networks(
         if len(frame):
             own = {"kind": kind, "depth": depth, "seed": each.seed, "recipe_iterations": known.recipe.iterations}
             frames.append(frame.assign(**own))
-    if frames:
-        return pd.concat(frames, ignore_index=True)
-    return pd.DataFrame(columns=[*NETWORK, "iteration", "origin", *COLUMNS[rows]], dtype=float)
+    return stacked(frames, [*COLUMNS[rows], *NETWORK])
 
 
 def through_training(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of those networks alone whose weights on the way were measured.
+    """The rows of those networks alone whose weights along the way were measured.
 
     Where these reach the end of the recipe, without the record's own network, which may be of another run.
     """
     if frame.empty:
         return frame
-    on_the_way = frame.origin == "along the way"
-    last = frame.iteration.where(on_the_way).groupby([frame[name] for name in NETWORK]).transform("max")
+    along = frame.origin == "along the way"
+    last = frame.iteration.where(along).groupby([frame[name] for name in NETWORK]).transform("max")
     return frame.loc[last.notna() & ~((frame.origin == "record") & (last == frame.recipe_iterations))]
 
 
@@ -95,7 +93,7 @@ def plot_moments(frame: pd.DataFrame, ax: Axes, measure: str, label: str, spread
     return ax
 
 
-def plot_depths(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
+def plot_against_depth(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
     """A measurement against depth, a line a kind: the mean over its rows, bars of a standard deviation."""
     ax.set(xlabel="depth (layers)", ylabel=label)
     if frame.empty:
@@ -133,10 +131,9 @@ def _networks(frame: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str, Any
     """Each run's rows and how to draw them, plain first; runs of one network but for the seed are labelled once."""
     named, each = set(), frame.groupby(NETWORK)
     for (kind, depth, _, recipe), group in each:  # type: ignore[misc]
-        label = f"{kind}, {depth} layers"
-        style = {"color": COLOURS[kind], "linestyle": LINE_STYLES.get(depth, "-"), "linewidth": 1.5}
-        yield group, style | {"label": f"_{label}" if (label, recipe) in named else label}
-        named.add((label, recipe))
+        style = look(kind, depth) | {"linewidth": 1.5}
+        yield group, style | ({"label": None} if (kind, depth, recipe) in named else {})
+        named.add((kind, depth, recipe))
 
 
 def _iterations(ax: Axes, last: int) -> None:

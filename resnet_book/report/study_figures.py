@@ -51,7 +51,7 @@ def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
     """A measure of the rows of several networks: a dot and its interval each, before and after training, and chance.
 
     ``frame``: a row a network, its index the names, with the columns of ``study.summary`` and ``kind``, "plain" or
-    "residual". ``measure``: "purity" or "entropy", described by ``label``.
+    "residual". ``measure``: "purity", say, described by ``label``.
     """
     if frame.empty:
         say_nothing_recorded(ax)
@@ -73,13 +73,13 @@ def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
     return ax
 
 
-def plot_map(positions: Tensor, groups: Tensor, names: Sequence[str], ax: Axes, shares: Tensor) -> Axes:
+def plot_positions(positions: Tensor, groups: Tensor, names: Sequence[str], ax: Axes, shares: Tensor) -> Axes:
     """Images as dots on a plane: positions (N, 2), coloured by ``groups`` (N,), which are ``names``.
 
     ``shares`` (2,): of the variance along each axis, for its label. Dots are drawn in the order of the images, so no
     class lies on top of the others.
     """
-    palette = np.array(feature_picture.colours(len(names)))
+    palette = np.array(feature_picture.class_colours(len(names)))
     size = 4 if len(positions) > 5_000 else 14
     ax.scatter(*positions.T.numpy(), c=palette[groups.numpy()], s=size, alpha=0.7, linewidths=0)
     for name, colour in zip(names, palette, strict=True):
@@ -97,7 +97,7 @@ def show_row_classes(shown: Study, ax: Axes) -> Axes:
     superclasses, their colours. Drawn from the study alone.
     """
     names, group = feature_picture.groups(shown)
-    palette, order, blank = feature_picture.colours(len(names)), shown.purest_first, len(names)
+    palette, order, blank = feature_picture.class_colours(len(names)), shown.purest_first, len(names)
     halves = [group[indices[order]].numpy() for indices in (shown.least, shown.most)]  # (C, k) each
     cells = np.concatenate([halves[0], np.full((len(order), 1), blank), halves[1]], axis=1)
     ax.imshow(cells, ListedColormap([*palette, "white"]), aspect="auto", vmin=0, vmax=blank)

@@ -13,7 +13,7 @@ import numpy as np
 
 from resnet_book.experiments.landscape_records import LandscapeRecord, Slice
 from resnet_book.report.figures import KINDS
-from resnet_book.report.landscape_figures import CEILING, FLOOR, IN_WORDS, colours
+from resnet_book.report.landscape_figures import CEILING, FLOOR, IN_WORDS, colour_map
 from resnet_book.report.tables import whose
 
 NAMES = ("surfaces.js", "surfaces.css")  # beside this file
@@ -23,13 +23,14 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
     """Every pair of planes around twins, plain and residual, as the page's script takes them."""
     made = list[dict[str, Any]]()
     for at, statistics in (("trained", "as trained"), ("trained", "anew"), ("initial", "anew")):
-        pairs = dict[tuple[int, int], dict[str, Slice]]()
+        pairs = dict[tuple[int, int, int], dict[str, Slice]]()
         for each in found:
             if plane := each.find(at, [0, 1], statistics):
-                about = whose(each.experiment)
+                about = whose(each.experiment, each.seed)
                 iterations = about["iterations"] if at == "trained" else 0  # before training all recipes are one
-                pairs.setdefault((about["depth"], iterations), {})[about["network"]] = plane
-        for (depth, iterations), twins in sorted(pairs.items(), reverse=True):
+                pairs.setdefault((about["depth"], iterations, each.seed), {})[about["kind"]] = plane
+        several = len({seed for _, _, seed in pairs}) > 1
+        for (depth, iterations, seed), twins in sorted(pairs.items(), reverse=True):
             if len(twins) == 2:
                 surfaces = [
                     {
@@ -40,7 +41,7 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
                     for kind in KINDS
                 ]
                 when = f"after {iterations:,} iterations" if at == "trained" else "before training"
-                title = f"{depth} layers, {when}, {IN_WORDS[statistics]}"
+                title = f"{depth} layers, {when}, {IN_WORDS[statistics]}" + f", seed {seed}" * several
                 shared = {
                     "steps": twins["plain"].steps,
                     "floor": FLOOR,
@@ -74,7 +75,7 @@ def _still(scene: dict[str, Any]) -> bytes:
     for ax, surface in zip(axes, scene["surfaces"], strict=True):
         heights = np.log10(np.clip(surface["loss"], scene["floor"], scene["ceiling"]))
         low, high = np.log10(scene["floor"]), np.log10(scene["ceiling"])
-        ax.plot_surface(x, y, heights, cmap=colours(surface["kind"]), vmin=low, vmax=high, rcount=50, ccount=50)
+        ax.plot_surface(x, y, heights, cmap=colour_map(surface["kind"]), vmin=low, vmax=high, rcount=50, ccount=50)
         ax.set(zlim=(low, high), title=surface["name"], xticks=(-1, 0, 1), yticks=(-1, 0, 1))
         ax.set_zticks(range(round(low), round(high) + 1), [f"{10.0**k:g}" for k in range(round(low), round(high) + 1)])
     content = io.BytesIO()

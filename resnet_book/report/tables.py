@@ -17,7 +17,7 @@ from resnet_book.report import published
 DEPTH_TABLE_MODELS = tuple(f"{kind}{depth}" for kind in ("plain", "resnet") for depth in (20, 32, 44, 56, 110))
 DEPTH_TABLE_RECIPES = ("paper", *reversed(catalogue.LADDER), "short")  # the longest first
 MEASURED = ["test_error", "device", "precision", "compiled", "seconds", "images_per_second"]
-WHOSE = ["experiment", "network", "depth", "iterations"]
+WHOSE = ["experiment", "kind", "depth", "seed", "iterations"]
 ABOUT = ["experiment", "model", "kind", "depth", "dataset", "recipe"]
 NOT_RECORDED, NOTHING = "not recorded", "–"
 
@@ -30,11 +30,15 @@ def kind_and_depth(model: str) -> tuple[str, int]:
     return {"plain": "plain", "resnet": "residual"}[match[1]], int(match[2])
 
 
-def whose(experiment: str) -> dict[str, Any]:
-    """Whose a row is: the ``experiment``, its network ("plain" or "residual") and depth, its recipe's iterations."""
+def whose(experiment: str, seed: int) -> dict[str, Any]:
+    """Whose a row is: the run, its network's kind ("plain" or "residual") and depth, its recipe's iterations."""
     known = catalogue.get(experiment)
-    network, depth = kind_and_depth(known.model)
-    return dict(zip(WHOSE, (experiment, network, depth, known.recipe.iterations), strict=True))
+    return dict(zip(WHOSE, (experiment, *kind_and_depth(known.model), seed, known.recipe.iterations), strict=True))
+
+
+def stacked(frames: list[pd.DataFrame], columns: Iterable[str]) -> pd.DataFrame:
+    """The frames below each other; where there is none, one without rows that has their ``columns``."""
+    return pd.concat(frames or [pd.DataFrame(columns=list(columns), dtype=float)], ignore_index=True)
 
 
 def curves(records: Iterable[Record]) -> pd.DataFrame:
