@@ -123,13 +123,10 @@ def say_nothing_recorded(ax: Axes) -> Axes:
 LINE_STYLES = {8: ":", 20: "--", 32: "-.", 44: (0, (8, 2)), 56: "-", 110: (0, (8, 2, 1, 2, 1, 2))}
 
 
-def look(kind: str, depth: int) -> dict[str, Any]:
-    """How the line of a network is drawn, and what it is called: what matplotlib's ``plot`` takes."""
-    return {
-        "color": COLOURS[kind],
-        "linestyle": LINE_STYLES.get(depth, "-"),
-        "label": f"{kind}, {depth} layers",
-    }
+def look(kind: str, depth: int, named: bool = True) -> dict[str, Any]:
+    """How the line of a network is drawn and, if ``named``, what the legend calls it: for matplotlib's ``plot``."""
+    label = f"{kind}, {depth} layers" if named else None
+    return {"color": COLOURS[kind], "linestyle": LINE_STYLES.get(depth, "-"), "label": label}
 
 
 def add_legend(figure: Figure, ncols: int = 2) -> None:
@@ -158,9 +155,8 @@ def plot_curves(curves: pd.DataFrame, ax: Axes, drops: Iterable[int] = ()) -> Ax
     for (kind, depth), group in curves.groupby(["kind", "depth"]):  # type: ignore[misc]
         test = group.pivot(index="iteration", columns="seed", values="test_error")
         train = group.pivot(index="iteration", columns="seed", values="train_error")
-        style = look(kind, depth)
-        ax.plot(train.index, train.mean(axis=1), linewidth=0.9, alpha=0.8, **style | {"label": None})
-        ax.plot(test.index, test.mean(axis=1), linewidth=2.2, **style)
+        ax.plot(train.index, train.mean(axis=1), linewidth=0.9, alpha=0.8, **look(kind, depth, named=False))
+        ax.plot(test.index, test.mean(axis=1), linewidth=2.2, **look(kind, depth))
         if len(test.columns) > 1:
             ax.fill_between(test.index, test.min(axis=1), test.max(axis=1), color=COLOURS[kind], alpha=0.15, lw=0)
     ax.set_ylim(0, None)

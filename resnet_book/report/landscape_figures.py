@@ -149,10 +149,9 @@ def plot_slices(slices: Frame, ax: Axes) -> Axes:
     if slices.empty:
         return say_nothing_recorded(ax)
     for (kind, depth), group in _one_run_each(slices).groupby(["kind", "depth"]):
-        style = look(str(kind), depth)
         by_direction = group.pivot_table(index="step", columns="direction", values="loss")
-        ax.plot(by_direction.index, by_direction, linewidth=0.6, alpha=0.6, **style | {"label": None})
-        ax.plot(by_direction.median(axis=1), linewidth=2.2, **style)
+        ax.plot(by_direction.index, by_direction, linewidth=0.6, alpha=0.6, **look(str(kind), depth, named=False))
+        ax.plot(by_direction.median(axis=1), linewidth=2.2, **look(str(kind), depth))
     ax.axhline(CHANCE, color=COLOURS["neutral"], linestyle=":", linewidth=1)
     return ax
 
@@ -197,12 +196,11 @@ def plot_eigenvector(slices: Frame, ax: Axes, statistics: str = "anew") -> Axes:
     if along.empty:
         return say_nothing_recorded(ax)
     for (kind, depth), group in _one_run_each(along).groupby(["kind", "depth"]):
-        style = look(str(kind), depth)
-        ax.plot(EIGENVECTOR_SHARE * group.step, group.loss, linewidth=2, **style)
+        ax.plot(EIGENVECTOR_SHARE * group.step, group.loss, linewidth=2, **look(str(kind), depth))
         first = trained[(trained.direction == 0) & (trained.kind == kind) & (trained.depth == depth)]
         first = first.sort_values("step")
         there = np.linspace(-EIGENVECTOR_SHARE, EIGENVECTOR_SHARE, 13)
-        ax.plot(there, np.interp(there, first.step, first.loss), linewidth=0.8, **style | {"label": None})
+        ax.plot(there, np.interp(there, first.step, first.loss), linewidth=0.8, **look(str(kind), depth, named=False))
     ax.legend(fontsize=7)
     return ax
 

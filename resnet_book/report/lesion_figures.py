@@ -157,22 +157,12 @@ def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dic
     if frame.empty:
         say_nothing_recorded(ax)
         return
-    for (depth, kind, iterations, _, seed), group in frame.groupby(
-        ["depth", "kind", "iterations", "experiment", "seed"]
-    ):
-        thorough = iterations >= catalogue.PAPER.iterations
-        label = f"{kind}, {depth} layers, {iterations:,} iterations" + f", seed {seed}" * (frame.seed.nunique() > 1)
-        yield (
-            group,
-            {
-                **look(kind, depth),
-                "linewidth": 1.3,
-                "marker": "o",
-                "markersize": 5,
-                "markerfacecolor": COLOURS[kind] if thorough else "white",
-                "label": label,
-            },
-        )
+    keys = ["depth", "kind", "iterations", "experiment", "seed"]
+    for (depth, kind, iterations, _, seed), group in frame.groupby(keys):  # type: ignore[misc]
+        style = look(kind, depth) | {"linewidth": 1.3, "marker": "o", "markersize": 5}
+        style["label"] += f", {iterations:,} iterations" + f", seed {seed}" * (frame.seed.nunique() > 1)
+        style["markerfacecolor"] = COLOURS[kind] if iterations >= catalogue.PAPER.iterations else "white"
+        yield group, style
 
 
 def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:

@@ -131,8 +131,7 @@ def _networks(frame: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str, Any
     """Each run's rows and how to draw them, plain first; runs of one network but for the seed are labelled once."""
     named, each = set(), frame.groupby(NETWORK)
     for (kind, depth, _, recipe), group in each:  # type: ignore[misc]
-        style = look(kind, depth) | {"linewidth": 1.5}
-        yield group, style | ({"label": None} if (kind, depth, recipe) in named else {})
+        yield group, look(kind, depth, (kind, depth, recipe) not in named) | {"linewidth": 1.5}
         named.add((kind, depth, recipe))
 
 
