@@ -29,12 +29,18 @@ class AddressError(ValueError):
 class Addresses:
     """Where the repository and the published book are; "" where there is no such address.
 
+    However they were typed, the repository ends without a slash and ".git", and the book's address with one slash.
     The methods return the address of a page that does something with a file of the repository, ``path``, or "" where
     there is none: no address, no server, or a host whose pages are not known here.
     """
 
     repository: str = ""
     site: str = ""
+
+    def __post_init__(self) -> None:
+        repository, site = self.repository.rstrip("/").removesuffix(".git"), self.site.rstrip("/")
+        object.__setattr__(self, "repository", repository)  # the dataclass is frozen
+        object.__setattr__(self, "site", f"{site}/" if site else "")
 
     @property
     def host(self) -> str:
@@ -92,11 +98,11 @@ class Addresses:
 
 
 def read(root: Path) -> Addresses:
-    """The addresses in the ``pyproject.toml`` of the folder ``root``. Raises AddressError for one that is none."""
+    """The addresses in the ``pyproject.toml`` of the folder ``root``. Raises AddressError for one that is not one."""
     urls = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"].get("urls", {})
-    return Addresses(
-        _checked("Repository", urls.get("Repository", "")), _checked("Documentation", urls.get("Documentation", ""))
-    )
+    found = Addresses(urls.get("Repository", ""), urls.get("Documentation", ""))
+    _check(found)
+    return found
 
 
 def described(addresses: Addresses) -> str:
@@ -112,10 +118,9 @@ def described(addresses: Addresses) -> str:
 def write(root: Path, addresses: Addresses) -> list[Path]:
     """Make ``addresses`` the setting, and put them into what cannot read it; returns the files that changed.
 
-    Raises AddressError for an address that is none, and for a chapter without a parameters cell.
+    Raises AddressError for an address that is not one, and for a chapter without a parameters cell.
     """
-    for name, address in (("Repository", addresses.repository), ("Documentation", addresses.site)):
-        _checked(name, address)
+    _check(addresses)
     changed = []
     for path in (root / "pyproject.toml", root / "CITATION.cff", *sorted((root / "notebooks").glob("[0-9a]*.py"))):
         old = path.read_text(encoding="utf-8")
@@ -126,10 +131,10 @@ def write(root: Path, addresses: Addresses) -> list[Path]:
     return changed
 
 
-def _checked(name: str, address: str) -> str:
-    if address and not re.fullmatch(r"https://[\w.-]+(:\d+)?(/[\w.~-]+)*/?", address):
-        raise AddressError(f"{name}={address!r}: give an address like https://github.com/owner/name, without more")
-    return address.rstrip("/").removesuffix(".git") if name == "Repository" else address
+def _check(addresses: Addresses) -> None:
+    for name, address in (("Repository", addresses.repository), ("Documentation", addresses.site)):
+        if address and not re.fullmatch(r"https://[\w.-]+(:\d+)?(/[\w.~-]+)*/?", address):
+            raise AddressError(f"{name}={address!r}: give an address like https://github.com/owner/name, without more")
 
 
 def _project(text: str, addresses: Addresses, path: Path) -> str:
@@ -138,8 +143,9 @@ def _project(text: str, addresses: Addresses, path: Path) -> str:
     head, found, tail = text.partition("[project.urls]")
     if not found:
         raise AddressError(f"{path}: there is no table [project.urls]; add one")
-    comments = [line for line in tail.partition("\n[")[0].splitlines() if line.startswith("#")]
-    return head + "\n".join([found, *comments, *lines]) + "\n\n[" + tail.partition("\n[")[2]
+    table, following, rest = tail.partition("\n[")
+    others = [line for line in table.splitlines() if line and not re.match("(Repository|Documentation) *=", line)]
+    return head + "\n".join([found, *others, *lines]) + "\n" + (f"\n[{rest}" if following else "")
 
 
 def _citation(text: str, addresses: Addresses, path: Path) -> str:

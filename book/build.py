@@ -45,6 +45,7 @@ Without it: chapter 8 shows what each cut costs.</p>
 </div>
 <script src="{root}live/live.js" defer></script>
 """
+OUTSIDE = {"notebooks", "installed"}  # what ``outside`` makes
 LIVE_TAG = "live-network"  # of cells that show it
 
 
@@ -159,9 +160,13 @@ def fold_parameters(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     """Render the book of the executed ``chapters`` into ``book/_build/html``, ``with_pdf`` with a PDF of all of it.
 
-    Raises BuildError on any warning, and for code or a table too wide for paper. Without a Chromium there is no PDF,
-    and a line says so.
+    Raises BuildError on any warning, for what is no address, and for code or a table too wide for paper. Without a
+    Chromium there is no PDF, and a line says so.
     """
+    try:
+        about_addresses = addresses.described(addresses.read(ROOT))
+    except addresses.AddressError as error:
+        raise BuildError(f"pyproject.toml, [project.urls]: {error}") from None
     browser = pdf.find_browser() if with_pdf else None
     if with_pdf and not browser:
         print(f"book: no PDF, for no Chromium was found ({', '.join(pdf.BROWSERS)})")
@@ -191,7 +196,7 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     (BOOK / "_generated" / "pdf.md").write_text(pdf.LINK if browser else "", encoding="utf-8")
     (BOOK / "_generated" / "tier.md").write_text(_about_this_copy(tier), encoding="utf-8")
 
-    print(f"book: {addresses.described(addresses.read(ROOT))}")
+    print(f"book: {about_addresses}")
     if browser:
         began = time.monotonic()
         _run_sphinx("singlehtml")
@@ -335,8 +340,11 @@ def _execute_in_place(notebook: nbformat.NotebookNode, source: Path) -> None:
 def outside(folder: Path) -> None:
     """Copy the notebooks into ``folder``, beside what the wheel installs, as for somebody without the clone.
 
-    Raises BuildError if there is no wheel to be made.
+    What was made there before is made anew. Raises BuildError for a folder that holds anything else, and if there is no
+    wheel to be made.
     """
+    if folder.exists() and not (folder.is_dir() and {each.name for each in folder.iterdir()} <= OUTSIDE):
+        raise BuildError(f"{folder} is there and holds other things, which would be lost: name a new folder.")
     for old in (folder, ROOT / "build" / "lib"):  # setuptools would put modules that are gone into the wheel
         shutil.rmtree(old, ignore_errors=True)
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("*.py", ".*", "__*"))
@@ -350,12 +358,12 @@ def address(root: Path, repository: str | None, site: str | None) -> None:
     """Set the addresses of the project in the folder ``root``, and put them into each chapter's first cell.
 
     Without ``repository``, those that are set are put there again, as into a new chapter. A notebook that was up to
-    date stays executed: where the package is, that cell does nothing. Raises BuildError for an address that is none.
+    date stays executed: where the package is, that cell does nothing. Raises BuildError for what is no address.
     """
     try:
         found = addresses.read(root)
         if repository is not None:
-            found = addresses.Addresses(repository.rstrip("/").removesuffix(".git"))
+            found = addresses.Addresses(repository)
             found = addresses.Addresses(found.repository, found.published if site is None else site)
         sources = sorted((root / "notebooks").glob("[0-9a]*.py"))
         current = [each for each in sources if _is_up_to_date(each)]

@@ -102,6 +102,37 @@ def test_setting_an_address_twice_changes_nothing_and_another_one_leaves_nothing
     assert b"someone" not in b"".join(files().values())
 
 
+def test_the_books_address_ends_with_one_slash_however_it_is_typed(project: Path, addresses: ModuleType) -> None:
+    for typed in ("https://example.org/book", "https://example.org/book//"):
+        set_address(project, "https://github.com/someone/the-book", typed)
+        text = (project / "pyproject.toml").read_text()
+        assert tomllib.loads(text)["project"]["urls"]["Documentation"] == "https://example.org/book/"
+    (project / "pyproject.toml").write_text(text.replace("example.org/book/", "example.org/book"))
+    assert addresses.read(project).site == "https://example.org/book/"
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_setting_an_address_keeps_what_else_the_table_holds(project: Path, last: bool) -> None:
+    path = project / "pyproject.toml"
+    head, found, rest = path.read_text().partition("[project.urls]\n")
+    path.write_text(f'{head}{found}Funding = "https://example.org/give"\n' + ("" if last else rest))
+    set_address(project, "https://github.com/someone/the-book")
+    urls = tomllib.loads(path.read_text())["project"]["urls"]
+    assert urls.keys() == {"Funding", "Repository", "Documentation"}
+
+
+def test_a_setting_that_is_no_address_stops_the_build_with_a_message(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = importlib.import_module("build")
+    monkeypatch.setattr(build, "ROOT", project)
+    monkeypatch.setattr(build, "BOOK", project / "book")
+    path = project / "pyproject.toml"
+    path.write_text(path.read_text().replace("[project.urls]", '[project.urls]\nRepository = "github.com/a/b"'))
+    assert build.main(["render", "01.ipynb", "--tier", "smoke"]) == 1
+    assert "Repository='github.com/a/b': give an address like" in capsys.readouterr().err
+
+
 def test_a_chapter_that_was_not_up_to_date_is_not_made_to_look_so(project: Path) -> None:
     source = project / "notebooks" / "01_small.py"
     source.write_text(source.read_text() + "\n# %%\nprint(1)\n")

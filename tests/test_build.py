@@ -128,3 +128,13 @@ def test_make_understands_a_relative_folder_of_data_with_any_name(tmp_path: Path
         ["make", "-s", "-f", outer, "try", f"{name}={folder}"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.stdout == f"{tmp_path}/{folder}\n", done.stderr
+
+
+def test_a_folder_with_other_things_is_not_taken_for_the_notebooks(
+    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("notebooks", "thesis.tex"):
+        (tmp_path / name).touch()
+    assert build("outside", tmp_path) == 1
+    assert f"{tmp_path} is there and holds other things" in capsys.readouterr().err
+    assert (tmp_path / "thesis.tex").exists()

@@ -1,5 +1,6 @@
 """The command line: what it prints, what it leaves, and the exit status that a script can rely on."""
 
+import json
 import os
 import re
 import shlex
@@ -25,7 +26,7 @@ from small_runs import LONGER, NAME, TEST, TRAIN, add_tiny_experiment, fit, same
 
 from resnet_book import __version__, cifar, data, train
 from resnet_book.cli import arguments, fetch
-from resnet_book.cli.main import DATASETS, program
+from resnet_book.cli.main import DATASETS, EXIT_LOCKED, program
 from resnet_book.engine import callbacks, checkpoints, device
 from resnet_book.experiments import (
     catalogue,
@@ -215,7 +216,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 def test_what_is_typed_reaches_the_run(tiny_run: list[str], asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     typed = ["--seed", "7", "--device", "cuda:1", "--results", "a", "--runs", "b", "--data", "c"]
-    assert call("run", NAME, *typed).exit_code == runs.EXIT_LOCKED
+    assert call("run", NAME, *typed).exit_code == EXIT_LOCKED
     options = runs.Options("cuda:1", results=Path("a"), runs=Path("b"), data_root=Path("c"))
     assert asked == [(NAME, 7, options)]
     monkeypatch.setenv("RESNET_BOOK_RESULTS", "elsewhere")
@@ -489,6 +490,11 @@ def test_every_line_of_the_readme_works(
         (["lesions", SHORT, "--results", "nowhere"], "'nowhere' does not exist"),
         (["lesions", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
         (["landscape", SHORT, "--results", "nowhere"], "'nowhere' does not exist"),
+        *((["landscape", SHORT, "--runs", typo], f"{typo!r} does not exist") for typo in ("nowhere", "")),
+        (["list", "--runs", "runs"], "add --under-way"),
+        (["table", "--records", "--markdown"], "--records means Markdown anyway"),
+        (["table", "--into", "page.md", "--markdown"], "--into means Markdown anyway"),
+        (["verify", "--data", "cifar"], "images for --again"),
         (["classify", __file__, "--results", "nowhere"], "'nowhere' does not exist"),
     ],
 )
@@ -698,6 +704,27 @@ def test_curves_of_what_is_not_recorded_say_how_to_record_it(few_records: list[r
     assert not (tmp_path / "curves.csv").exists()
 
 
+# --- landscape --------------------------------------------------------------------------------------------------------
+
+
+def test_landscape_says_what_is_kept_and_that_there_were_no_weights_along_the_way(
+    few_records: list[records.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path("results", SHORT, "seed0.landscape.json")
+    monkeypatch.setattr(landscape_survey, "make_landscape", lambda *_, **__: path)
+    content = json.loads(path.read_text())
+    number = {kind: len(content[kind]) for kind in ("slices", "curvatures", "lines")}
+    whole = call("landscape", SHORT)
+    assert whole.stdout == f"{path}: {', '.join(f'{number[kind]} {kind}' for kind in number)}\n"
+    assert whole.stderr == ""
+    for kind in ("slices", "curvatures"):
+        content[kind] = [each for each in content[kind] if isinstance(each["around"]["at"], str)]
+    path.write_text(json.dumps(content | {"lines": []}))
+    without = call("landscape", SHORT)
+    assert without.stdout.endswith(", 0 lines\n")
+    assert f"no weights along the way in runs/{SHORT}/seed0/weights" in without.stderr
+
+
 # --- classify ---------------------------------------------------------------------------------------------------------
 
 
@@ -732,7 +759,7 @@ def test_without_a_name_the_best_network_on_cifar10_whose_weights_are_there_answ
 def test_without_a_network_of_the_seed_classify_says_which_seeds_there_are(pictures: list[str]) -> None:
     failed = call("classify", *pictures, "--seed", "99", "--results", str(RECORDED))
     assert (failed.exit_code, failed.stdout) == (1, "")
-    assert re.search(r"--seed 99: .* has weights of networks trained on CIFAR-10 of seed 0\D", failed.stderr)
+    assert re.search(r"--seed 99: .* has weights of networks trained on CIFAR-10 only for seed 0\D", failed.stderr)
 
 
 def test_a_file_that_is_no_picture_is_named_and_fails() -> None:

@@ -67,6 +67,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "one score": (lambda: features.loss_and_error(SCORES[0], LABELS), r"scores: .* \(N, classes\), found \(4,\)$"),
     "dead features of no image": (lambda: features.dead(FEATURES[:0]), r"features: .* N from 1 .* \(0, 8\)"),
     "fewer epochs than phases": (lambda: catalogue.wide(epochs=2), "epochs=2: choose a whole number of at least 3"),
+    "epochs without thirds": (lambda: catalogue.wide(epochs=10), "epochs=10: choose a multiple of 3"),
     "a batch of no images": (lambda: catalogue.wide(batch_size=0), "batch_size=0"),
     "all images held out": (lambda: catalogue.wide(validation_images=50_000), "validation_images=50000: .* to 49,872"),
     # what a trained network is like

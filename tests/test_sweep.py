@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from dask import config
@@ -24,6 +25,7 @@ from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_exper
 from resnet_book import cifar, data
 from resnet_book.analysis import study
 from resnet_book.cli.main import main
+from resnet_book.engine import device
 from resnet_book.experiments import catalogue, clusters, order, records, sweep, sweep_view, weights
 from resnet_book.experiments import run as runs
 from resnet_book.experiments.checked_json import RecordError
@@ -407,6 +409,75 @@ def test_each_worker_has_its_share_of_the_cores_and_a_gpu_of_its_own(
     assert seen == (["4", "7", "4"] if visible else [None] * 8)[: given or None][: given or (2 if visible else 8)]
     assert made["environment"]["OMP_NUM_THREADS"] == 8 // len(seen)
     assert made["environment"]["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
+@pytest.mark.parametrize("named", ["cuda", "cuda:1"])
+def test_a_worker_finds_the_gpu_that_it_shall_train_on(
+    named: str, options: runs.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine with two, of which it sees its own alone, as number 0."""
+
+    class Found(Exception):
+        pass
+
+    def start(workers: dict[int, Any], **_: object) -> MagicMock:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", workers[0]["options"]["env"]["CUDA_VISIBLE_DEVICES"])
+        return MagicMock()
+
+    def submit(call: object, run: Run, options: runs.Options, **_: object) -> None:
+        raise Found(os.environ["CUDA_VISIBLE_DEVICES"], device.find(options.device).type)
+
+    client = MagicMock()
+    client.return_value.__enter__.return_value.submit = submit
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: len(os.getenv("CUDA_VISIBLE_DEVICES", "0,1").split(",")))
+    monkeypatch.setattr(clusters, "SpecCluster", start)
+    monkeypatch.setattr(clusters, "Client", client)
+    with pytest.raises(Found) as found:
+        Sweep(replace(options, device=named)).work([NAME], [0, 1])
+    assert found.value.args == ("1" if named == "cuda:1" else "0", "cuda")
+
+
+@pytest.mark.parametrize(("given", "asked"), [(None, 2), (1, 1), (50, 2)])
+def test_a_batch_system_is_asked_for_no_more_jobs_than_runs_lack_a_record(
+    given: int | None, asked: int, options: runs.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asked(Exception):
+        pass
+
+    def join(cluster: str, jobs: int, patience: float) -> None:
+        raise Asked(jobs)
+
+    monkeypatch.setattr(clusters, "join", join)
+    path = records.path_of(options.results, NAME, 1)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(Asked) as found:
+        Sweep(options, cluster="slurm", jobs=given).work([NAME], [0, 1, 2])
+    assert found.value.args == (asked,)
+
+
+def test_where_every_run_has_a_record_no_cluster_is_started(
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(clusters, "join", lambda *_: pytest.fail("started a cluster"))
+    path = records.path_of(options.results, NAME, 0)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    work = Sweep(options, cluster="slurm")
+    assert work.work([NAME], [0]) == 0
+    assert (work.recorded, work.failed, work.left) == ({}, {}, [])
+    assert capsys.readouterr().out == "Every run has a record.\n"
+
+
+def test_a_cluster_without_a_worker_leaves_every_run_and_says_so(
+    options: runs.Options, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(SpecCluster(scheduler=SCHEDULER, silence_logs=clusters.QUIET)) as scheduler:
+        work = Sweep(options, cluster=scheduler.scheduler_address, budget=2)
+        assert work.work([NAME], [0, 1]) == 0
+    assert (work.recorded, work.failed, work.left) == ({}, {}, [(Run(NAME, 0), ""), (Run(NAME, 1), "")])
+    assert f"--cluster {scheduler.scheduler_address}: no worker began in time." in capsys.readouterr().err
 
 
 def test_without_dask_a_sweep_says_what_to_install(

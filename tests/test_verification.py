@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -132,11 +133,20 @@ def test_files_of_a_run_that_is_not_recorded_and_folders_without_records_are_no_
         verification.verify(tmp_path / BUILTIN)
 
 
+@pytest.mark.parametrize("name", ["seed0 (copy).json", "seed00.json", "seed.json", "seed٣.safetensors"])
+def test_a_file_whose_name_is_not_that_of_a_seed_is_no_sound_one(name: str, results: Path) -> None:
+    shutil.copyfile(results / BUILTIN / "seed0.json", results / BUILTIN / name)
+    with pytest.raises(RecordError, match=re.escape(f"{name} is no file that belongs beside a record")):
+        verification.verify(results)
+
+
 def test_a_list_that_is_none_is_named_with_its_line(results: Path) -> None:
     with (results / "SHA256SUMS").open("a") as file:
         file.write("\n")
+    told = list[str]()
     with pytest.raises(RecordError, match=r"SHA256SUMS, line \d+, is not a checksum"):
-        verification.verify(results)
+        verification.verify(results, told.append)
+    assert not any("not here" in line for line in told)
 
 
 def test_a_damaged_name_in_the_list_is_told_from_both_sides(results: Path) -> None:
@@ -170,9 +180,22 @@ def test_a_network_that_no_longer_makes_its_recorded_error_is_named(results: Pat
         verification.repeat_tests(results)
 
 
-def test_a_network_whose_images_are_not_here_is_passed_over(results: Path, tmp_path: Path) -> None:
+def test_a_network_whose_images_are_not_here_is_passed_over(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.rmtree(results / BUILTIN)
+    monkeypatch.delenv("RESNET_BOOK_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
     told = list[str]()
-    verification.repeat_tests(results, tmp_path, told.append)
+    verification.repeat_tests(results, tell=told.append)
     (line,) = told
     assert line.endswith("cifar10 is not here to test it again")
+
+
+def test_a_folder_of_data_that_was_named_and_has_no_images_is_a_fault(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", TAKEN_APART, "--again", "--data", "nowhere", "--results", str(results)]) == 1
+    said = capsys.readouterr()
+    assert "nowhere" in said.err
+    assert "All sound" not in said.out

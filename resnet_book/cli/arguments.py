@@ -6,12 +6,15 @@ folder that can be written, is checked when the command runs. Torch is imported 
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+Command = TypeVar("Command", bound=Callable[..., object])  # what an option is put on
 SEED = click.IntRange(0)  # how large one may be, the run knows
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -41,6 +44,9 @@ class ExperimentName(click.ParamType):
         from resnet_book.experiments import catalogue
 
         return [CompletionItem(name) for name in catalogue.EXPERIMENTS if name.startswith(incomplete)]
+
+
+NAME = ExperimentName()
 
 
 def budget(text: str) -> float:
@@ -82,6 +88,18 @@ records_option = click.option("--results", type=EXISTING_FOLDER, help=_RECORDS, 
 results_option = click.option(
     "--results", type=folder, default=Path("results"), help="folder of the records (default results)", **_ENVIRONMENT
 )
+RUNS = Path("runs")  # where --runs names no folder
+recorded_seed_option = click.option("--seed", type=SEED, default=0, help="of the recorded run (default 0)")
+
+
+def runs_option(what: str, kind: Callable[[str], Path] | click.ParamType = folder) -> Callable[[Command], Command]:
+    """The option ``--runs``, None where it is left out."""
+    return click.option("--runs", type=kind, metavar="DIR", help=f"{what} (default {RUNS})")
+
+
+def tell(line: str) -> None:
+    """Write a line of progress to standard error."""
+    click.echo(line, err=True)
 
 
 def folder_of_records(results: Path | None) -> Path:

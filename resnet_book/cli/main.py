@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 MOST_SEEDS = 1_000  # of a sweep
+EXIT_LOCKED = 75  # EX_TEMPFAIL of sysexits.h
 DATASETS = ("cifar10", "cifar100")  # cifar.FORMATS, known without torch
 
 
@@ -93,19 +94,16 @@ def fetch_data(names: tuple[str, ...], check: bool, data: Path | None) -> None:
 @click.option("--seed", type=arguments.SEED, help="of initialisation, order and augmentation (default 0)")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="default: bfloat16 on a GPU that has it")
 @click.option("--compile/--no-compile", "compiled", default=None, help="use torch.compile (default: where worth it)")
-@click.option(
-    "--runs",
-    type=arguments.folder,
-    default=Path("runs"),
-    metavar="DIR",
-    help="folder of checkpoints and logs (default runs)",
-)
+@arguments.runs_option("folder of checkpoints and logs")
 @click.option("--tensorboard", is_flag=True, help="write TensorBoard logs beside the checkpoint")
 @click.option("--keep-weights", is_flag=True, help="keep the weights along the way, too, beside the checkpoint")
 @click.option("--quiet", is_flag=True, help="show no progress")
 @click.option("--missing", is_flag=True, help="sweep: all without a record, or those of NAMEs and patterns (*-short)")
 @click.option(
-    "--jobs", type=click.IntRange(1), metavar="N", help="sweep: N runs at a time (default: one a GPU or core)"
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="sweep: N runs at a time (default: one per GPU, else one per core)",
 )
 @click.option("--budget", type=arguments.budget, metavar="TIME", help="sweep: save and stop after 90s, 25m, 2h, 1h30m")
 @click.option(
@@ -122,7 +120,7 @@ def run(
     seed: int | None,
     precision: str | None,
     compiled: bool | None,
-    runs: Path,
+    runs: Path | None,
     tensorboard: bool,
     keep_weights: bool,
     quiet: bool,
@@ -141,14 +139,24 @@ def run(
     """
     swept = missing or jobs or budget or seeds or cluster is not None
     if swept and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise click.UsageError("under torchrun, give names alone: the sweep starts its processes itself")
+        raise click.UsageError("under torchrun, give only names: the sweep starts its processes itself")
     if seeds and seed is not None:
         raise click.UsageError("--seeds is not allowed with --seed")
     if not (names or missing):
         raise click.UsageError("give the NAME of an experiment, or --missing for all that have no record")
     from resnet_book.experiments.run import Options
 
-    options = Options(device, precision, compiled, results, runs, data, tensorboard, not quiet, keep_weights)
+    options = Options(
+        device=device,
+        precision=precision,
+        compiled=compiled,
+        results=results,
+        runs=runs or arguments.RUNS,
+        data_root=data,
+        tensorboard=tensorboard,
+        progress=not quiet,
+        keep_weights=keep_weights,
+    )
     if not swept:
         return _run_here(names, seed or 0, options)
     chosen = range(seeds or (3 if missing else 1)) if seed is None else [seed]
@@ -175,18 +183,17 @@ def _run_here(names: tuple[str, ...], seed: int, options: "Options") -> int:
     first = processes.rank() == 0
     for name, path in paths.items():
         if first and computer.type == "cpu" and not order.without_gpu([name]):
-            shorter = [
-                f" `{each}` is made for machines without a GPU." for each in EXPERIMENTS if each == f"{name}-short"
-            ]
+            short = f"{name}-short"
+            advice = f" `{short}` is made for machines without a GPU." if short in EXPERIMENTS else ""
             iterations = EXPERIMENTS[name].recipe.iterations
-            click.echo(f"{name} takes {iterations:,} iterations: hours to days on a CPU.{''.join(shorter)}", err=True)
+            click.echo(f"{name} takes {iterations:,} iterations: hours to days on a CPU.{advice}", err=True)
         if first:
             click.echo(f"{name}, seed {seed}, on {processes.described(computer)}")
         try:
             record = runs.train_and_record(name, seed, options)
         except runs.LockedError as error:
             click.echo(f"resnet-book: {error}", err=True)
-            return runs.EXIT_LOCKED
+            return EXIT_LOCKED
         if first:
             click.echo(f"{path}: test error {record.test_error:.2f} % after {record.seconds:.0f} s")
     processes.stop()

@@ -9,8 +9,6 @@ import click
 
 from resnet_book.cli import arguments
 
-NAME = arguments.ExperimentName()
-
 
 def _folder_to_write(name: str, seed: int, results: Path | None) -> Path:
     """The folder of the records. Raises ValueError where the run has none there, or nothing can be put beside it."""
@@ -22,15 +20,15 @@ def _folder_to_write(name: str, seed: int, results: Path | None) -> Path:
         run.require_writable(folder / name)
     except OSError as error:
         raise ValueError(
-            f"{folder / name} cannot be written ({error.strerror}), and what is measured lies beside the record. "
+            f"{folder / name} cannot be written ({error.strerror}), and the result is kept beside the record. "
             f"Copy {folder}, and name the copy with --results."
         ) from error
     return folder
 
 
 @click.command()
-@click.argument("name", metavar="NAME", type=NAME)
-@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
+@click.argument("name", metavar="NAME", type=arguments.NAME)
+@arguments.recorded_seed_option
 @arguments.device_option
 @arguments.data_option
 @arguments.records_option
@@ -40,35 +38,35 @@ def lesions(name: str, seed: int, device: str, data: Path | None, results: Path 
     from resnet_book.experiments import lesion_records, lesion_survey
 
     folder, computer = _folder_to_write(name, seed, results), find(device)
-    path = lesion_survey.make_lesions(
-        name, seed, results=folder, data_root=data, device=computer, tell=lambda line: click.echo(line, err=True)
-    )
+    path = lesion_survey.make_lesions(name, seed, results=folder, data_root=data, device=computer, tell=arguments.tell)
     kept = lesion_records.kept_lesions(name, seed, folder)
     click.echo(f"{path}: {len(kept.cuts) if kept else 0} cuts")
 
 
 @click.command()
-@click.argument("name", metavar="NAME", type=NAME)
-@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
-@click.option(
-    "--runs", type=Path, default=Path("runs"), metavar="DIR", help="weights of `run --keep-weights` (default runs)"
-)
+@click.argument("name", metavar="NAME", type=arguments.NAME)
+@arguments.recorded_seed_option
+@arguments.runs_option("weights of `run --keep-weights`", arguments.EXISTING_FOLDER)
 @arguments.data_option
 @arguments.records_option
-def landscape(name: str, seed: int, runs: Path, data: str | None, results: Path | None) -> None:
+def landscape(name: str, seed: int, runs: Path | None, data: str | None, results: Path | None) -> None:
     """Measure the loss around a recorded network, and keep it."""
-    from resnet_book.experiments import landscape_survey
+    from resnet_book.experiments import landscape_records, landscape_survey, run
 
+    runs = runs or arguments.RUNS
     folder = _folder_to_write(name, seed, results)
-    path = landscape_survey.make_landscape(
-        name, seed, results=folder, data_root=data, runs=runs, tell=lambda line: click.echo(line, err=True)
-    )
-    click.echo(f"{path}: whole")
+    path = landscape_survey.make_landscape(name, seed, results=folder, data_root=data, runs=runs, tell=arguments.tell)
+    kept = landscape_records.kept_landscape(name, seed, folder)
+    slices, curvatures, lines = (kept.slices, kept.curvatures, kept.lines) if kept else ([], [], [])
+    click.echo(f"{path}: {len(slices)} slices, {len(curvatures)} curvatures, {len(lines)} lines")
+    if not any(isinstance(each.around.at, int) for each in slices):
+        place = run.folder_of(runs, name, seed) / "weights"
+        arguments.tell(f"The way there and the lines are left out: there are no weights along the way in {place}.")
 
 
 @click.command()
-@click.argument("name", metavar="NAME", type=NAME)
-@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
+@click.argument("name", metavar="NAME", type=arguments.NAME)
+@arguments.recorded_seed_option
 @click.option("--weights", type=arguments.EXISTING_FOLDER, metavar="DIR", help="weights on the way, by --keep-weights")
 @click.option("--repetition", type=arguments.EXISTING_FILE, metavar="FILE", help="record of the run that left them")
 @arguments.device_option
@@ -88,7 +86,9 @@ def signals(
     from resnet_book.experiments import signal_records, signal_survey
 
     if repetition and not weights:
-        raise click.UsageError("--repetition says who left the weights on the way: name their folder with --weights")
+        raise click.UsageError(
+            "--repetition says which run left the weights on the way: name their folder with --weights"
+        )
     folder, computer = _folder_to_write(name, seed, results), find(device)
     path = signal_survey.make_signals(
         name,
@@ -98,7 +98,7 @@ def signals(
         results=folder,
         data_root=data,
         device=computer,
-        tell=lambda line: click.echo(line, err=True),
+        tell=arguments.tell,
     )
     kept = signal_records.kept_signals(name, seed, folder)
     click.echo(f"{path}: {len(kept.stages) if kept else 0} networks")

@@ -14,22 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-NAME = arguments.ExperimentName()
 LONGEST_ROW = 100  # images at each end of a feature's row: what chance gives is counted exactly, which takes k cubed
 
 
 @click.command("list")
 @click.option("--under-way", is_flag=True, help="only runs that are begun and not recorded, and how far they are")
-@click.option(
-    "--runs", type=arguments.folder, default=Path("runs"), metavar="DIR", help="folder of checkpoints (default runs)"
-)
+@arguments.runs_option("with --under-way: folder of checkpoints")
 @arguments.records_option
-def list_experiments(under_way: bool, runs: Path, results: Path | None) -> None:
+def list_experiments(under_way: bool, runs: Path | None, results: Path | None) -> None:
     """Show every experiment and which seeds are recorded."""
+    if under_way:
+        return _list_under_way(runs or arguments.RUNS, results or Path("results"))
+    if runs:
+        raise click.UsageError("--runs says where runs are under way: add --under-way, or leave it out")
     from resnet_book.experiments import catalogue, records
 
-    if under_way:
-        return _list_under_way(runs, results or Path("results"))
     seeds: dict[str, list[int]] = {}
     for record in records.load_all(arguments.folder_of_records(results)):
         seeds.setdefault(record.experiment, []).append(record.seed)
@@ -80,11 +79,13 @@ def _list_under_way(runs: Path, results: Path) -> None:
 
 @click.command()
 @click.option("--markdown", is_flag=True, help="as Markdown, as the README shows it")
-@click.option("--records", "every", is_flag=True, help="a row a record, with its origin, as Markdown")
+@click.option("--records", "every", is_flag=True, help="one row per record, with its origin, as Markdown")
 @click.option("--into", type=Path, metavar="FILE", help="put the Markdown between FILE's marks")
 @arguments.records_option
 def table(markdown: bool, every: bool, into: Path | None, results: Path | None) -> None:
     """Show recorded results beside the published ones."""
+    if markdown and (every or into):
+        raise click.UsageError(f"{'--records' if every else '--into'} means Markdown anyway: leave out --markdown")
     from resnet_book.experiments import records
     from resnet_book.report import tables, wide_tables
 
@@ -114,7 +115,7 @@ def table(markdown: bool, every: bool, into: Path | None, results: Path | None) 
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...", type=NAME)
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=arguments.NAME)
 @click.option("--out", type=Path, metavar="FILE", help="write to FILE (default: standard output)")
 @arguments.records_option
 def curves(names: tuple[str, ...], out: Path | None, results: Path | None) -> None:
@@ -138,8 +139,8 @@ def curves(names: tuple[str, ...], out: Path | None, results: Path | None) -> No
 
 
 @click.command()
-@click.argument("name", metavar="NAME", type=NAME)
-@click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
+@click.argument("name", metavar="NAME", type=arguments.NAME)
+@arguments.recorded_seed_option
 @click.option("--k", type=click.IntRange(1, LONGEST_ROW), default=10, help="images at each end of a row (default 10)")
 @click.option("--out", type=arguments.png_file, metavar="FILE", help="draw the rows of all features into a PNG file")
 @arguments.device_option
@@ -171,7 +172,9 @@ def features(
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=arguments.EXISTING_FILE)
 @click.option(
-    "--network", type=NAME, help="a recorded experiment (default: the best on CIFAR-10 whose weights are there)"
+    "--network",
+    type=arguments.NAME,
+    help="a recorded experiment (default: the best on CIFAR-10 whose weights are there)",
 )
 @click.option("--seed", type=arguments.SEED, help="of the recorded run (default with --network: 0)")
 @click.option("--k", type=click.IntRange(1), default=3, help="how many of the likeliest classes to name (default 3)")
@@ -192,7 +195,7 @@ def classify(pictures: tuple[Path, ...], network: str | None, seed: int | None, 
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...", type=NAME)
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=arguments.NAME)
 @click.option("--again", is_flag=True, help="also test each kept network again: a minute or more each")
 @arguments.data_option
 @arguments.records_option
@@ -201,6 +204,8 @@ def verify(names: tuple[str, ...], again: bool, data: Path | None, results: Path
 
     With NAMEs, those of these experiments alone; then also say what to cite each of their records by.
     """
+    if data and not again:
+        raise click.UsageError("--data says where the images for --again are: add it, or leave out --data")
     from resnet_book.experiments import records, verification
 
     folder = arguments.folder_of_records(results)
@@ -232,7 +237,7 @@ def _best_on_cifar10(folder: Path, seed: int | None) -> tuple[str, int]:
     if seed not in (None, *seeds):
         there_are = ", ".join(map(str, seeds))
         raise ValueError(
-            f"--seed {seed}: {folder} has weights of networks trained on CIFAR-10 of seed {there_are} alone"
+            f"--seed {seed}: {folder} has weights of networks trained on CIFAR-10 only for seed {there_are}"
         )
     return min(each for each in there if seed in (None, each[-1]))[1:]
 

@@ -16,9 +16,11 @@ def wide(batch_size: int = 128, epochs: int = 300, validation_images: int = 0) -
     """mbsariyildiz/resnet-pytorch: 300 epochs of CIFAR's training images, learning rate divided by 10 every 100.
 
     With fewer ``epochs``, after each third. ``validation_images`` are held out of the training images. Raises
-    ValueError for fewer than three epochs, and for too few images for a batch.
+    ValueError for ``epochs`` that are no multiple of three, and for too few images for a batch.
     """
     batch_size, epochs = whole("batch_size", batch_size, 1), whole("epochs", epochs, 3)
+    if epochs % 3:
+        raise ValueError(f"epochs={epochs}: choose a multiple of 3, for the learning rate drops after each third")
     validation_images = whole("validation_images", validation_images, 0, 50_000 - batch_size)
     third = epochs // 3 * ((50_000 - validation_images) // batch_size)  # iterations
     return Recipe(

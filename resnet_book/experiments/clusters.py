@@ -29,7 +29,7 @@ NO_MEMORY_WATCH = {f"DASK_DISTRIBUTED__WORKER__MEMORY__{each}": "False" for each
 
 @contextmanager
 def of_this_machine(options: Options, jobs: int | None, runs: int) -> Iterator[Client]:
-    """Workers on this machine, one a GPU or else a core, or ``jobs`` that share these; no more than there are runs."""
+    """Workers on this machine, one per GPU or else per core, or ``jobs`` that share these; at most one per run."""
     computer, cores = device.find(options.device), _cores()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
     gpus = visible.split(",") if computer.type == "cuda" else []

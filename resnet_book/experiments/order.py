@@ -26,8 +26,10 @@ class Run:
         return count_operations(experiment.model, shortcut=experiment.shortcut) * experiment.recipe.batch_size
 
 
-DEPTH_TABLE_RUNS = tuple(f"{kind}{depth}-cifar10" for depth in (20, 56, 32, 44, 110) for kind in ("plain", "resnet"))
-WIDE_RUNS = (
+DEPTH_TABLE_EXPERIMENTS = tuple(
+    f"{kind}{depth}-cifar10" for depth in (20, 56, 32, 44, 110) for kind in ("plain", "resnet")
+)
+WIDE_EXPERIMENTS = (
     *(f"{kind}{depth}-cifar10" for depth in (18, 34) for kind in ("resnet", "plain")),
     *(f"{kind}{depth}-cifar100" for depth in (18, 34) for kind in ("resnet", "plain")),
     *(
@@ -42,9 +44,9 @@ FIRST, FURTHER, EVERY = slice(0, 1), slice(1, None), slice(None)  # which of the
 
 # What to train first: names, or patterns of names, and for which seeds. Within a line, a whole seed before the next.
 PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
-    (DEPTH_TABLE_RUNS, FIRST),
-    (DEPTH_TABLE_RUNS, FURTHER),
-    (WIDE_RUNS, FIRST),
+    (DEPTH_TABLE_EXPERIMENTS, FIRST),
+    (DEPTH_TABLE_EXPERIMENTS, FURTHER),
+    (WIDE_EXPERIMENTS, FIRST),
     (("*-validation",), FIRST),
     (("*-edge",), EVERY),
     (("*-float32",), EVERY),
@@ -55,7 +57,7 @@ PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
     (tuple(f"*{depth}-cifar10-{name}" for name in ("8k", "4k", "16k") for depth in (32, 44)), EVERY),
     (("resnet20-cifar10-no-*", "resnet110-cifar10-no-warmup"), EVERY),
     (("*-smoke",), EVERY),
-    (WIDE_RUNS, FURTHER),
+    (WIDE_EXPERIMENTS, FURTHER),
     (("*-validation",), FURTHER),
     (("resnet1202-cifar10",), EVERY),
 )

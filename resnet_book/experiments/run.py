@@ -24,7 +24,6 @@ from resnet_book.experiments import catalogue, records, weights
 from resnet_book.experiments.catalogue import Experiment
 from resnet_book.recipe import History
 
-EXIT_LOCKED = 75  # exit status of the command line after LockedError: EX_TEMPFAIL of sysexits.h
 LOCK_SECONDS = 1.0  # how long to wait for a run's lock: longer than ``is_locked`` takes to look
 RECORD_SECONDS = 60.0  # how long to wait while another process writes a record of this run
 

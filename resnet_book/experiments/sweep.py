@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -38,9 +38,10 @@ class Sweep:
     """Trains runs until all had their turn, the budget is spent, or Ctrl-C.
 
     ``cluster``: None for one of this machine, the address of a scheduler, or a batch system that dask-jobqueue knows;
-    ``jobs``: workers (default: one a GPU, else a core; of a batch system, a run). ``budget``: seconds, counted from
-    ``began`` (``time.monotonic``, default now). After ``work``, ``recorded`` has the test error (%) of each run that
-    was recorded meanwhile, ``failed`` why a run failed, ``left`` the others and how far they are ("": not begun).
+    ``jobs``: workers (default: one per GPU, else one per core; of a batch system, one per run). ``budget``: seconds,
+    counted from ``began`` (``time.monotonic``, default now). After ``work``, ``recorded`` has the test error (%) of
+    each run that was recorded meanwhile, ``failed`` why a run failed, ``left`` the others and how far they are ("": not
+    begun).
     """
 
     def __init__(
@@ -76,24 +77,39 @@ class Sweep:
         0, 1 if a run failed, 130 if interrupted. Raises ValueError for a device that is not there or
         workers that train several runs at a time, OSError for a scheduler that does not answer.
         """
-        with self._count_signals(), ExitStack() as closing:
+        with self._count_signals():
             if self.cluster is None:
-                missing = self._missing(names, seeds, every, *worker.look(self.options, names))
-                if missing:
-                    client = clusters.of_this_machine(self.options, self.jobs, len(missing))
-                    self._train(closing.enter_context(client), missing)
+                self._work_here(names, seeds, every)
             else:
-                jobs, patience = self.jobs or len(names) * len(seeds), max(1.0, self.stop_at - time.monotonic())
-                client = closing.enter_context(clusters.join(self.cluster, jobs, patience))
-                found = client.submit(worker.look, self.options, names, pure=False, priority=1)
-                while not found.done() and not self._stop_now():
-                    time.sleep(TICK_SECONDS)
-                if found.done():
-                    threads: Any = client.nthreads()
-                    if max(threads.values(), default=1) > 1:
-                        raise ValueError(f"--cluster {self.cluster}: start its workers with --nthreads 1, a run each.")
-                    self._train(client, self._missing(names, seeds, every, *found.result()))
+                self._work_on(self.cluster, names, seeds, every)
         return 130 if self.signals else 1 if self.failed else 0
+
+    def _work_here(self, names: Sequence[str], seeds: Sequence[int], every: bool) -> None:
+        kind, faults = worker.look(self.options, names)
+        if missing := self._missing(names, seeds, every, kind, faults):
+            with clusters.of_this_machine(self.options, self.jobs, len(missing)) as client:
+                self._train(client, missing, kind)  # a worker sees no GPU but its own, whatever its number is here
+
+    def _work_on(self, cluster: str, names: Sequence[str], seeds: Sequence[int], every: bool) -> None:
+        unrecorded = self._without_record(order.in_order(names, seeds))
+        if not unrecorded:
+            print("Every run has a record.", flush=True)
+            return
+        patience = max(1.0, self.stop_at - time.monotonic())
+        with clusters.join(cluster, min(self.jobs or len(unrecorded), len(unrecorded)), patience) as client:
+            found = client.submit(worker.look, self.options, names, pure=False, priority=1)
+            while not found.done() and not self._stop_now():
+                time.sleep(TICK_SECONDS)
+            if found.done():
+                threads: Any = client.nthreads()
+                if max(threads.values(), default=1) > 1:
+                    raise ValueError(f"--cluster {cluster}: start its workers with --nthreads 1, a run each.")
+                self._train(client, self._missing(names, seeds, every, *found.result()), self.options.device)
+                return
+        if not self.signals:
+            advice = "See whether its workers start, or give it more time (--budget)."
+            print(f"--cluster {cluster}: no worker began in time. {advice}", file=sys.stderr)
+        self.left = [(run, self._state(run)) for run in unrecorded]
 
     def _missing(
         self, names: Sequence[str], seeds: Sequence[int], every: bool, kind: str, faults: dict[str, str]
@@ -103,19 +119,19 @@ class Sweep:
             names, recipes = order.without_gpu(names), ", ".join(order.WITHOUT_GPU)
             print(f"On a CPU: only recipes for machines without a GPU ({recipes}). '*' means all.", file=sys.stderr)
         wanted = order.in_order(names, seeds)
-        missing = [run for run in wanted if not self._path(run).exists()]
+        missing = self._without_record(wanted)
         print(f"{len(wanted)} run{'s' * (len(wanted) != 1)}, without a record: {len(missing)}", flush=True)
         fault = {run: faults.get(catalogue.get(run.name).dataset) for run in missing}
         self.failed |= {run: why for run, why in fault.items() if why}
         return [run for run in missing if run not in self.failed]
 
-    def _train(self, client: Client, missing: Sequence[Run]) -> None:
-        """Let the workers train, and note what becomes of it."""
+    def _train(self, client: Client, missing: Sequence[Run], device: str) -> None:
+        """Let the workers train, each on its ``device``, and note what becomes of it."""
         known = {run: at for run in missing if (at := self._begun(run))}
         self.view = View(missing, known, quiet=not self.options.progress)
         client.register_plugin(worker.CloseOnSignals())
         client.subscribe_topic(worker.TOPIC, lambda event: self.events.put(event[1]))
-        options, futures = replace(self.options, progress=False), dict[Future, Run]()
+        options, futures = replace(self.options, device=device, progress=False), dict[Future, Run]()
         for place, run in enumerate(missing):
             key = ("train", str(run), str(options.results))  # the same in every sweep: what two want is trained once
             future = client.submit(worker.train, run, options, key=key, pure=False, priority=-place)
@@ -131,10 +147,7 @@ class Sweep:
             elif self._path(run).exists():
                 self.recorded[run] = records.load_record(self._path(run)).test_error
             else:
-                locked = self._is_locked(run)
-                late = "ended before it had saved" if run in self.under_way else ""  # a worker of ours: nothing else
-                states = [str(self._begun(run) or ""), late or ("under way elsewhere" if locked else "")]
-                self.left.append((run, ", ".join(filter(None, states))))
+                self.left.append((run, self._state(run)))
         self.view.close()
 
     def _stop(self, client: Client, futures: dict[Future, Run], waiting: set[Future]) -> None:
@@ -185,6 +198,16 @@ class Sweep:
             self.view.say(f"{run}: failed: {self.failed[run]}")
         elif future.status == "cancelled" and not self.stopping and not self._path(run).exists():
             self.failed[run] = GONE
+
+    def _state(self, run: Run) -> str:
+        """How far a run is that is left, and who has it; "" for one that is not begun."""
+        locked = self._is_locked(run)
+        late = "ended before it had saved" if run in self.under_way else ""  # a worker of ours: nothing else
+        states = [str(self._begun(run) or ""), late or ("under way elsewhere" if locked else "")]
+        return ", ".join(filter(None, states))
+
+    def _without_record(self, runs: Sequence[Run]) -> list[Run]:
+        return [run for run in runs if not self._path(run).exists()]
 
     def _path(self, run: Run) -> Path:
         return records.path_of(self.options.results, run.name, run.seed)

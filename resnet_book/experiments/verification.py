@@ -5,6 +5,7 @@ test each kept network again, so that nobody has to believe the numbers.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
@@ -44,15 +45,16 @@ def verify(results: str | Path, tell: Callable[[str], object] = lambda line: Non
     if missing := " ".join(sorted(set(names) - {path.parent.name for path in files})):
         raise RecordError(f"{folder} holds no record of {missing}: `resnet-book run {missing}` makes it.")
     problems = _compare_with_list(folder, files, tell, names)
+    of_kind = {ending: list[tuple[str, int]]() for ending in READERS}  # experiment and seed of each file
+    for path in files:
+        match = re.fullmatch(r"seed(0|[1-9][0-9]*)(\..*)", path.name)
+        if match and match[2] in READERS:
+            of_kind[match[2]].append((path.parent.name, int(match[1])))
+        else:
+            problems.append(f"{path} is no file that belongs beside a record. Move it away.")
     for ending, (title, read) in READERS.items():
-        of_kind = [path for path in files if path.name.partition(".")[2] == ending.removeprefix(".")]
-        runs = [(path.parent.name, path.name.partition(".")[0].removeprefix("seed")) for path in of_kind]
-        calls = (partial(read, name, int(seed), folder) for name, seed in runs if seed.isdecimal())
-        sound = _collect(calls, problems)
+        sound = _collect((partial(read, name, seed, folder) for name, seed in of_kind[ending]), problems)
         tell(f"{title}: {sound}")
-    known = {ending.removeprefix(".") for ending in READERS}
-    odd = [path for path in files if path.name.partition(".")[2] not in known]
-    problems += [f"{path} is no file that belongs beside a record. Move it away." for path in odd]
     if problems:
         raise RecordError("\n".join(dict.fromkeys(problems)))
 
@@ -66,14 +68,15 @@ def repeat_tests(
     """Test every kept network whose test images are here, in float32 on the CPU; ``tell`` is told each error.
 
     With ``names``, those of these experiments alone. Raises RecordError that names each network whose error is further
-    than ``ROUNDING`` from the recorded one, and each that cannot be tested.
+    than ``ROUNDING`` from the recorded one, and each that cannot be tested, as where the reader named a folder of data
+    that does not hold its images.
     """
     folder, problems = Path(results), list[str]()
     recorded = [path for path in records.paths(folder) if not names or path.parent.name in names]
     kept = [path for path in recorded if path.with_suffix(".safetensors").exists()]
     _collect((partial(_test_again, records.load_record(path), folder, data_root, tell) for path in kept), problems)
     if problems:
-        raise RecordError("\n".join(problems))
+        raise RecordError("\n".join(dict.fromkeys(problems)))
 
 
 def citation(record: Record, results: str | Path) -> str:
@@ -104,7 +107,7 @@ def _collect(calls: Iterable[Callable[[], object]], problems: list[str]) -> int:
         try:
             call()
             sound += 1
-        except (RecordError, StudyError) as error:
+        except (RecordError, StudyError, DataMissingError) as error:
             problems.append(str(error))
     return sound
 
@@ -122,6 +125,7 @@ def _compare_with_list(
         checksum, space, name = line.partition("  ")
         if not space or len(checksum) != 64:
             problems.append(f"{folder / SUMS}, line {number}, is not a checksum, two spaces and a name: {line!r}.")
+            continue
         if not names or Path(name).parent.name in names:
             listed[folder / name] = checksum
     here = [path for path in listed if path.is_file()]
@@ -143,7 +147,9 @@ def _test_again(record: Record, folder: Path, data_root: str | Path | None, tell
     title = f"{record.experiment}, seed {record.seed}: test error {record.test_error:.2f} % by its record"
     try:
         test = load_images(record, "test", data_root)
-    except DataMissingError:
+    except DataMissingError as missing:
+        if missing.named:
+            raise
         tell(f"{title}; {record.dataset['name']} is not here to test it again")
         return
     network, _ = weights.load_network(record.experiment, record.seed, folder)

@@ -85,7 +85,7 @@ def described(trained: TrainedNetwork, lesions: LesionRecord | None = None) -> d
     network, record = trained.network, trained.record
     blocks = [block for stage in network.stages.children() for block in stage.children()]
     if any(len(block.layers) != 5 for block in blocks) or not all(map(_page_knows, blocks)):  # type: ignore[arg-type]
-        raise ValueError(f"network: the page computes networks of 6n+2 layers, and {record.model['name']} is none")
+        raise ValueError(f"network: the page computes networks of 6n+2 layers, and {record.model['name']} is not one")
     with torch.inference_mode():
         tensors = [each for pair in _folded_pairs(network, blocks) for each in pair]
         tensors += [network.classifier.weight, network.classifier.bias]
