@@ -279,6 +279,33 @@ def test_weights_of_another_repetition_are_refused_before_anything_is_measured(k
         survey.point(0, models.untrained("resnet20", seed=5))
 
 
+@pytest.mark.usefixtures("results")
+def test_a_survey_stopped_anywhere_around_an_eigenvector_makes_up_for_it() -> None:
+    record = records.load_record(RESULTS / SMOKE / "seed0.json")
+    network = weights.untrained(record).eval()
+
+    def pieces(there: list[Any]) -> list[Any]:
+        survey = landscape_survey._Survey(record, BATCH, "runs", there)
+        return list(survey.curvature(network, survey.point("initial", network), "as trained", randoms=1))
+
+    whole = pieces([])
+    assert [type(each).__name__ for each in whole] == ["Slice", "Curvature"]
+    assert whole[0].directions == [landscape_records.EIGENVECTOR]
+    for kept, missing in (whole, whole[::-1]):
+        assert pieces([kept]) == [missing]
+    assert pieces(whole) == []
+
+
+def test_a_recipe_without_drops_has_no_line_from_a_drop(tmp_path: Path) -> None:
+    record = records.load_record(RESULTS / "resnet20-cifar10-no-drops" / "seed0.json")
+    folder = tmp_path / record.experiment / "seed0" / "weights"
+    for iteration in (100, 2_000):
+        weights.save_weights(weights.untrained(record), folder / f"{iteration}.safetensors")
+    survey = landscape_survey._Survey(record, BATCH, tmp_path, [])
+    assert list(survey.way(0)) == [100, 2_000]
+    assert list(survey.lines()) == []
+
+
 def test_two_recipes_of_one_network_are_not_drawn_as_one() -> None:
     slices = landscape_figures.slice_frame(FOUND[:1])
     mixed = pd.concat([slices, slices.assign(iterations=64_000)])
