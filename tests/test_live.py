@@ -281,7 +281,7 @@ def test_a_picture_of_the_readers_is_seen_as_its_middle_square(live: Page, tmp_p
 
 def test_a_cut_is_shown_beside_what_it_costs_on_test_images(page: Page) -> None:
     name = "resnet20-cifar10"
-    lesions = lesion_records.kept_lesions(name)
+    lesions = lesion_records.LESIONS.read(name)
     assert lesions is not None
     described = live_network.described(load_trained(name), lesions)
     cost = {cut.blocks[0]: cut.error for cut in lesions.cuts if cut.kind == "close shortcut"}

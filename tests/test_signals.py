@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-from small_runs import RECIPE, TRAIN, tiny
+from small_runs import RECIPE, TRAIN, move_away_and_make_again, tiny
 from torch import nn
 
 from resnet_book import augment, models
@@ -296,10 +296,10 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
     for change, message in (
         ({"weights_sha256": 64 * "0"}, "other weights"),
         ({"schema_version": 9}, "schema version 9"),
-        ({"stages": None}, "not a sound file of signals: stages"),
+        ({"stages": None}, "not a sound signals file: stages"),
         ({"stages": kept.model_dump()["stages"][::-1]}, "do not rise"),
         ({"made_by": {**kept.made_by, "processes": 2}}, "made_by: processes, precision, compiled are"),
-        ({"started": "x"}, "not a sound file of signals"),
+        ({"started": "x"}, "not a sound signals file"),
         ({"pairs": 5}, "not 5 pairs"),
         (changed(kept, "layers", 1, layer=5), "layer does not count up|others"),
         (changed(kept, "blocks", 2, block=11), "block does not count up|others"),
@@ -308,7 +308,7 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
     ):
         path.write_text(json.dumps(json.loads(text) | change))
         with pytest.raises(RecordError, match=message):
-            signal_records.kept_signals(SMOKE, 0, results)
+            signal_records.SIGNALS.read(SMOKE, 0, results)
 
 
 def test_weights_of_another_network_and_empty_folders_are_refused(results: Path, tmp_path: Path) -> None:
@@ -337,6 +337,15 @@ def test_signals_on_the_way_are_not_lost_for_want_of_their_weights(results: Path
     signal_survey._refuse_to_lose(folder / "seed0.json", record, set())
 
 
+def test_what_is_said_of_damaged_signals_works_where_weights_along_the_way_are_gone(results: Path) -> None:
+    path = results / SMOKE / "seed0.signals.json"
+    path.write_text(json.dumps({"schema_version": 1, "stages": [{"iteration": 3, "origin": "along the way"}]}))
+    with pytest.raises(RecordError) as caught:
+        signal_records.SIGNALS.read(SMOKE, 0, results)
+    move_away_and_make_again(str(caught.value), path)
+    assert signal_records.SIGNALS.read(SMOKE, 0, results)
+
+
 def test_a_repetition_without_its_weights_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["signals", SMOKE, "--repetition", str(RESULTS / SMOKE / "seed0.json")]) == 2
     assert "--weights" in capsys.readouterr().err
@@ -345,7 +354,7 @@ def test_a_repetition_without_its_weights_is_a_wrong_command(capsys: pytest.Capt
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_the_committed_signals_are_sound_and_of_the_committed_weights(path: Path) -> None:
     seed = int(path.name.removeprefix("seed").partition(".")[0])
-    kept = signal_records.kept_signals(path.parent.name, seed, RESULTS)
+    kept = signal_records.SIGNALS.read(path.parent.name, seed, RESULTS)
     assert kept
     assert kept.made_by["commit"]
     last = catalogue.get(kept.experiment).recipe.iterations

@@ -43,7 +43,7 @@ def lesions(name: str, seed: int, device: str, data: Path | None, results: Path 
     path = lesion_survey.make_lesions(
         name, seed, results=folder, data_root=data, device=computer, tell=lambda line: click.echo(line, err=True)
     )
-    kept = lesion_records.kept_lesions(name, seed, folder)
+    kept = lesion_records.LESIONS.read(name, seed, folder)
     click.echo(f"{path}: {len(kept.cuts) if kept else 0} cuts")
 
 
@@ -55,7 +55,7 @@ def lesions(name: str, seed: int, device: str, data: Path | None, results: Path 
 )
 @arguments.data_option
 @arguments.records_option
-def landscape(name: str, seed: int, runs: Path, data: str | None, results: Path | None) -> None:
+def landscape(name: str, seed: int, runs: Path, data: Path | None, results: Path | None) -> None:
     """Measure the loss around a recorded network, and keep it."""
     from resnet_book.experiments import landscape_survey
 
@@ -80,7 +80,7 @@ def signals(
     weights: Path | None,
     repetition: Path | None,
     device: str,
-    data: str | None,
+    data: Path | None,
     results: Path | None,
 ) -> None:
     """Measure a recorded network's signals and gradients."""
@@ -100,7 +100,7 @@ def signals(
         device=computer,
         tell=lambda line: click.echo(line, err=True),
     )
-    kept = signal_records.kept_signals(name, seed, folder)
+    kept = signal_records.SIGNALS.read(name, seed, folder)
     click.echo(f"{path}: {len(kept.stages) if kept else 0} networks")
 
 

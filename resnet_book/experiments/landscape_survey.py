@@ -16,21 +16,17 @@ from resnet_book.analysis.landscape import Batch, Direction
 from resnet_book.engine import machine
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.checked_json import RecordError
-from resnet_book.experiments.kept import load_images
 from resnet_book.experiments.landscape_records import (
     BOTH,
     EIGENVECTOR,
     EIGENVECTOR_SHARE,
     LANDSCAPE,
     LARGEST,
-    SCHEMA_VERSION,
     Curvature,
-    LandscapeRecord,
     Line,
     Point,
     Slice,
     Statistics,
-    kept_landscape,
     shares,
     steps,
 )
@@ -177,7 +173,7 @@ def make_landscape(
     seed: int = 0,
     *,
     results: str | Path | None = None,
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
     runs: str | Path = "runs",
     tell: Callable[[str], object] = lambda line: None,
 ) -> Path:
@@ -190,38 +186,26 @@ def make_landscape(
     folder = records.find_results(results)
     path = records.path_of(folder, experiment, seed)
     network, record = weights.load_network(experiment, seed, folder)
-    train = load_images(record, "train", data_root)
-    few = train.subset(min(IMAGES, len(train)))
+    train = records.load_images(record, "train", data_root)
+    kept = LANDSCAPE.read(experiment, seed, folder)
+    few = train.subset(kept.images if kept else IMAGES)
     batch = landscape.batch_of(few, record.mean, record.std)
-    kept = kept_landscape(experiment, seed, folder)
-    if kept is None:
-        kept = LandscapeRecord(
-            schema_version=SCHEMA_VERSION,
-            experiment=experiment,
-            seed=record.seed,
-            weights_sha256=record.weights_sha256 or "",
-            train_sha256=train.sha256,
-            images=len(few),
-            sittings=[],
-            slices=[],
-            lines=[],
-            curvatures=[],
-        )
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     made_by = machine.describe("cpu", "float32", False)  # now: the code may change while this takes its time
-    there: list[Piece] = [*kept.slices, *kept.lines, *kept.curvatures]
-    earlier = kept.sittings
+    there: list[Piece] = [*kept.slices, *kept.lines, *kept.curvatures] if kept else []
+    earlier = [each.model_dump() for each in kept.sittings] if kept else []
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for piece in _Survey(record, batch, Path(runs), there).pieces(network):
         there.append(piece)
         seconds = round(time.monotonic() - began, 1)
-        content = kept.model_dump() | {
-            "sittings": [*(each.model_dump() for each in earlier), {"started": started, "seconds": seconds}],
+        content = {
+            "train_sha256": train.sha256,
+            "images": len(few),
+            "sittings": [*earlier, {"started": started, "seconds": seconds, "made_by": made_by}],
             "slices": [each.model_dump() for each in there if isinstance(each, Slice)],
             "lines": [each.model_dump() for each in there if isinstance(each, Line)],
             "curvatures": [each.model_dump() for each in there if isinstance(each, Curvature)],
         }
-        content["sittings"][-1]["made_by"] = made_by
-        LANDSCAPE.write(content, path)
+        LANDSCAPE.write(content, record, path)
         tell(f"{type(piece).__name__.lower()} {len(there)}, {piece.statistics}: after {seconds:.0f} s")
     return LANDSCAPE.path_of(path)

@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from torch import nn
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
-from resnet_book import models
+from resnet_book import data, models
 from resnet_book.augment import channel_values
 from resnet_book.data import ImageSet
 from resnet_book.engine.checkpoints import write_atomically
@@ -265,6 +265,15 @@ def load_record(path: str | Path) -> Record:
         place = path_of(path.parent.parent, record.experiment, record.seed)
         raise RecordError(f"{path} holds {record.experiment}, seed {record.seed}: move it to {place}.")
     return record
+
+
+def load_images(record: Record, split: Literal["train", "test"], data_root: str | Path | None = None) -> ImageSet:
+    """The images of a run. Raises DataError where they are not there, RecordError where they are other ones."""
+    found = data.load(record.dataset["name"], split, data_root)
+    if found.sha256 != record.dataset[split]["sha256"]:
+        run = f"{record.experiment}, seed {record.seed}"
+        raise RecordError(f"{run} was recorded with other {split} images than those of {found.name} found here.")
+    return found
 
 
 def load_all(results: str | Path) -> list[Record]:

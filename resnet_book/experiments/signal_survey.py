@@ -24,9 +24,8 @@ from resnet_book.engine import checkpoints, machine
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.checked_json import RecordError
-from resnet_book.experiments.kept import load_images
 from resnet_book.experiments.records import Record
-from resnet_book.experiments.signal_records import SCHEMA_VERSION, SIGNALS, Origin
+from resnet_book.experiments.signal_records import SIGNALS, Origin
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 
@@ -43,7 +42,7 @@ def make_signals(
     folder: str | Path | None = None,
     repetition: str | Path | None = None,
     results: str | Path | None = None,
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
     device: str | torch.device = "cpu",
     tell: Callable[[str], object] = lambda line: None,
 ) -> Path:
@@ -61,7 +60,7 @@ def make_signals(
     for iteration in files:
         whole("the iteration in the file's name", iteration, 0, record.recipe["iterations"])
     on_the_way = {iteration: weights.load_kept(file, record) for iteration, file in files.items()}
-    train = load_images(record, "train", data_root)
+    train = records.load_images(record, "train", data_root)
     _refuse_to_lose(path, record, set(files))
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     made_by = machine.describe(device, "float32", False)  # now: the code may change while this takes its time
@@ -80,10 +79,6 @@ def make_signals(
         network, _ = weights.load_network(experiment, record.seed, path.parent.parent)
         measure(network, ruler.recipe.iterations, "record", record.weights_sha256)
     content = {
-        "schema_version": SCHEMA_VERSION,
-        "experiment": experiment,
-        "seed": record.seed,
-        "weights_sha256": record.weights_sha256,
         "train_sha256": train.sha256,
         "images": IMAGES,
         "pairs": PAIRS,
@@ -96,7 +91,7 @@ def make_signals(
         "starts": _starts(record, train) if record.model["name"].startswith("resnet") else [],
         "seconds": round(time.monotonic() - began, 1),
     }
-    return SIGNALS.write(_rounded(content), path)
+    return SIGNALS.write(_rounded(content), record, path)
 
 
 class _Ruler:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_book.experiments.checked_json import RecordError
-from resnet_book.experiments.lesion_records import LesionRecord, kept_lesions
+from resnet_book.experiments.lesion_records import LESIONS, LesionRecord
 from resnet_book.experiments.trained import TrainedNetwork, load_trained
 from resnet_book.models import ResidualBlock, SubsampleShortcut
 
@@ -62,7 +62,7 @@ def recorded_twins(results: str | Path | None = None) -> list[dict[str, Any]]:
         for name in (f"resnet20-{recipe}", f"plain20-{recipe}"):
             with suppress(RecordError):
                 network = load_trained(name, results=results)
-                of_recipes[-1].append(described(network, kept_lesions(name, results=results)))
+                of_recipes[-1].append(described(network, LESIONS.read(name, results=results)))
     return max(of_recipes, key=len)  # the first of those with most
 
 
