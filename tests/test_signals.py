@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from torch import nn
 from resnet_book import augment, models
 from resnet_book.analysis import diagnostics, paths, signals
 from resnet_book.cli.main import main
-from resnet_book.engine import machine
+from resnet_book.engine import callbacks, checkpoints, machine
 from resnet_book.experiments import catalogue, records, signal_records, signal_survey, weights
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.signal_records import SignalRecord
@@ -322,7 +323,47 @@ def test_weights_of_another_network_and_empty_folders_are_refused(results: Path,
         signal_survey.make_signals(SMOKE, folder=tmp_path / "way", repetition=record, results=results)
 
 
-def test_signals_on_the_way_are_not_lost_for_want_of_their_weights(results: Path) -> None:
+def test_weights_of_another_seed_are_refused_by_the_first_of_them(results: Path, tmp_path: Path) -> None:
+    weights.save_weights(models.untrained("resnet20", seed=1), tmp_path / "0.safetensors")
+    with pytest.raises(RecordError, match=r"0\.safetensors is not the network that .*-smoke, seed 0, began"):
+        signal_survey.make_signals(SMOKE, folder=tmp_path, results=results)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "is_taken"),
+    [
+        ("resnet20", {}, True),
+        ("plain20", {}, False),  # its twin's tensors have the same names and shapes
+        ("resnet20", {"seed": 1}, False),
+        ("resnet20", {"recipe": repr(RECIPE)}, False),
+    ],
+)
+def test_a_checkpoint_beside_the_weights_says_whose_they_are(
+    name: str, other: dict[str, Any], is_taken: bool, tmp_path: Path
+) -> None:
+    record = records.load_record(RESULTS / SMOKE / "seed0.json")
+    identity = {"network": callbacks.structure_of(models.untrained(name)), "recipe": repr(Recipe(**record.recipe))}
+    history = {"parts": [{"commit": "abc"}]}
+    checkpoints.save({"identity": {**identity, "seed": 0, **other}, "history": history}, tmp_path / "checkpoint.pt")
+    if is_taken:
+        assert signal_survey._kept_by(tmp_path / "weights", {}, record, None) == {"commit": "abc"}
+    else:
+        with pytest.raises(RecordError, match="is of another run than resnet20-builtin-smoke, seed 0"):
+            signal_survey._kept_by(tmp_path / "weights", {}, record, None)
+
+
+def test_weights_that_end_in_the_recorded_ones_are_of_the_recorded_run(tmp_path: Path) -> None:
+    path = RESULTS / SMOKE / "seed0.json"
+    record, other = records.load_record(path), records.load_record(path.with_name("seed1.json"))
+    last = {150: path.with_suffix(".safetensors")}
+    assert signal_survey._kept_by(tmp_path, last, record, None) == asdict(record.parts[0])
+    assert signal_survey._kept_by(tmp_path, last, record, path) == asdict(record.parts[0])
+    assert signal_survey._kept_by(tmp_path, {}, record, None) is None
+    with pytest.raises(RecordError, match="or no repetition of resnet20-builtin-smoke, seed 1"):
+        signal_survey._kept_by(tmp_path, last, other, path)
+
+
+def test_signals_along_the_way_are_not_lost_for_want_of_their_weights(results: Path) -> None:
     rich = RESULTS / "resnet20-cifar10-short" / "seed0"
     folder = results / rich.parent.name
     folder.mkdir()
