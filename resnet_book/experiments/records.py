@@ -256,13 +256,14 @@ def load_record(path: str | Path) -> Record:
     Raises RecordError for a file that is missing, damaged, of another schema or experiment, or in another's place.
     """
     path = Path(path)
+    whole = path.absolute()  # the name alone, from inside the folder, does not say of which experiment it is
     mend = "Restore it, from git for example, or move it away and run again."
     try:
         record = read_checked(path, Record, SCHEMA_VERSION, "a sound record", mend)
     except FileNotFoundError:
-        raise RecordError(f"{path} does not exist: this run is not recorded here. {_how_to_run(path)}") from None
-    if path.parts[-2:] != path_of("", record.experiment, record.seed).parts:
-        place = path_of(path.parent.parent, record.experiment, record.seed)
+        raise RecordError(f"{path} does not exist: this run is not recorded here. {_how_to_run(whole)}") from None
+    if whole.parts[-2:] != path_of("", record.experiment, record.seed).parts:
+        place = path_of(whole.parent.parent, record.experiment, record.seed)
         raise RecordError(f"{path} holds {record.experiment}, seed {record.seed}: move it to {place}.")
     return record
 
