@@ -69,7 +69,7 @@ def landscape(name: str, seed: int, runs: Path, data: Path | None, results: Path
 @click.command()
 @click.argument("name", metavar="NAME", type=NAME)
 @click.option("--seed", type=arguments.SEED, default=0, help="of the recorded run (default 0)")
-@click.option("--weights", type=arguments.EXISTING_FOLDER, metavar="DIR", help="weights on the way, by --keep-weights")
+@click.option("--weights", type=arguments.EXISTING_FOLDER, metavar="DIR", help="weights along the way (--keep-weights)")
 @click.option("--repetition", type=arguments.EXISTING_FILE, metavar="FILE", help="record of the run that left them")
 @arguments.device_option
 @arguments.data_option
@@ -88,7 +88,7 @@ def signals(
     from resnet_book.experiments import signal_records, signal_survey
 
     if repetition and not weights:
-        raise click.UsageError("--repetition says who left the weights on the way: name their folder with --weights")
+        raise click.UsageError("--repetition says who left the weights along the way: name their folder with --weights")
     folder, computer = _folder_to_write(name, seed, results), find(device)
     path = signal_survey.make_signals(
         name,

@@ -1,7 +1,7 @@
 """What ``seed<k>.signals.json`` beside a record holds: signals and gradients in the networks of the run.
 
-A later repetition of the run may have left the weights on the way, so each stage names the SHA-256 of its weights and
-where they are from.
+A later repetition of the run may have left the weights along the way, so each stage names the SHA-256 of its weights
+and where they are from.
 """
 
 from pathlib import Path
@@ -95,7 +95,7 @@ class SignalRecord(KeptOfTraining):
     seconds: Seconds
     started: str  # UTC, ISO 8601
     made_by: Machine
-    kept_by: dict[str, Any] | None  # the first part of the run that left the weights on the way; None: not known
+    kept_by: dict[str, Any] | None  # the first part of the run that left the weights along the way; None: not known
     stages: list[Stage]
     start_batch: Number
     starts: list[StartRow]  # [] of a plain network

@@ -1,7 +1,7 @@
 """Keep the weights of a recorded run beside its record, ``seed<k>.safetensors``, and load them again.
 
 The file holds parameters and buffers, nothing that could be executed. Not every run keeps one: the record, which is
-small, says how to train the same network again. ``KeepWeights`` also keeps those on the way there, for as long as
+small, says how to train the same network again. ``KeepWeights`` also keeps those along the way, for as long as
 somebody wants to look at them.
 """
 

@@ -49,7 +49,7 @@ def of_networks(
 
 
 def through_training(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of those networks alone whose weights on the way were measured.
+    """The rows of those networks alone whose weights along the way were measured.
 
     Where these reach the end of the recipe, without the record's own network, which may be of another run.
     """
