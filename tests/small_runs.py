@@ -4,6 +4,7 @@ As a script it is the command line with one experiment more, ``tiny-builtin-smok
 can kill it anywhere: ``python small_runs.py run tiny-builtin-smoke --results DIR --runs DIR``.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 
 from resnet_book import data, models, train
+from resnet_book.cli.main import main
 from resnet_book.data import ImageSet
 from resnet_book.engine import callbacks
 from resnet_book.engine.callbacks import Callback, Checkpoint
@@ -67,6 +69,14 @@ def same_weights(one: nn.Module, other: nn.Module) -> bool:
     return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
 
 
+def move_away_and_make_again(message: str, file: Path) -> None:
+    """Do what the ``message`` about a ``file`` beside a record says, by the command line."""
+    assert "move it away and make it again" in message
+    file.rename(file.with_suffix(".away"))
+    command = re.findall("`resnet-book (.*?)`", message)[0].split()
+    assert main([*command, "--results", str(file.parent.parent)]) == 0
+
+
 def add_tiny_experiment(patch: pytest.MonkeyPatch, recipe: Recipe = RECIPE) -> None:
     """Make ``NAME`` an experiment that the command line can run in a second."""
     patch.setitem(models.MODELS, "tiny", models.constructor((4, 8), (1, 1), "subsample"))
@@ -75,8 +85,6 @@ def add_tiny_experiment(patch: pytest.MonkeyPatch, recipe: Recipe = RECIPE) -> N
 
 
 if __name__ == "__main__":
-    from resnet_book.cli.main import main
-
     with pytest.MonkeyPatch.context() as monkeypatch:
         add_tiny_experiment(monkeypatch, LONGER)
         monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)

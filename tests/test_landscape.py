@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from math import inf, nan
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from playwright.sync_api import Browser
-from small_runs import TEST, TRAIN, same_weights, tiny
+from small_runs import TEST, TRAIN, move_away_and_make_again, same_weights, tiny
 
 from resnet_book import augment, models
 from resnet_book.analysis import landscape
@@ -263,7 +263,7 @@ def test_a_landscape_is_kept_beside_the_record_and_read_again_and_goes_on_with_w
         weights.save_weights(other if seed else network, folder / f"{iteration}.safetensors")
     told.clear()
     landscape_survey.make_landscape(SMOKE, results=results, runs=results / "runs", tell=told.append)
-    more = landscape_records.kept_landscape(SMOKE, 0, results)
+    more = landscape_records.LANDSCAPE.read(SMOKE, 0, results)
     assert more is not None
     assert more.slices[: len(kept.slices)] == kept.slices
     assert len(more.sittings) == 2
@@ -277,6 +277,46 @@ def test_weights_of_another_repetition_are_refused_before_anything_is_measured(k
     survey = landscape_survey._Survey(record, BATCH, "runs", list(kept.slices))
     with pytest.raises(RecordError, match="the kept landscape is of other weights than those here"):
         survey.point(0, models.untrained("resnet20", seed=5))
+
+
+def test_what_is_said_of_a_damaged_landscape_works(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one(self: Any, network: Network) -> Iterator[Any]:
+        return self.slice(network, self.point("trained", network), [0], "anew")
+
+    monkeypatch.setattr(landscape_survey._Survey, "pieces", one)
+    path = results / SMOKE / "seed0.landscape.json"
+    path.write_text("{}")
+    with pytest.raises(RecordError) as caught:
+        landscape_survey.make_landscape(SMOKE, results=results)
+    move_away_and_make_again(str(caught.value), path)
+    assert landscape_records.LANDSCAPE.read(SMOKE, 0, results)
+
+
+@pytest.mark.usefixtures("results")
+def test_a_survey_stopped_anywhere_around_an_eigenvector_makes_up_for_it() -> None:
+    record = records.load_record(RESULTS / SMOKE / "seed0.json")
+    network = weights.untrained(record).eval()
+
+    def pieces(there: list[Any]) -> list[Any]:
+        survey = landscape_survey._Survey(record, BATCH, "runs", there)
+        return list(survey.curvature(network, survey.point("initial", network), "as trained", randoms=1))
+
+    whole = pieces([])
+    assert [type(each).__name__ for each in whole] == ["Slice", "Curvature"]
+    assert whole[0].directions == [landscape_records.EIGENVECTOR]
+    for kept, missing in (whole, whole[::-1]):
+        assert pieces([kept]) == [missing]
+    assert pieces(whole) == []
+
+
+def test_a_recipe_without_drops_has_no_line_from_a_drop(tmp_path: Path) -> None:
+    record = records.load_record(RESULTS / "resnet20-cifar10-no-drops" / "seed0.json")
+    folder = tmp_path / record.experiment / "seed0" / "weights"
+    for iteration in (100, 2_000):
+        weights.save_weights(weights.untrained(record), folder / f"{iteration}.safetensors")
+    survey = landscape_survey._Survey(record, BATCH, tmp_path, [])
+    assert list(survey.way(0)) == [100, 2_000]
+    assert list(survey.lines()) == []
 
 
 def test_two_recipes_of_one_network_are_not_drawn_as_one() -> None:
@@ -310,7 +350,7 @@ def kept_file(results: Path) -> Path:
     content["train_sha256"] = record.dataset["train"]["sha256"]
     path = results / SMOKE / "seed0.landscape.json"
     path.write_text(json.dumps(content))
-    assert landscape_records.kept_landscape(SMOKE, 0, results)
+    assert landscape_records.LANDSCAPE.read(SMOKE, 0, results)
     return path
 
 
@@ -322,14 +362,14 @@ def kept_file(results: Path) -> Path:
         ({"schema_version": 9}, "schema version 9"),
         ({"seed": 1, "slices": [], "curvatures": []}, "holds resnet20-builtin-smoke, seed 1"),
         ({"train_sha256": 64 * "0"}, "other images"),
-        ({"slices": None}, "not a sound file of landscape"),
-        ({"more": 1}, "not a sound file of landscape"),
+        ({"slices": None}, "not a sound landscape file"),
+        ({"more": 1}, "not a sound landscape file"),
     ],
 )
 def test_a_landscape_that_is_not_of_the_record_is_refused(kept_file: Path, change: dict, message: str) -> None:
     kept_file.write_text(json.dumps(json.loads(kept_file.read_text()) | change))
     with pytest.raises(RecordError, match=message):
-        landscape_records.kept_landscape(SMOKE, 0, kept_file.parent.parent)
+        landscape_records.LANDSCAPE.read(SMOKE, 0, kept_file.parent.parent)
 
 
 def test_steps_shares_and_machines_that_cannot_be_are_refused(kept_file: Path) -> None:
@@ -350,21 +390,21 @@ def test_steps_shares_and_machines_that_cannot_be_are_refused(kept_file: Path) -
             place = place[step]
         place[way[-1]] = value
         kept_file.write_text(json.dumps(content))
-        with pytest.raises(RecordError, match="not a sound file of landscape"):
-            landscape_records.kept_landscape(SMOKE, 0, kept_file.parent.parent)
+        with pytest.raises(RecordError, match="not a sound landscape file"):
+            landscape_records.LANDSCAPE.read(SMOKE, 0, kept_file.parent.parent)
 
 
 def test_a_plane_with_a_number_too_few_is_refused(kept_file: Path) -> None:
     content = json.loads(kept_file.read_text())
     content["slices"][0]["loss"].pop()
     kept_file.write_text(json.dumps(content))
-    with pytest.raises(RecordError, match="not a sound file of landscape"):
-        landscape_records.kept_landscape(SMOKE, 0, kept_file.parent.parent)
+    with pytest.raises(RecordError, match="not a sound landscape file"):
+        landscape_records.LANDSCAPE.read(SMOKE, 0, kept_file.parent.parent)
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_the_committed_landscapes_are_sound_and_of_the_committed_weights(path: Path) -> None:
-    kept = landscape_records.kept_landscape(path.parent.name, 0, RESULTS)
+    kept = landscape_records.LANDSCAPE.read(path.parent.name, 0, RESULTS)
     assert kept
     assert all(each.made_by["dirty"] is False for each in kept.sittings)
     beside = hashlib.sha256(path.with_name("seed0.safetensors").read_bytes()).hexdigest()

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-from small_runs import RECIPE, TEST, TRAIN, same_weights
+from small_runs import RECIPE, TEST, TRAIN, move_away_and_make_again, same_weights
 from torch import nn
 
 from resnet_book import augment, models
@@ -315,7 +315,7 @@ def test_lesions_are_kept_beside_the_record_and_read_again(results: Path) -> Non
     assert path == results / SMOKE / "seed0.lesions.json"
     assert len(told) == 3
     (kept,) = lesion_records.all_lesions(results)
-    assert kept == lesion_records.kept_lesions(SMOKE, 0, results)
+    assert kept == lesion_records.LESIONS.read(SMOKE, 0, results)
     assert kept.weights_sha256 == records.load_record(results / SMOKE / "seed0.json").weights_sha256
     assert kept.cut_frame.kind.tolist() == ["nothing", "leave out", "scale"]
     assert kept.path_frame.number.sum() == 2**9
@@ -323,7 +323,7 @@ def test_lesions_are_kept_beside_the_record_and_read_again(results: Path) -> Non
 
 
 def test_where_none_are_kept_none_are_found(results: Path) -> None:
-    assert lesion_records.kept_lesions(SMOKE, 0, results) is None
+    assert lesion_records.LESIONS.read(SMOKE, 0, results) is None
     assert lesion_records.all_lesions(results) == []
 
 
@@ -336,15 +336,25 @@ def test_where_none_are_kept_none_are_found(results: Path) -> None:
         ({"seed": 1}, "holds resnet20-builtin-smoke, seed 1"),
         ({"test_sha256": 64 * "0"}, "other images"),
         ({"test_images": 1_001, "cuts": []}, "other images|cuts: 0, where resnet20 has 3"),
-        ({"cuts": None}, "not a sound file of lesions: cuts: Input should be a valid array"),
-        ({"more": 1}, "not a sound file of lesions: more: Extra inputs"),
+        ({"cuts": None}, "not a sound lesions file: cuts: Input should be a valid array"),
+        ({"more": 1}, "not a sound lesions file: more: Extra inputs"),
     ],
 )
 def test_lesions_that_are_not_of_the_record_are_refused(results: Path, change: dict, message: str) -> None:
     path = lesion_survey.make_lesions(SMOKE, results=results)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(RecordError, match=message):
-        lesion_records.kept_lesions(SMOKE, 0, results)
+        lesion_records.LESIONS.read(SMOKE, 0, results)
+
+
+@pytest.mark.usefixtures("few")
+def test_what_is_said_of_damaged_lesions_works(results: Path) -> None:
+    path = results / SMOKE / "seed0.lesions.json"
+    path.write_text("{}")
+    with pytest.raises(RecordError) as caught:
+        lesion_records.LESIONS.read(SMOKE, 0, results)
+    move_away_and_make_again(str(caught.value), path)
+    assert lesion_records.LESIONS.read(SMOKE, 0, results)
 
 
 @pytest.mark.usefixtures("few")
@@ -364,7 +374,7 @@ def test_all_lesions_name_every_damaged_file_and_need_no_particular_name(results
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_the_committed_lesions_are_sound_and_of_the_committed_weights(path: Path) -> None:
     seed = int(path.name.removeprefix("seed").partition(".")[0])
-    kept = lesion_records.kept_lesions(path.parent.name, seed, RESULTS)
+    kept = lesion_records.LESIONS.read(path.parent.name, seed, RESULTS)
     assert kept
     assert kept.made_by["dirty"] is False
     beside = path.with_name(f"seed{seed}.safetensors")

@@ -111,6 +111,7 @@ SPELLINGS: dict[str, Callable[[dict[str, Tensor]], dict[str, Any]]] = {
     },
     "state_dict": lambda state: {"state_dict": state, "epoch": 200},
     "model": lambda state: {"model": state, "optimizer": {"state": {}}},
+    "DeepSpeed": lambda state: {"module": state, "global_steps": 7},
     "our checkpoint": lambda state: {"iteration": 7, "network": state},
     "two dictionaries": lambda state: {"model": {"state_dict": state}},
     "without counters": lambda state: {n: t for n, t in state.items() if not n.endswith(".num_batches_tracked")},
@@ -160,6 +161,7 @@ MISFITS: dict[str, tuple[Callable[[dict[str, Tensor]], Any], str]] = {
     "not finite": (changed("classifier.bias", torch.full((10,), torch.nan)), r"classifier\.bias .*not finite"),
     "whole numbers": (changed("classifier.bias", torch.zeros(10, dtype=torch.int8)), r"classifier\.bias .*int8"),
     "a number": (changed("classifier.bias", 3), r"classifier\.bias is a int"),
+    "nothing but a wrapper": (changed("module", torch.zeros(2)), r"module has no place.*\(2,\)"),
     "numbered": (lambda _: {0: 1}, r"stem\.0\.weight is missing"),
     "empty": (lambda _: {}, r"stem\.0\.weight is missing"),
 }

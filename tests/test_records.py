@@ -81,6 +81,16 @@ def test_a_run_in_parts_tells_of_each(tmp_path: Path) -> None:
     )
 
 
+def test_a_record_is_read_by_its_name_from_inside_its_folder(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    assert records.load_record(path.name) == sound_record()
+    path.rename("seed7.json")
+    with pytest.raises(RecordError, match=f"move it to {re.escape(str(path))}"):
+        records.load_record("seed7.json")
+    with pytest.raises(RecordError, match=f"`resnet-book run {path.parent.name}` trains it"):
+        records.load_record(path.name)
+
+
 def test_a_record_of_an_unknown_experiment_is_not_made() -> None:
     with pytest.raises(ValueError, match="did you mean"):
         sound_record(experiment="resnet20-builtin-smoking")

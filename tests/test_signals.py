@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-from small_runs import RECIPE, TRAIN, tiny
+from small_runs import RECIPE, TRAIN, move_away_and_make_again, tiny
 from torch import nn
 
 from resnet_book import augment, models
 from resnet_book.analysis import diagnostics, paths, signals
 from resnet_book.cli.main import main
-from resnet_book.engine import machine
+from resnet_book.engine import callbacks, checkpoints, machine
 from resnet_book.experiments import catalogue, records, signal_records, signal_survey, weights
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.signal_records import SignalRecord
@@ -296,10 +297,10 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
     for change, message in (
         ({"weights_sha256": 64 * "0"}, "other weights"),
         ({"schema_version": 9}, "schema version 9"),
-        ({"stages": None}, "not a sound file of signals: stages"),
+        ({"stages": None}, "not a sound signals file: stages"),
         ({"stages": kept.model_dump()["stages"][::-1]}, "do not rise"),
         ({"made_by": {**kept.made_by, "processes": 2}}, "made_by: processes, precision, compiled are"),
-        ({"started": "x"}, "not a sound file of signals"),
+        ({"started": "x"}, "not a sound signals file"),
         ({"pairs": 5}, "not 5 pairs"),
         (changed(kept, "layers", 1, layer=5), "layer does not count up|others"),
         (changed(kept, "blocks", 2, block=11), "block does not count up|others"),
@@ -308,7 +309,7 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
     ):
         path.write_text(json.dumps(json.loads(text) | change))
         with pytest.raises(RecordError, match=message):
-            signal_records.kept_signals(SMOKE, 0, results)
+            signal_records.SIGNALS.read(SMOKE, 0, results)
 
 
 def test_weights_of_another_network_and_empty_folders_are_refused(results: Path, tmp_path: Path) -> None:
@@ -322,7 +323,47 @@ def test_weights_of_another_network_and_empty_folders_are_refused(results: Path,
         signal_survey.make_signals(SMOKE, folder=tmp_path / "way", repetition=record, results=results)
 
 
-def test_signals_on_the_way_are_not_lost_for_want_of_their_weights(results: Path) -> None:
+def test_weights_of_another_seed_are_refused_by_the_first_of_them(results: Path, tmp_path: Path) -> None:
+    weights.save_weights(models.untrained("resnet20", seed=1), tmp_path / "0.safetensors")
+    with pytest.raises(RecordError, match=r"0\.safetensors is not the network that .*-smoke, seed 0, began"):
+        signal_survey.make_signals(SMOKE, folder=tmp_path, results=results)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "is_taken"),
+    [
+        ("resnet20", {}, True),
+        ("plain20", {}, False),  # its twin's tensors have the same names and shapes
+        ("resnet20", {"seed": 1}, False),
+        ("resnet20", {"recipe": repr(RECIPE)}, False),
+    ],
+)
+def test_a_checkpoint_beside_the_weights_says_whose_they_are(
+    name: str, other: dict[str, Any], is_taken: bool, tmp_path: Path
+) -> None:
+    record = records.load_record(RESULTS / SMOKE / "seed0.json")
+    identity = {"network": callbacks.structure_of(models.untrained(name)), "recipe": repr(Recipe(**record.recipe))}
+    history = {"parts": [{"commit": "abc"}]}
+    checkpoints.save({"identity": {**identity, "seed": 0, **other}, "history": history}, tmp_path / "checkpoint.pt")
+    if is_taken:
+        assert signal_survey._kept_by(tmp_path / "weights", {}, record, None) == {"commit": "abc"}
+    else:
+        with pytest.raises(RecordError, match="is of another run than resnet20-builtin-smoke, seed 0"):
+            signal_survey._kept_by(tmp_path / "weights", {}, record, None)
+
+
+def test_weights_that_end_in_the_recorded_ones_are_of_the_recorded_run(tmp_path: Path) -> None:
+    path = RESULTS / SMOKE / "seed0.json"
+    record, other = records.load_record(path), records.load_record(path.with_name("seed1.json"))
+    last = {150: path.with_suffix(".safetensors")}
+    assert signal_survey._kept_by(tmp_path, last, record, None) == asdict(record.parts[0])
+    assert signal_survey._kept_by(tmp_path, last, record, path) == asdict(record.parts[0])
+    assert signal_survey._kept_by(tmp_path, {}, record, None) is None
+    with pytest.raises(RecordError, match="or no repetition of resnet20-builtin-smoke, seed 1"):
+        signal_survey._kept_by(tmp_path, last, other, path)
+
+
+def test_signals_along_the_way_are_not_lost_for_want_of_their_weights(results: Path) -> None:
     rich = RESULTS / "resnet20-cifar10-short" / "seed0"
     folder = results / rich.parent.name
     folder.mkdir()
@@ -337,6 +378,15 @@ def test_signals_on_the_way_are_not_lost_for_want_of_their_weights(results: Path
     signal_survey._refuse_to_lose(folder / "seed0.json", record, set())
 
 
+def test_what_is_said_of_damaged_signals_works_where_weights_along_the_way_are_gone(results: Path) -> None:
+    path = results / SMOKE / "seed0.signals.json"
+    path.write_text(json.dumps({"schema_version": 1, "stages": [{"iteration": 3, "origin": "along the way"}]}))
+    with pytest.raises(RecordError) as caught:
+        signal_records.SIGNALS.read(SMOKE, 0, results)
+    move_away_and_make_again(str(caught.value), path)
+    assert signal_records.SIGNALS.read(SMOKE, 0, results)
+
+
 def test_a_repetition_without_its_weights_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["signals", SMOKE, "--repetition", str(RESULTS / SMOKE / "seed0.json")]) == 2
     assert "--weights" in capsys.readouterr().err
@@ -345,7 +395,7 @@ def test_a_repetition_without_its_weights_is_a_wrong_command(capsys: pytest.Capt
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_the_committed_signals_are_sound_and_of_the_committed_weights(path: Path) -> None:
     seed = int(path.name.removeprefix("seed").partition(".")[0])
-    kept = signal_records.kept_signals(path.parent.name, seed, RESULTS)
+    kept = signal_records.SIGNALS.read(path.parent.name, seed, RESULTS)
     assert kept
     assert kept.made_by["commit"]
     last = catalogue.get(kept.experiment).recipe.iterations

@@ -39,7 +39,7 @@ def lesions(name: str, seed: int, device: str, data: Path | None, results: Path 
 
     folder, computer = _folder_to_write(name, seed, results), find(device)
     path = lesion_survey.make_lesions(name, seed, results=folder, data_root=data, device=computer, tell=arguments.tell)
-    kept = lesion_records.kept_lesions(name, seed, folder)
+    kept = lesion_records.LESIONS.read(name, seed, folder)
     click.echo(f"{path}: {len(kept.cuts) if kept else 0} cuts")
 
 
@@ -49,14 +49,14 @@ def lesions(name: str, seed: int, device: str, data: Path | None, results: Path 
 @arguments.runs_option("weights of `run --keep-weights`", arguments.EXISTING_FOLDER)
 @arguments.data_option
 @arguments.records_option
-def landscape(name: str, seed: int, runs: Path | None, data: str | None, results: Path | None) -> None:
+def landscape(name: str, seed: int, runs: Path | None, data: Path | None, results: Path | None) -> None:
     """Measure the loss around a recorded network, and keep it."""
     from resnet_book.experiments import landscape_records, landscape_survey, run
 
     runs = runs or arguments.RUNS
     folder = _folder_to_write(name, seed, results)
     path = landscape_survey.make_landscape(name, seed, results=folder, data_root=data, runs=runs, tell=arguments.tell)
-    kept = landscape_records.kept_landscape(name, seed, folder)
+    kept = landscape_records.LANDSCAPE.read(name, seed, folder)
     slices, curvatures, lines = (kept.slices, kept.curvatures, kept.lines) if kept else ([], [], [])
     click.echo(f"{path}: {len(slices)} slices, {len(curvatures)} curvatures, {len(lines)} lines")
     if not any(isinstance(each.around.at, int) for each in slices):
@@ -67,7 +67,7 @@ def landscape(name: str, seed: int, runs: Path | None, data: str | None, results
 @click.command()
 @click.argument("name", metavar="NAME", type=arguments.NAME)
 @arguments.recorded_seed_option
-@click.option("--weights", type=arguments.EXISTING_FOLDER, metavar="DIR", help="weights on the way, by --keep-weights")
+@click.option("--weights", type=arguments.EXISTING_FOLDER, metavar="DIR", help="weights along the way (--keep-weights)")
 @click.option("--repetition", type=arguments.EXISTING_FILE, metavar="FILE", help="record of the run that left them")
 @arguments.device_option
 @arguments.data_option
@@ -78,7 +78,7 @@ def signals(
     weights: Path | None,
     repetition: Path | None,
     device: str,
-    data: str | None,
+    data: Path | None,
     results: Path | None,
 ) -> None:
     """Measure a recorded network's signals and gradients."""
@@ -87,7 +87,7 @@ def signals(
 
     if repetition and not weights:
         raise click.UsageError(
-            "--repetition says which run left the weights on the way: name their folder with --weights"
+            "--repetition says which run left the weights along the way: name their folder with --weights"
         )
     folder, computer = _folder_to_write(name, seed, results), find(device)
     path = signal_survey.make_signals(
@@ -100,7 +100,7 @@ def signals(
         device=computer,
         tell=arguments.tell,
     )
-    kept = signal_records.kept_signals(name, seed, folder)
+    kept = signal_records.SIGNALS.read(name, seed, folder)
     click.echo(f"{path}: {len(kept.stages) if kept else 0} networks")
 
 

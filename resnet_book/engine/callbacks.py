@@ -185,14 +185,14 @@ def _identity(training: "Training") -> dict[str, Any]:
     """What makes a run the same run: a checkpoint of another one is not taken up."""
     return {
         "format": FORMAT,
-        "network": _structure(training.network),
+        "network": structure_of(training.network),
         **{name: images.sha256 for name, images in training.sets.items()},
         "recipe": repr(training.recipe),
         "seed": training.seed,
     }
 
 
-def _structure(network: nn.Module) -> str:
+def structure_of(network: nn.Module) -> str:
     """A digest of the modules' kinds and the tensors' shapes: the same in every version of torch."""
     kinds = [(name, type(module).__name__) for name, module in network.named_modules()]  # twins differ in these alone
     shapes = [(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()]

@@ -1,19 +1,19 @@
-"""Files that lie beside a record and can be made again from the weights: written whole, checked whenever they are read.
+"""Files that lie beside a record and say what was measured in its network: written whole, checked whenever read.
 
-``seed<k>.lesions.json`` is one kind. Each file names the SHA-256 of the weights that it was made from, so that it is
-never taken for one of another network. Unlike a record it may be overwritten.
+``seed<k>.lesions.json`` is one kind. Each file names the SHA-256 of the weights that the run left, so that it is never
+taken for one of another network. Unlike a record it may be overwritten. What was measured in these weights can be
+measured again; what was measured in others, along the way, only by whoever kept them.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from resnet_book import data
 from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.experiments import records
 from resnet_book.experiments.checked_json import Checked, RecordError, Sha256, read_checked, read_each
@@ -41,15 +41,6 @@ class Machine(TypedDict):
     dirty: bool | None
 
 
-def load_images(record: Record, split: Literal["train", "test"], data_root: str | Path | None) -> data.ImageSet:
-    """The images of a run. Raises DataError where they are not there, RecordError where they are other ones."""
-    found = data.load(record.dataset["name"], split, data_root)
-    if found.sha256 != record.dataset[split]["sha256"]:
-        run = f"{record.experiment}, seed {record.seed}"
-        raise RecordError(f"{run} was recorded with other {split} images than those of {found.name} found here.")
-    return found
-
-
 def require_measured(made_by: Machine, started: str, seconds: float) -> None:
     """Raise ValueError unless one process can have measured this so, in float32."""
     how = made_by["processes"], made_by["precision"], made_by["compiled"]
@@ -64,6 +55,20 @@ class Kept(Checked):
     experiment: str
     seed: Count
     weights_sha256: Sha256 | None  # of the network, as its record has it; None: none were kept
+
+
+class KeptOfTraining(Kept):
+    """What a file begins with whose numbers are of training images alone."""
+
+    train_sha256: Sha256  # of the whole training set, as ImageSet.sha256
+    images: Annotated[int, Field(ge=1)]  # the first training images
+
+
+def require_same_images(found: KeptOfTraining, record: Record) -> None:
+    """Raise ValueError unless the images are those of the run."""
+    train = record.dataset["train"]
+    same = found.train_sha256 == train["sha256"] and found.images <= train["images"]
+    require(same, "is of other images than this run's")
 
 
 K = TypeVar("K", bound=Kept)
@@ -86,14 +91,23 @@ class Kind(Generic[K]):
         """Where the file of the run lies whose record lies, or would lie, at ``record``."""
         return Path(record).with_suffix(self.ending)
 
-    def write(self, content: dict[str, Any], record: str | Path) -> Path:
-        """Check ``content`` and write it beside ``record``; returns its path."""
-        checked = self.model.model_validate_json(json.dumps(content))
-        text = json.dumps(checked.model_dump(), indent=1, allow_nan=False) + "\n"
-        write_atomically(self.path_of(record), lambda file: file.write(text.encode()))
-        return self.path_of(record)
+    def write(self, content: dict[str, Any], record: Record, path: str | Path) -> Path:
+        """Check ``content``, with what every such file begins with, and write it beside ``record`` at ``path``.
 
-    def read(self, experiment: str, seed: int, results: str | Path | None = None) -> K | None:
+        Returns the path of what was written.
+        """
+        head = {
+            "schema_version": self.schema_version,
+            "experiment": record.experiment,
+            "seed": record.seed,
+            "weights_sha256": record.weights_sha256,
+        }
+        checked = self.model.model_validate_json(json.dumps(head | content))
+        text = json.dumps(checked.model_dump(), indent=1, allow_nan=False) + "\n"
+        write_atomically(self.path_of(path), lambda file: file.write(text.encode()))
+        return self.path_of(path)
+
+    def read(self, experiment: str, seed: int = 0, results: str | Path | None = None) -> K | None:
         """What lies beside the record of a run; None where nothing does.
 
         Raises RecordError where the run is not recorded, and for a file that is damaged, of another schema, or not of
@@ -116,9 +130,8 @@ class Kind(Generic[K]):
     def load(self, file: str | Path, record: Record) -> K:
         """What the ``file`` holds, of the run that left ``record``. Raises RecordError as ``read``."""
         again = f"`resnet-book {self.command} {record.experiment} --seed {record.seed}`"
-        mend = f"Restore it, from git for example, or make it again: {again}."
-        name = f"a sound file of {self.command}"
-        found = read_checked(file, self.model, self.schema_version, name, mend)
+        mend = f"Restore it, from git for example, or move it away and make it again: {again}."
+        found = read_checked(file, self.model, self.schema_version, f"a sound {self.command} file", mend)
         try:
             if (found.experiment, found.seed) != (record.experiment, record.seed):
                 raise ValueError(f"holds {found.experiment}, seed {found.seed}")

@@ -14,9 +14,17 @@ from pydantic import Field, model_validator
 
 from resnet_book.engine.checks import whole
 from resnet_book.experiments.checked_json import Checked, Percent, Sha256
-from resnet_book.experiments.kept import Count, Kept, Kind, Machine, Seconds, Size, require_measured
+from resnet_book.experiments.kept import (
+    Count,
+    KeptOfTraining,
+    Kind,
+    Machine,
+    Seconds,
+    Size,
+    require_measured,
+    require_same_images,
+)
 from resnet_book.experiments.record_checks import require
-from resnet_book.experiments.records import Record
 
 SCHEMA_VERSION = 1
 Statistics = Literal["as trained", "anew"]
@@ -98,11 +106,9 @@ class Sitting(Checked):
         return self
 
 
-class LandscapeRecord(Kept):
+class LandscapeRecord(KeptOfTraining):
     """The loss around the weights of one run."""
 
-    train_sha256: Sha256  # of the whole training set, as ImageSet.sha256
-    images: Annotated[int, Field(ge=1)]  # the first training images
     sittings: list[Sitting]
     slices: list[Slice]
     lines: list[Line]
@@ -137,12 +143,7 @@ class LandscapeRecord(Kept):
         return next(found, None)
 
 
-def _require_images(found: LandscapeRecord, record: Record) -> None:
-    """Raise ValueError unless the images are those of the run."""
-    require(found.train_sha256 == record.dataset["train"]["sha256"], "is of other images than this run's")
-
-
-LANDSCAPE = Kind(LandscapeRecord, ".landscape.json", SCHEMA_VERSION, "landscape", _require_images)
+LANDSCAPE = Kind(LandscapeRecord, ".landscape.json", SCHEMA_VERSION, "landscape", require_same_images)
 
 
 def steps(count: int) -> list[float]:
@@ -155,11 +156,6 @@ def steps(count: int) -> list[float]:
 def shares(count: int) -> list[float]:
     """``count`` shares of the way from 0 to 1, at equal distances."""
     return [place / (count - 1) for place in range(whole("count", count, 2))]
-
-
-def kept_landscape(experiment: str, seed: int = 0, results: str | Path | None = None) -> LandscapeRecord | None:
-    """The landscape beside the record of a run; None where none lies there. Raises RecordError as ``Kind.read``."""
-    return LANDSCAPE.read(experiment, seed, results)
 
 
 def all_landscapes(results: str | Path | None = None) -> list[LandscapeRecord]:

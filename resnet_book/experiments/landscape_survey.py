@@ -16,21 +16,17 @@ from resnet_book.analysis.landscape import Batch, Direction
 from resnet_book.engine import machine
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.checked_json import RecordError
-from resnet_book.experiments.kept import load_images
 from resnet_book.experiments.landscape_records import (
     BOTH,
     EIGENVECTOR,
     EIGENVECTOR_SHARE,
     LANDSCAPE,
     LARGEST,
-    SCHEMA_VERSION,
     Curvature,
-    LandscapeRecord,
     Line,
     Point,
     Slice,
     Statistics,
-    kept_landscape,
     shares,
     steps,
 )
@@ -49,6 +45,7 @@ class _Survey:
     def __init__(self, record: Record, batch: Batch, runs: str | Path, there: list[Piece]) -> None:
         self.record, self.batch, self.there = record, batch, there
         self.recipe = Recipe(**record.recipe)
+        self.drop = min(self.recipe.drops, default=self.recipe.iterations)  # the first; without any, the end
         self.runs = Path(runs) / record.experiment
         self.deep = record.model["name"] not in ("resnet20", "plain20")  # coarser: each point takes three times as long
         self.steps = steps(9 if self.deep else 11)
@@ -91,7 +88,7 @@ class _Survey:
     def way(self, seed: int) -> dict[int, Network]:
         """The networks along the way of a training with this seed, by iteration; {} where none were kept."""
         found = dict[int, Network]()
-        for iteration in sorted({*STAGES, self.recipe.drops[0], self.recipe.iterations}):
+        for iteration in sorted({*STAGES, self.drop, self.recipe.iterations}):
             path = self.runs / f"seed{seed}" / "weights" / f"{iteration}.safetensors"
             if path.exists():
                 network, _ = weights.load_kept(path, self.record)
@@ -99,10 +96,13 @@ class _Survey:
         return found
 
     def slice(self, network: Network, around: Point, seeds: list[int], statistics: Statistics) -> Iterator[Slice]:
-        there = (each for each in self.there if isinstance(each, Slice))
-        if (around, seeds, statistics) not in [(each.around, each.directions, each.statistics) for each in there]:
+        if not self.has_slice(around, seeds, statistics):
             directions = [landscape.random_direction(network, seed) for seed in seeds]
             yield self.along(network, around, seeds, directions, statistics)
+
+    def has_slice(self, around: Point, seeds: list[int], statistics: Statistics) -> bool:
+        slices = [each for each in self.there if isinstance(each, Slice)]
+        return (around, seeds, statistics) in [(each.around, each.directions, each.statistics) for each in slices]
 
     def along(
         self, network: Network, around: Point, seeds: list[int], directions: list[Direction], statistics: Statistics
@@ -113,32 +113,36 @@ class _Survey:
 
     def curvature(self, network: Network, around: Point, statistics: Statistics, randoms: int) -> Iterator[Piece]:
         """The largest eigenvalue; with ``randoms``, random directions, and the slice along the eigenvector."""
-        there = (each for each in self.there if isinstance(each, Curvature))
-        if (around, statistics) in [(each.around, each.statistics) for each in there]:
+        known = [each for each in self.there if isinstance(each, Curvature)]
+        has_value = (around, statistics) in [(each.around, each.statistics) for each in known]
+        has_slice = randoms == 0 or self.has_slice(around, [EIGENVECTOR], statistics)
+        if has_value and has_slice:
             return
         anew = statistics == "anew"
         (top,) = landscape.top_eigenvalues(network, self.batch, steps=6, anew=anew)
         drawn = [landscape.random_direction(network, seed) for seed in range(randoms)]
         lengths = [landscape.dot(each, each).sqrt() for each in drawn]
         cosines = [landscape.dot(each, top.vector) / length for each, length in zip(drawn, lengths, strict=True)]
-        yield Curvature(
-            around=around,
-            statistics=statistics,
-            top=top.value,
-            last_change=top.last_change,
-            random=[landscape.curvature(network, self.batch, each, anew) for each in drawn],
-            overlap=[cosine.item() for cosine in cosines],
-        )
-        if drawn:
+        if not has_slice:
             stretched = [each * lengths[0] * EIGENVECTOR_SHARE for each in top.vector]
             yield self.along(network, around, [EIGENVECTOR], [stretched], statistics)
+        if not has_value:
+            yield Curvature(
+                around=around,
+                statistics=statistics,
+                top=top.value,
+                last_change=top.last_change,
+                random=[landscape.curvature(network, self.batch, each, anew) for each in drawn],
+                overlap=[cosine.item() for cosine in cosines],
+            )
 
     def lines(self) -> Iterator[Line]:
         """From the learning rate's first drop to the end, and from this seed's end to the next one's, where kept."""
-        seed, drop, end = self.record.seed, self.recipe.drops[0], self.recipe.iterations
-        here, there = self.way(seed), self.way(seed + 1)
+        seed, drop, end = self.record.seed, self.drop, self.recipe.iterations
+        here, beside = self.way(seed), self.way(seed + 1)
         known = [(each.one, each.other, each.statistics) for each in self.there if isinstance(each, Line)]
-        for start, way, other_seed in ((drop, here, seed), (end, there, seed + 1)):
+        ways = [*([(drop, here, seed)] if drop < end else []), (end, beside, seed + 1)]
+        for start, way, other_seed in ways:
             if start not in here or end not in way:
                 continue
             one, other = here[start], way[end]
@@ -169,7 +173,7 @@ def make_landscape(
     seed: int = 0,
     *,
     results: str | Path | None = None,
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
     runs: str | Path = "runs",
     tell: Callable[[str], object] = lambda line: None,
 ) -> Path:
@@ -182,38 +186,26 @@ def make_landscape(
     folder = records.find_results(results)
     path = records.path_of(folder, experiment, seed)
     network, record = weights.load_network(experiment, seed, folder)
-    train = load_images(record, "train", data_root)
-    few = train.subset(min(IMAGES, len(train)))
+    train = records.load_images(record, "train", data_root)
+    kept = LANDSCAPE.read(experiment, seed, folder)
+    few = train.subset(kept.images if kept else IMAGES)
     batch = landscape.batch_of(few, record.mean, record.std)
-    kept = kept_landscape(experiment, seed, folder)
-    if kept is None:
-        kept = LandscapeRecord(
-            schema_version=SCHEMA_VERSION,
-            experiment=experiment,
-            seed=record.seed,
-            weights_sha256=record.weights_sha256 or "",
-            train_sha256=train.sha256,
-            images=len(few),
-            sittings=[],
-            slices=[],
-            lines=[],
-            curvatures=[],
-        )
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     made_by = machine.describe("cpu", "float32", False)  # now: the code may change while this takes its time
-    there: list[Piece] = [*kept.slices, *kept.lines, *kept.curvatures]
-    earlier = kept.sittings
+    there: list[Piece] = [*kept.slices, *kept.lines, *kept.curvatures] if kept else []
+    earlier = [each.model_dump() for each in kept.sittings] if kept else []
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for piece in _Survey(record, batch, Path(runs), there).pieces(network):
         there.append(piece)
         seconds = round(time.monotonic() - began, 1)
-        content = kept.model_dump() | {
-            "sittings": [*(each.model_dump() for each in earlier), {"started": started, "seconds": seconds}],
+        content = {
+            "train_sha256": train.sha256,
+            "images": len(few),
+            "sittings": [*earlier, {"started": started, "seconds": seconds, "made_by": made_by}],
             "slices": [each.model_dump() for each in there if isinstance(each, Slice)],
             "lines": [each.model_dump() for each in there if isinstance(each, Line)],
             "curvatures": [each.model_dump() for each in there if isinstance(each, Curvature)],
         }
-        content["sittings"][-1]["made_by"] = made_by
-        LANDSCAPE.write(content, path)
+        LANDSCAPE.write(content, record, path)
         tell(f"{type(piece).__name__.lower()} {len(there)}, {piece.statistics}: after {seconds:.0f} s")
     return LANDSCAPE.path_of(path)

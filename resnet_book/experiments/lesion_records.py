@@ -2,7 +2,7 @@
 
 The file holds every cut of ``analysis.lesions.all_cuts`` with its damage, and the gradient by length of path. It is of
 exactly one network: it names the SHA-256 of its weights, which is compared with the record's whenever it is read. It
-can be made again from the weights, so unlike a record it may be overwritten.
+can be made again from the weights.
 """
 
 import math
@@ -93,19 +93,14 @@ def _require_images(found: LesionRecord, record: Record) -> None:
 LESIONS = Kind(LesionRecord, ".lesions.json", SCHEMA_VERSION, "lesions", _require_images)
 
 
-def kept_lesions(experiment: str, seed: int = 0, results: str | Path | None = None) -> LesionRecord | None:
-    """The lesions beside the record of a run; None where none lie there. Raises RecordError as ``Kind.read``."""
-    return LESIONS.read(experiment, seed, results)
-
-
 def all_lesions(results: str | Path | None = None) -> list[LesionRecord]:
     """All that lie beside records, by experiment, then seed. Raises RecordError as ``Kind.read_all``."""
     return LESIONS.read_all(results)
 
 
 @cache
-def _shapes(model: str, shortcut: str | None) -> models.Network:
-    """The network, without numbers."""
+def _without_numbers(model: str, shortcut: str | None) -> models.Network:
+    """The network, whose tensors have shapes alone."""
     with torch.device("meta"):
         return models.build(model, shortcut=shortcut)
 
@@ -113,7 +108,7 @@ def _shapes(model: str, shortcut: str | None) -> models.Network:
 def _require_sound(found: LesionRecord) -> None:
     """Raise ValueError unless these are all cuts and paths of the experiment's network, and the numbers agree."""
     known = catalogue.get(found.experiment)
-    network = _shapes(known.model, known.shortcut)
+    network = _without_numbers(known.model, known.shortcut)
     cuts, blocks = lesions.all_cuts(network), cutting.count_blocks(network)
     require(len(found.cuts) == len(cuts), f"cuts: {len(found.cuts)}, where {known.model} has {len(cuts)}")
     for place, (row, cut) in enumerate(zip(found.cuts, cuts, strict=True)):

@@ -13,8 +13,7 @@ from resnet_book.analysis import lesions
 from resnet_book.analysis.paths import gradients_by_length
 from resnet_book.engine import machine
 from resnet_book.experiments import records, weights
-from resnet_book.experiments.kept import load_images
-from resnet_book.experiments.lesion_records import LESIONS, SCHEMA_VERSION
+from resnet_book.experiments.lesion_records import LESIONS
 from resnet_book.recipe import Recipe
 
 TEST_IMAGES = 2_000  # the first ones of the test set
@@ -39,7 +38,7 @@ def make_lesions(
     """
     path = records.path_of(records.find_results(results), experiment, seed)
     network, record = weights.load_network(experiment, seed, path.parent.parent)
-    train, test = load_images(record, "train", data_root), load_images(record, "test", data_root)
+    train, test = records.load_images(record, "train", data_root), records.load_images(record, "test", data_root)
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     made_by = machine.describe(device, "float32", False)  # now: the code may change while this takes its time
     few = test.subset(min(TEST_IMAGES, len(test)))
@@ -61,10 +60,6 @@ def make_lesions(
         frame = gradients_by_length(network.to(device), images, labels, samples=PATH_SAMPLES)
         paths = frame.to_dict("records")
     content = {
-        "schema_version": SCHEMA_VERSION,
-        "experiment": experiment,
-        "seed": record.seed,
-        "weights_sha256": record.weights_sha256,
         "test_sha256": test.sha256,
         "test_images": len(few),
         "measuring_images": len(measuring),
@@ -76,4 +71,4 @@ def make_lesions(
         "cuts": [{**row, "blocks": list(row["blocks"])} for row in lesions.lesion_frame(measured).to_dict("records")],
         "paths": paths,
     }
-    return LESIONS.write(content, path)
+    return LESIONS.write(content, record, path)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from resnet_book.models import Network
 
-OUTER_KEYS = ("state_dict", "network", "model", "net")
+OUTER_KEYS = ("state_dict", "network", "model", "net", "module")  # the last as DeepSpeed saves
 WRAPPERS = ("module", "_orig_mod")  # of DataParallel and of torch.compile
 OURS = {"conv1": "stem.0", "bn1": "stem.1", "linear": "classifier", "fc": "classifier"}
 
@@ -60,7 +60,7 @@ def load_state(network: Network, source: str | Path | Mapping[str, Any]) -> Netw
 
 def _our_name(name: str) -> str:
     """The name that a tensor of a peer's network has in ours."""
-    parts = [part for part in name.split(".") if part not in WRAPPERS]
+    parts = [part for part in name.split(".") if part not in WRAPPERS] or [name]
     if parts[0] in OURS:
         return ".".join([OURS[parts[0]], *parts[1:]])
     name = ".".join(parts)

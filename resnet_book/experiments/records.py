@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from torch import nn
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
-from resnet_book import models
+from resnet_book import data, models
 from resnet_book.augment import channel_values
 from resnet_book.data import ImageSet
 from resnet_book.engine.checkpoints import write_atomically
@@ -256,15 +256,25 @@ def load_record(path: str | Path) -> Record:
     Raises RecordError for a file that is missing, damaged, of another schema or experiment, or in another's place.
     """
     path = Path(path)
+    whole = path.absolute()  # the name alone, from inside the folder, does not say of which experiment it is
     mend = "Restore it, from git for example, or move it away and run again."
     try:
         record = read_checked(path, Record, SCHEMA_VERSION, "a sound record", mend)
     except FileNotFoundError:
-        raise RecordError(f"{path} does not exist: this run is not recorded here. {_how_to_run(path)}") from None
-    if path.parts[-2:] != path_of("", record.experiment, record.seed).parts:
-        place = path_of(path.parent.parent, record.experiment, record.seed)
+        raise RecordError(f"{path} does not exist: this run is not recorded here. {_how_to_run(whole)}") from None
+    if whole.parts[-2:] != path_of("", record.experiment, record.seed).parts:
+        place = path_of(whole.parent.parent, record.experiment, record.seed)
         raise RecordError(f"{path} holds {record.experiment}, seed {record.seed}: move it to {place}.")
     return record
+
+
+def load_images(record: Record, split: Literal["train", "test"], data_root: str | Path | None = None) -> ImageSet:
+    """The images of a run. Raises DataError where they are not there, RecordError where they are other ones."""
+    found = data.load(record.dataset["name"], split, data_root)
+    if found.sha256 != record.dataset[split]["sha256"]:
+        run = f"{record.experiment}, seed {record.seed}"
+        raise RecordError(f"{run} was recorded with other {split} images than those of {found.name} found here.")
+    return found
 
 
 def load_all(results: str | Path) -> list[Record]:

@@ -1,7 +1,7 @@
 """What ``seed<k>.signals.json`` beside a record holds: signals and gradients in the networks of the run.
 
-A later repetition of the run may have left the weights on the way, so each stage names the SHA-256 of its weights and
-where they are from.
+A later repetition of the run may have left the weights along the way, so each stage names the SHA-256 of its weights
+and where they are from.
 """
 
 from pathlib import Path
@@ -11,9 +11,17 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from resnet_book.experiments.checked_json import Checked, Sha256
-from resnet_book.experiments.kept import Count, Kept, Kind, Machine, Seconds, Size, require_measured
+from resnet_book.experiments.kept import (
+    Count,
+    KeptOfTraining,
+    Kind,
+    Machine,
+    Seconds,
+    Size,
+    require_measured,
+    require_same_images,
+)
 from resnet_book.experiments.record_checks import require
-from resnet_book.experiments.records import Record
 
 SCHEMA_VERSION = 1
 Number = Annotated[int, Field(ge=1)]
@@ -79,17 +87,15 @@ class StartRow(Checked):
     losses: list[Size]
 
 
-class SignalRecord(Kept):
+class SignalRecord(KeptOfTraining):
     """Signals and gradients of one run."""
 
-    train_sha256: Sha256  # of the whole training set, as ImageSet.sha256
-    images: Number
     pairs: Number
     batch_size: Number
     seconds: Seconds
     started: str  # UTC, ISO 8601
     made_by: Machine
-    kept_by: dict[str, Any] | None  # the first part of the run that left the weights on the way; None: not known
+    kept_by: dict[str, Any] | None  # the first part of the run that left the weights along the way; None: not known
     stages: list[Stage]
     start_batch: Number
     starts: list[StartRow]  # [] of a plain network
@@ -135,19 +141,9 @@ class SignalRecord(Kept):
         )
 
 
-def _require_images(found: SignalRecord, record: Record) -> None:
-    """Raise ValueError unless the images are those of the run."""
-    require(found.train_sha256 == record.dataset["train"]["sha256"], "is of other images than this run's")
-
-
-SIGNALS = Kind(SignalRecord, ".signals.json", SCHEMA_VERSION, "signals", _require_images)
-
-
-def kept_signals(experiment: str, seed: int = 0, results: str | Path | None = None) -> SignalRecord | None:
-    """What lies beside the record of a run; None where nothing does. Raises RecordError as ``kept.Kind.read``."""
-    return SIGNALS.read(experiment, seed, results)
+SIGNALS = Kind(SignalRecord, ".signals.json", SCHEMA_VERSION, "signals", require_same_images)
 
 
 def all_signals(results: str | Path | None = None) -> list[SignalRecord]:
-    """All that lie beside records, by experiment, then seed. Raises RecordError as ``kept.Kind.read``."""
+    """All that lie beside records, by experiment, then seed. Raises RecordError as ``Kind.read_all``."""
     return SIGNALS.read_all(results)

@@ -1,7 +1,7 @@
 """Measure signals and gradients in the networks of a recorded run, into the file beside its record.
 
 Measured are the network before its first step, the one that the run left, where its weights lie beside the record, and,
-where a folder of them is given, those on the way there.
+where a folder of them is given, those along the way.
 """
 
 import hashlib
@@ -20,13 +20,12 @@ import torch
 
 from resnet_book import augment, data
 from resnet_book.analysis import diagnostics, lesions, signals
-from resnet_book.engine import checkpoints, machine
+from resnet_book.engine import callbacks, checkpoints, machine
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.checked_json import RecordError
-from resnet_book.experiments.kept import load_images
 from resnet_book.experiments.records import Record
-from resnet_book.experiments.signal_records import SCHEMA_VERSION, SIGNALS, Origin
+from resnet_book.experiments.signal_records import SIGNALS, Origin
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 
@@ -43,25 +42,28 @@ def make_signals(
     folder: str | Path | None = None,
     repetition: str | Path | None = None,
     results: str | Path | None = None,
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
     device: str | torch.device = "cpu",
     tell: Callable[[str], object] = lambda line: None,
 ) -> Path:
     """Measure the networks of a recorded run, write the file, and return its path. ``tell`` is told each stage.
 
     ``folder``: of weights along the way, ``<iteration>.safetensors``, as ``weights.KeepWeights`` leaves it, and
-    ``repetition``: the path of the record of the run that left them, where that is another one (of one that is under
-    way, its checkpoint says it). Raises RecordError where a record is not there, the training images are other ones, or
-    weights are not of its network; ValueError for a folder without weights; DataError without the images.
+    ``repetition``: the path of the record of the run that left them, where that is another one with the same seed (of
+    one that is under way, its checkpoint says it). Raises RecordError where a record is not there, the training images
+    are other ones, or weights are not of its network, or are seen to be of another run; ValueError for a folder without
+    weights; DataError without the images.
     """
     path = records.path_of(records.find_results(results), experiment, seed)
     record = records.load_record(path)
     files = _files(folder) if folder else {}
-    kept_by = _kept_by(Path(folder), files, experiment, repetition) if folder else None
+    kept_by = _kept_by(Path(folder), files, record, repetition) if folder else None
     for iteration in files:
         whole("the iteration in the file's name", iteration, 0, record.recipe["iterations"])
-    on_the_way = {iteration: weights.load_kept(file, record) for iteration, file in files.items()}
-    train = load_images(record, "train", data_root)
+    along_the_way = {iteration: weights.load_kept(file, record) for iteration, file in files.items()}
+    if 0 in files:
+        _require_beginning(along_the_way[0][0], record, files[0])
+    train = records.load_images(record, "train", data_root)
     _refuse_to_lose(path, record, set(files))
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     made_by = machine.describe(device, "float32", False)  # now: the code may change while this takes its time
@@ -74,16 +76,12 @@ def make_signals(
 
     if 0 not in files:
         measure(weights.untrained(record), 0, "initialisation", None)
-    for iteration, (network, sha256) in on_the_way.items():
+    for iteration, (network, sha256) in along_the_way.items():
         measure(network, iteration, "along the way", sha256)
     if path.with_suffix(".safetensors").exists():
         network, _ = weights.load_network(experiment, record.seed, path.parent.parent)
         measure(network, ruler.recipe.iterations, "record", record.weights_sha256)
     content = {
-        "schema_version": SCHEMA_VERSION,
-        "experiment": experiment,
-        "seed": record.seed,
-        "weights_sha256": record.weights_sha256,
         "train_sha256": train.sha256,
         "images": IMAGES,
         "pairs": PAIRS,
@@ -96,7 +94,7 @@ def make_signals(
         "starts": _starts(record, train) if record.model["name"].startswith("resnet") else [],
         "seconds": round(time.monotonic() - began, 1),
     }
-    return SIGNALS.write(_rounded(content), path)
+    return SIGNALS.write(_rounded(content), record, path)
 
 
 class _Ruler:
@@ -175,21 +173,47 @@ def _files(folder: str | Path) -> dict[int, Path]:
 
 
 def _kept_by(
-    folder: Path, files: dict[int, Path], experiment: str, repetition: str | Path | None
+    folder: Path, files: dict[int, Path], record: Record, repetition: str | Path | None
 ) -> dict[str, Any] | None:
-    """The first part of the run that left the ``files``: by its record, or by the checkpoint of one under way.
+    """The first part of the run that left the ``files``: of a repetition, of a run under way, or of the recorded one.
 
-    Raises RecordError if the run recorded at ``repetition`` did not leave them.
+    None where none of them is known to have left them. Raises RecordError for a repetition that did not, and for a
+    checkpoint beside ``folder`` of a run that is none.
     """
-    if repetition is None:
-        under_way = checkpoints.load(folder.parent / "checkpoint.pt")
-        return under_way["history"]["parts"][0] if under_way else None
-    record = records.load_record(Path(repetition))
-    last = files.get(Recipe(**record.recipe).iterations)
+    run = f"{record.experiment}, seed {record.seed}"
+    checkpoint = folder.parent / "checkpoint.pt"
+    if repetition is None and (under_way := checkpoints.load(checkpoint)):
+        structure, recipe = callbacks.structure_of(weights.untrained(record)), repr(Recipe(**record.recipe))
+        expected = {"network": structure, "recipe": recipe, "seed": record.seed}
+        if not expected.items() <= under_way.get("identity", {}).items():
+            raise RecordError(
+                f"{checkpoint} is of another run than {run} (network, recipe or seed), and so are the weights in "
+                f"{folder}. Name the folder of a training of {run} (--weights)."
+            )
+        return under_way["history"]["parts"][0]
+    left_by = records.load_record(repetition) if repetition else record
+    last = files.get(left_by.recipe["iterations"])
     sha256 = hashlib.sha256(last.read_bytes()).hexdigest() if last else None
-    if record.experiment != experiment or (record.weights_sha256 and sha256 != record.weights_sha256):
-        raise RecordError(f"{repetition} is the record of another run than the one that left these weights.")
-    return asdict(record.parts[0])
+    if repetition is None:
+        return asdict(record.parts[0]) if sha256 and sha256 == record.weights_sha256 else None
+    same = (left_by.experiment, left_by.seed) == (record.experiment, record.seed)
+    if not same or (left_by.weights_sha256 and sha256 != left_by.weights_sha256):
+        raise RecordError(
+            f"{repetition} is the record of another run than the one that left these weights, or no repetition of "
+            f"{run}. Name the record of the run that left them (--repetition), or leave it out."
+        )
+    return asdict(left_by.parts[0])
+
+
+def _require_beginning(network: Network, record: Record, file: Path) -> None:
+    """Raise RecordError unless ``network``, from ``file``, is that with which the recorded run began."""
+    pairs = zip(network.state_dict().values(), weights.untrained(record).state_dict().values(), strict=True)
+    if not all(torch.allclose(*pair) for pair in pairs):  # not to the last bit, which another machine may round
+        run = f"{record.experiment}, seed {record.seed}"
+        raise RecordError(
+            f"{file} is not the network that {run}, began with: these weights are of another seed or run. Name the "
+            f"folder of a training of {run} (--weights)."
+        )
 
 
 def _rounded(value: Any) -> Any:

@@ -9,7 +9,6 @@ from resnet_book.analysis import study
 from resnet_book.analysis.study import IMAGES_AT_EACH_END, Study
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
-from resnet_book.experiments.kept import load_images
 
 
 def kept_study(experiment: str, seed: int = 0, results: str | Path | None = None) -> Study | None:
@@ -59,7 +58,7 @@ def find_study(
     if kept and kept.k >= k:
         return kept.first(k)
     network, record = weights.load_network(experiment, seed, path.parent.parent)
-    train, test = load_images(record, "train", data_root), load_images(record, "test", data_root)
+    train, test = records.load_images(record, "train", data_root), records.load_images(record, "test", data_root)
     mean, std = tuple(record.mean), tuple(record.std)
     values = features.extract(network, test, mean, std, device=device)
     return study.make(network, values, weights.untrained(record), train, test, mean, std, k=k)

@@ -16,7 +16,6 @@ from resnet_book.analysis.study import StudyError
 from resnet_book.cifar import DataMissingError
 from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies, weights
 from resnet_book.experiments.checked_json import RecordError
-from resnet_book.experiments.kept import load_images
 from resnet_book.experiments.records import Record
 
 SUMS = "SHA256SUMS"
@@ -24,9 +23,9 @@ READERS: dict[str, tuple[str, Callable[[str, int, Path], object]]] = {  # ending
     ".json": ("records", lambda name, seed, folder: records.load_record(records.path_of(folder, name, seed))),
     ".safetensors": ("networks", weights.load_network),
     ".study.safetensors": ("feature studies", studies.kept_study),
-    ".lesions.json": ("lesions", lesion_records.kept_lesions),
-    ".landscape.json": ("landscapes", landscape_records.kept_landscape),
-    ".signals.json": ("signals", signal_records.kept_signals),
+    ".lesions.json": ("lesions", lesion_records.LESIONS.read),
+    ".landscape.json": ("landscapes", landscape_records.LANDSCAPE.read),
+    ".signals.json": ("signals", signal_records.SIGNALS.read),
 }
 ROUNDING = 0.3  # percentage points: another machine rounds scores differently, and a few images change sides
 
@@ -146,7 +145,7 @@ def _test_again(record: Record, folder: Path, data_root: str | Path | None, tell
     """Test the kept weights. Raises RecordError for another error than the recorded one, or other test images."""
     title = f"{record.experiment}, seed {record.seed}: test error {record.test_error:.2f} % by its record"
     try:
-        test = load_images(record, "test", data_root)
+        test = records.load_images(record, "test", data_root)
     except DataMissingError as missing:
         if missing.named:
             raise

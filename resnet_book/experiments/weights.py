@@ -1,7 +1,7 @@
 """Keep the weights of a recorded run beside its record, ``seed<k>.safetensors``, and load them again.
 
 The file holds parameters and buffers, nothing that could be executed. Not every run keeps one: the record, which is
-small, says how to train the same network again. ``KeepWeights`` also keeps those on the way there, for as long as
+small, says how to train the same network again. ``KeepWeights`` also keeps those along the way, for as long as
 somebody wants to look at them.
 """
 
@@ -98,7 +98,7 @@ def load_kept(file: str | Path, record: Record) -> tuple[models.Network, str]:
 
 
 def load_first(
-    experiments: Sequence[str], data_root: str | None = None, results: str | Path | None = None
+    experiments: Sequence[str], data_root: str | Path | None = None, results: str | Path | None = None
 ) -> tuple[models.Network, Record]:
     """The first of these networks whose weights are kept (seed 0) and whose test images are here, and its record.
 
@@ -108,7 +108,7 @@ def load_first(
 
 
 def load_first_group(
-    groups: Sequence[Sequence[str]], data_root: str | None = None, results: str | Path | None = None
+    groups: Sequence[Sequence[str]], data_root: str | Path | None = None, results: str | Path | None = None
 ) -> list[tuple[models.Network, Record]]:
     """As ``load_first``, the first group, for example a pair of twins, of which all of that is true; one dataset each.
 

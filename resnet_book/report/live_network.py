@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_book.experiments.checked_json import RecordError
-from resnet_book.experiments.lesion_records import LesionRecord, kept_lesions
+from resnet_book.experiments.lesion_records import LESIONS, LesionRecord
 from resnet_book.experiments.trained import TrainedNetwork, load_trained
 from resnet_book.models import ResidualBlock, SubsampleShortcut
 
@@ -54,7 +54,8 @@ class LiveNetwork:
 def recorded_twins(results: str | Path | None = None) -> list[dict[str, Any]]:
     """The recorded networks of 20 layers on CIFAR-10, residual and plain, with what single cuts cost where it is kept.
 
-    Both are of one recipe: the longest by which both have weights, or else one of them. Empty where there are none.
+    Both are of one recipe: the first of ``RECIPES`` by which both have weights, or else one of them. Empty where there
+    are none.
     """
     of_recipes = list[list[dict[str, Any]]]()
     for recipe in RECIPES:
@@ -62,7 +63,7 @@ def recorded_twins(results: str | Path | None = None) -> list[dict[str, Any]]:
         for name in (f"resnet20-{recipe}", f"plain20-{recipe}"):
             with suppress(RecordError):
                 network = load_trained(name, results=results)
-                of_recipes[-1].append(described(network, kept_lesions(name, results=results)))
+                of_recipes[-1].append(described(network, LESIONS.read(name, results=results)))
     return max(of_recipes, key=len)  # the first of those with most
 
 
@@ -79,13 +80,16 @@ def described(trained: TrainedNetwork, lesions: LesionRecord | None = None) -> d
 
     The weights are those of each convolution with its batch norm folded in, weights then biases, in the order in which
     an image meets them, then those of the last layer; of each float32 the upper three bytes, rounded, which changes it
-    by a part in 100,000 at most. ``lesions``: what single cuts cost. Raises ValueError for a network that is not of the
-    6n+2 family.
+    by a part in 100,000 at most. ``lesions``: what single cuts cost. Raises ValueError for a network with other blocks
+    than the page computes: of two layers, with shortcuts that subsample where the shape changes, or without.
     """
     network, record = trained.network, trained.record
     blocks = [block for stage in network.stages.children() for block in stage.children()]
     if any(len(block.layers) != 5 for block in blocks) or not all(map(_page_knows, blocks)):  # type: ignore[arg-type]
-        raise ValueError(f"network: the page computes networks of 6n+2 layers, and {record.model['name']} is not one")
+        raise ValueError(
+            "network: the page computes blocks of two layers, with shortcuts that subsample where the shape changes or "
+            f"without, and {record.model['name']} has others"
+        )
     with torch.inference_mode():
         tensors = [each for pair in _folded_pairs(network, blocks) for each in pair]
         tensors += [network.classifier.weight, network.classifier.bias]
