@@ -45,14 +45,15 @@ class SubsampleShortcut(nn.Module):
         self.before, self.after = new_channels // 2, new_channels - new_channels // 2
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x[:, :, :: self.stride, :: self.stride]  # (N, C, H/stride, W/stride)
-        return F.pad(x, (0, 0, 0, 0, self.before, self.after))  # (N, before + C + after, H/stride, W/stride)
+        x = x[:, :, :: self.stride, :: self.stride]  # (N, C, ceil(H/stride), ceil(W/stride))
+        return F.pad(x, (0, 0, 0, 0, self.before, self.after))  # (N, before + C + after, ...)
 
 
 class AveragePoolShortcut(nn.Module):
     """Average over ``stride`` x ``stride`` pixels, and append channels of zeros after the old ones.
 
-    Without parameters. The shortcut of mbsariyildiz/resnet-pytorch.
+    Where ``stride`` does not divide the side, the last ones average over the pixels that there are. Without parameters.
+    The shortcut of mbsariyildiz/resnet-pytorch.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -61,8 +62,9 @@ class AveragePoolShortcut(nn.Module):
         self.after = out_channels - in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.avg_pool2d(x, self.stride) if self.stride > 1 else x  # (N, C, H/stride, W/stride)
-        return F.pad(x, (0, 0, 0, 0, 0, self.after))  # (N, C + after, H/stride, W/stride)
+        if self.stride > 1:
+            x = F.avg_pool2d(x, self.stride, ceil_mode=True)  # (N, C, ceil(H/stride), ceil(W/stride))
+        return F.pad(x, (0, 0, 0, 0, 0, self.after))  # (N, C + after, ceil(H/stride), ceil(W/stride))
 
 
 class ProjectionShortcut(nn.Sequential):
