@@ -231,16 +231,23 @@ def count_parameters(network: nn.Module) -> int:
 
 # --- The names ------------------------------------------------------------------------------------------------------
 
+NARROW_WIDTHS = (16, 32, 64)  # channels of the 6n+2 networks' stages
+
 
 def narrow(depth: int, residual: bool) -> Callable[..., Network]:
     """Constructor of the 6n+2 network of ``depth`` layers; the paper's section 4.2 has n = 3, 5, 7, 9, 18, 200.
 
-    Raises ValueError for a depth that is not 6n+2 with n of at least 1.
+    Raises ValueError as ``narrow_blocks``.
     """
+    return constructor(NARROW_WIDTHS, narrow_blocks(depth), "subsample" if residual else None)
+
+
+def narrow_blocks(depth: int) -> tuple[int, int, int]:
+    """The n blocks of each stage of a 6n+2 network. Raises ValueError for another depth, and for n below 1."""
     n, rest = divmod(whole("depth", depth) - 2, 6)
     if n < 1 or rest:
         raise ValueError(f"depth={depth}: these networks have 6n+2 layers: 8, 14, 20, 26, 32, ...")
-    return constructor((16, 32, 64), (n, n, n), "subsample" if residual else None)
+    return n, n, n
 
 
 def wide(num_blocks: tuple[int, int, int, int], residual: bool, bottleneck: bool = False) -> Callable[..., Network]:

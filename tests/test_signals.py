@@ -156,6 +156,7 @@ def test_a_pre_activation_network_has_the_convolutions_of_its_usual_one() -> Non
     assert shapes[0] == shapes[1]
     assert network(BATCH[0]).shape == (8, 10)
     assert models.count_parameters(network) - models.count_parameters(usual) == 0
+    assert diagnostics.block_gradients(network, *BATCH).layer.tolist() == [3, 5, 7, 9, 11, 13, 15, 17, 19]
     again = signals.pre_activation(20, torch.Generator().manual_seed(0))
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from resnet_book import augment, features
-from resnet_book.analysis import cutting
+from resnet_book.analysis import cutting, diagnostics
 from resnet_book.data import ImageSet
 from resnet_book.engine.checks import checked_seed, one_of
 from resnet_book.models import Network
@@ -34,7 +34,7 @@ def measured_anew(
     A layer behind a cut sees other activations than those whose statistics it was trained with. ``images`` should be
     training images, augmented as in training (``augmented``). Raises ValueError as ``features.measure_batch_norm``.
     """
-    cutting.count_blocks(network)
+    diagnostics.blocks(network)  # raises for what is no Network
     measured = deepcopy(network)
     features.measure_batch_norm(measured, images, mean, std, device=device, batch_size=125)
     return measured
