@@ -172,8 +172,14 @@ def in_mode(network: Callable[[Tensor], Tensor], *, training: bool) -> Iterator[
             module.training = mode
 
 
+def begin_peak_memory(device: torch.device | str) -> None:
+    """Let ``peak_memory`` of a GPU count from here on: what this process needed before is of other trainings."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory(device: torch.device | str) -> int:
-    """Most bytes so far: that torch allocated on a GPU; else resident for the process, for all that it did (Linux).
+    """Most bytes that torch allocated on a GPU since ``begin_peak_memory``; else resident for the process (Linux).
 
     0 where the system does not tell.
     """
