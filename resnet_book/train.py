@@ -102,7 +102,8 @@ def fit(
 
     The images that the recipe holds out of ``train`` for validation are not trained on; the network is tested on them
     too. ``engine``: device, precision, compiled or not; the last test is in float32 always. ``callbacks``: what else
-    happens between steps: a progress bar, checkpoints, logs (see ``engine.callbacks``).
+    happens between steps: a progress bar, checkpoints, logs (see ``engine.callbacks``). The network is moved to the
+    engine's device and left in training mode: call ``network.eval()`` before you use it yourself.
 
     In each of several processes that ``torchrun`` started (see ``engine.processes``), trains one network together.
 

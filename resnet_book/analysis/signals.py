@@ -147,7 +147,8 @@ def first_losses(
 ) -> list[float]:
     """The loss (nats) of each of the first steps of a training by ``recipe``, which changes ``network``.
 
-    Raises ValueError as ``train.fit`` does, and for fewer than one iteration.
+    The batches are of ``batch_size``, whatever the recipe says, and its drops of the learning rate are left out. Raises
+    ValueError as ``train.fit`` does, and for fewer than one iteration.
     """
     short = replace(recipe, iterations=whole("iterations", iterations, 1), drops=(), batch_size=batch_size)
     losses = Losses()
