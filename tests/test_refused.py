@@ -130,7 +130,13 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a path that returns": (lambda: paths.path_gradient(NETWORK, FLOATS, LABELS, [1, 1]), "name each block once"),
     "a cut of no kind": (lambda: Cut("leave", (1,)), "kind='leave': choose one of nothing, leave out, swap"),
     "two shortcuts to close": (lambda: Cut("close shortcut", (1, 2)), r"blocks=\(1, 2\): 'close shortcut' takes 1"),
-    "a scale for some blocks": (lambda: Cut("scale", (1,), 0.5), r"blocks=\(1,\): 'scale' takes 0"),
+    "a scale for some blocks": (lambda: Cut("scale", (1,), 0.5), r"blocks=\(1,\): 'scale' takes 0 blocks"),
+    "a swap of one block": (lambda: Cut("swap", (1,)), r"blocks=\(1,\): 'swap' takes 2 blocks"),
+    "a cut of a number": (lambda: Cut("leave out", 5), r"blocks=5: give a list of blocks, as \[5\]"),  # type: ignore[arg-type]
+    "a block cut twice": (lambda: Cut("leave out", (5, 5)), r"blocks=\(5, 5\): name each block once"),
+    "a cut of block 0": (lambda: Cut("leave out", (0,)), "block=0: choose a whole number of at least 1"),
+    "a factor of no branch": (lambda: Cut("leave out", (5,), 0.5), "factor=0.5: 'leave out' takes none"),
+    "a negative factor": (lambda: Cut("scale", factor=-1), "factor=-1: choose a number of at least 0"),
     "features of other images": (
         lambda: lesions.damage(NETWORK, TEST, *STATISTICS, FEATURES[:1]),
         r"whole_features: expected \(70, 8\), .* found \(1, 8\)",

@@ -180,11 +180,15 @@ def _put(network: Network, number: int, block: nn.Module) -> None:
 
 
 def checked_blocks(network: Network, blocks: Sequence[int]) -> tuple[int, ...]:
-    """``blocks`` as ints. Raises ValueError for one that is not there or named twice, and for no sequence."""
-    count = count_blocks(network)
+    """``blocks`` as ints. Raises ValueError for one that is not there, as ``block_numbers``, as ``count_blocks``."""
+    return block_numbers(blocks, count_blocks(network))
+
+
+def block_numbers(blocks: Sequence[int], most: int | None = None) -> tuple[int, ...]:
+    """``blocks`` as ints, 1 to ``most``. Raises ValueError for others, one that is named twice, and no sequence."""
     if not isinstance(blocks, Iterable):
         raise ValueError(f"blocks={blocks!r}: give a list of blocks, as [{blocks!r}]")
-    numbers = tuple(whole("block", number, 1, count) for number in blocks)
+    numbers = tuple(whole("block", number, 1, most) for number in blocks)
     if len(set(numbers)) < len(numbers):
         raise ValueError(f"blocks={numbers}: name each block once")
     return numbers
