@@ -66,7 +66,7 @@ def save(state: dict[str, Any], path: str | Path) -> None:
         kept = "The previous checkpoint is kept" if path.exists() else "There is no older checkpoint"
         raise OSError(
             f"{path} cannot be written ({error.strerror}; it takes {len(content) / 1e6:,.1f} MB). {kept}. {mend} in "
-            f"{path.parent}, or save elsewhere (--runs), and start the run again."
+            f"{path.parent}, or choose another folder of checkpoints, and start the run again."
         ) from error
 
 
