@@ -1,6 +1,8 @@
 """What no function can work with is refused with its name, its value and what is allowed; nothing wrong is computed."""
 
 from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
 from math import inf, nan
 from typing import Any
 
@@ -59,6 +61,19 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "images without labels": (
         lambda: train.evaluate(NETWORK, PIXELS, *STATISTICS),  # type: ignore[arg-type]
         "images is of type Tensor: give an ImageSet",
+    ),
+    "training images without labels": (
+        lambda: train.fit(NETWORK, PIXELS, TEST, Recipe()),  # type: ignore[arg-type]
+        "train is of type Tensor: give an ImageSet",
+    ),
+    "a test without images": (lambda: train.fit(NETWORK, TRAIN, TEST.subset(0), Recipe()), "test: the set .* is empty"),
+    "training images that are not square": (
+        lambda: train.fit(NETWORK, replace(TRAIN, images=TRAIN.images[..., 2:]), TEST, Recipe()),
+        "train: images of 32 x 30 pixels; random crops need square ones",
+    ),
+    "features of a numpy array": (
+        lambda: features.extract(NETWORK, PIXELS.numpy(), *STATISTICS),  # type: ignore[arg-type]
+        "images is of type ndarray: .* torch.from_numpy makes one",
     ),
     "scores of a network that diverged": (
         lambda: features.loss_and_error(NOT_A_NUMBER, LABELS),
@@ -150,6 +165,24 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "frame: it has no row",
     ),
     "a seed beyond 63 bits": (lambda: lesions.augmented(TRAIN, Recipe(), 10**30), "seed=10+: .* from 0 to"),
+    "images that are elsewhere": (
+        lambda: diagnostics.layer_responses(deepcopy(NETWORK).to("meta"), FLOATS),
+        r"images are on cpu, the network is on meta; use images.to\('meta'\)",
+    ),
+    "labels that are elsewhere": (
+        lambda: diagnostics.weight_gradients(NETWORK, FLOATS, LABELS.to("meta")),
+        r"labels are on meta, the network is on cpu; use labels.to\('cpu'\)",
+    ),
+    "a direction that is elsewhere": (
+        lambda: landscape.moved(NETWORK, [[each.to("meta") for each in NETWORK.parameters()]], [1]),
+        "direction: expected a tensor for each parameter, of its shape and device",
+    ),
+    "weights beyond all numbers": (
+        lambda: landscape.losses(
+            NETWORK, [landscape.random_direction(NETWORK, 0)], [1e30], landscape.Batch(FLOATS, LABELS)
+        ),
+        "scores: some are not finite: .* moved too far away; take smaller steps",
+    ),
     "directions of other networks": (
         lambda: landscape.dot([MEAN], [MEAN[:1]]),
         "other: expected 1 tensors of the same shapes",

@@ -200,8 +200,8 @@ def test_a_readers_block_is_told_what_is_wrong(forward: Callable[..., object], v
         (lambda: signals.after_a_step(tiny(), nan * signals.gradient(tiny(), BATCH)), "step: .* not finite"),
         (lambda: signals.after_a_step(tiny(), torch.zeros(3)), r"step: expected .* \(\d+,\), found \(3,\)"),
         (lambda: signals.zero_last_norms(tiny(shortcut=None)), "no residual block"),
-        (lambda: signals.first_losses(tiny(), TRAIN.subset(0), RECIPE, 2, 1), "images: the set .* is empty"),
-        (lambda: signals.first_losses(tiny(), BATCH, RECIPE, 2, 1), "images is of type tuple"),  # type: ignore[arg-type]
+        (lambda: signals.first_losses(tiny(), TRAIN.subset(0), RECIPE, 2, 1), "train: the set .* is empty"),
+        (lambda: signals.first_losses(tiny(), BATCH, RECIPE, 2, 1), "train is of type tuple"),  # type: ignore[arg-type]
         (lambda: signals.first_losses(tiny(), TRAIN, RECIPE, 0, 32), "iterations=0"),
         (lambda: signals.pre_activation(21, torch.Generator()), "depth=21"),
         (lambda: signals.pre_activation(20, 0), "generator=0"),  # type: ignore[arg-type]

@@ -112,7 +112,7 @@ def test_a_batch_larger_than_the_training_set_is_refused() -> None:
 
 def test_an_empty_set_is_refused_before_the_training() -> None:
     for sets in ({"images": TRAIN.subset(0)}, {"test": TEST.subset(0)}):
-        with pytest.raises(ValueError, match=r"images: the set builtin \((train|test)\) is empty"):
+        with pytest.raises(ValueError, match=r"(train|test): the set builtin \(\1\) is empty"):
             fit(tiny(), **sets)
 
 
