@@ -110,16 +110,21 @@ def default_precision(device: torch.device | str) -> str:
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
 
 
-def worth_compiling(iterations: int, device: torch.device | str) -> bool:
-    """Whether a run of ``iterations`` on ``device`` is long enough to repay ``torch.compile``, and can be compiled.
+def can_compile(device: torch.device | str) -> bool:
+    """Whether a network can be compiled here for ``device``, a CPU or a CUDA GPU, and this process trains alone.
 
     That takes a C++ compiler for a CPU, a C compiler for a GPU, and Python's headers.
     """
     kind = torch.device(device).type
     compilers = (os.environ.get("CC", "gcc"), "clang") if kind == "cuda" else (os.environ.get("CXX", "g++"),)
     headers = Path(sysconfig.get_path("include")) / "Python.h"
-    can = headers.exists() and any(map(shutil.which, compilers))
-    return kind in WORTH_COMPILING and can and iterations >= WORTH_COMPILING[kind] and processes.size() == 1
+    there = headers.exists() and any(map(shutil.which, compilers))
+    return kind in WORTH_COMPILING and there and processes.size() == 1
+
+
+def worth_compiling(iterations: int, device: torch.device | str) -> bool:
+    """Whether a run of ``iterations`` on ``device`` can be compiled, and is long enough to repay it."""
+    return can_compile(device) and iterations >= WORTH_COMPILING[torch.device(device).type]
 
 
 def sum_type(device: torch.device | str) -> torch.dtype:
