@@ -27,8 +27,8 @@ from typing import Any
 from distributed import Client, Worker
 from filelock import FileLock, Timeout
 
-from resnet_book.engine import checkpoints
 from resnet_book.engine.callbacks import Callback
+from resnet_book.engine.files import write_atomically
 from resnet_book.experiments import records, worker
 from resnet_book.experiments.run import LockedError, Options, folder_of
 
@@ -107,7 +107,7 @@ def pretend(plan: Plan) -> Callable[..., records.Record]:
 
 
 def _write(path: Path, text: str) -> None:
-    checkpoints.write_atomically(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def be_node(address: str, workers: int, plan: Plan, folder: Path) -> None:

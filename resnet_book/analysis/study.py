@@ -19,8 +19,8 @@ from torch import Tensor
 from resnet_book import features
 from resnet_book.analysis import answers, purity
 from resnet_book.data import ImageSet
-from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.engine.checks import whole
+from resnet_book.engine.files import write_atomically
 from resnet_book.models import Network
 
 IMAGES_AT_EACH_END = 10  # of a row, in the studies that runs keep
