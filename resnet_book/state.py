@@ -160,7 +160,10 @@ class Training:
         )
 
     def count_seconds(self, *, testing: bool = False) -> None:
-        """Add the time since the last count to the seconds of the run and of training; of a test, keep it by itself."""
+        """Add the time since the last count to the seconds of the run, and to those of training.
+
+        With ``testing`` to the run's alone; it is then kept as ``test_seconds``, those of the last test.
+        """
         now = time.monotonic()
         seconds, self.clock = now - self.clock, now
         self.history.seconds += seconds
