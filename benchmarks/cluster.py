@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ from typing import Any
 from distributed import Client, Worker
 from filelock import FileLock, Timeout
 
-from resnet_book.engine import checkpoints
 from resnet_book.engine.callbacks import Callback
+from resnet_book.engine.files import write_atomically
 from resnet_book.experiments import records, worker
 from resnet_book.experiments.run import LockedError, Options, folder_of
 
@@ -106,13 +107,13 @@ def pretend(plan: Plan) -> Callable[..., records.Record]:
 
 
 def _write(path: Path, text: str) -> None:
-    checkpoints.write_atomically(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def be_node(address: str, workers: int, plan: Plan, folder: Path) -> None:
     """Be one node: so many workers in this process, until it is killed or the scheduler goes."""
     worker.train_and_record = pretend(plan)  # type: ignore[assignment]
-    worker.redirect_stderr = _no_redirection  # type: ignore[assignment]  # which is the whole process's
+    worker.redirect_stderr = nullcontext  # type: ignore[assignment]  # which is the whole process's
     worker.TELL_SECONDS = 5.0
 
     async def work() -> None:
@@ -122,17 +123,6 @@ def be_node(address: str, workers: int, plan: Plan, folder: Path) -> None:
         await asyncio.gather(*(each.finished() for each in started))
 
     asyncio.run(work())
-
-
-class _no_redirection:
-    def __init__(self, file: object) -> None:
-        pass
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: object) -> None:
-        pass
 
 
 def simulate(plan: Plan) -> tuple[dict[str, float], Curve]:
@@ -166,10 +156,12 @@ def simulate(plan: Plan) -> tuple[dict[str, float], Curve]:
             scheduler_seconds = _seconds_of(scheduler.pid) - cpu
         finally:
             over.set()
-            breaker.join()
-            watcher.join()
+            for thread in (breaker, watcher):
+                if thread.is_alive():  # not before the workers are there
+                    thread.join()
             for process in (*nodes, scheduler):
-                process.send_signal(signal.SIGKILL)
+                process.kill()
+                process.wait()  # else it might still write into the folder that goes
         recorded = sum(1 for _ in folder.glob("results/*/seed*.json"))
         ticks = sum(path.stat().st_size for path in folder.glob("runs/*/seed*/worked.txt"))
         worked = ticks * TICK_SECONDS * plan.speed
@@ -278,6 +270,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=type(value), default=value, help=f"default {value:g}")
     options = parser.parse_args()
     plan = Plan(**{name: getattr(options, name) for name in vars(Plan())})
+    if plan.nodes < 1 or plan.workers % plan.nodes:
+        parser.error(f"--workers={plan.workers}: give each of --nodes={plan.nodes} as many, so choose a multiple of it")
     if options.node:
         be_node(options.node, plan.workers // plan.nodes, plan, options.folder)
         return

@@ -28,7 +28,7 @@ from torchvision import transforms
 
 from resnet_book import augment, data, models, train
 from resnet_book.engine import machine
-from resnet_book.engine.device import PRECISIONS, Engine, worth_compiling
+from resnet_book.engine.device import PRECISIONS, Engine, can_compile
 from resnet_book.recipe import Recipe
 from resnet_book.state import Training
 
@@ -136,25 +136,12 @@ def ours(network: nn.Module, images: data.ImageSet, recipe: Recipe, engine: Engi
     training = Training(network.train(), {"train": images}, recipe, 0, engine)
     plans = endless_plans(training)
     start = time.perf_counter()
-    forward = engine.prepare(network)
-
-    def one_step(plan: Tensor) -> None:
-        batch, labels = training.batches.load(plan)
-        with engine.autocast():
-            scores = forward(batch)
-            loss = F.cross_entropy(scores, labels)
-        loss.backward()
-        training.optimizer.step()
-        training.optimizer.zero_grad()
-        training.meter.add(loss.detach(), scores.detach(), labels)
-
-    example = torch.zeros(4, recipe.batch_size, dtype=torch.int64, device=training.device)
     with engine.computing():  # kernels are chosen now, when the graph is recorded; without a GPU there is no choice
-        repeated = engine.repeated(one_step, example, training.changing)
+        take = train.make_step(training)
 
     def step() -> None:
         training.learning_rate.fill_(recipe.learning_rate_at(training.iteration))
-        repeated(next(plans))
+        take(next(plans))
         training.iteration += 1
 
     step()
@@ -189,8 +176,8 @@ def chosen_variants(options: argparse.Namespace, device: torch.device) -> list[t
     if options.precision or options.compile is not None:
         precisions = options.precision or dict.fromkeys(precision for precision, _ in variants)
         variants = list(product(precisions, [options.compile] if options.compile is not None else [False, True]))
-    if any(compiled for _, compiled in variants) and not worth_compiling(Recipe().iterations, device):
-        print("No C++ compiler was found (g++, or the one that CXX names): nothing is compiled.")
+    if any(compiled for _, compiled in variants) and not can_compile(device):
+        print("Nothing is compiled: this machine lacks a compiler or Python's headers.")
         variants = [variant for variant in variants if not variant[1]]
     return variants
 

@@ -35,7 +35,7 @@ class Way:
         """Train in all processes at once for about ``options.seconds``, from a common start, and keep the rate."""
         setting = {"OMP_NUM_THREADS": str(self.threads), "OMP_WAIT_POLICY": "PASSIVE"}
         if self.allocator:
-            setting["LD_PRELOAD"] = self.allocator
+            setting["LD_PRELOAD"] = str(Path(self.allocator).resolve())  # a bare name would be looked up elsewhere
         environment = {**os.environ, **setting}
         command = [sys.executable, __file__, "--train", self.kind, "--precision", self.precision]
         command += ["--device", self.device]
@@ -46,13 +46,11 @@ class Way:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         running = [subprocess.Popen(command, env=environment, **pipes) for _ in range(self.processes)]
         for process in running:
-            assert process.stdout is not None
-            if process.stdout.readline() != "ready\n":
+            if process.stdout.readline() != "ready\n":  # type: ignore[union-attr]  # it is a pipe
                 raise RuntimeError(f"{self.name}: a process ended before it could train; its message is above")
         for process in running:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
+            process.stdin.write("go\n")  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
         self.passes.append(sum(float(process.communicate()[0]) for process in running))
 
 
@@ -64,7 +62,7 @@ def train(options: argparse.Namespace) -> None:
 
     from resnet_book import data, models
     from resnet_book.engine import device
-    from resnet_book.engine.device import Engine, worth_compiling
+    from resnet_book.engine.device import Engine, can_compile
     from resnet_book.recipe import Recipe
 
     if options.give_memory_back:
@@ -75,7 +73,7 @@ def train(options: argparse.Namespace) -> None:
     if options.train == "conventional":
         way = conventional(network, images, recipe, torch.device(options.device), workers(options.device))
     else:
-        compiled = options.compile and worth_compiling(Recipe().iterations, options.device)
+        compiled = options.compile and can_compile(options.device)
         way = ours(network, images, recipe, Engine(options.device, options.precision, compiled))
     for _ in range(way.settling):
         way.step()

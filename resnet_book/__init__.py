@@ -1,7 +1,7 @@
 """Plain and residual networks for small images: data, models, trainer and diagnostics behind the book.
 
 Import the module that you need (``from resnet_book import data, models``). Importing the package itself imports nothing
-heavy; ``resnet_book.load_trained``, a trained network ready to use, is fetched when it is first asked for.
+heavy; ``resnet_book.load_trained``, a trained network ready to use, is imported when it is first used.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -98,11 +98,12 @@ def _border_sources(length: int, padding: int, mode: PaddingMode, device: torch.
     return outwards.flip(0), length - 1 - outwards
 
 
-def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+def normalise(images: Tensor, mean: Tensor | Sequence[float], std: Tensor | Sequence[float]) -> Tensor:
     """(images - mean) / std for each channel: (N, C, H, W) of any dtype -> float32 (N, C, H, W), a new tensor.
 
     ``mean`` and ``std`` (C,) are in units of pixel values, 0 to 255. Raises ValueError for another number of them.
     """
+    mean, std = (torch.as_tensor(values, device=images.device) for values in (mean, std))
     for name, values in (("mean", mean), ("std", std)):
         if values.shape != images.shape[1:2]:
             raise ValueError(

@@ -36,16 +36,20 @@ def extract(
     shape, and for a batch size below 1.
     """
     pixels = images.images if isinstance(images, ImageSet) else images
+    if not isinstance(pixels, Tensor):
+        raise ValueError(
+            f"images is of type {type(images).__name__}: expected an ImageSet or a tensor; of a numpy array "
+            "torch.from_numpy makes one"
+        )
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:
         raise ValueError(f"images: expected uint8 (N, 3, H, W), found {pixels.dtype} {tuple(pixels.shape)}")
     batch_size, device = whole("batch_size", batch_size, 1), torch.device(device)
     network.to(device)
-    mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
-    std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
+    mean, std = augment.channel_values("mean", mean), augment.channel_values("std", std)
     features = torch.empty(len(pixels), network.classifier.in_features)
     with torch.inference_mode(), kernels(device, "float32"), in_mode(network, training=False):
         for begin in range(0, len(pixels), batch_size):
-            batch = augment.normalise(pixels[begin : begin + batch_size].to(device), mean_tensor, std_tensor)
+            batch = augment.normalise(pixels[begin : begin + batch_size].to(device), mean, std)
             features[begin : begin + batch_size] = network.features(batch).cpu()  # (batch, C)
     return features
 
@@ -69,11 +73,10 @@ def measure_batch_norm(
         raise ValueError("images: the set is empty, so there is nothing to measure; give at least one image")
     batch_size, device = whole("batch_size", batch_size, 1), torch.device(device)
     network.to(device)
-    mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
-    std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
+    mean, std = augment.channel_values("mean", mean), augment.channel_values("std", std)
     batches = images.images.split(batch_size)
     with kernels(device, "float32"):
-        update_bn((augment.normalise(batch.to(device), mean_tensor, std_tensor) for batch in batches), network)
+        update_bn((augment.normalise(batch.to(device), mean, std) for batch in batches), network)
 
 
 def class_scores(network: Network, features: Tensor) -> Tensor:

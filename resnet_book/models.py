@@ -45,14 +45,15 @@ class SubsampleShortcut(nn.Module):
         self.before, self.after = new_channels // 2, new_channels - new_channels // 2
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x[:, :, :: self.stride, :: self.stride]  # (N, C, H/stride, W/stride)
-        return F.pad(x, (0, 0, 0, 0, self.before, self.after))  # (N, before + C + after, H/stride, W/stride)
+        x = x[:, :, :: self.stride, :: self.stride]  # (N, C, ceil(H/stride), ceil(W/stride))
+        return F.pad(x, (0, 0, 0, 0, self.before, self.after))  # (N, before + C + after, ...)
 
 
 class AveragePoolShortcut(nn.Module):
     """Average over ``stride`` x ``stride`` pixels, and append channels of zeros after the old ones.
 
-    Without parameters. The shortcut of mbsariyildiz/resnet-pytorch.
+    Where ``stride`` does not divide the side, the last ones average over the pixels that there are. Without parameters.
+    The shortcut of mbsariyildiz/resnet-pytorch.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -61,8 +62,9 @@ class AveragePoolShortcut(nn.Module):
         self.after = out_channels - in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.avg_pool2d(x, self.stride) if self.stride > 1 else x  # (N, C, H/stride, W/stride)
-        return F.pad(x, (0, 0, 0, 0, 0, self.after))  # (N, C + after, H/stride, W/stride)
+        if self.stride > 1:
+            x = F.avg_pool2d(x, self.stride, ceil_mode=True)  # (N, C, ceil(H/stride), ceil(W/stride))
+        return F.pad(x, (0, 0, 0, 0, 0, self.after))  # (N, C + after, ceil(H/stride), ceil(W/stride))
 
 
 class ProjectionShortcut(nn.Sequential):
@@ -229,16 +231,23 @@ def count_parameters(network: nn.Module) -> int:
 
 # --- The names ------------------------------------------------------------------------------------------------------
 
+NARROW_WIDTHS = (16, 32, 64)  # channels of the 6n+2 networks' stages
+
 
 def narrow(depth: int, residual: bool) -> Callable[..., Network]:
     """Constructor of the 6n+2 network of ``depth`` layers; the paper's section 4.2 has n = 3, 5, 7, 9, 18, 200.
 
-    Raises ValueError for a depth that is not 6n+2 with n of at least 1.
+    Raises ValueError as ``narrow_blocks``.
     """
+    return constructor(NARROW_WIDTHS, narrow_blocks(depth), "subsample" if residual else None)
+
+
+def narrow_blocks(depth: int) -> tuple[int, int, int]:
+    """The n blocks of each stage of a 6n+2 network. Raises ValueError for another depth, and for n below 1."""
     n, rest = divmod(whole("depth", depth) - 2, 6)
     if n < 1 or rest:
         raise ValueError(f"depth={depth}: these networks have 6n+2 layers: 8, 14, 20, 26, 32, ...")
-    return constructor((16, 32, 64), (n, n, n), "subsample" if residual else None)
+    return n, n, n
 
 
 def wide(num_blocks: tuple[int, int, int, int], residual: bool, bottleneck: bool = False) -> Callable[..., Network]:

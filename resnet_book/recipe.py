@@ -23,7 +23,7 @@ class Recipe:
     iterations: int = 64_000  # steps in all
     batch_size: int = 128  # images a step
     learning_rate: float = 0.1
-    drops: tuple[int, ...] = (32_000, 48_000)  # iterations before which the learning rate is divided by drop_divisor
+    drops: tuple[int, ...] = (32_000, 48_000)  # finished iterations after which the rate is divided by drop_divisor
     drop_divisor: float = 10.0
     warmup_iterations: int = 0  # steps at warmup_learning_rate before the first at learning_rate
     warmup_learning_rate: float = 0.01
@@ -103,7 +103,9 @@ class History:
     seconds: float = 0.0  # of training and testing, over all parts
     train_seconds: float = 0.0  # of training alone
     images_per_second: float = 0.0  # training images over seconds of training
-    peak_memory: int = 0  # bytes: allocated on the GPU; on the CPU, resident for the whole process; 0: not measured
+    # Bytes: on a GPU, allocated at most in the run; on a CPU, resident for the whole process, whatever else it did. 0:
+    # not measured, as in a run that was trained on both.
+    peak_memory: int = 0
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "History":

@@ -96,7 +96,7 @@ def _make_class(shape: str, count: int, random: np.random.RandomState) -> np.nda
     lighter = ground.mean(axis=1, keepdims=True) < 0.5
     colour = np.clip(ground + np.where(lighter, contrast, -contrast) + uniform(-0.15, 0.15, 3, 1, 1), 0, 1)
 
-    # Clutter that says nothing about the class: two small dots, below the shape; then the shape; then a little noise.
+    # Clutter that says nothing about the class: two small dots under the shape (the shape covers them), a little noise.
     for _ in range(2):
         dot_x, dot_y = uniform(-0.9, 0.9, 2, 1, 1).transpose(1, 0, 2, 3)
         dot = inside((x - dot_x) / 0.16, (y - dot_y) / 0.16, "disc")

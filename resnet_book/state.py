@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from resnet_book import augment
 from resnet_book.data import ImageSet
 from resnet_book.engine import processes
-from resnet_book.engine.device import Engine, peak_memory, sum_type
+from resnet_book.engine.device import Engine, begin_peak_memory, peak_memory, sum_type
 from resnet_book.recipe import Epoch, History, Recipe
 
 
@@ -90,6 +90,7 @@ class Training:
         device = torch.device(engine.device)
         self.sets, self.recipe, self.seed, self.engine, self.device = sets, recipe, seed, engine, device
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        begin_peak_memory(device)
         means, stds = augment.channel_mean_std(sets["train"].images)
         if recipe.std is None and not stds.all():
             raise ValueError("std: a channel of the training images is the same everywhere; give the recipe a std")
@@ -159,7 +160,10 @@ class Training:
         )
 
     def count_seconds(self, *, testing: bool = False) -> None:
-        """Add the time since the last count to the seconds of the run, and to those of training or of the last test."""
+        """Add the time since the last count to the seconds of the run, and to those of training.
+
+        With ``testing`` to the run's alone; it is then kept as ``test_seconds``, those of the last test.
+        """
         now = time.monotonic()
         seconds, self.clock = now - self.clock, now
         self.history.seconds += seconds
@@ -186,8 +190,13 @@ class Training:
         )
         self.history.epochs.append(epoch)
         self.history.images_per_second = self.iteration * self.recipe.batch_size / max(self.history.train_seconds, 1e-9)
-        self.history.peak_memory = max(self.history.peak_memory, peak_memory(self.device))
+        self.history.peak_memory = self._peak_memory()
         self.meter.reset()
+
+    def _peak_memory(self) -> int:
+        """The largest of all parts; 0 where some were trained on a GPU and some not: their bytes are other ones."""
+        on_gpu = {part.cuda is not None for part in self.history.parts} | {self.device.type == "cuda"}
+        return max(self.history.peak_memory, peak_memory(self.device)) if len(on_gpu) == 1 else 0
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

@@ -49,8 +49,7 @@ def evaluate(
     _require_usable(images, network)
     if isinstance(network, nn.Module):
         network.to(device)
-    mean_tensor = torch.tensor(augment.channel_values("mean", mean), device=device)
-    std_tensor = torch.tensor(augment.channel_values("std", std), device=device)
+    mean, std = augment.channel_values("mean", mean), augment.channel_values("std", std)
     loss_sum = torch.zeros((), device=device, dtype=sum_type(device))
     wrong = torch.zeros((), device=device, dtype=torch.int64)
     starts = range(0, len(images), batch_size)
@@ -59,7 +58,7 @@ def evaluate(
         for begin in starts[processes.rank() :: processes.size()]:
             batch = images.images[begin : begin + batch_size].to(device)
             labels = images.labels[begin : begin + batch_size].to(device)
-            scores = network(augment.normalise(batch, mean_tensor, std_tensor))
+            scores = network(augment.normalise(batch, mean, std))
             _require_classes(images, scores.shape[1])
             loss_sum += F.cross_entropy(scores.float(), labels, reduction="sum")
             wrong += (scores.argmax(dim=1) != labels).sum()
@@ -102,18 +101,24 @@ def fit(
 
     The images that the recipe holds out of ``train`` for validation are not trained on; the network is tested on them
     too. ``engine``: device, precision, compiled or not; the last test is in float32 always. ``callbacks``: what else
-    happens between steps: a progress bar, checkpoints, logs (see ``engine.callbacks``).
+    happens between steps: a progress bar, checkpoints, logs (see ``engine.callbacks``). The network is moved to the
+    engine's device and left in training mode: call ``network.eval()`` before you use it yourself.
 
     In each of several processes that ``torchrun`` started (see ``engine.processes``), trains one network together.
 
     Raises ValueError for an impossible seed, an empty set, sets of different classes, labels that ``network`` has no
-    class for, more validation images than there are, a channel that is the same everywhere, or a batch that is larger
-    than the training set or cannot be shared by the processes; DivergedError when the loss is not finite;
-    CheckpointError for a checkpoint that is damaged or of another run.
+    class for, training images that are not square, more validation images than there are, a channel that is the same
+    everywhere, or a batch that is larger than the training set or cannot be shared by the processes; DivergedError when
+    the loss is not finite; CheckpointError for a checkpoint that is damaged or of another run.
     """
     # Before the first step: which images are trained on, and where the run stands.
-    for images in (train, test):
-        _require_usable(images, network)
+    for name, images in (("train", train), ("test", test)):
+        _require_usable(images, network, name)
+    height, width = train.images.shape[2:]
+    if height != width:
+        raise ValueError(
+            f"train: images of {height} x {width} pixels; random crops need square ones, so pad or crop them"
+        )
     if train.class_names != test.class_names:
         raise ValueError("test: its class_names are not those of train, so its labels mean something else")
     kept, held_out = hold_out(train, recipe.validation_images, recipe.validation_seed)
@@ -154,21 +159,21 @@ def fit(
     return training.history
 
 
-def _require_usable(images: ImageSet, network: Callable[[Tensor], Tensor]) -> None:
+def _require_usable(images: ImageSet, network: Callable[[Tensor], Tensor], name: str = "images") -> None:
     """Raise ValueError for what is no set, one without images, or with labels that ``network`` has no class for."""
     if not isinstance(images, ImageSet):
-        raise ValueError(f"images is of type {type(images).__name__}: give an ImageSet, pixels with their labels")
+        raise ValueError(f"{name} is of type {type(images).__name__}: give an ImageSet, pixels with their labels")
     if len(images) == 0:
-        raise ValueError(f"images: the set {images.name} ({images.split}) is empty; give at least one image")
+        raise ValueError(f"{name}: the set {images.name} ({images.split}) is empty; give at least one image")
     if isinstance(network, Network):
-        _require_classes(images, network.classifier.out_features)
+        _require_classes(images, network.classifier.out_features, name)
 
 
-def _require_classes(images: ImageSet, classes: int) -> None:
+def _require_classes(images: ImageSet, classes: int, name: str = "images") -> None:
     """Raise ValueError for labels that a network of so many ``classes`` does not have."""
     if images.largest_label >= classes:
         raise ValueError(
-            f"images: the set {images.name} ({images.split}) has labels up to {images.largest_label}, the network "
+            f"{name}: the set {images.name} ({images.split}) has labels up to {images.largest_label}, the network "
             f"{classes} classes; build one with num_classes={images.num_classes}"
         )
 

@@ -78,6 +78,8 @@ def test_normalise_equals_torchvision() -> None:
     scaled = reference.to_dtype(images, torch.float32, scale=True)
     expected = reference.normalize(scaled, mean=(MEAN / 255).tolist(), std=(STD / 255).tolist())
     torch.testing.assert_close(augment.normalise(images, MEAN, STD), expected, rtol=1e-5, atol=1e-5)
+    from_numbers = augment.normalise(images, MEAN.tolist(), tuple(STD.tolist()))
+    assert torch.equal(from_numbers, augment.normalise(images, MEAN, STD))
 
 
 def drawn_place(image: Tensor, cropped: Tensor, mode: PaddingMode) -> tuple[int, int, bool]:

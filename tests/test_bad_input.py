@@ -61,7 +61,7 @@ def test_the_checkpoint_of_another_network_is_refused_and_kept(
     message = complaint(run, capsys)
     assert str(checkpoint.relative_to(tmp_path)) in message
     assert "belongs to another run (another network)" in message
-    assert "save elsewhere (--runs)" in message
+    assert "choose another folder of checkpoints" in message
     assert files(tmp_path) == before
     assert main([*run, "--runs", "elsewhere"]) == 0
     assert checkpoint.read_bytes() == before[checkpoint]
@@ -184,10 +184,10 @@ def test_more_images_held_out_than_there_are_is_refused(
 @pytest.mark.parametrize(
     ("device", "gpus", "expected"),
     [
-        ("cuda", 0, "--device cuda: cuda is not there, torch sees no GPU. Use --device cpu."),
-        ("cuda:7", 0, "--device cuda:7: cuda:7 is not there, torch sees no GPU. Use --device cpu."),
-        ("cuda:1", 1, "torch sees cuda:0 alone. Choose one of these, or --device cpu"),
-        ("cuda:7", 2, "torch sees cuda:0 to cuda:1. Choose one of these, or --device cpu"),
+        ("cuda", 0, "device=cuda: cuda is not there, torch sees no GPU. Choose cpu."),
+        ("cuda:7", 0, "device=cuda:7: cuda:7 is not there, torch sees no GPU. Choose cpu."),
+        ("cuda:1", 1, "torch sees cuda:0 alone. Choose one of these, or cpu"),
+        ("cuda:7", 2, "torch sees cuda:0 to cuda:1. Choose one of these, or cpu"),
     ],
 )
 @pytest.mark.parametrize("swept", [False, True], ids=["one run", "a sweep"])
@@ -211,7 +211,7 @@ def test_a_gpu_that_is_not_there_is_missed_before_the_training(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize("device", ["cuda", "cuda:7"])
 def test_a_machine_without_a_gpu_says_so(device: str, run: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert "torch sees no GPU. Use --device cpu." in complaint([*run, "--device", device], capsys)
+    assert "torch sees no GPU. Choose cpu." in complaint([*run, "--device", device], capsys)
 
 
 def test_more_processes_than_gpus_are_refused(
@@ -221,7 +221,7 @@ def test_more_processes_than_gpus_are_refused(
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("LOCAL_RANK", "2")
     message = complaint([*run, "--device", "cuda"], capsys)
-    assert "--device cuda: cuda:2 is not there, torch sees cuda:0 to cuda:1" in message
+    assert "device=cuda: cuda:2 is not there, torch sees cuda:0 to cuda:1" in message
     assert "start 2 processes at most" in message
 
 

@@ -76,6 +76,61 @@ def test_the_benchmark_of_the_whole_machine_adds_up_what_its_processes_train(mon
     assert 1 < rate < 1e5  # images per second
 
 
+def test_an_allocator_is_loaded_from_the_file_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    whole_machine = importlib.import_module("whole_machine")
+    loaded = list[str]()
+
+    def start(command: list[str], env: dict[str, str], **_: object) -> None:
+        loaded.append(env["LD_PRELOAD"])
+        raise OSError("enough seen")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "Popen", start)
+    way = whole_machine.Way("ours", "ours", 1, 1, kept=False, allocator="malloc.so")
+    with pytest.raises(OSError, match="enough seen"):
+        way.run(Namespace(model="plain20", seconds=0.5, data=None, compile=False))
+    assert loaded == [str(tmp_path / "malloc.so")]
+
+
+def test_a_simulation_that_is_interrupted_before_the_workers_are_there_leaves_no_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    cluster = importlib.import_module("cluster")
+    left = list[str]()
+
+    class Process:
+        def __init__(self, command: list[str], **_: object) -> None:
+            left.extend(["running", "not waited for"])
+
+        def kill(self) -> None:
+            left.remove("running")
+
+        def wait(self) -> None:
+            left.remove("not waited for")
+
+    def interrupted(*_: object, **__: object) -> None:
+        assert len(left) == 2 * (1 + 2)  # the scheduler and two nodes
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    monkeypatch.setattr(cluster, "Client", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cluster.simulate(cluster.Plan(nodes=2, workers=4))
+    assert left == []
+
+
+@pytest.mark.slow
+def test_a_simulation_refuses_workers_that_nodes_cannot_share() -> None:
+    pytest.importorskip("distributed")
+    command = [sys.executable, BENCHMARKS / "cluster.py", "--nodes", "3", "--workers", "200"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "--workers=200: give each of --nodes=3 as many" in done.stderr
+
+
 def test_the_benchmark_takes_the_steps_of_fit(training: ModuleType) -> None:
     train, test = (data.load("builtin", split) for split in ("train", "test"))
     recipe = Recipe(iterations=5, drops=(), batch_size=8)

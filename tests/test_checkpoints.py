@@ -21,6 +21,7 @@ from resnet_book.engine import callbacks, checkpoints
 from resnet_book.engine.callbacks import Checkpoint
 from resnet_book.engine.checkpoints import CheckpointError
 from resnet_book.engine.device import CPU, Engine
+from resnet_book.engine.files import write_atomically
 from resnet_book.models import Network
 from resnet_book.recipe import History
 from resnet_book.state import DivergedError, Meter, Training
@@ -432,7 +433,7 @@ def test_no_file_is_no_checkpoint(tmp_path: Path) -> None:
 
 def test_writing_makes_missing_folders_and_leaves_only_the_file(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "file"
-    checkpoints.write_atomically(path, lambda file: file.write(b"new"))
+    write_atomically(path, lambda file: file.write(b"new"))
     assert path.read_bytes() == b"new"
     assert list(path.parent.iterdir()) == [path]
 
@@ -446,7 +447,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(error: type[Ba
     path = tmp_path / "file"
     path.write_bytes(b"old")
     with pytest.raises(error):
-        checkpoints.write_atomically(path, write)
+        write_atomically(path, write)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -461,5 +462,5 @@ def test_a_reader_never_sees_a_half_written_file(tmp_path: Path) -> None:
         assert path.read_bytes() == b"old"
         file.write(b"w")
 
-    checkpoints.write_atomically(path, write)
+    write_atomically(path, write)
     assert path.read_bytes() == b"new"

@@ -19,7 +19,7 @@ from small_runs import RECIPE, TEST, TRAIN, move_away_and_make_again, same_weigh
 from torch import nn
 
 from resnet_book import augment, models
-from resnet_book.analysis import cutting, diagnostics, lesions
+from resnet_book.analysis import cutting, diagnostics, lesions, signals
 from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import count_paths, effective_length, gradients_by_length, path_gradient
 from resnet_book.engine import machine
@@ -87,6 +87,29 @@ def test_leaving_out_nothing_changes_nothing(network: Network) -> None:
 def test_leaving_out_is_the_same_in_any_order_and_one_by_one() -> None:
     at_once = cutting.leave_out(RESIDUAL, [4, 1])
     assert same(at_once, cutting.leave_out(cutting.leave_out(RESIDUAL, [1]), [4]))
+
+
+def test_a_block_that_was_left_out_stays_out_and_still_changes_the_shape() -> None:
+    once = cutting.leave_out(RESIDUAL, [2, 3])
+    assert same(cutting.leave_out(once, [2, 3]), once)
+    assert cutting.keeping_shape(once) == cutting.keeping_shape(RESIDUAL)
+
+
+def test_blocks_of_another_kind_are_refused_by_every_cut() -> None:
+    network = signals.pre_activation(20, torch.Generator().manual_seed(0))
+    message = r"block 1 \(stages\.0\.0\) is of type PreActivationBlock; cuts are defined for PlainBlock"
+    for cut in (
+        lambda: cutting.leave_out(network, [2]),
+        lambda: cutting.swap(network, (1, 2)),
+        lambda: cutting.close_shortcut(network, 1),
+        lambda: cutting.scale_branches(network, 0.5),
+        lambda: cutting.keeping_shape(network),
+        lambda: path_gradient(network, IMAGES, LABELS, [1]),
+        lambda: lesions.all_cuts(network),
+    ):
+        with pytest.raises(ValueError, match=message):
+            cut()
+    assert lesions.measured_anew(network, TRAIN, *STATISTICS)(IMAGES).shape == (6, 10)
 
 
 def test_swapping_twice_gives_the_network_back_and_once_does_not() -> None:

@@ -77,6 +77,19 @@ def test_weights_of_a_residual_network_fit_its_plain_twin_by_name_and_shape(dept
     }
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_networks_take_images_whose_side_is_no_multiple_of_eight(name: str) -> None:
+    with torch.device("meta"):
+        scores = outline(name).eval()(torch.empty(2, 3, 27, 29))
+    assert scores.shape == (2, 10)
+
+
+def test_at_the_border_an_average_is_over_the_pixels_that_there_are() -> None:
+    x = torch.arange(9.0).view(1, 1, 3, 3)
+    halved = make_shortcut("average", 1, 2, 2)(x)
+    assert halved.tolist() == [[[[2.0, 3.5], [6.5, 8.0]], [[0.0, 0.0], [0.0, 0.0]]]]
+
+
 # By hand, for the wide networks. A 3x3 convolution from a to b channels has 9ab weights and no bias, a 1x1 convolution
 # ab, a batch norm of b channels 2b (scale and shift); the linear layer has a bias. The shortcuts have none of all that.
 STEM = 9 * 3 * 64 + 2 * 64

@@ -64,6 +64,11 @@ def test_entropy_is_zero_for_one_class_and_a_bit_for_two_equal_ones():
     torch.testing.assert_close(purity.entropy(rows, labels, 4), torch.tensor([0.0, 1.0, 2.0, 1.5], dtype=torch.float64))
 
 
+def test_entropy_of_a_pure_row_has_no_minus() -> None:
+    assert not purity.entropy(ROWS[:1] * 0, ROW_LABELS * 0, 1).signbit().any()
+    assert not purity.entropy(ROWS[:1] * 0, ROW_LABELS * 0, 2).signbit().any()
+
+
 def test_entropy_by_chance_agrees_with_random_draws():
     labels = torch.arange(200) % 10
     generator = torch.Generator().manual_seed(0)

@@ -1,6 +1,8 @@
 """What no function can work with is refused with its name, its value and what is allowed; nothing wrong is computed."""
 
 from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
 from math import inf, nan
 from typing import Any
 
@@ -59,6 +61,19 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "images without labels": (
         lambda: train.evaluate(NETWORK, PIXELS, *STATISTICS),  # type: ignore[arg-type]
         "images is of type Tensor: give an ImageSet",
+    ),
+    "training images without labels": (
+        lambda: train.fit(NETWORK, PIXELS, TEST, Recipe()),  # type: ignore[arg-type]
+        "train is of type Tensor: give an ImageSet",
+    ),
+    "a test without images": (lambda: train.fit(NETWORK, TRAIN, TEST.subset(0), Recipe()), "test: the set .* is empty"),
+    "training images that are not square": (
+        lambda: train.fit(NETWORK, replace(TRAIN, images=TRAIN.images[..., 2:]), TEST, Recipe()),
+        "train: images of 32 x 30 pixels; random crops need square ones",
+    ),
+    "features of a numpy array": (
+        lambda: features.extract(NETWORK, PIXELS.numpy(), *STATISTICS),  # type: ignore[arg-type]
+        "images is of type ndarray: .* torch.from_numpy makes one",
     ),
     "scores of a network that diverged": (
         lambda: features.loss_and_error(NOT_A_NUMBER, LABELS),
@@ -131,7 +146,13 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a path that returns": (lambda: paths.path_gradient(NETWORK, FLOATS, LABELS, [1, 1]), "name each block once"),
     "a cut of no kind": (lambda: Cut("leave", (1,)), "kind='leave': choose one of nothing, leave out, swap"),
     "two shortcuts to close": (lambda: Cut("close shortcut", (1, 2)), r"blocks=\(1, 2\): 'close shortcut' takes 1"),
-    "a scale for some blocks": (lambda: Cut("scale", (1,), 0.5), r"blocks=\(1,\): 'scale' takes 0"),
+    "a scale for some blocks": (lambda: Cut("scale", (1,), 0.5), r"blocks=\(1,\): 'scale' takes 0 blocks"),
+    "a swap of one block": (lambda: Cut("swap", (1,)), r"blocks=\(1,\): 'swap' takes 2 blocks"),
+    "a cut of a number": (lambda: Cut("leave out", 5), r"blocks=5: give a list of blocks, as \[5\]"),  # type: ignore[arg-type]
+    "a block cut twice": (lambda: Cut("leave out", (5, 5)), r"blocks=\(5, 5\): name each block once"),
+    "a cut of block 0": (lambda: Cut("leave out", (0,)), "block=0: choose a whole number of at least 1"),
+    "a factor of no branch": (lambda: Cut("leave out", (5,), 0.5), "factor=0.5: 'leave out' takes none"),
+    "a negative factor": (lambda: Cut("scale", factor=-1), "factor=-1: choose a number of at least 0"),
     "features of other images": (
         lambda: lesions.damage(NETWORK, TEST, *STATISTICS, FEATURES[:1]),
         r"whole_features: expected \(70, 8\), .* found \(1, 8\)",
@@ -145,6 +166,24 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "frame: it has no row",
     ),
     "a seed beyond 63 bits": (lambda: lesions.augmented(TRAIN, Recipe(), 10**30), "seed=10+: .* from 0 to"),
+    "images that are elsewhere": (
+        lambda: diagnostics.layer_responses(deepcopy(NETWORK).to("meta"), FLOATS),
+        r"images are on cpu, the network is on meta; use images.to\('meta'\)",
+    ),
+    "labels that are elsewhere": (
+        lambda: diagnostics.weight_gradients(NETWORK, FLOATS, LABELS.to("meta")),
+        r"labels are on meta, the network is on cpu; use labels.to\('cpu'\)",
+    ),
+    "a direction that is elsewhere": (
+        lambda: landscape.moved(NETWORK, [[each.to("meta") for each in NETWORK.parameters()]], [1]),
+        "direction: expected a tensor for each parameter, of its shape and device",
+    ),
+    "weights beyond all numbers": (
+        lambda: landscape.losses(
+            NETWORK, [landscape.random_direction(NETWORK, 0)], [1e30], landscape.Batch(FLOATS, LABELS)
+        ),
+        "scores: some are not finite: .* moved too far away; take smaller steps",
+    ),
     "directions of other networks": (
         lambda: landscape.dot([MEAN], [MEAN[:1]]),
         "other: expected 1 tensors of the same shapes",

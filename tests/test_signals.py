@@ -157,6 +157,7 @@ def test_a_pre_activation_network_has_the_convolutions_of_its_usual_one() -> Non
     assert shapes[0] == shapes[1]
     assert network(BATCH[0]).shape == (8, 10)
     assert models.count_parameters(network) - models.count_parameters(usual) == 0
+    assert diagnostics.block_gradients(network, *BATCH).layer.tolist() == [3, 5, 7, 9, 11, 13, 15, 17, 19]
     again = signals.pre_activation(20, torch.Generator().manual_seed(0))
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
 
@@ -200,8 +201,8 @@ def test_a_readers_block_is_told_what_is_wrong(forward: Callable[..., object], v
         (lambda: signals.after_a_step(tiny(), nan * signals.gradient(tiny(), BATCH)), "step: .* not finite"),
         (lambda: signals.after_a_step(tiny(), torch.zeros(3)), r"step: expected .* \(\d+,\), found \(3,\)"),
         (lambda: signals.zero_last_norms(tiny(shortcut=None)), "no residual block"),
-        (lambda: signals.first_losses(tiny(), TRAIN.subset(0), RECIPE, 2, 1), "images: the set .* is empty"),
-        (lambda: signals.first_losses(tiny(), BATCH, RECIPE, 2, 1), "images is of type tuple"),  # type: ignore[arg-type]
+        (lambda: signals.first_losses(tiny(), TRAIN.subset(0), RECIPE, 2, 1), "train: the set .* is empty"),
+        (lambda: signals.first_losses(tiny(), BATCH, RECIPE, 2, 1), "train is of type tuple"),  # type: ignore[arg-type]
         (lambda: signals.first_losses(tiny(), TRAIN, RECIPE, 0, 32), "iterations=0"),
         (lambda: signals.pre_activation(21, torch.Generator()), "depth=21"),
         (lambda: signals.pre_activation(20, 0), "generator=0"),  # type: ignore[arg-type]

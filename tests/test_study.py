@@ -141,13 +141,16 @@ def test_features_of_other_images_or_of_another_network_are_refused(test):
         ({"train": "none"}, "images: the set is empty"),
         ({"train": "others"}, "test: its class_names are not those of train"),
         ({"network": 12}, "test: it has 10 classes, network 12"),
-        ({"untrained": 12}, r"untrained: expected classes and features \(10, 6\), .* found \(12, 6\)"),
+        ({"untrained": 12}, "untrained: it has other layers, shapes or shortcuts"),
+        ({"shortcut": None}, "untrained: it has other layers, shapes or shortcuts"),
+        ({"shortcut": "subsample"}, "untrained: it has other layers, shapes or shortcuts"),
     ],
 )
 def test_what_cannot_be_studied_is_refused_and_the_untrained_network_is_not_measured(test, wrong, message):
     sets = {"none": test.subset(0), "others": dataclasses.replace(test, class_names=tuple("abcdefghij"))}
     asked = {"values": torch.ones(60, 6), "train": "test", "mean": MEAN, "std": STD, "k": 4} | wrong
-    networks = [Network((4, 6), (1, 1), "average", asked.get(each, 10)) for each in ("network", "untrained")]
+    shortcuts = {"network": "average", "untrained": asked.get("shortcut", "average")}
+    networks = [Network((4, 6), (1, 1), shortcut, asked.get(each, 10)) for each, shortcut in shortcuts.items()]
     before = {name: each.clone() for name, each in networks[1].state_dict().items()}
     train = sets.get(asked["train"], test)
     with pytest.raises(ValueError, match=message):

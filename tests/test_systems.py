@@ -115,12 +115,18 @@ def test_apples_gpu_is_a_device_where_torch_has_it_and_is_asked_for(monkeypatch:
 
 def test_apples_gpu_that_is_not_there_or_is_to_be_one_of_several_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(ValueError, match=r"--device mps: .* Use --device cpu\."):
+    with pytest.raises(ValueError, match=r"device=mps: .* Choose cpu\."):
         device.find("mps")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ValueError, match="--device mps: one process alone"):
+    with pytest.raises(ValueError, match="device=mps: one process alone"):
         device.find("mps")
+
+
+def test_a_device_that_torch_does_not_know_is_refused_by_name() -> None:
+    for make in (device.find, Engine):
+        with pytest.raises(ValueError, match=r"device='gpu': choose cpu, cuda, .* or mps$"):
+            make("gpu")
 
 
 @pytest.mark.parametrize("how", [{"compiled": True}, {"precision": "bfloat16"}])

@@ -24,7 +24,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from resnet_book import augment, data, features, models, train
 from resnet_book.data import ImageSet
 from resnet_book.engine.callbacks import Checkpoint, KeepFeatures, ProgressBar, TensorBoard
-from resnet_book.engine.device import CPU, Engine, kernels, worth_compiling
+from resnet_book.engine.device import CPU, Engine, can_compile, kernels, worth_compiling
 from resnet_book.experiments import catalogue
 from resnet_book.recipe import Recipe
 from resnet_book.state import Meter, Training, epoch_seed
@@ -112,7 +112,7 @@ def test_a_batch_larger_than_the_training_set_is_refused() -> None:
 
 def test_an_empty_set_is_refused_before_the_training() -> None:
     for sets in ({"images": TRAIN.subset(0)}, {"test": TEST.subset(0)}):
-        with pytest.raises(ValueError, match=r"images: the set builtin \((train|test)\) is empty"):
+        with pytest.raises(ValueError, match=r"(train|test): the set builtin \(\1\) is empty"):
             fit(tiny(), **sets)
 
 
@@ -350,6 +350,8 @@ def test_a_short_run_is_not_compiled_nor_any_without_a_compiler(monkeypatch: pyt
     short, smoke, paper = (recipe.iterations for recipe in (catalogue.SHORT, catalogue.SMOKE, catalogue.PAPER))
     assert worth_compiling(short, "cpu")
     assert not worth_compiling(smoke, "cpu")
+    assert can_compile("cpu")
+    assert not can_compile("mps")
     assert not worth_compiling(paper, "cuda")  # which needs a C compiler
     found["gcc"] = "/usr/bin/gcc"
     assert worth_compiling(paper, "cuda")

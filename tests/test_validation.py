@@ -11,10 +11,13 @@ import torch
 from small_runs import NAME, RECIPE, TEST, TRAIN, add_tiny_experiment, same_weights, tiny
 
 from resnet_book import augment, data, train
-from resnet_book.engine import checkpoints
+from resnet_book.engine import checkpoints, machine
+from resnet_book.engine.device import Engine, begin_peak_memory
+from resnet_book.engine.machine import Part
 from resnet_book.experiments import records
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.recipe import History
+from resnet_book.state import Training
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
@@ -180,6 +183,26 @@ def test_a_record_with_validation_errors_that_its_recipe_does_not_explain_is_ref
     path = records.save_record(record.model_copy(update={"recipe": recipe}), tmp_path)
     with pytest.raises(RecordError, match="epochs"):
         records.load_record(path)
+
+
+def test_the_memory_of_a_run_on_a_gpu_and_a_cpu_counts_as_not_measured() -> None:
+    def measured(cuda: str | None) -> int:
+        training = Training(tiny(), {"train": TRAIN, "test": TEST}, RECIPE, 0, Engine())
+        part = Part(0, 1, 1.0, started="", **{**machine.describe("cpu", "float32", False), "cuda": cuda})
+        training.history.parts, training.history.peak_memory, training.iteration = [part], 2**49, 1
+        training.finish_epoch({"test_loss": 1.0, "test_error": 1.0})
+        return training.history.peak_memory
+
+    assert (measured(None), measured("12.8")) == (2**49, 0)
+
+
+def test_the_memory_of_a_gpu_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[object]()
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", asked.append)
+    Training(tiny(), {"train": TRAIN, "test": TEST}, RECIPE, 0, Engine())
+    assert asked == []
+    begin_peak_memory("cuda:1")
+    assert asked == ["cuda:1"]
 
 
 def test_peak_memory_is_measured_on_a_cpu() -> None:

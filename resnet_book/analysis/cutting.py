@@ -5,8 +5,9 @@ got as it was. Follows Veit, Wilber, Belongie, *Residual Networks Behave Like En
 (arXiv:1605.06431), section 4.
 
 What leaving a block out means where it changes the shape: of a residual block its shortcut stays, which gives the next
-block the shape that it was trained for. A plain block has none; in its place stands the shortcut that its twin has
-(every second pixel, zeros for the new channels). A plain network can thus be cut exactly where its twin can.
+block the shape that it was trained for. A plain block has none; in its place stands the one that takes every second
+pixel, with zeros for the new channels. In the 6n+2 networks that is the twin's; the twins of the wide ones average. A
+plain network can thus be cut exactly where its twin can.
 """
 
 import random
@@ -22,16 +23,24 @@ from resnet_book.engine.checks import checked_seed, real, whole
 from resnet_book.models import Network, PlainBlock, ResidualBlock, make_shortcut
 
 
+class LeftOut(nn.Sequential):
+    """What stands in the place of a block that was left out: y = ReLU(x), where the shape changes behind a shortcut."""
+
+    def __init__(self, shortcut: nn.Module) -> None:
+        super().__init__(shortcut, nn.ReLU())
+
+
 def count_blocks(network: Network) -> int:
-    """How many blocks the network has. Raises ValueError for what is no ``models.Network``."""
-    return len(diagnostics.blocks(network))
+    """How many blocks the network has.
+
+    Raises ValueError for what is no ``models.Network``, and for a block that is neither plain nor residual.
+    """
+    return len(_blocks(network))
 
 
 def keeping_shape(network: Network) -> list[int]:
     """The blocks whose output has the shape of their input. Raises as ``count_blocks``."""
-    count_blocks(network)
-    blocks = enumerate(diagnostics.blocks(network), start=1)
-    return [number for number, (_, block) in blocks if not _changes_shape(block)]
+    return [number for number, block in enumerate(_blocks(network), start=1) if not _changes_shape(block)]
 
 
 def is_residual(network: Network, block: int) -> bool:
@@ -43,18 +52,18 @@ def is_residual(network: Network, block: int) -> bool:
 def leave_out(network: Network, blocks: Sequence[int]) -> Network:
     """The network without these blocks; where one changes the shape, a shortcut stays (see above).
 
-    Raises ValueError for a block that is not there or named twice, and for what is no ``models.Network``.
+    Raises ValueError for a block that is not there or named twice, and as ``count_blocks``.
     """
     cut, blocks = deepcopy(network), checked_blocks(network, blocks)
     for number in blocks:
-        _put(cut, number, nn.Sequential(_shortcut_of(_block(cut, number)), nn.ReLU()))
+        _put(cut, number, LeftOut(_shortcut_of(_block(cut, number))))
     return cut
 
 
 def choose_blocks(network: Network, k: int, seed: int) -> tuple[int, ...]:
     """``k`` different blocks at random, of those that keep the shape, in order; the same ones for the same ``seed``.
 
-    Raises ValueError where there are fewer, for a negative seed, and for what is no ``models.Network``.
+    Raises ValueError where there are fewer, for a negative seed, and as ``count_blocks``.
     """
     there = keeping_shape(network)
     k = whole("k", k, 1, len(there))
@@ -115,10 +124,11 @@ def scale_branches(network: Network, factor: float, blocks: Sequence[int] | None
 
 def _changes_shape(block: nn.Module) -> bool:
     """Whether input and output of a block differ in channels or resolution."""
+    if isinstance(block, LeftOut):
+        return not isinstance(block[0], nn.Identity)
     convolutions = _convolutions(block)
-    return any(each.stride != (1, 1) for each in convolutions) or (
-        bool(convolutions) and convolutions[0].in_channels != convolutions[-1].out_channels
-    )
+    strides = {each.stride for each in convolutions}
+    return strides != {(1, 1)} or convolutions[0].in_channels != convolutions[-1].out_channels
 
 
 def _convolutions(block: nn.Module) -> list[nn.Conv2d]:
@@ -127,19 +137,31 @@ def _convolutions(block: nn.Module) -> list[nn.Conv2d]:
 
 
 def _layers(block: nn.Module) -> nn.Sequential:
-    """The branch F of a block; empty where it has been left out."""
-    return block.layers if isinstance(block, PlainBlock | ResidualBlock) else nn.Sequential()
+    """The branch F of a plain or residual block."""
+    return block.layers  # type: ignore[return-value]
 
 
 def _shortcut_of(block: nn.Module) -> nn.Module:
-    """The block's own shortcut, or that of a plain block's twin; a block that was left out stays as it is."""
+    """What stays of a block: its shortcut; a plain one gets one, see above."""
+    if isinstance(block, LeftOut):
+        return block[0]
     if isinstance(block, ResidualBlock):
         return block.shortcut
-    if not isinstance(block, PlainBlock):
-        return block
     convolutions = _convolutions(block)
     stride = max(each.stride[0] for each in convolutions)
     return make_shortcut("subsample", convolutions[0].in_channels, convolutions[-1].out_channels, stride)
+
+
+def _blocks(network: Network) -> list[nn.Module]:
+    """All blocks. Raises as ``count_blocks``."""
+    found = diagnostics.blocks(network)
+    for number, (name, block) in enumerate(found, start=1):
+        if not isinstance(block, PlainBlock | ResidualBlock | LeftOut):
+            raise ValueError(
+                f"network: block {number} ({name}) is of type {type(block).__name__}; cuts are defined for PlainBlock "
+                "and ResidualBlock, as models.build makes them"
+            )
+    return [block for _, block in found]
 
 
 def _place(network: Network, number: int) -> tuple[int, int]:
@@ -149,7 +171,7 @@ def _place(network: Network, number: int) -> tuple[int, int]:
 
 
 def _block(network: Network, number: int) -> nn.Module:
-    return diagnostics.blocks(network)[number - 1][1]
+    return _blocks(network)[number - 1]
 
 
 def _put(network: Network, number: int, block: nn.Module) -> None:
@@ -158,11 +180,15 @@ def _put(network: Network, number: int, block: nn.Module) -> None:
 
 
 def checked_blocks(network: Network, blocks: Sequence[int]) -> tuple[int, ...]:
-    """``blocks`` as ints. Raises ValueError for one that is not there or named twice, and for no sequence."""
-    count = count_blocks(network)
+    """``blocks`` as ints. Raises ValueError for one that is not there, as ``block_numbers``, as ``count_blocks``."""
+    return block_numbers(blocks, count_blocks(network))
+
+
+def block_numbers(blocks: Sequence[int], most: int | None = None) -> tuple[int, ...]:
+    """``blocks`` as ints, 1 to ``most``. Raises ValueError for others, one that is named twice, and no sequence."""
     if not isinstance(blocks, Iterable):
         raise ValueError(f"blocks={blocks!r}: give a list of blocks, as [{blocks!r}]")
-    numbers = tuple(whole("block", number, 1, count) for number in blocks)
+    numbers = tuple(whole("block", number, 1, most) for number in blocks)
     if len(set(numbers)) < len(numbers):
         raise ValueError(f"blocks={numbers}: name each block once")
     return numbers

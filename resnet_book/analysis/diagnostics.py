@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_book.engine import checks
+from resnet_book.engine.checks import checked_images
 from resnet_book.engine.device import in_mode
 from resnet_book.models import Network
 
@@ -146,12 +146,11 @@ def neighbour_similarities(
 def checked_batch(network: nn.Module, images: Tensor, labels: Tensor | None = None, name: str = "images") -> Tensor:
     """``labels`` (N,), or zeros, as int64, if ``network`` can learn from them and the normalised ``images``.
 
-    Raises ValueError as ``checks.checked_batch``: images are of the type of the network's weights, labels of its
-    classes.
+    Raises ValueError as ``checked_images``: images are of the type and on the device of the network's weights, labels
+    of its classes.
     """
     classes = network.classifier.out_features if isinstance(network, Network) else None
-    weight = next(network.parameters(), None)
-    return checks.checked_batch(images, labels, classes, None if weight is None else weight.dtype, name)
+    return checked_images(images, labels, classes, next(network.parameters(), None), name)
 
 
 def _run(network: nn.Module, images: Tensor, modules: list[nn.Module]) -> tuple[Tensor, list[Tensor]]:

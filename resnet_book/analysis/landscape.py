@@ -19,7 +19,7 @@ from torch import Tensor
 from resnet_book import augment, features
 from resnet_book.analysis import diagnostics
 from resnet_book.data import ImageSet
-from resnet_book.engine.checks import checked_batch, checked_seed, finite, real, whole
+from resnet_book.engine.checks import checked_images, checked_seed, finite, real, whole
 from resnet_book.models import Network
 
 BATCH = 128  # images that share their statistics, as in training
@@ -34,7 +34,7 @@ class Batch:
     labels: Tensor
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "labels", checked_batch(self.images, self.labels))  # the dataclass is frozen
+        object.__setattr__(self, "labels", checked_images(self.images, self.labels))  # the dataclass is frozen
 
     def parts(self) -> list[tuple[Tensor, Tensor]]:
         """Images and labels, ``BATCH`` at a time."""
@@ -46,8 +46,8 @@ def batch_of(images: ImageSet, mean: Sequence[float], std: Sequence[float]) -> B
 
     Raises ValueError for an empty set, and for a mean or a standard deviation that ``augment.channel_values`` refuses.
     """
-    channels = (torch.tensor(augment.channel_values(*each)) for each in (("mean", mean), ("std", std)))
-    pixels = augment.normalise(images.images, *channels)
+    mean, std = augment.channel_values("mean", mean), augment.channel_values("std", std)
+    pixels = augment.normalise(images.images, mean, std)
     return Batch(pixels.contiguous(memory_format=torch.channels_last), images.labels)  # twice as fast on a CPU
 
 
@@ -57,12 +57,17 @@ def batch_of(images: ImageSet, mean: Sequence[float], std: Sequence[float]) -> B
 def loss_and_error(network: Network, batch: Batch, anew: bool = False) -> tuple[float, float]:
     """Mean cross-entropy (nats) and error (%) of the network on the images, all together.
 
-    Raises ValueError for images and labels that the network cannot be tested on.
+    Raises ValueError for images and labels that the network cannot be tested on, and where its scores are not finite.
     """
     diagnostics.checked_batch(network, batch.images, batch.labels)
     with torch.inference_mode():
         network = _prepared(network, anew)
         scores = torch.cat([network(images) for images, _ in batch.parts()])  # (N, classes)
+    if not scores.isfinite().all():
+        raise ValueError(
+            "scores: some are not finite: the network diverged, or its weights were moved too far away; take smaller "
+            "steps, or a share between 0 and 1"
+        )
     return features.loss_and_error(scores, batch.labels)
 
 
@@ -83,7 +88,7 @@ def random_direction(network: Network, seed: int, normalised: bool = True) -> Di
         if weight.ndim == 1:
             direction.append(torch.zeros_like(weight))
             continue
-        drawn = torch.randn(weight.shape, generator=generator)
+        drawn = torch.randn(weight.shape, generator=generator).to(weight.device)
         length = filter_norms(weight.detach()) / filter_norms(drawn).clamp(min=1e-12) if normalised else 1.0
         direction.append(drawn * length)
     return direction
@@ -213,7 +218,7 @@ def top_eigenvalues(
     found = list[Eigenvalue]()
     for number in range(count):
         generator = torch.Generator().manual_seed(checked_seed(seed) + number)
-        vector = [torch.randn(each.shape, generator=generator) for each in network.parameters()]
+        vector = [torch.randn(each.shape, generator=generator).to(each.device) for each in network.parameters()]
         unit, value, change = vector, torch.inf, torch.inf
         for _ in range(steps):
             for earlier in found:
@@ -233,7 +238,10 @@ def top_eigenvalues(
 def dot(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
     """The scalar product of two directions. Raises ValueError unless their tensors have the same shapes."""
     if (found := [a.shape for a in one]) != [b.shape for b in other]:
-        raise ValueError(f"other: expected {len(found)} tensors of the same shapes as in one: take networks alike")
+        raise ValueError(
+            f"other: expected {len(found)} tensors of the same shapes as in one; both must come from networks that are "
+            "built alike"
+        )
     return torch.stack([(a * b).sum() for a, b in zip(one, other, strict=True)]).sum()
 
 
@@ -243,8 +251,10 @@ def _prepared(network: Network, anew: bool) -> Network:
 
 
 def _checked(network: Network, direction: Direction) -> Direction:
-    """``direction``. Raises ValueError unless it has a finite tensor for each parameter, of its shape."""
-    wanted, found = ([tuple(each.shape) for each in every] for every in (network.parameters(), direction))
+    """``direction``. Raises ValueError unless it has a finite tensor for each parameter, of its shape and device."""
+    wanted, found = ([(each.shape, each.device) for each in every] for every in (network.parameters(), direction))
     if wanted != found:
-        raise ValueError("direction: expected a tensor for each parameter, of its shape; random_direction makes such")
+        raise ValueError(
+            "direction: expected a tensor for each parameter, of its shape and device; random_direction makes such"
+        )
     return [finite("direction", each) for each in direction]

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from resnet_book import augment, features
-from resnet_book.analysis import cutting
+from resnet_book.analysis import cutting, diagnostics
 from resnet_book.data import ImageSet
-from resnet_book.engine.checks import checked_seed, one_of
+from resnet_book.engine.checks import checked_seed, one_of, real
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 
@@ -29,12 +29,12 @@ def measured_anew(
     *,
     device: str | torch.device = "cpu",
 ) -> Network:
-    """The network with batch norm's statistics measured on ``images``; weights, and the network passed, stay.
+    """A copy of the network on ``device``, batch norm's statistics measured on ``images``; its weights stay.
 
     A layer behind a cut sees other activations than those whose statistics it was trained with. ``images`` should be
     training images, augmented as in training (``augmented``). Raises ValueError as ``features.measure_batch_norm``.
     """
-    cutting.count_blocks(network)
+    diagnostics.blocks(network)  # raises for what is no Network
     measured = deepcopy(network)
     features.measure_batch_norm(measured, images, mean, std, device=device, batch_size=125)
     return measured
@@ -61,9 +61,13 @@ class Cut:
 
     def __post_init__(self) -> None:
         one_of("kind", self.kind, KINDS)
-        takes = TAKES.get(self.kind, len(self.blocks))
-        if len(self.blocks) != takes:
-            raise ValueError(f"blocks={self.blocks!r}: {self.kind!r} takes {takes}")
+        blocks = cutting.block_numbers(self.blocks)
+        object.__setattr__(self, "blocks", blocks)  # the dataclass is frozen
+        takes = TAKES.get(self.kind, len(blocks))
+        if len(blocks) != takes:
+            raise ValueError(f"blocks={blocks!r}: {self.kind!r} takes {takes} block{'s' * (takes != 1)}")
+        if real("factor", self.factor, 0) != 1 and self.kind != "scale":
+            raise ValueError(f"factor={self.factor!r}: {self.kind!r} takes none; leave it out")
 
     @property
     def removed(self) -> int:
@@ -132,7 +136,8 @@ def damage(
 ) -> Damage:
     """Test a cut network: ``whole_features`` (N, C) are those of the images ``test`` by the whole one.
 
-    Raises ValueError for features of other images or another network, or that are not finite; as ``features.extract``.
+    The network is moved to ``device``. Raises ValueError for features of other images or another network, or that are
+    not finite; as ``features.extract``.
     """
     values = features.extract(network, test, mean, std, device=device, batch_size=125)
     features.require_finite(whole_features)
@@ -161,7 +166,7 @@ def lesions(
     """Each cut (None: ``all_cuts``) with its damage, as trained and with statistics measured anew on ``train``.
 
     Features are compared with those of the whole network, whose statistics are those of training, or measured anew on
-    the same images. The network is moved to ``device``.
+    the same images. The network that is passed stays as and where it is.
     """
     network = deepcopy(network).to(memory_format=torch.channels_last)  # twice as fast on a CPU
     bases = network, measured_anew(network, train, mean, std, device=device)

@@ -20,17 +20,17 @@ from resnet_book.engine.device import in_mode
 from resnet_book.models import Network
 
 
-def count_paths(blocks: int, length: int) -> int:
-    """How many paths lead through exactly ``length`` of the branches of ``blocks`` blocks: the binomial coefficient.
+def count_paths(num_blocks: int, length: int) -> int:
+    """How many paths lead through exactly ``length`` branches of ``num_blocks`` blocks: the binomial coefficient.
 
-    Raises ValueError for a length that is not between 0 and ``blocks``.
+    Raises ValueError for a length that is not between 0 and ``num_blocks``.
     """
-    blocks = whole("blocks", blocks, 0)
-    return comb(blocks, whole("length", length, 0, blocks))
+    num_blocks = whole("num_blocks", num_blocks, 0)
+    return comb(num_blocks, whole("length", length, 0, num_blocks))
 
 
 @dataclass(frozen=True)
-class _Step:
+class _BlockPass:
     """One block on the way forward, kept for the way back."""
 
     x: Tensor  # what went in
@@ -53,8 +53,8 @@ def path_gradient(network: Network, images: Tensor, labels: Tensor, branches: Se
     ValueError for a block that is not there, and for a network that is not residual in all of its blocks.
     """
     chosen = set(checked_blocks(network, branches))
-    steps, gradient = _forward(network, images, labels)
-    return _along(steps, gradient, chosen)
+    passes, gradient = _forward(network, images, labels)
+    return _along(passes, gradient, chosen)
 
 
 def gradients_by_length(
@@ -68,11 +68,11 @@ def gradients_by_length(
     number x single; all shares add up to 1). Raises ValueError as ``path_gradient`` and for fewer than one sample.
     """
     samples, count = whole("samples", samples, 1), count_blocks(network)
-    steps, gradient = _forward(network, images, labels)
+    passes, gradient = _forward(network, images, labels)
     drawn, rows = random.Random(checked_seed(seed)), []
-    for length, together in enumerate(_sums_by_length(steps, gradient)):
+    for length, together in enumerate(_sums_by_length(passes, gradient)):
         paths = [set(drawn.sample(range(1, count + 1), length)) for _ in range(min(samples, comb(count, length)))]
-        single = torch.stack([_norms(_along(steps, gradient, path)) for path in paths]).cpu().double().mean().item()
+        single = torch.stack([_norms(_along(passes, gradient, path)) for path in paths]).cpu().double().mean().item()
         rows.append((length, comb(count, length), single, _norms(together).cpu().double().mean().item()))
     frame = pd.DataFrame(rows, columns=["length", "number", "single", "together"])
     carried = frame.number * frame.single
@@ -95,39 +95,39 @@ def effective_length(frame: pd.DataFrame, within: float = 0.95) -> tuple[float, 
     return float((frame.length * frame.share).sum()), int(lengths.iloc[0]), int(lengths.iloc[-1])
 
 
-def _forward(network: Network, images: Tensor, labels: Tensor) -> tuple[list[_Step], Tensor]:
-    """Every block's step, each with a graph of its own, and the gradient of each image's loss at the last output."""
+def _forward(network: Network, images: Tensor, labels: Tensor) -> tuple[list[_BlockPass], Tensor]:
+    """Every block's pass, each with a graph of its own, and the gradient of each image's loss at the last output."""
     checked_residual(network, range(1, count_blocks(network) + 1))
     labels = diagnostics.checked_batch(network, images, labels)
-    steps = list[_Step]()
+    passes = list[_BlockPass]()
     with in_mode(network, training=False), torch.enable_grad():
         x = network.stem(images).detach()
         for _, block in diagnostics.blocks(network):
             x = x.requires_grad_()
             branch, skip = block.layers(x), block.shortcut(x)  # type: ignore[operator]
             y = F.relu(branch + skip).detach()
-            steps.append(_Step(x, branch, skip, (y > 0).to(y.dtype)))
+            passes.append(_BlockPass(x, branch, skip, (y > 0).to(y.dtype)))
             x = y
         x = x.requires_grad_()
         loss = F.cross_entropy(network.classifier(x.mean(dim=(2, 3))), labels, reduction="sum")
-        return steps, torch.autograd.grad(loss, x)[0]
+        return passes, torch.autograd.grad(loss, x)[0]
 
 
-def _along(steps: Sequence[_Step], gradient: Tensor, branches: set[int]) -> Tensor:
-    for number in range(len(steps), 0, -1):
-        gradient = steps[number - 1].back(gradient, through_branch=number in branches)
+def _along(passes: Sequence[_BlockPass], gradient: Tensor, branches: set[int]) -> Tensor:
+    for number in range(len(passes), 0, -1):
+        gradient = passes[number - 1].back(gradient, through_branch=number in branches)
     return gradient
 
 
-def _sums_by_length(steps: Sequence[_Step], gradient: Tensor) -> list[Tensor]:
+def _sums_by_length(passes: Sequence[_BlockPass], gradient: Tensor) -> list[Tensor]:
     """The gradient through all paths of length 0, 1, ..., n, each the sum over its paths.
 
     A path of length k into a block comes out of its shortcut with length k, or out of its branch with k + 1.
     """
     sums = [gradient]
-    for step in reversed(steps):
-        by_skip = [step.back(each, through_branch=False) for each in sums]
-        by_branch = [step.back(each, through_branch=True) for each in sums]
+    for each_pass in reversed(passes):
+        by_skip = [each_pass.back(each, through_branch=False) for each in sums]
+        by_branch = [each_pass.back(each, through_branch=True) for each in sums]
         sums = [by_skip[0], *(a + b for a, b in zip(by_skip[1:], by_branch[:-1], strict=True)), by_branch[-1]]
     return sums
 

@@ -71,7 +71,7 @@ def entropy(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     classes are as frequent. Unlike purity, it sees the other classes too. Raises ValueError as ``class_counts`` does.
     """
     shares = class_counts(indices, labels, num_classes).double() / indices.shape[1]  # (C, num_classes)
-    return -torch.special.xlogy(shares, shares).sum(dim=1) / log(2)
+    return torch.special.entr(shares).sum(dim=1) / log(2)
 
 
 def chance_entropy(labels: Tensor, k: int) -> float:

@@ -147,7 +147,8 @@ def first_losses(
 ) -> list[float]:
     """The loss (nats) of each of the first steps of a training by ``recipe``, which changes ``network``.
 
-    Raises ValueError as ``train.fit`` does, and for fewer than one iteration.
+    The batches are of ``batch_size``, whatever the recipe says, and its drops of the learning rate are left out. Raises
+    ValueError as ``train.fit`` does, and for fewer than one iteration.
     """
     short = replace(recipe, iterations=whole("iterations", iterations, 1), drops=(), batch_size=batch_size)
     losses = Losses()
@@ -178,24 +179,35 @@ class PreActivationBlock(nn.Module):
         return self.shortcut(x) + y
 
 
-def pre_activation(
-    depth: int, generator: torch.Generator, block: type[nn.Module] = PreActivationBlock, num_classes: int = 10
-) -> Network:
+class PreActivationNetwork(Network):
     """The residual network of ``depth`` = 6n+2 layers made of pre-activation blocks.
 
-    Its stem is the convolution alone, and a batch norm with ReLU follows the last block. It has 64 - 16 channels of
-    batch norm more than ``models.narrow`` has, and as many convolutions. Raises ValueError as ``models.narrow``.
+    Its stem is the convolution alone, and a batch norm with ReLU follows the last block. It has as many parameters as
+    ``models.narrow``'s, and the same convolutions. Raises ValueError as ``models.narrow``.
     """
-    require_generator(generator)
-    network = models.narrow(depth, residual=True)(num_classes)
-    network.stem = nn.Sequential(network.stem[0])
-    for stage, width in zip(network.stages, (16, 32, 64), strict=True):
-        for place in range(len(stage)):  # type: ignore[arg-type]
-            changes = place == 0 and width > 16
-            stage[place] = block(width // 2, width, 2) if changes else block(width, width, 1)  # type: ignore[index]
-    network.stages.append(nn.Sequential(nn.BatchNorm2d(64), nn.ReLU()))
-    models.initialise(network, generator)
-    return network
+
+    def __init__(self, depth: int, generator: torch.Generator, block: type[nn.Module], num_classes: int) -> None:
+        require_generator(generator)
+        super().__init__(models.NARROW_WIDTHS, models.narrow_blocks(depth), "subsample", num_classes)
+        self.stem = nn.Sequential(self.stem[0])
+        in_channels = models.NARROW_WIDTHS[0]
+        for stage, width in zip(self.stages, models.NARROW_WIDTHS, strict=True):
+            for place in range(len(stage)):  # type: ignore[arg-type]
+                stage[place] = block(in_channels, width, stride=width // in_channels)  # type: ignore[index]
+                in_channels = width
+        self.norm = nn.BatchNorm2d(in_channels)
+        models.initialise(self, generator)
+
+    def features(self, x: Tensor) -> Tensor:
+        x = self.stages(self.stem(x))  # (N, 64, H/4, W/4)
+        return F.relu(self.norm(x)).mean(dim=(2, 3))  # (N, 64)
+
+
+def pre_activation(
+    depth: int, generator: torch.Generator, block: type[nn.Module] = PreActivationBlock, num_classes: int = 10
+) -> PreActivationNetwork:
+    """A ``PreActivationNetwork``, whose weights are drawn from ``generator``. Raises as it does."""
+    return PreActivationNetwork(depth, generator, block, num_classes)
 
 
 def check_pre_activation(block: type[nn.Module]) -> str:

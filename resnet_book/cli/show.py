@@ -244,10 +244,10 @@ def _best_on_cifar10(folder: Path, seed: int | None) -> tuple[str, int]:
 
 def _write_out(path: Path, write: "Callable[[BinaryIO], object]") -> None:
     """Put what ``write`` writes at ``path``, whole or not at all. Raises ValueError, with advice, if it cannot be."""
-    from resnet_book.engine import checkpoints
+    from resnet_book.engine.files import write_atomically
 
     try:
-        checkpoints.write_atomically(path, write)
+        write_atomically(path, write)
     except OSError as error:
         raise ValueError(f"--out: {path} cannot be written ({error.strerror}). Name another file.") from error
 

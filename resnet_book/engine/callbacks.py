@@ -45,7 +45,7 @@ class Callback:
         """Before the first step."""
 
     def before_step(self, training: "Training") -> None:
-        """Before each step; ``training.iteration`` are finished."""
+        """Before each step; ``training.iteration`` iterations are finished."""
 
     def after_step(self, training: "Training") -> None:
         """After each step, which ``training.iteration`` counts already."""
@@ -208,7 +208,7 @@ def _require_same_run(path: Path, state: dict[str, Any], expected: dict[str, Any
     if different:
         words = (DIFFERENCES.get(name, f"{name} {found.get(name)}, not {expected[name]}") for name in different)
         raise checkpoints.CheckpointError(
-            f"{path} belongs to another run ({'; '.join(words)}). Delete it, or save elsewhere (--runs)."
+            f"{path} belongs to another run ({'; '.join(words)}). Delete it, or choose another folder of checkpoints."
         )
 
 

@@ -1,20 +1,19 @@
-"""Write files that are whole or absent, and checkpoints, which are dictionaries of tensors and plain values.
+"""Keep checkpoints, which are dictionaries of tensors and plain values.
 
-A file is written beside its place, forced to the disk, and then renamed over the old one, so that a kill at any moment
-leaves either the old file or the new. A checkpoint begins with a line of text and its SHA-256, so that a single changed
-bit is seen; loading one executes nothing that it contains (``weights_only``).
+A file begins with a line of text and its SHA-256, so that a single changed bit is seen; loading one executes nothing
+that it contains (``weights_only``).
 """
 
 import errno
 import hashlib
 import io
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
+
+from resnet_book.engine.files import write_atomically
 
 HEAD = b"resnet-book checkpoint, SHA-256 of what follows: "
 PLAIN = (bool, int, float, str, bytes)
@@ -22,26 +21,6 @@ PLAIN = (bool, int, float, str, bytes)
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be read, or belongs to another run; the message says which file and what to do."""
-
-
-def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
-    """Call ``write`` on a new file beside ``path``, then put it in place whole. Makes missing folders.
-
-    Raises OSError, with ``path`` as its filename, where that is not possible, as on a full disk.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save(state: dict[str, Any], path: str | Path) -> None:
@@ -66,7 +45,7 @@ def save(state: dict[str, Any], path: str | Path) -> None:
         kept = "The previous checkpoint is kept" if path.exists() else "There is no older checkpoint"
         raise OSError(
             f"{path} cannot be written ({error.strerror}; it takes {len(content) / 1e6:,.1f} MB). {kept}. {mend} in "
-            f"{path.parent}, or save elsewhere (--runs), and start the run again."
+            f"{path.parent}, or choose another folder of checkpoints, and start the run again."
         ) from error
 
 

@@ -89,17 +89,18 @@ def checked_indices(name: str, values: Tensor, shape: tuple[int | str, ...], end
     return values
 
 
-def checked_batch(
+def checked_images(
     images: Tensor,
     labels: Tensor | None = None,
     classes: int | None = None,
-    dtype: torch.dtype | None = None,
+    weight: Tensor | None = None,
     name: str = "images",
 ) -> Tensor:
     """``labels`` (N,), or zeros, as int64: one for each of the normalised ``images``.
 
-    Raises ValueError, with ``name``, for images that are not finite floats (N, 3, H, W) of type ``dtype``, N from 1 up,
-    and for labels that are not one whole number for each, from 0 to below ``classes``; None: any.
+    Raises ValueError, with ``name``, for images that are not finite floats (N, 3, H, W), N from 1 up, of the type and
+    on the device of a network's ``weight``; and for labels that are not one whole number for each, from 0 to below
+    ``classes``, on the same device. None: any.
     """
     if not isinstance(images, Tensor):
         raise ValueError(f"{name} is of type {type(images).__name__}: expected a tensor (N, 3, H, W)")
@@ -107,9 +108,16 @@ def checked_batch(
     if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape or not images.is_floating_point():
         wanted = "floats (N, 3, H, W) from augment.normalise, N from 1 up"
         raise ValueError(f"{name}: expected {wanted}, found {kind} {tuple(images.shape)}")
-    if dtype not in (None, images.dtype):
-        wanted = str(dtype).removeprefix("torch.")
-        raise ValueError(f"{name}: expected {wanted} as the network's weights, found {kind}; use {name}.to({dtype})")
+    if weight is not None and weight.dtype != images.dtype:
+        wanted = str(weight.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"{name}: expected {wanted} as the network's weights, found {kind}; use {name}.to({weight.dtype})"
+        )
+    device = images.device if weight is None else weight.device
+    for each, values in ((name, images), ("labels", labels)):
+        if isinstance(values, Tensor) and values.device != device:
+            where = "the network is" if weight is not None else f"{name} are"
+            raise ValueError(f"{each} are on {values.device}, {where} on {device}; use {each}.to({str(device)!r})")
     if not images.isfinite().all():
         raise ValueError(f"{name}: some values are not finite; was a standard deviation zero?")
     given = torch.zeros(len(images), dtype=torch.int64, device=images.device) if labels is None else labels

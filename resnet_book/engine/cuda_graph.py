@@ -22,7 +22,7 @@ def replayed(step: Callable[[Tensor], None], example: Tensor, state: Callable[[]
     they held before, and new ones hold zeros. Needs a GPU.
     """
     static = example.clone()
-    with torch.cuda.device(example.device), unchanged(state):
+    with torch.cuda.device(example.device), restored(state):
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -54,7 +54,7 @@ def garbage_kept() -> Iterator[None]:
 
 
 @contextmanager
-def unchanged(state: Callable[[], list[Tensor]]) -> Iterator[None]:
+def restored(state: Callable[[], list[Tensor]]) -> Iterator[None]:
     """Put the tensors of ``state`` back to what they held; those that are made in between become zero."""
     before = [(tensor, tensor.detach().clone()) for tensor in state()]
     yield

@@ -26,8 +26,8 @@ class Engine:
     """How training steps are computed. The same numbers, but for rounding, whichever is chosen.
 
     ``device``: "cpu", "cuda", "cuda:1", ..., "mps"; ``precision``: "float32" or "bfloat16" (autocast); ``compiled``:
-    through ``torch.compile``. Raises ValueError for no device, another precision, ``compiled`` in several processes,
-    and bfloat16 or ``compiled`` on "mps".
+    through ``torch.compile``. Raises ValueError for a device that torch does not know, another precision, ``compiled``
+    in several processes, and bfloat16 or ``compiled`` on "mps".
     """
 
     device: torch.device | str = "cpu"
@@ -35,12 +35,7 @@ class Engine:
     compiled: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            device = torch.device(self.device)
-        except (RuntimeError, TypeError):
-            raise ValueError(
-                f"device={self.device!r}: choose cpu, cuda, one GPU of several as cuda:1, or mps"
-            ) from None
+        device = checked_device(self.device)
         object.__setattr__(self, "device", device)  # the dataclass is frozen
         autocast(device, self.precision)  # raises for one that does not exist
         if not isinstance(self.compiled, bool):
@@ -75,27 +70,34 @@ class Engine:
         return step
 
 
-def find(name: str) -> torch.device:
-    """The device that ``--device`` means for this process: "auto" is a CUDA GPU where there is one.
+def checked_device(device: torch.device | str) -> torch.device:
+    """``device``. Raises ValueError for one that torch does not know."""
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ValueError(f"device={device!r}: choose cpu, cuda, one GPU of several as cuda:1, or mps") from None
 
-    Apple's GPUs, "mps", have to be asked for: nothing of this book was run on one. Raises ValueError for a GPU that is
-    not there, and for "mps" in several processes, which cannot exchange gradients between such GPUs.
+
+def find(name: str) -> torch.device:
+    """The device of that name for this process: "auto" is a CUDA GPU where there is one, else the CPU.
+
+    Apple's GPUs, "mps", have to be asked for: nothing of this book was run on one. Raises ValueError for a device that
+    torch does not know, a GPU that is not there, and "mps" in several processes, which cannot exchange gradients
+    between such GPUs.
     """
     if name == "mps":
         if not torch.backends.mps.is_available():
-            raise ValueError("--device mps: torch sees no Apple GPU here. Use --device cpu.")
+            raise ValueError("device=mps: torch sees no Apple GPU here. Choose cpu.")
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise ValueError("--device mps: one process alone trains on it; leave out torchrun, or use --device cpu.")
+            raise ValueError("device=mps: one process alone trains on it; leave out torchrun, or choose cpu.")
         return torch.device(name)
     auto = "cuda" if torch.cuda.is_available() else "cpu"
-    found = processes.local_device(torch.device(auto if name == "auto" else name))
+    found = processes.local_device(checked_device(auto if name == "auto" else name))
     count = torch.cuda.device_count()
     if found.type == "cuda" and (found.index or 0) >= count:
         seen = "no GPU" if count == 0 else "cuda:0 alone" if count == 1 else f"cuda:0 to cuda:{count - 1}"
-        advice = (
-            f"Choose one of these, or --device cpu; start {count} processes at most." if count else "Use --device cpu."
-        )
-        raise ValueError(f"--device {name}: {found} is not there, torch sees {seen}. {advice}")
+        advice = f"Choose one of these, or cpu; start {count} processes at most." if count else "Choose cpu."
+        raise ValueError(f"device={name}: {found} is not there, torch sees {seen}. {advice}")
     return found
 
 
@@ -108,16 +110,21 @@ def default_precision(device: torch.device | str) -> str:
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
 
 
-def worth_compiling(iterations: int, device: torch.device | str) -> bool:
-    """Whether a run of ``iterations`` on ``device`` is long enough to repay ``torch.compile``, and can be compiled.
+def can_compile(device: torch.device | str) -> bool:
+    """Whether a network can be compiled here for ``device``, a CPU or a CUDA GPU, and this process trains alone.
 
     That takes a C++ compiler for a CPU, a C compiler for a GPU, and Python's headers.
     """
     kind = torch.device(device).type
     compilers = (os.environ.get("CC", "gcc"), "clang") if kind == "cuda" else (os.environ.get("CXX", "g++"),)
     headers = Path(sysconfig.get_path("include")) / "Python.h"
-    can = headers.exists() and any(map(shutil.which, compilers))
-    return kind in WORTH_COMPILING and can and iterations >= WORTH_COMPILING[kind] and processes.size() == 1
+    there = headers.exists() and any(map(shutil.which, compilers))
+    return kind in WORTH_COMPILING and there and processes.size() == 1
+
+
+def worth_compiling(iterations: int, device: torch.device | str) -> bool:
+    """Whether a run of ``iterations`` on ``device`` can be compiled, and is long enough to repay it."""
+    return can_compile(device) and iterations >= WORTH_COMPILING[torch.device(device).type]
 
 
 def sum_type(device: torch.device | str) -> torch.dtype:
@@ -172,8 +179,14 @@ def in_mode(network: Callable[[Tensor], Tensor], *, training: bool) -> Iterator[
             module.training = mode
 
 
+def begin_peak_memory(device: torch.device | str) -> None:
+    """Let ``peak_memory`` of a GPU count from here on: what this process needed before is of other trainings."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory(device: torch.device | str) -> int:
-    """Most bytes so far: that torch allocated on a GPU; else resident for the process, for all that it did (Linux).
+    """Most bytes that torch allocated on a GPU since ``begin_peak_memory``; else resident for the process (Linux).
 
     0 where the system does not tell.
     """

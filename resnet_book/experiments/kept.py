@@ -14,7 +14,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from resnet_book.engine.checkpoints import write_atomically
+from resnet_book.engine.files import write_atomically
 from resnet_book.experiments import records
 from resnet_book.experiments.checked_json import Checked, RecordError, Sha256, read_checked, read_each
 from resnet_book.experiments.record_checks import MOST_LOSS, require, require_machine

@@ -81,7 +81,7 @@ class _Survey:
             moment = at if isinstance(at, str) else f"after {at:,} iterations"
             raise RecordError(
                 f"{self.record.experiment}, seed {seed}, {moment}: the kept landscape is of other weights than those "
-                "here. Name the runs that left them (--runs), or move the kept file away."
+                "here. Name the folder of the runs that left them, or move the kept file away."
             )
         return Point.model_validate({"at": at, "seed": seed, "weights_sha256": checksum})
 

@@ -54,8 +54,7 @@ def make_lesions(
         tell(f"{number} of {len(cuts)}: {cut.kind} {', '.join(map(str, cut.blocks)) or cut.factor}: {errors}")
     paths = list[dict[str, Any]]()
     if record.model["name"].startswith("resnet"):
-        mean, std = torch.tensor(record.mean), torch.tensor(record.std)
-        images = augment.normalise(train.images[:PATH_IMAGES], mean, std).to(device)
+        images = augment.normalise(train.images[:PATH_IMAGES], record.mean, record.std).to(device)
         labels = train.labels[:PATH_IMAGES].to(device)
         frame = gradients_by_length(network.to(device), images, labels, samples=PATH_SAMPLES)
         paths = frame.to_dict("records")

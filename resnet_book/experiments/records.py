@@ -18,8 +18,8 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 from resnet_book import data, models
 from resnet_book.augment import channel_values
 from resnet_book.data import ImageSet
-from resnet_book.engine.checkpoints import write_atomically
 from resnet_book.engine.checks import LARGEST, checked_seed
+from resnet_book.engine.files import write_atomically
 from resnet_book.experiments import catalogue, record_checks
 from resnet_book.experiments.checked_json import Checked, Percent, RecordError, Sha256, read_checked, read_each
 from resnet_book.recipe import Epoch, History, Part, Recipe

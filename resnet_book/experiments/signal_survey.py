@@ -102,11 +102,10 @@ class _Ruler:
 
     def __init__(self, record: Record, train: data.ImageSet, device: str | torch.device) -> None:
         self.recipe, self.device = Recipe(**record.recipe), torch.device(device)
-        mean, std = torch.tensor(record.mean), torch.tensor(record.std)
 
         def batch(images: data.ImageSet) -> signals.Batch:
-            pixels = augment.normalise(images.images, mean, std).to(device, memory_format=torch.channels_last)
-            return pixels, images.labels.to(device)
+            pixels = augment.normalise(images.images, record.mean, record.std)
+            return pixels.to(device, memory_format=torch.channels_last), images.labels.to(device)
 
         size = self.recipe.batch_size
         seen = lesions.augmented(train.subset(2 * PAIRS * size), self.recipe)

@@ -17,7 +17,7 @@ from torch import nn
 from resnet_book import cifar, data, models
 from resnet_book.engine import processes
 from resnet_book.engine.callbacks import Callback
-from resnet_book.engine.checkpoints import write_atomically
+from resnet_book.engine.files import write_atomically
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.records import Record, find_results, load_record, path_of
 from resnet_book.recipe import Recipe
