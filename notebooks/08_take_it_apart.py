@@ -24,8 +24,8 @@
 # Veit, Wilber and Belongie did this to a plain network of another family and to a residual one of 110 layers
 # ([Veit et al., 2016](https://arxiv.org/abs/1605.06431)). The plain one fell to chance, whichever layer it lost. The
 # residual one hardly noticed the loss of nearly any block. They concluded that a residual network is less a chain than
-# a bundle of paths of many lengths. We do it to small networks, plain twins beside residual ones, and then ask whether
-# that conclusion follows.
+# a bundle of paths of many lengths. We do it to plain twins beside residual ones, of 20 and of 56 layers, and then ask
+# whether that conclusion follows.
 #
 # **You will learn**
 #
@@ -196,16 +196,16 @@ pd.DataFrame(
 ).set_index("network")
 
 # %% [markdown]
-# **Predict.** The same question for 2,000 and for 64,000 iterations of training: does a better network bear a cut
-# better, or worse? Figure 8.3 shows both.
+# **Predict.** The same question for 2,000 and for 64,000 iterations of training, and for nine blocks and 27: does a
+# better network bear a cut better, or worse? And a deeper one? Figure 8.3 shows all.
 
-# %% mystnb={"image": {"alt": "Test error against the block left out, a panel for each length of training. The plain networks' errors lie near chance whichever block is missing. The residual networks' errors lie lower and differ much from block to block: highest for blocks 4 and 7 after the long training, and for the first two after the short one."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the block left out, a panel for each depth and length of training. The plain networks' errors lie near chance for nearly every block. Those of the residual networks of nine blocks lie lower, and differ much from block to block. Those of the residual networks of 27 blocks lie close to the whole network's error, but for a few blocks near the places where a stage begins."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_by_budget(cuts, lesion_figures.plot_single)
 plt.show()
 
 # %% [markdown]
-# **Figure 8.3.** Which block is missed most? Recorded networks with one block left out, on 2,000 test images of
-# CIFAR-10 (dotted: whole).
+# **Figure 8.3.** Which block is missed most? Recorded networks of 20 layers (above) and 56 (below) with one block left
+# out, on 2,000 test images of CIFAR-10 (dotted: whole). With nine blocks a stage begins at 4 and 7, with 27 at 10 and 19.
 
 # %% tags=["nbval-ignore-output"]
 NETWORK = ["kind", "depth", "iterations"]
@@ -215,12 +215,12 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 
 # %% [markdown]
 # (Test error with one block lost, in %; `right`: % of right answers, `sure`: their mean confidence.) In the book's
-# records, one seed of each network, the plain ones answer nearly blindly, whichever block they have lost, as in
-# [Veit et al. (2016)](https://arxiv.org/abs/1605.06431). Their residual twins lose less than half as much. But they do
-# notice. Not one of their blocks can be lost for nothing, while there nearly any of 54 could: with nine, each is a larger
-# part of the whole. Longer training does not help. Blocks 4 and 7, which begin a stage, are missed most in the
-# long-trained residual network; after the short training, the first two are. And a cut network does not know that it is
-# cut: on average, all are far surer than they are right.
+# records, one seed of each network, plain ones answer nearly blindly with nearly any block lost, as in
+# [Veit et al. (2016)](https://arxiv.org/abs/1605.06431). Their residual twins lose less than half as much. How much that
+# is depends on the depth. With nine blocks they do notice: not one can be lost for nothing, and longer training does not
+# help. With 27 blocks nearly all can: after the long training most add less than two points each, much as nearly any of
+# 54 did there. The exceptions stand where a stage begins or ends: 10, and 17 to 20. And a cut network does not know
+# that it is cut: on average, all are surer than they are right.
 #
 # ## Is it the cut, or the statistics?
 #
@@ -232,14 +232,15 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 # **Predict.** How much of the damage goes away: a tenth, a half, nearly all? Figure 8.4 has the answer,
 # for one block and for several chosen at random (of those that keep the shape).
 
-# %% mystnb={"image": {"alt": "Test error against the number of blocks left out, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, on the right more slowly; those of plain networks are near chance from the first block on, on the right nearly so."}} tags=["nbval-ignore-output"]
-STATISTICS = {"error": "statistics as trained", "error_anew": "measured anew"}
+# %% mystnb={"image": {"alt": "Test error against the number of blocks left out, a row for each depth, statistics as trained on the left, measured anew on the right. With every further block the residual networks' errors rise towards chance, more slowly on the right, and far more slowly with 56 layers; those of plain networks are near chance from the first block on, on the right a little later."}} tags=["nbval-ignore-output"]
+STATISTICS = {"error": "as trained", "error_anew": "measured anew"}
 lesion_figures.draw_by_depth(cuts, lesion_figures.plot_together, STATISTICS, comparable=True)
 plt.show()
 
 # %% [markdown]
 # **Figure 8.4.** Several blocks left out: the mean over all single blocks, or over five random choices, with bars from
-# the best to the worst. Left: statistics as trained. Right: measured anew. Dotted: chance.
+# the best to the worst. Left: statistics as trained. Right: measured anew. Dotted: chance. (A single block may be one
+# that begins a stage; those chosen at random are not.)
 
 # %% tags=["nbval-ignore-output"]
 costs = one_lost[["added", "added_anew"]].mean()
@@ -247,8 +248,10 @@ costs["in the statistics (%)"] = 100 * (1 - costs.added_anew / costs.added)
 costs.rename(columns={"added": "as trained", "added_anew": "measured anew"}).round(1)
 
 # %% [markdown]
-# (Points of error that one lost block adds.) In the residual networks of the book's records more than half of the damage
-# was in the statistics. In the plain ones nearly all of it stays, on average: what they lose with a block is lost.
+# (Points of error that one lost block adds.) In the residual networks of the book's records about half of the damage or
+# more was in the statistics. In the plain ones of 20 layers nearly all of it stays: what they lose with a block is
+# lost. The deep plain one holds a surprise, after the long training. With fresh statistics it, too, bears the loss of
+# some blocks: of three in its first stage for less than six points each.
 #
 # So a large error behind a cut says two things at once, and only one is about paths. Any comparison of plain with
 # residual networks has to say which statistics it used. [Veit et al. (2016)](https://arxiv.org/abs/1605.06431) do not
@@ -266,10 +269,11 @@ broken = cuts[(cuts.kind == "residual") & ((cuts.removed == 1) | cuts.cut.isin([
 broken.groupby(["depth", "iterations", "cut"])[["added", "added_anew"]].mean().round(1)
 
 # %% [markdown]
-# (Points of error added, on average.) In the book's residual networks a shortcut is worth about twice the block beside it,
-# with either statistics; in most places, not in all. To swap two blocks costs about as much as to lose one.
+# (Points of error added, on average.) In the book's residual networks of nine blocks a shortcut is worth about twice the
+# block beside it, with either statistics; with 27 blocks, far more. So the blocks can be spared one by one there, and
+# the shortcuts cannot. To swap two blocks costs about as much as to lose one.
 
-# %% mystnb={"image": {"alt": "Test error against the factor of the residual branches, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the factor of the residual branches, a row for each depth, with statistics as trained and measured anew. The error is lowest near a factor of 1 and near chance at 0. On the right the valley is much wider."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_by_depth(cuts, lesion_figures.plot_factors, STATISTICS, comparable=True)
 plt.show()
 
@@ -278,8 +282,8 @@ plt.show()
 # measured anew (right) much more.
 
 # %% [markdown]
-# Figure 8.5 is the gentle version of the same experiment. A factor of 0.75 or 1.25 adds more than ten points of error
-# to both recorded networks as trained, and next to nothing measured anew. What the next layers cannot bear is mostly a
+# Figure 8.5 is the gentle version of the same experiment. A factor of 0.75 or 1.25 adds some nine points of error or more
+# to every recorded network as trained, and measured anew little or nothing. What the next layers cannot bear is mostly a
 # wrong size, and a batch norm with fresh statistics takes that out.
 #
 # ## Cut it yourself
@@ -319,26 +323,27 @@ pd.Series({str(path): each.flatten(1).norm(dim=1).mean().item() for path, each i
 # for each length, and multiplied by the number of paths. What they found for 54 blocks: the longer a path, the less it
 # carries, and nearly all of the gradient comes from paths of 5 to 17 blocks, far fewer than the 27 of the typical path.
 #
-# **Predict.** With nine blocks the typical path has 4 or 5 branches. Will the typical path *by gradient* be shorter, as
-# long, or longer? Look at the middle of Figure 8.6: does a line fall or rise?
+# **Predict.** With nine blocks the typical path has 4 or 5 branches, with 27 it has 13 or 14. Will the typical path *by
+# gradient* be shorter, as long, or longer? Look at the middle of Figure 8.6: does a line fall or rise?
 
-# %% mystnb={"image": {"alt": "Three panels against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries, which falls with the length of the path after the short training and not after the long one; and the share of the gradient that all paths of that length carry, largest near the middle."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Three panels for each depth against the number of blocks on a path: the number of paths, largest in the middle; the gradient that one path carries; and the share of the gradient that all paths of a length carry. With nine blocks the gradient of a path falls with its length after the short training and not after the long one, and the shares are largest near the middle. With 27 blocks it falls by many powers of ten, after the long training the most, and nearly all of the gradient is carried by paths shorter than the middle."}} tags=["nbval-ignore-output"]
 MEASURES = {"number": "how many", "single": "each", "share": "all together"}
 lesion_figures.draw_by_depth(paths, lesion_figures.plot_paths, MEASURES, comparable=False)
 plt.show()
 
 # %% [markdown]
-# **Figure 8.6.** Paths through the recorded residual networks: how many there are of each length, the norm of the
-# gradient that one of them carries (logarithmic), and the share of each length.
+# **Figure 8.6.** Paths through the recorded residual networks of 9 blocks (above) and 27 (below): how many there are of
+# each length, the norm of the gradient that one of them carries (logarithmic), and the share of each length.
 
 # %% tags=["nbval-ignore-output"]
 rows = {name: effective_length(group) for name, group in paths.groupby("experiment")}
 pd.DataFrame.from_dict(rows, orient="index", columns=["branches on the mean path", "95 % from", "to"]).round(1)
 
 # %% [markdown]
-# (Each length weighted by its share; and the range of lengths that carries 95 %.) The paths that matter in the book's
-# records are about as long as most paths are. A longer path carries less after the short training, and not after the
-# long one. So what was seen in 54 blocks is not seen in nine.
+# (Each length weighted by its share; and the range of lengths that carries 95 %.) With nine blocks, the paths that matter
+# in the book's records are about as long as most paths are. A longer path carries less after the short training, and
+# not after the long one. With 27 blocks what was seen in 54 is seen: the longer a path, the less it carries, and more
+# so after the long training. There the mean path has six branches, by gradient, where most have 13 or 14.
 #
 # A warning: norms do not add up. The paths of one length cancel for the most part, as their column `together` says (the
 # norm of their sum, which can be computed exactly). A share says what paths *could* carry.
@@ -351,7 +356,7 @@ pd.DataFrame.from_dict(rows, orient="index", columns=["branches on the mean path
 #
 # **Predict.** In Figure 8.7, will the plain networks' marks lie above the residual ones', or among them?
 
-# %% mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut. The residual networks' marks rise from few points at small changes to many at large ones; the plain networks' all lie at large changes, near chance."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut, a panel for each depth and length of training. The residual networks' marks rise from few points at small changes to many at large ones. The plain networks' lie at large changes, near chance, but for three of the deep long-trained one, which lie among the residual network's marks."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_by_budget(cuts, lesion_figures.plot_equal_change)
 plt.show()
 
@@ -361,8 +366,10 @@ plt.show()
 
 # %% [markdown]
 # So does the conclusion follow? What is sure in the book's records: the same cuts change the features of a residual
-# network less. Whether that is all that shortcuts give could be decided where a plain network has cuts that leave it
-# far from chance. The recorded ones have none, so the question stays open. (The twins also begin at different errors.)
+# network less. Is that all that shortcuts give? It can be seen only where a plain network has cuts that leave it away
+# from chance. The deep one has three, after the long training, and at equal change they cost about what the residual
+# network's cuts cost. Three cuts of one network are few. But they speak for the plain answer: a residual network bears
+# a cut because its blocks, one by one, change little. (The twins also begin at different errors.)
 #
 # ## Summary
 #
@@ -371,10 +378,11 @@ plt.show()
 #   augmented as in training, before you draw conclusions.
 # - The gradient is exactly the sum over $2^n$ paths. The number of paths of each length is binomial; whether short or
 #   long ones carry more is to be measured.
-# - Of the networks recorded here, one seed each, a plain one is lost with any of its blocks. A residual one errs more but
-#   goes on, and fresh statistics give it back most of what it lost.
+# - Of the networks recorded here, one seed each, a plain one is lost with nearly any of its blocks. A residual one errs
+#   more but goes on, and fresh statistics give it back about half of what it lost, or more.
+# - Depth makes the difference: of 27 blocks most can be lost for next to nothing, of nine none. And only with 27 are the
+#   paths that carry the gradient far shorter than most.
 # - Compare networks at equal damage to the features, or you compare the size of the cuts.
-# - Nine blocks are few: the paths of these networks are no shorter, by gradient, than most.
 
 # %% [markdown]
 # ## Exercises

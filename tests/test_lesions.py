@@ -464,7 +464,8 @@ def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord])
     columns = {"error": "as trained", "error_anew": "measured anew"}
     for plot in (lesion_figures.plot_together, lesion_figures.plot_factors):
         panels = lesion_figures.draw_by_depth(cuts, plot, columns, comparable=True)
-        assert [ax.get_title() for ax in panels.axes] == [*columns.values()]
+        depth = "20 layers, " if found else ""
+        assert [ax.get_title() for ax in panels.axes] == [depth + title for title in columns.values()]
     lesion_figures.draw_cut(plt.figure().subplots(), residual=True)
     plt.close("all")
 
@@ -482,7 +483,8 @@ def test_networks_of_two_depths_get_a_row_of_panels_each() -> None:
     columns = {"error": "as trained", "error_anew": "measured anew"}
     both = pd.concat([cuts, deep])
     panels = lesion_figures.draw_by_depth(both, lesion_figures.plot_together, columns, comparable=True)
-    assert [ax.get_title() for ax in panels.axes] == [*columns.values(), "", ""]
+    titles = [f"{depth} layers, {title}" for depth in (20, 56) for title in columns.values()]
+    assert [ax.get_title() for ax in panels.axes] == titles
     assert [len(ax.get_legend_handles_labels()[1]) for ax in panels.axes] == [3, 3, 2, 2]
     panels = lesion_figures.draw_by_budget(both, lesion_figures.plot_single)
     assert [len(ax.get_legend_handles_labels()[1]) for ax in panels.axes] == [2, 1, 2, 0]

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import catalogue
@@ -104,6 +104,8 @@ def plot_paths(paths: pd.DataFrame, ax: Axes, column: str) -> Axes:
         ax.plot(group.length, group[column], **style)
     if len(paths) and column in ("single", "together"):
         ax.set_yscale("log")
+    if column == "number":
+        ax.yaxis.set_major_formatter(EngFormatter(sep=""))  # "20M"
     return ax
 
 
@@ -114,7 +116,9 @@ def draw_by_budget(frame: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Axe
     for row, depth in zip(axes, depths, strict=True):
         for ax, budget in zip(row, budgets, strict=True):
             plot(frame.loc[(frame.depth == depth) & (frame.iterations == budget)], ax)
-            ax.label_outer()
+            if len(frame):
+                ax.set_title(f"{depth} layers, {budget:,} iterations")
+    _label_outside(axes, comparable=True)
     figures.add_legend(figure)
     return figure
 
@@ -135,12 +139,19 @@ def draw_by_depth(
     for row, depth in zip(axes, depths, strict=True):
         for ax, column in zip(row, columns, strict=True):
             plot(frame.loc[frame.depth == depth], ax, column)
-            if comparable:
-                ax.label_outer()
-    for ax, title in zip(axes[0], columns.values(), strict=True):
-        ax.set_title(title)
+            ax.set_title(f"{depth} layers, {columns[column]}" if len(frame) else columns[column])
+    _label_outside(axes, comparable)
     figures.add_legend(figure)
     return figure
+
+
+def _label_outside(axes: Any, comparable: bool) -> None:
+    """Leave the horizontal axis named in the lowest row alone and, if ``comparable``, the vertical one on the left."""
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
+    if comparable:
+        for ax in axes[:, 1:].flat:
+            ax.set_ylabel("")
 
 
 def _values(frame: pd.DataFrame, column: str) -> list[int]:
