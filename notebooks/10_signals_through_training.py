@@ -358,8 +358,8 @@ by_network.agg(["first", "last"]).rename(columns={"first": "before training", "l
 # In the recorded pair training gets rid of the noise within a hundred steps. The plain gradients begin without likeness
 # to these neighbours', and then have as much as the twin's. The noise comes back: by 2,000 steps likeness has fallen to
 # about half, and by 64,000 to a fifth or less in both; there the residual network has less than at its start. (The table
-# has all recorded networks, one seed each.) Nor is likeness a proof of learning: the plain network of 56 layers has
-# hardly learned, and ends with much of it.
+# has all recorded networks, one seed each.) Nor is likeness a proof of learning: after 2,000 steps the plain network of
+# 56 layers has hardly learned, and has much of it.
 #
 # And what spoils a gradient? Before training, in the plain network, other images and the step about equally. In the
 # residual one other images agree well, but a step of 0.1 is too far: behind it the gradient points slightly backwards. A

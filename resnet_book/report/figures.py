@@ -160,6 +160,7 @@ def plot_curves(curves: pd.DataFrame, ax: Axes, drops: Iterable[int] = ()) -> Ax
         if len(test.columns) > 1:
             ax.fill_between(test.index, test.min(axis=1), test.max(axis=1), color=COLOURS[kind], alpha=0.15, lw=0)
     ax.set_ylim(0, None)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))  # so that 64,000 iterations have room
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.legend(handlelength=3.5)  # long enough to tell dashes apart
     return ax
