@@ -218,8 +218,8 @@ table.assign(right=100 - table["mean"], sure=100 * one_lost.confidence.mean()).r
 # records, one seed of each network, plain ones answer nearly blindly with nearly any block lost, as in
 # [Veit et al. (2016)](https://arxiv.org/abs/1605.06431). Their residual twins lose less than half as much. How much that
 # is depends on the depth. With nine blocks they do notice: not one can be lost for nothing, and longer training does not
-# help. With 27 blocks nearly all can: after the long training most add less than two points each, much as nearly any of
-# 54 did there. The exceptions stand where a stage begins or ends: 10, and 17 to 20. And a cut network does not know
+# help. With 27 blocks the picture is another: after the long training most add less than two points each, as nearly any
+# of 54 did there. The exceptions stand where a stage begins or ends: 10, and 17 to 20. And a cut network does not know
 # that it is cut: on average, all are surer than they are right.
 #
 # ## Is it the cut, or the statistics?
