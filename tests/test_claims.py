@@ -602,7 +602,7 @@ def test_the_curves_of_figure_3_4_fall_at_the_first_drop_and_the_deep_plain_netw
 
 
 def test_after_64000_iterations_the_four_networks_stand_in_one_order_ours_and_the_papers() -> None:
-    theirs = published_errors().loc[published.PAPER].T
+    theirs: Frame = published_errors().loc[published.PAPER].T
     for error in (after_training("paper", "train_error"), after_training("paper", "test_error"), theirs):
         assert error.plain[56] > error.plain[20] > error.residual[20] > error.residual[56]
 
