@@ -30,6 +30,7 @@ from resnet_book.experiments.sweep_view import View
 TICK_SECONDS = 0.2  # between two looks at the clock
 SAVE_SECONDS = 30.0  # before the end of a budget, for saving, after a test under way; of a short budget, a quarter
 CLOSE_SECONDS = 3.0  # before the end of a budget, for ending the workers; of a short budget, an eighth
+HEARD_SECONDS = 1.0  # within which a scheduler has heard that a run is not wanted any more
 PATIENCE_SECONDS = 60.0  # after Ctrl-C, for saving, with a compilation under way
 GONE = "the scheduler is gone. Its workers save what they train. Start another: the same command goes on from there."
 
@@ -155,11 +156,13 @@ class Sweep:
         patience, signals = min(self.close_at, time.monotonic() + PATIENCE_SECONDS), self.signals
         self.stopping = True
         with suppress(OSError):
-            before: Any = client.processing()  # a worker that is gone told no more
+            before = _processed(client)  # a worker that is gone told no more
             client.cancel(list(waiting))
-            after: Any = client.processing()  # another sweep wants these
-            stopping = set().union(*before.values()).difference(*after.values())
-            ours = {run for future, run in futures.items() if future.key in stopping}
+            ours = {future.key: run for future, run in futures.items() if future.key in before}
+            heard = time.monotonic() + HEARD_SECONDS
+            while (wanted := ours.keys() & _processed(client)) and time.monotonic() < heard:
+                time.sleep(TICK_SECONDS)  # the scheduler hears of it a moment later
+            ours = {run for key, run in ours.items() if key not in wanted}  # another sweep wants those
             self.under_way = {run for run in ours if run in self.under_way or self._is_locked(run)}  # told, or not yet
         while self.under_way and self.signals == signals and time.monotonic() < patience:
             self._handle_next(futures, waiting)
@@ -239,3 +242,9 @@ class Sweep:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+
+def _processed(client: Client) -> set[str]:
+    """The keys of all that the workers work at."""
+    processing: Any = client.processing()
+    return set().union(*processing.values())
