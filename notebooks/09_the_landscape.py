@@ -407,8 +407,8 @@ heights.agg(middle=("middle", "first"), half=("half", "median"), end=("end", "me
 # how long one trains, and on the statistics. We do not know why.
 #
 # Two things stay: with 20 layers the plain network is the flatter one, with 56 the residual one, with either statistics.
-# And one is new. The deep residual network now also curves less than its twin along the steepest direction, not half as
-# much. There, for once, the picture and the curvature agree. (One pair of each depth, one seed.)
+# And one is new. Measured anew, the deep residual network now also curves less than its twin along the steepest
+# direction, not half as much. There, for once, the picture and the curvature agree. (One pair of each depth, one seed.)
 #
 # ## Between two seeds
 #
