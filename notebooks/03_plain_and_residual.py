@@ -390,7 +390,8 @@ display(Markdown(tables.provenance(recorded)))
 
 # %% [markdown]
 # The recipe `paper` is that of the paper; `short` is the same schedule, shortened, for machines without a GPU. Each is a
-# *budget*: so much training, and no more. (Budgets between, `4k`, `8k` and `16k`, wait for someone to run them.)
+# *budget*: so much training, and no more. (Of the budgets between, `4k` has networks of 20 layers so far; `8k` and `16k`
+# wait for someone to run them.)
 #
 # **Guess first.** Take four networks: plain and residual, of 20 and of 56 layers. In which order do their test errors
 # stand after the short training, and in which after the long one?
