@@ -16,7 +16,7 @@ from resnet_book.experiments import records
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
-LIMIT = 40_000_000  # bytes of a wheel that is still quick to install
+LIMIT = 30_000_000  # bytes of a wheel that is still quick to install
 NOT_COPIED = (".*", "*.egg-info", "__pycache__", "build", "_build", "_generated", "chapters", "data", "runs", "shared")
 # Files that git ignores, and that lie about in a folder in which somebody works.
 LEFTOVERS = (
