@@ -26,7 +26,7 @@ from resnet_book.engine import machine
 from resnet_book.experiments import lesion_records, lesion_survey, records, weights
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.models import Network
-from resnet_book.report import lesion_figures
+from resnet_book.report import lesion_figures, tables
 
 RESULTS = Path(__file__).parent.parent / "results"
 KEPT = sorted(RESULTS.glob("*/seed*.lesions.json"))
@@ -451,16 +451,18 @@ SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], F
 @SETS
 def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord]) -> None:
     cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
-    for draw in (lesion_figures.plot_single, lesion_figures.plot_together, lesion_figures.plot_equal_change):
+    drawn = {lesion_figures.plot_single: 1, lesion_figures.plot_together: 1, lesion_figures.plot_equal_change: 3}
+    for draw, named in drawn.items():
         ax = draw(cuts, plt.figure().subplots())
         assert [text.get_text() for text in ax.texts] == ([] if found else ["nothing recorded yet"])
-        assert len(ax.get_legend_handles_labels()[1]) == len(found)
+        assert len(ax.get_legend_handles_labels()[1]) == named * len(found)
     ax = lesion_figures.plot_paths(paths, plt.figure().subplots(), "share")
     assert len(ax.get_legend_handles_labels()[1]) == sum(each.paths != [] for each in found)
     lesion_figures.plot_factors(cuts, plt.figure().subplots())
     panels = lesion_figures.draw_by_budget(cuts, lesion_figures.plot_single)
     assert len(panels.axes) == max(1, len({each.experiment.endswith("short") for each in found}))
-    assert [len(legend.get_texts()) for legend in panels.legends] == ([len(found)] if found else [])
+    kinds = {tables.whose(each.experiment, each.seed)["kind"] for each in found}
+    assert [{text.get_text() for text in legend.get_texts()} for legend in panels.legends] == ([kinds] if found else [])
     columns = {"error": "as trained", "error_anew": "measured anew"}
     for plot in (lesion_figures.plot_together, lesion_figures.plot_factors):
         panels = lesion_figures.draw_by_depth(cuts, plot, columns, comparable=True)

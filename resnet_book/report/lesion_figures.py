@@ -48,9 +48,10 @@ def all_paths(found: Iterable[LesionRecord]) -> pd.DataFrame:
 
 
 def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
-    """Error (%) after each block alone has been left out, against the block; dotted: the whole networks."""
+    """Error (%) after each block alone has been left out, against the block; dotted: the whole networks, and chance."""
     ax.set(xlabel="block left out (1: nearest to the images)", ylabel="test error (%)")
     ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
+    ax.axhline(CHANCE, color=COLOURS["neutral"], linestyle=":", linewidth=1)
     for group, style in _networks(cuts, ax):
         single = group[group.removed == 1]
         ax.plot([blocks[0] for blocks in single.blocks], single[column], **style)
@@ -81,12 +82,22 @@ def plot_factors(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
     return ax
 
 
-def plot_equal_change(cuts: pd.DataFrame, ax: Axes) -> Axes:
-    """Error added (points) against the change of the features, a mark a cut: blocks left out and swapped."""
+def plot_equal_change(cuts: pd.DataFrame, ax: Axes, column: str = "added") -> Axes:
+    """Error added (points) against the change of the features, a mark a cut: blocks left out, one or more, and swapped.
+
+    ``column``: "added", as trained, or "added_anew", both with statistics measured anew.
+    """
     ax.set(xlabel="relative change of the last features", ylabel="error added (points)")
+    change = {"added": "feature_change", "added_anew": "feature_change_anew"}[column]
     for group, style in _networks(cuts, ax):
-        shown = group[group.cut.isin(["leave out", "swap"])]
-        ax.plot(shown.feature_change, shown.added, **{**style, "linestyle": "none", "alpha": 0.75})
+        of_kind = {
+            "one block left out": (group.removed == 1, {"marker": "o", "alpha": 0.75}),
+            "several left out": (group.removed > 1, {"marker": "s", "markerfacecolor": "none"}),
+            "two swapped": (group.cut == "swap", {"marker": "x"}),
+        }
+        for name, (chosen, marks) in of_kind.items():
+            own = {**style, **marks, "linestyle": "none", "label": f"{style['label']}, {name}"}
+            ax.plot(group[change][chosen], group[column][chosen], **own)
     return ax
 
 
@@ -164,20 +175,23 @@ def _panels(rows: int, columns: int, sharey: Literal["row"] | Literal[False]) ->
 
 
 def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
-    """Each network's rows and how to draw it, plain first."""
+    """Each network's rows and how to draw it, plain first; its label says what differs within the panel."""
     if frame.empty:
         say_nothing_recorded(ax)
         return
     keys = ["depth", "kind", "iterations", "experiment", "seed"]
     for (depth, kind, iterations, _, seed), group in frame.groupby(keys):  # type: ignore[misc]
-        style = look(kind, depth) | {"linewidth": 1.3, "marker": "o", "markersize": 5}
-        style["label"] += f", {iterations:,} iterations" + f", seed {seed}" * (frame.seed.nunique() > 1)
+        style = look(kind, depth) | {"linewidth": 1.3, "linestyle": "-", "marker": "o", "markersize": 5}
+        varying = {"depth": f"{depth} layers", "iterations": f"{iterations:,} iterations", "seed": f"seed {seed}"}
+        style["label"] = ", ".join([kind, *(text for name, text in varying.items() if frame[name].nunique() > 1)])
         style["markerfacecolor"] = COLOURS[kind] if iterations >= catalogue.PAPER.iterations else "white"
         yield group, style
 
 
 def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:
     """A chain of blocks, one of which is cut out; around each block of a residual network leads its shortcut.
+
+    A plain network has none: there a dashed arrow joins the neighbours.
 
     Raises ValueError for a number of ``blocks`` from which ``cut`` cannot be taken, or too large to be drawn.
     """
@@ -192,6 +206,9 @@ def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:
         ax.add_patch(Rectangle((number - 0.28, -0.28), 0.56, 0.56, facecolor=face, edgecolor=colour, linestyle=line))
         if not out:
             ax.annotate("", (number - 0.28, 0), (number - 0.72, 0), arrowprops={"arrowstyle": "->", "color": colour})
+        elif not residual:
+            joined = {"arrowstyle": "->", "color": colour, "linestyle": "--"}
+            ax.annotate("", (number + 0.72, 0), (number - 0.72, 0), arrowprops=joined)
         if residual:
             bend = {"arrowstyle": "->", "color": colour, "connectionstyle": "arc3,rad=-0.9"}
             ax.annotate("", (number + 0.5, 0.02), (number - 0.5, 0.02), arrowprops=bend)
