@@ -142,8 +142,7 @@ f"the scores move by up to {moved:.1f}"
 # Where it halves the resolution and doubles the channels, the next one could not even read it; there we put the
 # shortcut that the twin has. So both networks are cut in the same places, in the same way. It is a choice, and for the
 # plain network a strange one: it never saw such channels. Blocks 4 and 7 are of that kind. Figure 8.2 has each block
-# cut out alone, in
-# both networks.
+# cut out alone, in both networks.
 
 
 # %% tags=["nbval-ignore-output"]

@@ -355,6 +355,7 @@
         + `${percent(result.probabilities[winner])}.`);
       say(duration, ` (Computed here in ${Math.round(result.milliseconds)} ms.)`);
       say(cost, costInWords());
+      bars.classList.toggle("live-residual", state.network.residual); // the book's blue, not its orange
       bars.replaceChildren(...result.probabilities.map((probability, n) => {
         const bar = element("span", { className: "live-bar" });
         bar.style.width = `${100 * probability}%`;
