@@ -255,7 +255,7 @@ def _draw_front_page(folder: Path) -> None:
 
     figures.use_style()
     corners = ladder.corners(records.load_all(ROOT / "results"))
-    figure, axes = plt.subplots(1, 2, sharey=True)
+    figure, axes = plt.subplots(1, 2)
     ladder.plot(corners, *axes)
     figure.savefig(folder / "ladder.png")
     changes = ladder.depth_changes(corners)

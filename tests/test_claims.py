@@ -626,6 +626,10 @@ def test_the_curves_of_figure_3_4_fall_at_the_first_drop_and_the_deep_plain_netw
         error: Frame = late.pivot_table(index="iteration", columns=["kind", "depth"], values=column)
         assert (error["plain", 56] > error["plain", 20]).all()
     assert late[(late.kind == "residual") & (late.depth == 56)].train_error.mean() < 1
+    thin: Frame = frame[frame.kind == "residual"].pivot_table(index="iteration", columns="depth", values="train_error")
+    ahead = thin[56] < thin[20]  # the residual panel's thin lines change places and stay so
+    assert not ahead[ahead.index < 10_000].any()
+    assert ahead[ahead.index > 18_000].all()
     end = after_training("paper", "test_error").residual
     assert abs(end[56] - end[20]) < 1
 
@@ -650,6 +654,14 @@ def test_what_depth_costs_the_plain_network_is_many_times_the_spread_and_what_it
     assert (theirs[20] - theirs[56]).min() > 1
     train = after_training("paper", "train_error").residual
     assert train[56] < train[20] / 2
+
+
+def test_of_the_corners_the_deep_residual_network_alone_errs_more_than_any_that_was_published() -> None:
+    error = after_training("paper", "test_error")
+    for kind, theirs in published_errors().groupby("kind"):
+        for depth in (20, 56):
+            worse_than_all = error[kind][depth] > theirs[depth].max()
+            assert worse_than_all == ((kind, depth) == ("residual", 56))
 
 
 def test_after_the_short_training_shortcuts_help_at_every_depth_the_more_the_deeper() -> None:

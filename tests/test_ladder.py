@@ -42,14 +42,14 @@ def test_networks_of_other_depths_recipes_and_datasets_are_left_out() -> None:
     ("residual", "words"),
     [
         ([], "By no recipe are the residual networks of 20 and of 56 layers both recorded yet."),
-        ([("short", 9)], "After 2,000 iterations, the only budget with both recorded so far, the residual network of"),
-        ([("short", 9)], "errs more often than that of 20. The training error says the same"),
-        ([("16k", -1)], "the residual network of 56 layers errs less often than that of 20. The training error says"),
-        ([("short", 9), ("4k", 2)], "After 2,000 and 4,000 iterations, every budget with both recorded, the residual"),
+        ([("short", 9)], "After 2,000 iterations the residual network of 56 layers errs more often than that of 20. (No other"),
+        ([("short", 9)], "The training errors are in the same order, so it fails to fit: this is no over-fitting."),
+        ([("16k", -1)], "of 56 layers errs less often than that of 20. (No other budget has records of both.) The training"),
+        ([("short", 9), ("4k", 2)], "After 2,000 and 4,000 iterations the residual network of 56 layers errs more often"),
         (
             [("short", 9), ("4k", 2), ("16k", -1)],
             "After 2,000 and 4,000 iterations the residual network of 56 layers errs more often than that of 20, after "
-            "16,000 less often: the lines cross in between.",
+            "16,000 less often: somewhere in between depth begins to pay.",
         ),
         (
             [("short", -1), ("8k", 3), ("16k", -1)],
@@ -71,7 +71,8 @@ def test_where_the_training_images_say_something_else_the_words_say_so() -> None
     assert said([*others, unlucky], "residual").endswith(
         "On the training images it is the other way round after 16,000 iterations."
     )
-    assert said(records, "residual").endswith("of fitting, not of over-fitting.")
+    assert said(records, "residual").endswith("The training errors are in the same order.")
+    assert said(records, "plain").endswith("this is no over-fitting.")
 
 
 @pytest.mark.parametrize("recipes", [["short"], ["short", "16k"], ["16k", "8k", "4k", "short"]])

@@ -21,7 +21,7 @@ def test_summary_averages_the_last_epoch_over_seeds() -> None:
 
 def test_a_single_run_has_no_spread() -> None:
     assert math.isnan(tables.summary(TWO_SEEDS[:1]).iloc[0].test_std)
-    assert tables.depth_table(TWO_SEEDS[:1]).loc["resnet20", "ours, short"] == "20.00 (1 run)"
+    assert tables.depth_table(TWO_SEEDS[:1]).loc["resnet20", "ours, short"] == "20.00"
 
 
 def test_a_difference_comes_with_its_standard_error() -> None:
@@ -49,7 +49,7 @@ def test_the_depth_table_has_columns_for_recorded_recipes_only_the_longest_first
     names = ["plain20-cifar10-4k", "resnet20-cifar10", "resnet20-cifar10-short", "plain56-cifar10-16k"]
     ours = tables.depth_table([record(name, 0, 9.0) for name in names]).filter(like="ours")
     assert list(ours) == ["ours, paper", "ours, 16k", "ours, 4k", "ours, short"]
-    assert ours.loc["plain20"].tolist() == [tables.NOTHING, tables.NOTHING, "9.00 (1 run)", tables.NOTHING]
+    assert ours.loc["plain20"].tolist() == [tables.NOTHING, tables.NOTHING, "9.00", tables.NOTHING]
 
 
 def test_the_depth_table_knows_every_length_of_the_schedule() -> None:
@@ -90,7 +90,8 @@ def test_curves_have_a_row_an_epoch_with_kind_and_depth() -> None:
 
 
 def test_provenance_names_recipe_iterations_runs_and_device() -> None:
-    assert tables.provenance(TWO_SEEDS) == "`short`: 2,000 iterations; 2 runs on a machine, 1 thread, in float32."
+    expected = "`short`: 2,000 iterations; 2 runs: resnet20 on a machine, 1 thread, in float32."
+    assert tables.provenance(TWO_SEEDS) == expected
     assert tables.provenance([]) == "Of these networks nothing is recorded yet."
 
 
@@ -111,7 +112,8 @@ def test_the_depth_table_shows_no_other_recipe_dataset_or_shortcut() -> None:
 def test_provenance_names_every_device() -> None:
     other = changed(parts=[part(0, 2_000, 120.0, device="another", threads=2, precision="bfloat16", compiled=True)])
     expected = (
-        "1 run on a machine, 1 thread, in float32; 1 run on another, 2 threads, in bfloat16 (1 of them compiled)."
+        "2 runs, 1 of them compiled: resnet20 on a machine, 1 thread, in float32; "
+        "resnet20 on another, 2 threads, in bfloat16."
     )
     assert expected in tables.provenance([TWO_SEEDS[0], other])
 

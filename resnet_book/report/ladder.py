@@ -56,16 +56,20 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
     deep, shallow = f"the {kind} network of {DEEP} layers", f"that of {SHALLOW}"
     if len(behind) and len(ahead) and behind.max() < ahead.min():
         text = f"After {_listed(behind)} iterations {deep} errs more often than {shallow}, after {_listed(ahead)} less "
-        text += "often: the lines cross in between."
+        text += "often: somewhere in between depth begins to pay."
     elif len(behind) and len(ahead):
         text = f"{deep} errs more often than {shallow} after {_listed(behind)} iterations and less often after "
         text += f"{_listed(ahead)}: these runs show no single crossing."
     else:
-        only = "the only budget with both recorded so far" if len(found) == 1 else "every budget with both recorded"
         often = "more" if len(behind) else "less"
-        text = f"After {_listed(found.iterations)} iterations, {only}, {deep} errs {often} often than {shallow}."
+        text = (
+            f"After {_listed(found.iterations)} iterations {deep} errs {often} often than {shallow}. (No other budget "
+        )
+        text += "has records of both.)"
     differs = found.loc[np.sign(found.train) != np.sign(found.test), "iterations"]
-    training = "The training error says the same: this is a matter of fitting, not of over-fitting."
+    training = "The training errors are in the same order."
+    if len(behind) == len(found):
+        training = "The training errors are in the same order, so it fails to fit: this is no over-fitting."
     if len(differs):
         training = f"On the training images it is the other way round after {_listed(differs)} iterations."
     return f"{text[0].upper()}{text[1:]} {training}"
@@ -80,9 +84,10 @@ def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]
     """Draw training error and test error (%) against the training budget, a colour and marker a network.
 
     Bars are standard deviations, where there are several runs. Open markers in the panel of the test error are what
-    He et al. published for their own training; a dotted line leads there from a network without so long a run. The
-    legend, of markers alone, is put above both panels.
+    He et al. published for their own training, a little to the right, so that both are seen; a dotted line leads there
+    from a network without so long a run. Each panel has a scale of its own. The legend is put above both.
     """
+    beside = 1.25 * PAPER_ITERATIONS
     for (kind, depth), group in corners.groupby(["kind", "depth"]):  # type: ignore[misc]
         colour, marker = COLOURS[str(kind)], MARKERS[depth]
         how = {"color": colour, "linestyle": "-", "linewidth": 1.2, "marker": marker, "capsize": 2}
@@ -94,22 +99,22 @@ def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]
         model = {"plain": "plain", "residual": "resnet"}[str(kind)] + str(depth)
         (theirs,) = (each.error for each in published.ERRORS if (each.source, each.model) == (published.PAPER, model))
         if last.iterations < PAPER_ITERATIONS:
-            test.plot([last.iterations, PAPER_ITERATIONS], [last.test_error, theirs], ":", color=colour, linewidth=0.8)
-        # Larger than ours and below it, so that both are seen where they meet.
-        open_mark = {"markersize": 10, "markerfacecolor": "white", "zorder": 1.5}
-        test.plot(PAPER_ITERATIONS, theirs, marker, color=colour, **open_mark)  # type: ignore[arg-type]
-    for ax, title in ((training, "training images"), (test, "test images")):
+            test.plot([last.iterations, beside], [last.test_error, theirs], ":", color=colour, linewidth=0.8)
+        test.plot(beside, theirs, marker, color=colour, markerfacecolor="white")
+    training.plot([], [], "D", color=COLOURS["neutral"], markerfacecolor="white", label="open: the paper's own")
+    for ax, title, measure in ((training, "training images", "train_error"), (test, "test images", "test_error")):
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
         budgets = sorted({*map(int, corners.iterations), PAPER_ITERATIONS})
         ax.set_xticks(budgets, [f"{each // 1_000}k" for each in budgets])
         ax.set_xticks([], minor=True)
-        marks = [each for each in (0.5, 1, 2, 5, 10, 20, 40, 80) if each >= min(5, corners.train_error.min())]
+        lowest = min([5.0, *corners[measure]])
+        marks = [each for each in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 80) if each >= 0.7 * lowest]
         ax.set_yticks(marks, [f"{each:g}" for each in marks])
         ax.set_yticks([], minor=True)
-        ax.set_xlim(budgets[0] / 1.3, PAPER_ITERATIONS * 1.3)
+        ax.set_xlim(budgets[0] / 1.3, PAPER_ITERATIONS * 1.6)
         ax.set_xlabel("training budget (iterations)")
         ax.set_title(title)
     training.set_ylabel("error (%)")
-    training.figure.legend(*training.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    training.figure.legend(*training.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return training, test

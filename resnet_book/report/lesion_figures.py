@@ -183,7 +183,8 @@ def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dic
     for (depth, kind, iterations, _, seed), group in frame.groupby(keys):  # type: ignore[misc]
         style = look(kind, depth) | {"linewidth": 1.3, "linestyle": "-", "marker": "o", "markersize": 5}
         varying = {"depth": f"{depth} layers", "iterations": f"{iterations:,} iterations", "seed": f"seed {seed}"}
-        style["label"] = ", ".join([kind, *(text for name, text in varying.items() if frame[name].nunique() > 1)])
+        named = [text for name, text in varying.items() if len(set(frame[name])) > 1]
+        style["label"] = ", ".join([kind, *named])
         style["markerfacecolor"] = COLOURS[kind] if iterations >= catalogue.PAPER.iterations else "white"
         yield group, style
 

@@ -106,8 +106,8 @@ def points(difference: float, standard_error: float) -> str:
 def depth_table(records: Iterable[Record]) -> pd.DataFrame:
     """Test errors (%) of the 6n+2 networks on CIFAR-10 as text: a row a network; recorded, then published columns.
 
-    A column for each recipe that has records. A recorded cell reads "mean ± standard deviation (runs)"; what is not
-    recorded, or not published, is a dash, and a network with nothing but dashes is left out.
+    A column for each recipe that has records. A recorded cell reads "mean ± standard deviation (runs)", or is the number
+    of a single run; what is not recorded, or not published, is a dash, and a network of dashes alone is left out.
     """
     records = of_depth_table(records)
     recorded = summary(records).set_index("experiment")
@@ -118,7 +118,7 @@ def depth_table(records: Iterable[Record]) -> pd.DataFrame:
         row = {}
         for recipe in (each for each in DEPTH_TABLE_RECIPES if each in shown):
             name = f"{model}-cifar10" + (f"-{recipe}" if recipe != "paper" else "")
-            row[f"ours, {recipe}"] = recorded_cell(recorded, name, NOTHING)
+            row[f"ours, {recipe}"] = recorded_cell(recorded, name, NOTHING).removesuffix(" (1 run)")
         for source in dict.fromkeys(each.source for each in published.ERRORS):
             row[source] = theirs.get((source, model), NOTHING)
         if set(row.values()) != {NOTHING}:
@@ -161,11 +161,12 @@ def provenance(records: Iterable[Record]) -> str:
     frame = run_rows(records)
     sentences = []
     for _, group in frame.groupby(["recipe", "iterations"], sort=True):
-        kinds = (group.device + ", in " + group.precision).value_counts().sort_index()
-        runs = [f"{n} run{'s' * (n > 1)} on {where}" for where, n in kinds.items()]
-        compiled = f" ({count} of them compiled)" if (count := group.compiled.sum()) else ""
-        recipe, iterations = group.recipe.iloc[0], group.iterations.iloc[0]
-        sentences.append(f"`{recipe}`: {iterations:,} iterations; {'; '.join(runs)}{compiled}.")
+        where = group.groupby(group.device + ", in " + group.precision).model.unique()
+        places = [f"{', '.join(sorted(models))} on {place}" for place, models in where.items()]
+        compiled = f", {count} of them compiled" if (count := group.compiled.sum()) else ""
+        recipe, iterations, runs = group.recipe.iloc[0], group.iterations.iloc[0], len(group)
+        text = f"`{recipe}`: {iterations:,} iterations; {runs} run{'s' * (runs > 1)}{compiled}: {'; '.join(places)}."
+        sentences.append(text)
     return " ".join(sentences) or "Of these networks nothing is recorded yet."
 
 
