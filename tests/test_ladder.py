@@ -42,10 +42,13 @@ def test_networks_of_other_depths_recipes_and_datasets_are_left_out() -> None:
     ("residual", "words"),
     [
         ([], "By no recipe are the residual networks of 20 and of 56 layers both recorded yet."),
-        ([("short", 9)], "After 2,000 iterations the residual network of 56 layers errs more often than that of 20. (No other"),
+        ([("short", 9)], "After 2,000 iterations the residual network of 56 layers errs more often than that of 20. ("),
         ([("short", 9)], "The training errors are in the same order, so it fails to fit: this is no over-fitting."),
-        ([("16k", -1)], "of 56 layers errs less often than that of 20. (No other budget has records of both.) The training"),
-        ([("short", 9), ("4k", 2)], "After 2,000 and 4,000 iterations the residual network of 56 layers errs more often"),
+        (
+            [("16k", -1)],
+            "errs less often than that of 20. (No other budget has records of both.) The training errors are",
+        ),
+        ([("short", 9), ("4k", 2)], "After 2,000 and 4,000 iterations the residual network of 56 layers errs more"),
         (
             [("short", 9), ("4k", 2), ("16k", -1)],
             "After 2,000 and 4,000 iterations the residual network of 56 layers errs more often than that of 20, after "

@@ -106,8 +106,8 @@ def points(difference: float, standard_error: float) -> str:
 def depth_table(records: Iterable[Record]) -> pd.DataFrame:
     """Test errors (%) of the 6n+2 networks on CIFAR-10 as text: a row a network; recorded, then published columns.
 
-    A column for each recipe that has records. A recorded cell reads "mean ± standard deviation (runs)", or is the number
-    of a single run; what is not recorded, or not published, is a dash, and a network of dashes alone is left out.
+    A column for each recipe that has records. A recorded cell reads "mean ± standard deviation (runs)", or is the
+    number of a single run; what is not recorded, or not published, is a dash, and a network of dashes is left out.
     """
     records = of_depth_table(records)
     recorded = summary(records).set_index("experiment")
