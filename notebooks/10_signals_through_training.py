@@ -134,9 +134,8 @@ plt.show()
 # **Figure 10.1.** Two pictures, and the gradients of the loss at both, in standard deviations. Each dot is one number.
 
 # %% [markdown]
-# The *likeness* of the two gradients is the cosine between them, each taken as one long vector: 1 if they point the
-# same way, 0 if they are unrelated. Near 0, [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591) call them
-# *shattered*.
+# The *likeness* of two gradients is their cosine, each taken as one long vector: 1 if they point the same way, 0 if
+# they are unrelated. Near 0, [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591) call gradients *shattered*.
 #
 # **Predict.** At 8, 20 and 56 layers: sketch two lines, the likeness against the depth. Where does the plain one reach
 # 0? Does the residual one? Figure 10.2 has the answer.
@@ -157,8 +156,7 @@ signal_figures.plot_against_depth(shattered, ax, "likeness", "likeness (cosine)"
 plt.show()
 
 # %% [markdown]
-# **Figure 10.2.** Likeness of pixel gradients in untrained networks: mean over three seeds, bars of a standard
-# deviation.
+# **Figure 10.2.** Likeness in untrained networks: mean over three seeds, bars of a standard deviation.
 
 # %% [markdown]
 # With 8 layers the two are nearly level. With 56 the plain one is at 0, and the residual one still far above.
@@ -243,7 +241,7 @@ signal_figures.likeness_table(found, records.load_all(records.find_results()), N
 # ## Block by block
 #
 # The *signal* is the size of what a block puts out (root mean square), the gradient that of the loss with respect to
-# it, as in chapter 3.
+# it.
 #
 # **Predict.** Before training the gradient of a deep plain network grows on its way back, from the last block to the
 # first, by several powers of ten. And later? Follow the lines of Figure 10.4 from pale to full colour.
@@ -301,9 +299,8 @@ def worth(network: nn.Module, a: signals.Batch, b: signals.Batch, learning_rate:
 
 pixels = augment.normalise(seen.images[: 6 * BATCH], *statistics)
 six = list(zip(pixels.split(BATCH), seen.labels[: 6 * BATCH].split(BATCH), strict=True))  # taken two by two
-network = ways["plain"][ITERATIONS]
-ours = worth(network, *six[:2], 0.1)
-assert ours == tuple(signals.predictions(network, six[:2], 0.1).iloc[0, 1:])
+ours = worth(ways["plain"][ITERATIONS], *six[:2], 0.1)
+assert ours == tuple(signals.predictions(ways["plain"][ITERATIONS], six[:2], 0.1).iloc[0, 1:])
 [round(each, 2) for each in ours]
 
 # %% [markdown]
@@ -350,8 +347,8 @@ def held(network: nn.Module) -> dict[str, float]:
 pd.DataFrame({kind: held(untrained(kind, 56)) for kind in figures.KINDS}).T.round(2)
 
 # %% [markdown]
-# Here is the noise in the weights as well. The residual gradient holds behind a step of a hundredth. The plain one is
-# another even behind a step a hundred times shorter. But the first step that training takes is too long for both.
+# Here is the noise in the weights as well. The residual gradient holds behind a step of a hundredth. The plain one does
+# not hold even behind a step a hundred times shorter. But the first step that training takes is too long for both.
 #
 # ## Begin with nothing
 #
@@ -368,8 +365,8 @@ assert torch.equal(zeroed(images), signals.zero_last_norms(usual)(images))
 f"loss {F.cross_entropy(usual(images), labels):.2f} as usual, {F.cross_entropy(zeroed(images), labels):.2f} at zero"
 
 # %% [markdown]
-# Blind guessing has a loss of $\log 10 \approx 2.30$. The usual start is worse: the sum over the blocks has grown, and
-# with it the scores that the classifier puts out, so wrong answers are given with certainty.
+# Blind guessing has a loss of $\log 10 \approx 2.30$. The usual start is worse: the signal has grown from block to
+# block (Figure 10.4), and with it the scores that the classifier puts out.
 #
 # And a start at zero? What flows back into a branch is multiplied by the last norm's weight, which is zero. So the
 # first step moves the last norms and nothing else in the branches; from the second on everything learns (exercise 1).
@@ -399,17 +396,16 @@ plt.show()
 # The usual start is worse than blind guesses, the more so with 56 layers, and gets worse before it gets better. The
 # start at zero begins where blind guesses are and does not rise noticeably above. With 20 layers the two have nearly
 # met after 40 steps; with 56 it is still ahead. [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) report that it
-# helps, most of all with batches of thousands of images. What it does to the error after a whole training is not shown
-# here.
+# helps, most of all with batches of thousands of images. Its effect on the error after a whole training is not shown.
 #
 # ## Summary: is the noise the reason?
 #
 # Does a deep plain network train worse *because* its gradient is noise? The noise is there before the first step, and
 # shortcuts lessen it. But training gets rid of it: after the recorded short training the plain network of 56 layers is
 # as smooth as its twin, and still far behind. What keeps it back by then is not this noise. Whether the first steps
-# lead it to a bad place is open. To tell, one would have to take the noise away and add no shortcuts. [Balduzzi et al.
-# (2017)](https://arxiv.org/abs/1702.08591) did so by other initial weights, and report, as preliminary, that very deep
-# networks then train. And all that is recorded here is one seed a network.
+# lead it to a bad place is open. To tell, one would have to take the noise away and add no shortcuts.
+# [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591) did so, by mirrored weights and a changed ReLU, and report,
+# as preliminary, that very deep networks then train. And all that is recorded here is one seed a network.
 #
 # - Before training, the gradient of a deep plain network is noise: in the pixels from picture to picture, in the
 #   weights from step to step. Shortcuts lessen it, and in the recorded networks training mends the first.
@@ -503,8 +499,7 @@ compared.round(3)
 #
 # ## References
 #
-# - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): the networks.
-#   [He et al. (2016)](https://arxiv.org/abs/1603.05027): pre-activation.
+# - [He et al. (2016)](https://arxiv.org/abs/1603.05027): pre-activation.
 # - [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591): shattered gradients.
 #   [Santurkar et al. (2018)](https://arxiv.org/abs/1805.11604): gradients after a step.
 # - [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677): batch norms that begin at zero, section 5.1.
