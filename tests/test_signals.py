@@ -463,6 +463,8 @@ def test_the_recorded_network_stands_for_the_end_where_weights_on_the_way_do_not
     whole = pd.concat([frame, frame.iloc[:1].assign(iteration=2_000)])
     assert signal_figures.through_training(whole).origin.unique().tolist() == ["along the way"]
     assert signal_figures.through_training(frame.iloc[2:]).empty
+    assert signal_figures.once(whole).origin.unique().tolist() == ["along the way"]
+    assert signal_figures.once(frame.iloc[2:]).iteration.tolist() == [2_000]
 
 
 @SETS
@@ -475,7 +477,10 @@ def test_whatever_is_recorded_is_drawn(found: list[SignalRecord]) -> None:
     kinds = {each.experiment.removesuffix("20-cifar10-short") for each in found if len(each.stages) > 2}
     for kind in ("plain", "residual"):
         one: Any = on_the_way[(on_the_way.kind == kind) & (on_the_way.seed == 0)]
-        ax = signal_figures.plot_stages(one, plt.figure().subplots(), "signal", "signal")
+        figure = plt.figure()
+        ax = signal_figures.plot_blocks(one, figure.subplots(), "signal", "signal")
+        signal_figures.add_moments(figure, one.iteration.unique())
+        assert len(figure.legends) == bool(len(one))
         assert bool(ax.lines) == ({"plain": "plain", "residual": "resnet"}[kind] in kinds)
     for frame, column in ((on_the_way, "signal"), (signal_figures.through_training(predicted), "next")):
         ax = signal_figures.plot_moments(frame, plt.figure().subplots(), column, column)
@@ -483,6 +488,17 @@ def test_whatever_is_recorded_is_drawn(found: list[SignalRecord]) -> None:
     signal_figures.plot_moments(near, plt.figure().subplots(), "cosine", "cosine", spread="spread")
     signal_figures.plot_starts(starts, plt.figure().subplots())
     plt.close("all")
+
+
+def test_likeness_stands_beside_the_errors_of_the_network_that_has_it() -> None:
+    found = [each for each in signal_records.all_signals(RESULTS) if each.experiment == "plain56-cifar10-short"]
+    run = records.load_record(RESULTS / "plain56-cifar10-short" / "seed0.json")
+    row: Any = signal_figures.likeness_table(found, [run], 0.1).iloc[0]
+    assert (row["kind"], row["depth"], row["steps"]) == ("plain", 56, 2_000)
+    assert (row["training error (%)"], row["test error (%)"]) == (run.epochs[-1].train_error, run.test_error)
+    own = next(each for each in found[0].stages if each.origin == "record")
+    assert row["likeness after"] == next(each.cosine for each in own.distances if each.distance == 0.1)
+    assert signal_figures.likeness_table(found, [], 0.1).empty
 
 
 def test_a_measurement_is_drawn_against_depth() -> None:

@@ -1,8 +1,9 @@
 """Draw what chapter 10 shows: signals, gradients, and what they predict, through training.
 
-Colours as everywhere: plain orange, residual blue; a training's moments go from pale to full colour. Every ``plot``
-function draws into the ``ax`` it is given and returns it; where nothing is recorded it says so. The columns of frames
-say which network, kind ("plain" or "residual"), depth, seed, recipe_iterations, and which moment, iteration, origin.
+Colours as everywhere: plain orange, residual blue; a training's moments go from pale to full colour, each with a marker
+of its own. Every ``plot`` function draws into the ``ax`` it is given and returns it; where nothing is recorded it says
+so. The columns of frames say which network, kind ("plain" or "residual"), depth, seed, recipe_iterations, and which
+moment, iteration, origin.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,15 +12,20 @@ from typing import Any, Literal
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from resnet_book.experiments import catalogue
+from resnet_book.experiments.records import Record
 from resnet_book.experiments.signal_records import BlockRow, DistanceRow, LayerRow, PredictionRow, SignalRecord
 from resnet_book.report.figures import COLOURS, look, say_nothing_recorded
 from resnet_book.report.tables import kind_and_depth, stacked
 
 PALEST = 0.72  # share of white in the colour of a training's first moment
-MOMENTS_SHOWN = 6  # lines in a panel, at most
+MARKERS = ("o", "s", "^", "D", "v", "P")  # of the moments, one after the other
+MOMENTS_SHOWN = len(MARKERS)  # lines in a panel, at most
+STAGES = 3  # of a narrow network, all with as many blocks
 STARTS = {False: ("as usual", COLOURS["residual"]), True: ("last norms at zero", COLOURS["accent"])}
 NETWORK = ["kind", "depth", "seed", "recipe_iterations"]
 COLUMNS = {
@@ -46,34 +52,85 @@ def of_networks(
     return stacked(frames, [*COLUMNS[rows], *NETWORK])
 
 
-def through_training(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of those networks alone whose weights along the way were measured.
+def once(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows without those of a record's own network where its weights along the way reach the end of the recipe.
 
-    Where these reach the end of the recipe, without the record's own network, which may be of another run.
+    The record's own network may be of another run, so a moment would be there twice.
     """
-    if frame.empty:
-        return frame
-    along = frame.origin == "along the way"
-    last = frame.iteration.where(along).groupby([frame[name] for name in NETWORK]).transform("max")
-    return frame.loc[last.notna() & ~((frame.origin == "record") & (last == frame.recipe_iterations))]
+    return frame if frame.empty else frame.loc[~((frame.origin == "record") & (_last(frame) == frame.iteration))]
 
 
-def plot_stages(frame: pd.DataFrame, ax: Axes, measure: str, label: str, log: bool = True) -> Axes:
-    """A measurement against the layer, a line a moment of one training, from pale to full colour."""
-    ax.set(xlabel="layer, from the images to the classes", ylabel=label)
+def through_training(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those networks alone whose weights along the way were measured, a moment once."""
+    return frame if frame.empty else once(frame.loc[_last(frame).notna()])
+
+
+def _last(frame: pd.DataFrame) -> pd.Series:
+    """For each row the last iteration on the way of its network; not a number where there is none."""
+    along = frame.iteration.where(frame.origin == "along the way")
+    return along.groupby([frame[name] for name in NETWORK]).transform("max")
+
+
+def likeness_table(found: Iterable[SignalRecord], runs: Iterable[Record], noise: float) -> pd.DataFrame:
+    """How alike pixel gradients at pictures nearby are before training and after it, beside the last errors (%).
+
+    A row a record of which both were measured; after training, in the network whose errors ``runs`` has.
+    """
+    of_run = {(run.experiment, run.seed): run for run in runs}
+    rows = []
+    for each in found:
+        likeness = {
+            stage.iteration > 0: near.cosine
+            for stage in each.stages
+            for near in stage.distances
+            if near.distance == noise and (stage.iteration == 0 or stage.origin == "record")
+        }
+        run = of_run.get((each.experiment, each.seed))
+        if run and len(likeness) == 2:
+            kind, depth = kind_and_depth(run.model["name"])
+            whose = {"kind": kind, "depth": depth, "steps": run.recipe["iterations"], "seed": each.seed}
+            errors = {"training error (%)": run.epochs[-1].train_error, "test error (%)": run.test_error}
+            rows.append(whose | {"likeness before": likeness[False], "likeness after": likeness[True]} | errors)
+    return pd.DataFrame(rows).sort_values(["steps", "depth", "kind"], ignore_index=True) if rows else pd.DataFrame()
+
+
+def plot_blocks(frame: pd.DataFrame, ax: Axes, measure: str, label: str, log: bool = True) -> Axes:
+    """A measurement against the block, a line a moment of one training, from pale to full colour.
+
+    Dotted lines stand where a stage begins. ``add_moments`` draws the legend.
+    """
+    ax.set(xlabel="block, from the images to the classes", ylabel=label)
     if frame.empty:
         return say_nothing_recorded(ax)
-    colour = to_rgb(COLOURS[frame.kind.iloc[0]])
-    moments = _few(sorted(frame.iteration.unique()))
-    for place, moment in enumerate(moments):
-        white = PALEST * (1 - place / max(1, len(moments) - 1))
-        shade = tuple(white + (1 - white) * part for part in colour)
-        rows: Any = frame[frame.iteration == moment].groupby("layer")[measure].mean()
-        ax.plot(rows.index, rows, color=shade, marker="o", markersize=3.5, linewidth=1.5, label=f"{moment:,}")
+    for moment, look_of_moment in _moments(frame.iteration.unique(), COLOURS[frame.kind.iloc[0]]):
+        rows: Any = frame[frame.iteration == moment].groupby("block")[measure].mean()
+        ax.plot(rows.index, rows, **look_of_moment)
+    for stage in range(1, STAGES):
+        ax.axvline(stage * frame.block.max() / STAGES + 0.5, color=COLOURS["neutral"], linestyle=":", linewidth=1)
     ax.set_yscale("log" if log else "linear")
+    if log:
+        low, high = ax.get_ylim()
+        ax.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 100 * low else (1, 2, 5)))
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.yaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(title="iteration", fontsize=8, title_fontsize=8, ncols=2)
     return ax
+
+
+def add_moments(figure: Figure, moments: Iterable[int]) -> None:
+    """One legend below all panels that ``plot_blocks`` drew: which line is which iteration, in grey for all kinds."""
+    handles = [Line2D([], [], **look_of_moment) for _, look_of_moment in _moments(moments, COLOURS["neutral"])]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=9, title="iteration")
+
+
+def _moments(moments: Iterable[int], colour: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """A few of the moments, and how to draw them."""
+    few, full = _few(sorted(moments)), to_rgb(colour)
+    for place, (moment, marker) in enumerate(zip(few, MARKERS, strict=False)):
+        white = PALEST * (1 - place / max(1, len(few) - 1))
+        shade = tuple(white + (1 - white) * part for part in full)
+        yield moment, {"color": shade, "marker": marker, "markersize": 3.5, "linewidth": 1.5, "label": f"{moment:,}"}
 
 
 def plot_moments(frame: pd.DataFrame, ax: Axes, measure: str, label: str, spread: str | None = None) -> Axes:
@@ -84,10 +141,11 @@ def plot_moments(frame: pd.DataFrame, ax: Axes, measure: str, label: str, spread
     ax.set(xlabel="iteration", ylabel=label)
     if frame.empty:
         return say_nothing_recorded(ax)
+    ax.axhline(0, color=COLOURS["neutral"], linewidth=0.8, zorder=1)
     for group, style in _networks(frame):
         each: Any = group.groupby("iteration")[measure].agg(["mean", "std"])
         width = group.groupby("iteration")[spread].mean() if spread else each["std"].fillna(0)
-        ax.plot(each.index, each["mean"], marker="o", markersize=3.5, **style)
+        ax.plot(each.index, each["mean"], marker="o", markersize=2.5, **style)
         ax.fill_between(each.index, each["mean"] - width, each["mean"] + width, color=style["color"], alpha=0.15, lw=0)
     _iterations(ax, frame.iteration.max())
     return ax
@@ -111,7 +169,7 @@ def plot_against_depth(frame: pd.DataFrame, ax: Axes, measure: str, label: str) 
 
 def plot_starts(frame: pd.DataFrame, ax: Axes) -> Axes:
     """The loss of a training's first steps from two beginnings: the mean over seeds, a band from lowest to highest."""
-    ax.set(xlabel="iteration", ylabel="loss of the batch (nats)")
+    ax.set(xlabel="iteration", ylabel="loss of the batch")
     if frame.empty:
         return say_nothing_recorded(ax)
     for zeroed, group in frame.groupby("zeroed"):
