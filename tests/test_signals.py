@@ -313,6 +313,14 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
             signal_records.SIGNALS.read(SMOKE, 0, results)
 
 
+def test_a_young_network_may_answer_hugely_by_running_statistics_and_by_those_alone() -> None:
+    row = {"layer": 55, "response": 1.0, "trained_response": 8e17, "weight_norm": 1.0, "gradient_norm": 1.0}
+    assert signal_records.LayerRow(**row).trained_response == 8e17
+    for name, value in (("trained_response", float("inf")), ("response", 8e17), ("gradient_norm", 8e17)):
+        with pytest.raises(ValueError, match=name):
+            signal_records.LayerRow(**(row | {name: value}))
+
+
 def test_weights_of_another_network_and_empty_folders_are_refused(results: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no weights"):
         signal_survey.make_signals(SMOKE, folder=tmp_path, results=results)

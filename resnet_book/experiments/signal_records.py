@@ -26,6 +26,9 @@ from resnet_book.experiments.record_checks import require
 SCHEMA_VERSION = 1
 Number = Annotated[int, Field(ge=1)]
 Cosine = Annotated[float, Field(ge=-1.001, le=1.001)]
+FLOAT32_MAX = 3.4028235e38
+# What a network puts out by running statistics that its first steps have left behind grows with every layer.
+Unbounded = Annotated[float, Field(ge=0, le=FLOAT32_MAX)]
 COUNTED = {"layers": "layer", "blocks": "block", "predictions": "pair", "distances": "distance"}
 Origin = Literal["initialisation", "along the way", "record"]
 
@@ -36,7 +39,7 @@ class LayerRow(Checked):
 
     layer: Number
     response: Size
-    trained_response: Size
+    trained_response: Unbounded
     weight_norm: Size
     gradient_norm: Size
 
