@@ -62,7 +62,7 @@ from IPython.display import Markdown, display
 from torch import nn
 
 from resnet_book import augment, cifar, data, models
-from resnet_book.analysis import signals
+from resnet_book.analysis import pre_activation, signals, starts
 from resnet_book.engine.callbacks import Callback
 from resnet_book.engine.device import Engine, default_precision, find
 from resnet_book.experiments import catalogue, records, signal_records
@@ -361,7 +361,7 @@ usual = untrained("residual", 20)
 zeroed = deepcopy(usual)
 for block in (block for stage in zeroed.stages for block in stage):
     nn.init.zeros_(block.layers[-1].weight)  # a branch ends in a batch norm
-assert torch.equal(zeroed(images), signals.zero_last_norms(usual)(images))
+assert torch.equal(zeroed(images), starts.zero_last_norms(usual)(images))
 f"loss {F.cross_entropy(usual(images), labels):.2f} as usual, {F.cross_entropy(zeroed(images), labels):.2f} at zero"
 
 # %% [markdown]
@@ -468,17 +468,17 @@ print("Not answered yet." if None in (in_first, in_second) else verdict)
 
 
 # %% tags=["nbval-ignore-output"]
-class MyBlock(signals.PreActivationBlock):
+class MyBlock(pre_activation.PreActivationBlock):
     """A block of your own, with the layers of the package's."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return None  # your code, with F.relu for the ReLU
 
 
-print(verdict := signals.check_pre_activation(MyBlock))
+print(verdict := pre_activation.check(MyBlock))
 compared = shattered[shattered.depth == 56].pivot(index="kind", columns="seed", values="likeness")
 if verdict == "Right.":
-    yours = [signals.pre_activation(56, torch.Generator().manual_seed(seed), MyBlock) for seed in range(3)]
+    yours = [pre_activation.PreActivationNetwork(56, torch.Generator().manual_seed(seed), MyBlock) for seed in range(3)]
     compared.loc["pre-activation"] = [likeness(network) for network in yours]
 compared.round(3)
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from resnet_book import augment, data, models
-from resnet_book.analysis import answers, diagnostics, landscape
+from resnet_book.analysis import answers, diagnostics, landscape, pre_activation, starts
 from resnet_book.analysis import signals as signals_measured
 from resnet_book.analysis.paths import effective_length
 from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies, weights
@@ -392,7 +392,7 @@ def test_untrained_on_the_built_in_images_the_seeds_of_pre_activation_and_residu
     def cosine(seed: int, *, moved: bool) -> float:
         generator = torch.Generator().manual_seed(seed)
         network = (
-            signals_measured.pre_activation(56, generator)
+            pre_activation.PreActivationNetwork(56, generator)
             if moved
             else models.narrow(56, residual=True)(generator=generator)
         )
@@ -426,7 +426,7 @@ def test_the_deep_residual_gradient_holds_behind_a_hundredth_and_the_plain_one_n
 
 def test_a_start_at_zero_takes_a_step_ten_times_shorter_and_more_and_holds_as_well_behind_one_of_equal_length() -> None:
     usual = models.narrow(20, residual=True)(generator=torch.Generator().manual_seed(0))
-    zeroed = signals_measured.zero_last_norms(usual)
+    zeroed = starts.zero_last_norms(usual)
     assert held(zeroed)[1] < 0.1 * held(usual)[1]
     assert held(usual)[0] < 0.1 < 0.9 < held(zeroed)[0]
     for length in (0.1, 0.01, 0.001, 0.0001):

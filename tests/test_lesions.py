@@ -19,7 +19,7 @@ from small_runs import RECIPE, TEST, TRAIN, move_away_and_make_again, same_weigh
 from torch import nn
 
 from resnet_book import augment, models
-from resnet_book.analysis import cutting, diagnostics, lesions, signals
+from resnet_book.analysis import cutting, diagnostics, lesions, pre_activation
 from resnet_book.analysis.lesions import Cut
 from resnet_book.analysis.paths import count_paths, effective_length, gradients_by_length, path_gradient
 from resnet_book.engine import machine
@@ -96,7 +96,7 @@ def test_a_block_that_was_left_out_stays_out_and_still_changes_the_shape() -> No
 
 
 def test_blocks_of_another_kind_are_refused_by_every_cut() -> None:
-    network = signals.pre_activation(20, torch.Generator().manual_seed(0))
+    network = pre_activation.PreActivationNetwork(20, torch.Generator().manual_seed(0))
     message = r"block 1 \(stages\.0\.0\) is of type PreActivationBlock; cuts are defined for PlainBlock"
     for cut in (
         lambda: cutting.leave_out(network, [2]),

@@ -17,7 +17,7 @@ from small_runs import RECIPE, TRAIN, move_away_and_make_again, tiny
 from torch import nn
 
 from resnet_book import augment, models
-from resnet_book.analysis import diagnostics, paths, signals
+from resnet_book.analysis import diagnostics, paths, pre_activation, signals, starts
 from resnet_book.cli.main import main
 from resnet_book.engine import callbacks, checkpoints, machine
 from resnet_book.experiments import catalogue, records, signal_records, signal_survey, weights
@@ -97,7 +97,7 @@ def test_likeness_falls_with_distance_and_is_whole_nearby() -> None:
         lambda network: signals.gradient(network, BATCH),
         lambda network: signals.predictions(network, BATCHES, 0.1),
         lambda network: signals.shattering(network, BATCH, (0.1,)),
-        signals.zero_last_norms,
+        starts.zero_last_norms,
     ],
 )
 def test_measuring_leaves_the_network_as_it_was(measure: Callable[[nn.Module], object]) -> None:
@@ -113,7 +113,7 @@ def test_measuring_leaves_the_network_as_it_was(measure: Callable[[nn.Module], o
 
 
 def test_with_last_norms_at_zero_a_network_is_its_shortcuts() -> None:
-    network = signals.zero_last_norms(tiny())
+    network = starts.zero_last_norms(tiny())
     x = network.stem(BATCH[0])
     expected = x
     for _, block in diagnostics.blocks(network):
@@ -122,7 +122,7 @@ def test_with_last_norms_at_zero_a_network_is_its_shortcuts() -> None:
 
 
 def test_with_last_norms_at_zero_the_first_step_moves_nothing_else_in_a_branch() -> None:
-    network = signals.zero_last_norms(tiny())
+    network = starts.zero_last_norms(tiny())
     F.cross_entropy(network(BATCH[0]), BATCH[1]).backward()
     moved = {name for name, each in network.named_parameters() if each.grad is not None and each.grad.any()}
     assert {name for name in moved if ".layers." in name} == {
@@ -134,15 +134,15 @@ def test_with_last_norms_at_zero_the_first_step_moves_nothing_else_in_a_branch()
 def test_first_losses_are_those_of_each_step_over_more_than_an_epoch() -> None:
     network = tiny()
     steps = len(TRAIN) // 64 + 2
-    losses = signals.first_losses(network, TRAIN, RECIPE, steps, 64)
+    losses = starts.first_losses(network, TRAIN, RECIPE, steps, 64)
     assert len(losses) == steps
     assert all(0 < loss < 10 for loss in losses)
-    again = signals.first_losses(tiny(), TRAIN, RECIPE, 2, 64)
+    again = starts.first_losses(tiny(), TRAIN, RECIPE, 2, 64)
     assert again == pytest.approx(losses[:2])
 
 
 def test_a_pre_activation_block_adds_to_what_it_got_and_nothing_comes_behind() -> None:
-    block = signals.PreActivationBlock(16, 16)
+    block = pre_activation.PreActivationBlock(16, 16)
     x = torch.randn(2, 16, 4, 4, generator=torch.Generator().manual_seed(0))
     assert (block(x) < 0).any()
     nn.init.zeros_(block.convolution2.weight)
@@ -150,7 +150,7 @@ def test_a_pre_activation_block_adds_to_what_it_got_and_nothing_comes_behind() -
 
 
 def test_a_pre_activation_network_has_the_convolutions_of_its_usual_one() -> None:
-    network, usual = signals.pre_activation(20, torch.Generator().manual_seed(0)), models.build("resnet20")
+    network, usual = pre_activation.PreActivationNetwork(20, torch.Generator().manual_seed(0)), models.build("resnet20")
     shapes = [
         sorted(each.weight.shape for each in one.modules() if isinstance(each, nn.Conv2d)) for one in (network, usual)
     ]
@@ -158,15 +158,15 @@ def test_a_pre_activation_network_has_the_convolutions_of_its_usual_one() -> Non
     assert network(BATCH[0]).shape == (8, 10)
     assert models.count_parameters(network) - models.count_parameters(usual) == 0
     assert diagnostics.block_gradients(network, *BATCH).layer.tolist() == [3, 5, 7, 9, 11, 13, 15, 17, 19]
-    again = signals.pre_activation(20, torch.Generator().manual_seed(0))
+    again = pre_activation.PreActivationNetwork(20, torch.Generator().manual_seed(0))
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
 
 
 def block_with(forward: Callable[..., object]) -> type[nn.Module]:
-    return type("Block", (signals.PreActivationBlock,), {"forward": forward})
+    return type("Block", (pre_activation.PreActivationBlock,), {"forward": forward})
 
 
-def branch(self: signals.PreActivationBlock, x: torch.Tensor) -> torch.Tensor:
+def branch(self: pre_activation.PreActivationBlock, x: torch.Tensor) -> torch.Tensor:
     return self.convolution2(F.relu(self.norm2(self.convolution1(F.relu(self.norm1(x))))))
 
 
@@ -185,7 +185,7 @@ def branch(self: signals.PreActivationBlock, x: torch.Tensor) -> torch.Tensor:
     ],
 )
 def test_a_readers_block_is_told_what_is_wrong(forward: Callable[..., object], verdict: str) -> None:
-    assert verdict in signals.check_pre_activation(block_with(forward))
+    assert verdict in pre_activation.check(block_with(forward))
 
 
 @pytest.mark.parametrize(
@@ -200,12 +200,12 @@ def test_a_readers_block_is_told_what_is_wrong(forward: Callable[..., object], v
         (lambda: signals.shattering(tiny(), BATCH, (0.1,), seed=-1), "seed=-1"),
         (lambda: signals.after_a_step(tiny(), nan * signals.gradient(tiny(), BATCH)), "step: .* not finite"),
         (lambda: signals.after_a_step(tiny(), torch.zeros(3)), r"step: expected .* \(\d+,\), found \(3,\)"),
-        (lambda: signals.zero_last_norms(tiny(shortcut=None)), "no residual block"),
-        (lambda: signals.first_losses(tiny(), TRAIN.subset(0), RECIPE, 2, 1), "train: the set .* is empty"),
-        (lambda: signals.first_losses(tiny(), BATCH, RECIPE, 2, 1), "train is of type tuple"),  # type: ignore[arg-type]
-        (lambda: signals.first_losses(tiny(), TRAIN, RECIPE, 0, 32), "iterations=0"),
-        (lambda: signals.pre_activation(21, torch.Generator()), "depth=21"),
-        (lambda: signals.pre_activation(20, 0), "generator=0"),  # type: ignore[arg-type]
+        (lambda: starts.zero_last_norms(tiny(shortcut=None)), "no residual block"),
+        (lambda: starts.first_losses(tiny(), TRAIN.subset(0), RECIPE, 2, 1), "train: the set .* is empty"),
+        (lambda: starts.first_losses(tiny(), BATCH, RECIPE, 2, 1), "train is of type tuple"),  # type: ignore[arg-type]
+        (lambda: starts.first_losses(tiny(), TRAIN, RECIPE, 0, 32), "iterations=0"),
+        (lambda: pre_activation.PreActivationNetwork(21, torch.Generator()), "depth=21"),
+        (lambda: pre_activation.PreActivationNetwork(20, 0), "generator=0"),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_done_is_an_error_that_names_it(call: Callable[[], object], message: str) -> None:
@@ -314,7 +314,7 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
 
 
 def test_a_young_network_may_answer_hugely_by_running_statistics_and_by_those_alone() -> None:
-    row = {"layer": 55, "response": 1.0, "trained_response": 8e17, "weight_norm": 1.0, "gradient_norm": 1.0}
+    row: dict[str, Any] = {"layer": 55, "response": 1.0, "trained_response": 8e17, "weight_norm": 1.0, "gradient_norm": 1.0}
     assert signal_records.LayerRow(**row).trained_response == 8e17
     for name, value in (("trained_response", float("inf")), ("response", 8e17), ("gradient_norm", 8e17)):
         with pytest.raises(ValueError, match=name):

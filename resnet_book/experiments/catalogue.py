@@ -55,6 +55,9 @@ ABLATIONS = {
     "no-decay": replace(SHORT, weight_decay=0.0),
     "no-augmentation": replace(SHORT, padding=0, flip_probability=0.0),
 }
+# Steps that are short beside the weights until the first storm of the gradient is over. At 0.1 the first step of plain56
+# is several times as long as the weights of its first layers.
+GENTLE_START = replace(SHORT, warmup_iterations=100, warmup_learning_rate=0.001)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,10 @@ EXPERIMENTS: dict[str, Experiment] = {
     **{
         f"resnet20-cifar10-{name}": Experiment("resnet20", "cifar10", name, recipe)
         for name, recipe in ABLATIONS.items()
+    },
+    **{
+        f"{model}-cifar10-short-warmup": Experiment(model, "cifar10", "short-warmup", GENTLE_START)
+        for model in ("plain20", "resnet20", "plain56", "resnet56")
     },
     "resnet110-cifar10-no-warmup": Experiment("resnet110", "cifar10", "no-warmup", PAPER),
     **{

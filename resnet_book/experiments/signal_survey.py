@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 from resnet_book import augment, data
-from resnet_book.analysis import diagnostics, lesions, signals
+from resnet_book.analysis import diagnostics, lesions, signals, starts
 from resnet_book.engine import callbacks, checkpoints, machine
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
@@ -136,11 +136,11 @@ def _starts(record: Record, train: data.ImageSet) -> list[dict[str, Any]]:
     return [
         {
             "zeroed": zeroed,
-            "losses": signals.first_losses(
+            "losses": starts.first_losses(
                 network, train, Recipe(**record.recipe), START_ITERATIONS, START_BATCH, record.seed
             ),
         }
-        for zeroed, network in ((True, signals.zero_last_norms(usual)), (False, usual))
+        for zeroed, network in ((True, starts.zero_last_norms(usual)), (False, usual))
     ]
 
 
