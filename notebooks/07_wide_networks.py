@@ -29,8 +29,8 @@
 # 2. The gap between plain and residual networks opens with depth: 10 and 18 layers end alike, 34 do not.
 #
 # This page builds the networks and asks what supports the claims. (A third one, about stable training, is left to the
-# [appendix](a7_more_about_wide_networks.ipynb).) The full training takes a GPU and is not recorded yet, so of the deep
-# networks the page has only the source's numbers.
+# [appendix](a7_more_about_wide_networks.ipynb).) The full training takes a GPU, and the book has no run of it yet. So of
+# the deep networks the page has only the source's numbers.
 #
 # **You will learn**
 #

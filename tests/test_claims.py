@@ -619,7 +619,7 @@ def test_the_published_gap_is_chance_at_10_layers_and_sure_from_34_on_but_at_18_
     assert sure.loc[34:].min().min() > 6
 
 
-def test_the_published_gap_opens_from_18_to_34_layers_mostly_as_plain_networks_get_worse_and_residual_ones_do_not() -> None:
+def test_the_published_gap_opens_from_18_to_34_layers_mostly_as_plain_networks_get_worse_and_residual_not() -> None:
     for name in ("cifar10", "cifar100"):
         change = published_gaps().loc[name].loc[34] - published_gaps().loc[name].loc[18]
         assert change.plain > change.gap / 2 > 0
