@@ -579,36 +579,63 @@ def test_short_runs_without_decay_are_apart_by_no_more_than_the_limit_of_chance(
 # --- Chapter 7 and its appendix ---
 
 
-def test_in_short_runs_projections_are_ahead_by_more_than_the_luck_of_the_images_and_less_than_seeds_differ() -> None:
-    zeros, projection = summaries().test_error[["resnet10-cifar10-short", "resnet10-cifar10-short-projection"]]
-    assert zeros - projection > 2 * hypot(*map(wide_tables.standard_error, (zeros, projection)))
+def test_one_short_run_each_puts_plain_before_projections_before_zeros_in_training_error_as_well() -> None:
+    order = ["plain10-cifar10-short", "resnet10-cifar10-short-projection", "resnet10-cifar10-short"]
+    three = summaries().loc[order]
+    assert three.runs.tolist() == [1, 1, 1]
+    assert three.test_error.is_monotonic_increasing
+    assert three.train_error.is_monotonic_increasing
+
+
+def test_projections_are_apart_from_both_by_less_than_three_seeds_of_resnet20_and_plain_from_zeros_by_more() -> None:
+    names = ["plain10-cifar10-short", "resnet10-cifar10-short-projection", "resnet10-cifar10-short"]
+    plain, projections, zeros = summaries().test_error[names]
     seeds = [each.test_error for each in recorded() if each.experiment == "resnet20-cifar10-short"]
     assert len(seeds) == 3
-    assert max(seeds) - min(seeds) > zeros - projection
+    assert max(zeros - projections, projections - plain) < max(seeds) - min(seeds) < zeros - plain
 
 
-def test_no_wide_network_is_recorded_by_the_long_recipe() -> None:
-    assert summaries()[(summaries().recipe == "wide") & summaries().depth.isin(wide_tables.DEPTHS)].empty
+def test_after_nine_epochs_plain_and_residual_are_level_on_cifar100() -> None:
+    plain, residual = summaries().test_error[["plain10-cifar100-short", "resnet10-cifar100-short"]]
+    assert abs(plain - residual) < hypot(*map(wide_tables.standard_error, (plain, residual)))
 
 
-def test_the_published_gap_opens_with_depth() -> None:
-    gaps = wide_tables.gaps(wide_tables.published_errors()).set_index(["dataset", "depth"])
-    sure = (gaps.gap / gaps["sampling"]).unstack("dataset")
+def test_no_wide_network_is_recorded_by_the_long_recipe_and_by_the_short_one_none_of_more_than_ten_layers() -> None:
+    wide = summaries()[summaries().depth.isin(wide_tables.DEPTHS)]
+    assert set(wide.recipe) == {"short"}
+    assert set(wide.depth) == {10}
+    assert set(wide.runs) == {1}
+
+
+def published_gaps() -> Frame:
+    return wide_tables.gaps(wide_tables.published_errors()).set_index(["dataset", "depth"])
+
+
+def test_the_published_gap_is_chance_at_10_layers_and_sure_from_34_on_but_at_18_sure_on_cifar100_only() -> None:
+    sure = (published_gaps().gap / published_gaps().standard_error).unstack("dataset")
     assert sure.loc[10].abs().max() < 1
     assert sure.cifar10[18] < 1
-    assert gaps.gap["cifar100", 18] == pytest.approx(2.5)
-    assert sure.loc[34:].min().min() > 5
-    assert all(gaps.plain[data, 34] > gaps.plain[data, 18] for data in ("cifar10", "cifar100"))
+    assert sure.cifar100[18] > 4
+    assert sure.loc[34:].min().min() > 6
 
 
-def test_after_nine_epochs_the_plain_network_is_ahead_by_four_samplings_on_cifar10_and_level_on_cifar100() -> None:
-    gaps = wide_tables.own_gaps(summaries(), "short").set_index(["dataset", "depth"])
-    assert gaps.index.tolist() == [("cifar10", 10), ("cifar100", 10)]
-    sure = gaps.gap / gaps["sampling"]
-    assert sure["cifar10", 10] < -4
-    assert abs(sure["cifar100", 10]) < 1
-    train = summaries().train_error
-    assert train["plain10-cifar10-short"] < train["resnet10-cifar10-short"] - 1
+def test_the_published_gap_opens_from_18_to_34_layers_mostly_as_plain_networks_get_worse_and_residual_not() -> None:
+    for name in ("cifar10", "cifar100"):
+        change = published_gaps().loc[name].loc[34] - published_gaps().loc[name].loc[18]
+        assert change.plain > change.gap / 2 > 0
+        assert change.residual < 0
+
+
+def test_from_18_layers_on_published_residual_errors_are_within_chance_and_half_a_point() -> None:
+    for _, errors in published_gaps().residual.unstack("dataset").loc[18:].items():
+        low, high = errors.min(), errors.max()
+        assert high - low < 0.5 + 1e-9
+        assert high - low < 2 * hypot(*map(wide_tables.standard_error, (low, high)))
+
+
+def test_the_published_plain_error_of_18_layers_on_cifar10_is_less_than_a_point_above_the_lowest_of_all() -> None:
+    cifar10 = published_gaps().loc["cifar10"]
+    assert 0 < cifar10.plain[18] - cifar10[["plain", "residual"]].min().min() < 1
 
 
 def test_validation_and_test_errors_are_apart_by_no_more_than_luck_and_to_either_side() -> None:

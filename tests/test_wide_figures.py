@@ -37,16 +37,26 @@ def curves(epochs: int = 3) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_gaps_are_drawn_a_line_a_dataset(ax: Axes) -> None:
-    wide_figures.plot_gaps(wide_tables.gaps(wide_tables.published_errors()), ax, "published")
-    first, second = ax.lines[:2]
-    assert np.asarray(first.get_ydata()) == pytest.approx([0.2, 0.2, 2.0, 4.7])
-    assert np.asarray(second.get_ydata()) == pytest.approx([-0.2, 2.5, 8.0])
-    assert [first.get_label(), second.get_label()] == ["CIFAR-10, published", "CIFAR-100, published"]
+def test_published_errors_are_a_line_a_kind_with_bottlenecks_apart(ax: Axes) -> None:
+    wide_figures.plot_published(wide_tables.published_errors().query("dataset == 'cifar10'"), ax)
+    drawn = {str(line.get_label()): line for line in ax.lines if not str(line.get_label()).startswith("_")}
+    heights = {label: np.asarray(line.get_ydata()).tolist() for label, line in drawn.items()}
+    assert heights["plain"] == [5.8, 5.2, 6.5]
+    assert heights["residual"] == [5.6, 5.0, 4.5]
+    assert heights["plain, bottlenecks"] == [9.7]
+    assert heights["residual, bottlenecks"] == [5.0]
+    for kind in ("plain", "residual"):
+        colours = [to_hex(line.get_color()).upper() for label, line in drawn.items() if label.startswith(kind)]
+        assert colours == 2 * [figures.COLOURS[kind]]
     bars = ax.collections[0]
     assert isinstance(bars, LineCollection)
     errors = [np.ptp(np.asarray(bar)[:, 1]) / 2 for bar in bars.get_segments()]  # one standard error up and down
-    assert errors == pytest.approx([0.32, 0.31, 0.32, 0.37], abs=0.01)
+    assert errors == pytest.approx([wide_tables.standard_error(each) for each in (5.8, 5.2, 6.5, 9.7)])
+
+
+def test_where_no_bottleneck_is_published_none_is_in_the_legend(ax: Axes) -> None:
+    wide_figures.plot_published(wide_tables.published_errors().query("dataset == 'cifar100'"), ax)
+    assert ax.get_legend_handles_labels()[1] == ["plain", "residual"]
 
 
 def test_every_run_is_a_line_of_its_own_with_the_marker_of_its_seed(ax: Axes) -> None:

@@ -43,9 +43,11 @@ def test_the_published_gap_on_cifar100_is_eight_points_at_34_layers() -> None:
     assert ("cifar100", 50) not in gaps.index  # not reported
 
 
-def test_sampling_is_the_binomial_error_of_a_difference() -> None:
+def test_the_standard_error_of_a_gap_is_the_binomial_one_of_a_difference() -> None:
     errors = pd.DataFrame({"dataset": "cifar10", "kind": ["plain", "residual"], "depth": 10, "test_error": [20.0, 10]})
-    assert wide_tables.gaps(errors).sampling[0] == pytest.approx(100 * math.sqrt((0.2 * 0.8 + 0.1 * 0.9) / 10_000))
+    assert wide_tables.gaps(errors).standard_error[0] == pytest.approx(
+        100 * math.sqrt((0.2 * 0.8 + 0.1 * 0.9) / 10_000)
+    )
 
 
 def test_a_network_without_its_twin_has_no_gap() -> None:

@@ -1,4 +1,4 @@
-"""Draw what chapter 7 shows of the wide networks: gaps, phases of the learning rate, confusions.
+"""Draw what chapter 7 shows of the wide networks: published errors, phases of the learning rate, confusions.
 
 As in ``figures``: the book's palette, nothing loads or trains, every function draws into its ``ax`` and returns it.
 """
@@ -15,30 +15,31 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from resnet_book.report.figures import COLOURS, say_nothing_recorded
+from resnet_book.report.wide_tables import standard_error
 
-DATASETS = {"cifar10": ("accent", "o"), "cifar100": ("neutral", "s")}  # and their colours and markers
+BOTTLENECKS = 50  # the depth of the wide networks with other blocks
 NAMED = 25  # up to so many classes are named one by one
 MARKERS = "osv^Dp"  # a seed each
 LONG = 50  # runs of more epochs are drawn thin, without markers and the height of their first tenth
 
 
-def plot_gaps(gaps: pd.DataFrame, ax: Axes, label: str, filled: bool = False) -> Axes:
-    """What shortcuts save (points) against depth, a line a dataset, with ``sampling`` as bars.
+def plot_published(errors: pd.DataFrame, ax: Axes) -> Axes:
+    """Test errors (%) of one dataset against depth, a line a kind, bars of one standard error from the test images.
 
-    ``gaps`` as ``wide_tables.gaps`` gives them. ``label``: whose numbers they are, for the legend.
+    ``errors``: kind, depth, test_error, as ``wide_tables.published_errors`` gives them. BOTTLENECKS are open and not
+    joined to the others: they have other blocks, and were trained by another recipe.
     """
-    for name, group in gaps.sort_values("depth").groupby("dataset"):
-        colour, marker = DATASETS[str(name)]
-        line, face = ("-", COLOURS[colour]) if filled else ("--", "white")
-        of = str(name).upper().replace("CIFAR", "CIFAR-")
-        ax.errorbar(group.depth, group.gap, group.sampling, fmt="none", ecolor=COLOURS[colour], elinewidth=1)
-        ax.plot(group.depth, group.gap, line, marker=marker, color=COLOURS[colour], mfc=face, label=f"{of}, {label}")
-    ax.axhline(0, color=COLOURS["neutral"], linewidth=0.8)
-    if len(gaps):
-        ax.set_xticks(sorted({*map(int, gaps.depth)}))
+    for kind, group in errors.sort_values("depth").groupby("kind"):
+        colour, others = COLOURS[str(kind)], group.depth == BOTTLENECKS
+        bars = group.test_error.map(standard_error)
+        ax.errorbar(group.depth, group.test_error, bars, fmt="none", ecolor=colour, elinewidth=1, capsize=2)
+        ax.plot(group.depth[~others], group.test_error[~others], "o-", color=colour, label=kind)
+        if others.any():
+            label = f"{kind}, bottlenecks"
+            ax.plot(group.depth[others], group.test_error[others], "o", color=colour, mfc="white", label=label)
+    ax.set_xticks(sorted({*map(int, errors.depth)}))
     ax.set_xlabel("depth (layers)")
-    ax.set_ylabel("plain minus residual error (points)")
-    ax.legend(loc="upper left")
+    ax.set_ylabel("test error (%)")
     return ax
 
 

@@ -38,26 +38,17 @@ def standard_error(error: float, images: int = TEST_IMAGES) -> float:
 
 
 def gaps(errors: pd.DataFrame) -> pd.DataFrame:
-    """What shortcuts save at each depth: dataset, depth, plain and residual (%), gap and sampling (points).
+    """What shortcuts save at each depth: dataset, depth, plain and residual (%), gap and standard_error (points).
 
     ``errors``: dataset, kind, depth, test_error, a row a network; depths with one kind alone are left out. ``gap`` is
-    the plain error minus the residual one. ``sampling`` is the standard error that it would have if nothing but the
+    the plain error minus the residual one. ``standard_error`` is that which it would have if nothing but the
     choice of the test images were random, and independent for the two networks (it is not: they are tested on the same
-    images, so this is rather too large). Raises ValueError for two rows of one network.
+    images, so this is probably too large). Raises ValueError for two rows of one network.
     """
     pairs = errors.pivot(index=["dataset", "depth"], columns="kind", values="test_error")
     pairs = pairs.reindex(columns=["plain", "residual"]).dropna()
-    sampling = (pairs.map(standard_error) ** 2).sum(axis=1) ** 0.5
-    return pairs.assign(gap=pairs.plain - pairs.residual, sampling=sampling).reset_index()
-
-
-def own_gaps(summaries: pd.DataFrame, recipe: str) -> pd.DataFrame:
-    """``gaps`` of the recorded wide networks by a recipe, "wide" or "short", with their own shortcuts.
-
-    ``summaries`` is what ``tables.summary`` gives, its index set to the column ``experiment``.
-    """
-    shown = (summaries.recipe == recipe) & summaries.depth.isin(DEPTHS)
-    return gaps(summaries.loc[shown & ~summaries.index.str.endswith("-projection")])
+    of_gap = (pairs.map(standard_error) ** 2).sum(axis=1) ** 0.5
+    return pairs.assign(gap=pairs.plain - pairs.residual, standard_error=of_gap).reset_index()
 
 
 def wide_table(records: Iterable[Record]) -> pd.DataFrame:
