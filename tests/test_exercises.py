@@ -19,7 +19,7 @@ def check(answer: str) -> None:
     """Run the exercise of chapter 3 with ``answer`` as the body of its function."""
     after_relu = F.relu(torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(0)))
     names: dict[str, Any] = {"nn": nn, "F": F, "torch": torch, "after_relu": after_relu}
-    exec(next(cell for cell in CELLS if cell.startswith("class PlainBlock")).rpartition("\n\n")[0], names)
+    exec(next(cell for cell in CELLS if cell.startswith("class PlainBlock")), names)
     exec(f"def as_identity(block):\n    {answer}\n", names)
     exec(CELLS[-1], names)
 

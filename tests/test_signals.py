@@ -314,7 +314,8 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
 
 
 def test_a_young_network_may_answer_hugely_by_running_statistics_and_by_those_alone() -> None:
-    row: dict[str, Any] = {"layer": 55, "response": 1.0, "trained_response": 8e17, "weight_norm": 1.0, "gradient_norm": 1.0}
+    row: dict[str, Any] = {"layer": 55, "response": 1.0, "weight_norm": 1.0, "gradient_norm": 1.0}
+    row["trained_response"] = 8e17
     assert signal_records.LayerRow(**row).trained_response == 8e17
     for name, value in (("trained_response", float("inf")), ("response", 8e17), ("gradient_norm", 8e17)):
         with pytest.raises(ValueError, match=name):

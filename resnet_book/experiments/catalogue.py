@@ -55,8 +55,8 @@ ABLATIONS = {
     "no-decay": replace(SHORT, weight_decay=0.0),
     "no-augmentation": replace(SHORT, padding=0, flip_probability=0.0),
 }
-# Steps that are short beside the weights until the first storm of the gradient is over. At 0.1 the first step of plain56
-# is several times as long as the weights of its first layers.
+# Begins with steps that are short beside the weights. At 0.1 the first step of plain56 is several times as long as the
+# weights of its first layers.
 GENTLE_START = replace(SHORT, warmup_iterations=100, warmup_learning_rate=0.001)
 
 
