@@ -83,7 +83,8 @@ def walks(slices: Frame) -> Frame:
     random = random.assign(distance=random.step.abs())
     sides = [random[side * random.step >= 0].assign(side=side) for side in (1, -1)]
     columns = [*WHOSE, "statistics", "direction", "side", "distance", "loss"]
-    return pd.concat(sides)[columns].sort_values(columns[:-1], ignore_index=True)
+    away: Frame = pd.concat(sides)[columns]
+    return away.sort_values(columns[:-1], ignore_index=True)
 
 
 def rises(slices: Frame) -> Frame:
@@ -164,7 +165,7 @@ def draw_maps(found: Sequence[LandscapeRecord]) -> Figure:
     pairs = sorted({tuple(about[name] for name in TWINS) for about, _, _ in planes}) or [(0, 0, 0)]
     figure = plt.figure(figsize=(8.4, 0.8 + 2.1 * len(pairs)))
     axes = dict[str, Any]()
-    for part, statistics in zip(figure.subfigures(1, 2), BOTH, strict=True):
+    for part, statistics in zip(figure.subfigures(1, 2, squeeze=False)[0], BOTH, strict=True):
         part.suptitle(IN_WORDS[statistics], fontsize=11)
         axes[statistics] = part.subplots(len(pairs), 2, squeeze=False, sharex=True, sharey=True)
     if not planes:
