@@ -194,8 +194,7 @@ pd.Series(spread).rename_axis(["kind", "statistics", "step"]).unstack().map("{:,
 # The table has the spread of the scores: their standard deviation over the images, averaged over the classes. As
 # trained, it becomes tens or hundreds of times as large to one side: each layer divides by a number that no longer
 # fits, and passes its error on. To the other side it shrinks, in the plain network to zero: all images get the same
-# scores, the loss is that of blind guesses, and the line is flat. Measured anew, the spread stays within a factor of
-# four.
+# scores, and the loss, that of blind guesses, is flat. Measured anew, the spread stays within a factor of four.
 #
 # Training computes with the statistics of the batch, and never sees the surface on the left. Published pictures can
 # show it: the [code of Li et al.](https://github.com/tomgoldstein/loss-landscape/blob/master/evaluation.py) calls
@@ -203,9 +202,8 @@ pd.Series(spread).rename_axis(["kind", "statistics", "step"]).unstack().map("{:,
 #
 # ## The recorded networks, on CIFAR-10
 #
-# `resnet-book landscape NAME` does this to a *recorded* network: one that was trained beforehand, and whose results the
-# book keeps. Here are twins of 20 and 56 layers, trained for 64,000 iterations as in the paper, and for 2,000
-# (`-short`).
+# `resnet-book landscape NAME` does this to a *recorded* network: one trained beforehand, whose results the book keeps.
+# Here are twins of 20 and 56 layers, trained for 64,000 iterations as in the paper, or 2,000 (`-short`).
 
 # %%
 runs = [records.load_record(records.path_of(results, each.experiment, each.seed)) for each in short + long]
@@ -222,7 +220,7 @@ landscape_figures.draw_maps(long)
 plt.show()
 
 # %% [markdown]
-# **Figure 9.2.** The loss around networks trained for 64,000 iterations. Darker is higher, up to 1,000 (left) or 10.
+# **Figure 9.2.** The loss around networks of 64,000 iterations, in nats on the lines. Darkest: 1,000 (left), 10 (right).
 
 # %% tags=["nbval-ignore-output"]
 landscape_figures.dips_of(long)
@@ -248,8 +246,8 @@ plt.show()
 landscape_figures.heights(slices)
 
 # %% [markdown]
-# (Loss: median, and least to most over the walks; with 20 layers half a step lies between two points, on the straight
-# line from one to the other. Last, how many pieces from point to point lead down: next to none.)
+# (Loss: median and, in brackets, least to most over the walks; with 20 layers half a step lies on the straight line
+# between two points. `down`: how many pieces of the walks lead down, next to none.)
 #
 # With 20 layers the ranges overlap: no difference that we could tell from chance. With 56 layers, measured anew, the
 # residual network stays lower: half a step away its median is less than half of its twin's, one step away about two
@@ -261,7 +259,7 @@ landscape_figures.heights(slices)
 # iterations (what is above a million was kept as a million):
 
 # %% tags=["nbval-ignore-output"]
-landscape_figures.heights(landscape_figures.slice_frame(short))
+landscape_figures.heights(landscape_figures.slice_frame(short)).drop(columns="down")
 
 # %% [markdown]
 # As trained the deep networks now have walls of a hundred thousand and more, the highest around the plain one, which
@@ -320,7 +318,7 @@ f"curvature after each product: {[round(each, 2) for each in estimates]}; the la
 
 # %% mystnb={"image": {"alt": "Left: curvature for each network and statistics; circles for the most curved direction lie four to five orders of magnitude to the right of bars for random ones. Right: the loss along the most curved direction rises steeply within a twentieth of a step, the most around the plain network of 56 layers, where random directions are flat."}} tags=["nbval-ignore-output"]
 curvatures = landscape_figures.curvature_frame(long)
-fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.8))
+fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6))
 landscape_figures.plot_curvature(curvatures, axes[0])
 landscape_figures.plot_eigenvector(slices, axes[1])
 figures.add_legend(fig, ncols=4)
@@ -344,7 +342,7 @@ at_end[["top"]].round(2).assign(random=random.map("{:.5f}".format), times=(at_en
 # Does the eigenvalue rank the twins? It counts per unit of weight, a ruler of its own
 # ([Dinh et al., 2017](https://arxiv.org/abs/1703.04933)). One step of a slice is as long as all filters together
 # (`length`), so per step the curvature is `top` times its square. Here are the networks of 2,000 iterations, measured
-# anew, and by how much `top` still changed in the last product:
+# anew (`last_change`: of `top`, in the last product).
 
 # %% tags=["nbval-ignore-output"]
 stages = landscape_figures.curvature_frame(short).query("statistics == 'anew'")
@@ -355,7 +353,7 @@ rulers.assign(per_step=rulers.top * rulers.length**2).map("{:,.2f}".format)
 
 # %% [markdown]
 # With 56 layers the residual network curves more per unit of weight, unless the plain one's `top`, which had not
-# settled, is far larger. Per step the plain one curves far more: its filters are eight times as long. So the ruler
+# settled, is far larger. Per step the plain one curves far more: its filters are eight times as long. The ruler
 # decides.
 #
 # ## Along the way
@@ -365,7 +363,7 @@ rulers.assign(per_step=rulers.top * rulers.length**2).map("{:,.2f}".format)
 # [How to get every number again](../book/reproduce.md).) **Predict.** Does the valley get wider, or narrower?
 
 # %% mystnb={"image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers: there is no valley before training, and then one that gets deeper and steeper. The largest eigenvalue falls for both from between 5 and 6 after a hundred iterations to between 3 and 4 after 2,000."}} tags=["nbval-ignore-output"]
-fig, axes = plt.subplots(1, 3, figsize=(8.4, 3.0))
+fig, axes = plt.subplots(1, 3, figsize=(7.6, 3.0))
 axes[1].sharey(axes[0])
 for ax, kind in zip(axes, twins, strict=False):
     landscape_figures.plot_way(landscape_figures.slice_frame(short), ax, kind)
@@ -377,7 +375,8 @@ plt.show()
 # the largest eigenvalue (the one before training is in the table).
 
 # %% tags=["nbval-ignore-output"]
-stages[stages["at"] != "trained"].pivot_table(index="kind", columns="at", values="top").round(2)
+way = stages[stages["at"] != "trained"].rename(columns={"at": "iteration"})
+way.pivot_table(index="kind", columns="iteration", values="top").round(2)
 
 # %% [markdown]
 # Before the first step the eigenvalue that is largest in size is negative: along its eigenvector the weights lie on a
@@ -393,7 +392,7 @@ stages[stages["at"] != "trained"].pivot_table(index="kind", columns="at", values
 # - With batch norm, say which statistics a picture used. As trained, high walls come from statistics that do not fit.
 # - A random direction sees the average curvature, far less than the largest.
 # - Is the residual network's surface smoother? With 20 layers we see no difference. With 56, after long training and
-#   measured anew, its loss stays lower on five of six walks; as trained the result is mixed. One training of each.
+#   measured anew, its loss stays lower on five of six walks; as trained the result is mixed. That is one training of each.
 # - Could a picture tell why residual networks train? Ours do not: they show where a training ended. The deep plain
 #   network had hardly learned after 2,000 iterations, and its later pictures do not say why.
 
@@ -488,8 +487,7 @@ else:
 # ```
 #
 # There is a barrier with either statistics, less than half as high measured anew as with those of batch norm
-# interpolated ([Jordan et al., 2023](https://arxiv.org/abs/2211.08403)). It blocks the straight line only: a path may
-# lead around.
+# interpolated ([Jordan et al., 2023](https://arxiv.org/abs/2211.08403)). A path may lead around it.
 #
 # </details>
 #

@@ -500,7 +500,7 @@ def test_a_table_of_heights_has_the_median_and_the_least_and_the_most() -> None:
     slices = landscape_figures.slice_frame(FOUND[:1])
     slices.loc[(slices.direction == 2) & (slices.step == 1), "loss"] = 1234.5
     row = landscape_figures.heights(slices).loc[20, "anew", "plain"]
-    assert row.tolist() == ["0.400", "1.40 (1.20 to 1.40)", "4.40 (4.20 to 1,234)", "0 of 12"]
+    assert row.tolist() == ["0.400", "1.40 (1.20–1.40)", "4.40 (4.20–1,234)", "0 of 12"]
     assert landscape_figures.heights(landscape_figures.slice_frame([])).empty
 
 

@@ -106,14 +106,14 @@ def rises(slices: Frame) -> Frame:
 def heights(slices: Frame) -> Frame:
     """``rises`` as a table to read, a row for each depth, statistics and kind. Of one recipe.
 
-    Columns: at the weights; half a step and one step away, each as median (least to most) over the walks; pieces down.
+    Columns: at the weights; half a step and one step away, each as median (least–most) over the walks; down (pieces).
     """
     each = _one_run_each(rises(slices)).groupby(["depth", "statistics", "kind"])
     table = {"at the weights": each.middle.first().map("{:.3f}".format)}
-    for column, words in (("half", "half a step away"), ("end", "one step away")):
+    for column, words in (("half", "half a step"), ("end", "one step")):
         found = each[column].agg(["median", "min", "max"]).map(lambda loss: f"{loss:,.{2 if loss < 100 else 0}f}")
-        table[words] = found["median"] + " (" + found["min"] + " to " + found["max"] + ")"
-    table["pieces down"] = each.down.sum().astype(str) + " of " + each.pieces.sum().astype(str)
+        table[words] = found["median"] + " (" + found["min"] + "–" + found["max"] + ")"
+    table["down"] = each.down.sum().astype(str) + " of " + each.pieces.sum().astype(str)
     return pd.DataFrame(table)
 
 
@@ -163,7 +163,7 @@ def draw_maps(found: Sequence[LandscapeRecord]) -> Figure:
         if (plane := each.find("trained", [0, 1], statistics))
     ]
     pairs = sorted({tuple(about[name] for name in TWINS) for about, _, _ in planes}) or [(0, 0, 0)]
-    figure = plt.figure(figsize=(8.4, 0.8 + 2.1 * len(pairs)))
+    figure = plt.figure(figsize=(7.2, 0.8 + 1.8 * len(pairs)))
     axes = dict[str, Any]()
     for part, statistics in zip(figure.subfigures(1, 2, squeeze=False)[0], BOTH, strict=True):
         part.suptitle(IN_WORDS[statistics], fontsize=11)
@@ -242,7 +242,11 @@ def plot_curvature(curvatures: Frame, ax: Axes) -> Axes:
 
 def plot_eigenvector(slices: Frame, ax: Axes, statistics: str = "anew") -> Axes:
     """The loss along the first eigenvector (thick) and, equally far, in a random direction (thin, nearly flat)."""
-    ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)")
+    ax.set(
+        xlabel="step (1: as long as the filters)",
+        ylabel="loss (nats)",
+        xticks=(-EIGENVECTOR_SHARE, 0, EIGENVECTOR_SHARE),
+    )
     trained = slices[(slices["at"] == "trained") & (slices.statistics == statistics)]
     along = trained[trained.direction == EIGENVECTOR]
     if along.empty:
