@@ -161,7 +161,7 @@ for anew, values in mine.items():
 pd.DataFrame({"as trained": mine[False], "anew": mine[True]}, index=pd.Index(steps, name="step")).round(2)
 
 # %% [markdown]
-# **Predict.** Figure 9.1 draws the same for both twins. With which statistics does the loss rise higher, and why?
+# **Predict.** Figure 9.1 draws the same for both twins. Why is the loss as trained so high on one side?
 
 # %% mystnb={"image": {"alt": "Loss against the step along one direction for the twins of this page, with statistics as trained on the left and measured anew on the right, on one logarithmic scale. In the smallest tier the loss rises on the left to hundreds and more to one side, and is flat near that of blind guesses to the other; on the right it stays below 5."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
@@ -191,8 +191,8 @@ for kind, (each, _) in twins.items():
 pd.Series(spread).rename_axis(["kind", "statistics", "step"]).unstack().map("{:,.2f}".format)
 
 # %% [markdown]
-# The table has the spread of the scores: their standard deviation over the images, averaged over the classes. As
-# trained, it becomes tens or hundreds of times as large to one side: each layer divides by a number that no longer
+# The spread of the scores is their standard deviation over the images, averaged over the classes. In the smallest tier,
+# as trained, it becomes tens or hundreds of times as large to one side: each layer divides by a number that no longer
 # fits, and passes its error on. To the other side it shrinks, in the plain network to zero: all images get the same
 # scores, and the loss, that of blind guesses, is flat. Measured anew, the spread stays within a factor of four.
 #
@@ -220,7 +220,7 @@ landscape_figures.draw_maps(long)
 plt.show()
 
 # %% [markdown]
-# **Figure 9.2.** The loss around networks of 64,000 iterations, in nats on the lines. Darkest: 1,000 (left), 10 (right).
+# **Figure 9.2.** The loss around networks of 64,000 iterations, in nats on the lines. Darkest: 1,000, right 10.
 
 # %% tags=["nbval-ignore-output"]
 landscape_figures.dips_of(long)
@@ -246,8 +246,8 @@ plt.show()
 landscape_figures.heights(slices)
 
 # %% [markdown]
-# (Loss: median and, in brackets, least to most over the walks; with 20 layers half a step lies on the straight line
-# between two points. `down`: how many pieces of the walks lead down, next to none.)
+# (`start`: loss at the weights. Then its median over the walks, and least to most; with 20 layers half a step lies on
+# the straight line between two points. `down`: how many pieces of the walks lead down, next to none.)
 #
 # With 20 layers the ranges overlap: no difference that we could tell from chance. With 56 layers, measured anew, the
 # residual network stays lower: half a step away its median is less than half of its twin's, one step away about two
@@ -259,7 +259,7 @@ landscape_figures.heights(slices)
 # iterations (what is above a million was kept as a million):
 
 # %% tags=["nbval-ignore-output"]
-landscape_figures.heights(landscape_figures.slice_frame(short)).drop(columns="down")
+landscape_figures.heights(landscape_figures.slice_frame(short))
 
 # %% [markdown]
 # As trained the deep networks now have walls of a hundred thousand and more, the highest around the plain one, which

@@ -106,10 +106,10 @@ def rises(slices: Frame) -> Frame:
 def heights(slices: Frame) -> Frame:
     """``rises`` as a table to read, a row for each depth, statistics and kind. Of one recipe.
 
-    Columns: at the weights; half a step and one step away, each as median (least–most) over the walks; down (pieces).
+    Columns: start (at the weights); half a step, one step (median, and least–most, over the walks); down (pieces).
     """
     each = _one_run_each(rises(slices)).groupby(["depth", "statistics", "kind"])
-    table = {"at the weights": each.middle.first().map("{:.3f}".format)}
+    table = {"start": each.middle.first().map("{:.3f}".format)}
     for column, words in (("half", "half a step"), ("end", "one step")):
         found = each[column].agg(["median", "min", "max"]).map(lambda loss: f"{loss:,.{2 if loss < 100 else 0}f}")
         table[words] = found["median"] + " (" + found["min"] + "–" + found["max"] + ")"
