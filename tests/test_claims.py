@@ -185,150 +185,198 @@ def test_cuts_of_the_last_block_change_features_more_than_answers() -> None:
     assert last.added_anew.max() < 6
 
 
-# --- Chapter 9: networks of the short recipe, one of each kind and depth ---
+# --- Chapter 9: one network of each kind, depth and recipe ---
+
+PLACE = ["iterations", "statistics", "depth", "kind"]
 
 
 @cache
 def landscapes() -> list[landscape_records.LandscapeRecord]:
-    return [each for each in landscape_records.all_landscapes(RESULTS) if each.experiment.endswith("-cifar10-short")]
+    return [
+        each
+        for each in landscape_records.all_landscapes(RESULTS)
+        if each.experiment.endswith(("-cifar10", "-cifar10-short"))
+    ]
 
 
+@cache
 def rises() -> Frame:
-    """Loss at the weights and away from them: medians over the directions, a row a network and statistics."""
-    lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
-    return lines.groupby(["depth", "statistics", "kind"])[["middle", "half", "end"]].median()
-
-
-def ends() -> Frame:
-    """The loss one step away: a row a network and statistics, a column a direction."""
-    lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
-    return lines.pivot_table(index=["depth", "statistics", "kind"], columns="direction", values="end")
+    """The loss half a step and one step away: a row a walk."""
+    return landscape_figures.rises(landscape_figures.slice_frame(landscapes())).set_index(PLACE).sort_index()
 
 
 def curvatures() -> Frame:
     frame = landscape_figures.curvature_frame(landscapes())
-    return frame[frame["at"] == "trained"].set_index(["depth", "statistics", "kind"])
+    return frame[frame["at"] == "trained"].set_index(PLACE).sort_index()
+
+
+def on_the_way(frame: Frame) -> Frame:
+    return frame[frame["at"].map(lambda at: isinstance(at, int))]
 
 
 def way() -> Frame:
     """The largest eigenvalue: a row a network, a column an iteration of the training."""
-    frame = landscape_figures.curvature_frame(landscapes())
-    return frame[frame["at"].map(lambda at: isinstance(at, int))].pivot_table(index="kind", columns="at", values="top")
+    frame = on_the_way(landscape_figures.curvature_frame(landscapes()))
+    return frame.pivot_table(index="kind", columns="at", values="top")
 
 
-def by_recipe(depth: int = 20) -> tuple[Frame, Frame]:
-    """Heights, and largest eigenvalues, of the pair of a depth: rows a statistics and network, columns a recipe."""
-    wanted = tuple(f"{depth}-cifar10{recipe}" for recipe in ("", "-short"))
-    both = [each for each in landscape_records.all_landscapes(RESULTS) if each.experiment.endswith(wanted)]
-    keys = ["statistics", "kind", "iterations"]
-    heights = landscape_figures.rises(landscape_figures.slice_frame(both)).groupby(keys)[["middle", "half", "end"]]
-    eigenvalues: Any = landscape_figures.curvature_frame(both).query("at == 'trained'").set_index(keys).top
-    return heights.median().unstack("iterations"), eigenvalues.unstack("iterations")
+def test_as_trained_the_scores_of_the_built_in_twins_grow_to_one_side_and_shrink_to_the_other() -> None:
+    spread, errors = {}, {}
+    for kind, name in (("plain", "plain20-builtin-smoke"), ("residual", "resnet20-builtin-smoke")):
+        network, record = weights.load_network(name, 0, RESULTS)
+        errors[kind] = record.test_error
+        assert record.recipe["iterations"] == 150
+        images = data.load("builtin", "train").subset(64)
+        batch = landscape.batch_of(images, record.mean, record.std)
+        direction = landscape.random_direction(network, 0)
+        for anew in (False, True):
+            for step in (-1, 0, 1):
+                there = landscape.moved(network, [direction], [step]).train(anew)
+                with torch.no_grad():
+                    spread[kind, anew, step] = there(batch.images).std(dim=0).mean().item()
+            sides = [spread[kind, anew, step] / spread[kind, anew, 0] for step in (-1, 1)]
+            assert sides[0] < 0.1 and sides[1] > 40 if not anew else 0.25 < sides[0] < 1 < sides[1] < 4
+    assert spread["plain", False, -1] < 1e-4
+    assert errors["plain"] < errors["residual"]
 
 
-def between(seeds: str) -> Frame:
-    """Barrier and error halfway (%) on a line between two networks: a row a network and statistics."""
-    frame = landscape_figures.line_frame(landscapes())
-    each = frame[frame.seeds == seeds].groupby(["kind", "statistics"])
-    halfway = frame[(frame.seeds == seeds) & (frame.share == 0.5)].set_index(["kind", "statistics"]).error
-    return each.loss.apply(lambda loss: landscape.barrier(loss.tolist())).to_frame("barrier").assign(error=halfway)
+def test_after_2000_iterations_the_deep_plain_network_had_hardly_learned() -> None:
+    record = records.load_record(RESULTS / "plain56-cifar10-short" / "seed0.json")
+    assert record.epochs[-1].train_error > 70
+    middle = rises().loc[(SHORT, "anew", 56, "plain")].middle.iloc[0]
+    assert landscape_figures.CHANCE - 0.35 < middle < landscape_figures.CHANCE
 
 
-def test_the_plain_twin_is_the_flatter_one_at_20_layers_and_the_residual_one_at_56_with_either_statistics() -> None:
-    found = rises()
-    share = (found.half - found.middle) / (landscape_figures.CHANCE - found.middle)  # of the way to blind guesses
-    flatter = (share.unstack("kind").residual < share.unstack("kind").plain).to_dict()
-    assert flatter == {(20, "anew"): False, (20, "as trained"): False, (56, "anew"): True, (56, "as trained"): True}
+def test_measured_anew_the_maps_have_no_dips_and_as_trained_a_few_more_around_the_plain_networks() -> None:
+    dips = landscape_figures.dips_of([each for each in landscapes() if each.experiment.endswith("-cifar10")])
+    assert len(dips) == 4
+    assert (dips["anew"] == 0).all()
+    assert dips["as trained"].between(0, 3).all()
+    for depth in (20, 56):
+        assert dips["as trained"][f"plain{depth}-cifar10"] > dips["as trained"][f"resnet{depth}-cifar10"]
 
 
-def test_lines_rise_nearly_all_the_way() -> None:
-    lines = landscape_figures.rises(landscape_figures.slice_frame(landscapes()))
-    assert lines.groupby(["kind", "depth"]).down.mean().max() < 0.1
+def test_the_points_of_a_map_are_a_fifth_or_a_quarter_of_a_step_apart() -> None:
+    steps = {each.steps[1] - each.steps[0] for found in landscapes() for each in found.slices}
+    assert {round(step, 3) for step in steps} == {0.2, 0.25}
 
 
-def test_most_of_the_height_was_the_statistics_and_measured_anew_no_loss_goes_far_above_blind_guesses() -> None:
-    height = (rises().end - rises().middle).unstack("statistics")
-    assert (height.anew / height["as trained"]).max() < 0.5
-    assert ends().xs("anew", level="statistics").max().max() < landscape_figures.CHANCE + 0.6
-    assert rises().end[56, "as trained", "plain"] > 2000 * landscape_figures.CHANCE
+@pytest.mark.parametrize("iterations", [SHORT, LONG])
+@pytest.mark.parametrize("statistics", landscape_records.BOTH)
+def test_with_20_layers_the_ranges_of_the_twins_overlap(iterations: int, statistics: str) -> None:
+    plain, residual = (rises().loc[(iterations, statistics, 20, kind)] for kind in ("plain", "residual"))
+    assert len(plain) == len(residual) == 10  # five directions, two sides
+    for column in ("half", "end"):
+        assert max(plain[column].min(), residual[column].min()) < min(plain[column].max(), residual[column].max())
 
 
-def test_directions_differ_by_less_than_a_half_measured_anew_and_by_far_more_than_ten_times_as_trained() -> None:
-    apart = (ends().max(axis=1) / ends().min(axis=1)).unstack("statistics")
-    assert len(apart) == 4
-    assert apart.anew.max() < 1.5
-    assert apart["as trained"].min() > 25
+def test_after_long_training_five_of_six_walks_of_the_deep_residual_network_stay_below_its_twins_measured_anew() -> (
+    None
+):
+    plain, residual = (rises().loc[(LONG, "anew", 56, kind)] for kind in ("plain", "residual"))
+    assert len(plain) == len(residual) == 6  # three directions, two sides
+    assert residual.half.median() < 0.5 * plain.half.median()
+    assert 0.6 < residual.end.median() / plain.end.median() < 0.75
+    for column in ("half", "end"):
+        assert (residual[column] < plain[column].min()).sum() == 5
+    assert (residual.half < plain.half.min()).tolist() == (residual.end < plain.end.min()).tolist()  # the same five
 
 
-def test_the_order_of_the_twins_changes_with_the_direction_in_two_of_four_pairs() -> None:
-    mixed = {}
-    for pair in ((20, "as trained"), (20, "anew"), (56, "as trained"), (56, "anew")):
-        found = ends().loc[pair].dropna(axis=1)
-        mixed[pair] = len(set(found.loc["plain"] > found.loc["residual"])) == 2
-    assert [pair for pair, both in mixed.items() if both] == [(20, "as trained"), (56, "anew")]
+def test_after_long_training_the_median_of_the_deep_residual_network_as_trained_is_lower_half_a_step_away_alone() -> (
+    None
+):
+    plain, residual = (rises().loc[(LONG, "as trained", 56, kind)] for kind in ("plain", "residual"))
+    assert residual.half.median() < plain.half.median()
+    assert residual.end.median() > plain.end.median()
 
 
-def test_the_steepest_direction_curves_thousands_of_times_as_much_as_a_random_one() -> None:
-    found = curvatures()[curvatures().random.map(bool)]
-    assert min(abs(row.top) / np.mean(np.abs(row.random)) for row in found.itertuples()) > 2000
+def test_after_long_training_next_to_no_piece_of_a_walk_leads_down() -> None:
+    assert rises().loc[LONG].groupby(PLACE[1:]).down.sum().max() == 1
+    assert rises().loc[LONG].groupby(PLACE[1:]).pieces.sum().min() == 24
 
 
-def test_measured_anew_the_twin_that_looks_flatter_curves_more() -> None:
-    top = curvatures().top.abs()
-    assert top[20, "anew", "plain"] > top[20, "anew", "residual"]
-    assert top[56, "anew", "residual"] > top[56, "anew", "plain"]
-    changed = curvatures().last_change
-    assert changed[changed > 0.1].index.tolist() == [(56, "anew", "plain")]  # had not quite settled
+def test_after_long_training_medians_one_step_away_are_two_to_six_times_as_high_as_trained() -> None:
+    medians = rises().loc[LONG].end.groupby(PLACE[1:]).median()
+    assert (medians["as trained"] / medians["anew"]).between(1.9, 6).all()
 
 
-def test_before_training_the_weights_lie_on_a_ridge_and_soon_in_a_valley_that_gets_wider() -> None:
+def test_as_trained_the_highest_walk_of_each_plain_network_ends_a_hundred_times_as_high_as_its_lowest() -> None:
+    for depth in (20, 56):
+        ends = rises().loc[(LONG, "as trained", depth, "plain")].end
+        assert ends.max() > 99 * ends.min()
+
+
+def test_as_trained_the_walls_around_deep_networks_fall_from_a_hundred_thousand_to_below_a_thousand() -> None:
+    most = rises().end.groupby(PLACE).max()
+    assert most[SHORT, "as trained", 56, "plain"] > most[SHORT, "as trained", 56, "residual"] > 1e5
+    assert most[LONG].max() < 1000
+
+
+def test_the_most_curved_direction_curves_more_than_ten_thousand_times_as_much_as_a_random_one() -> None:
+    found = curvatures().loc[LONG]
+    assert min(row.top / np.mean(np.abs(row.random)) for row in found.itertuples()) > 1e4
+    assert found.last_change.max() < 0.1
+    assert {index[:2] for index in found.index} == {("anew", 20), ("as trained", 20), ("anew", 56)}
+
+
+def test_a_twentieth_of_a_step_along_the_eigenvector_raises_the_loss_more_than_half_a_random_step() -> None:
+    slices = landscape_figures.slice_frame(landscapes())
+    along = slices[(slices.direction == landscape_records.EIGENVECTOR) & (slices["at"] == "trained")]
+    ends = along[along.step.abs() == 1].groupby(PLACE).loss.mean().loc[LONG, "anew"]
+    half = rises().loc[LONG].loc["anew"].half.groupby(["depth", "kind"]).median()
+    assert (ends > half).all()
+    assert ends.idxmax() == (56, "plain")
+
+
+def test_which_of_the_deep_twins_is_more_curved_changes_with_the_ruler() -> None:
+    found = curvatures().loc[SHORT].loc["anew"].loc[56]
+    networks = [weights.load_network(each, 0, RESULTS)[0] for each in found.experiment]
+    directions = [landscape.random_direction(network, 0) for network in networks]
+    length = found.assign(length=[landscape.dot(each, each).sqrt().item() for each in directions]).length
+    assert 7.5 < length.plain / length.residual < 8.5
+    assert found.top.plain < found.top.residual
+    per_step = found.top * length**2
+    assert per_step.plain > 10 * per_step.residual
+    changed = curvatures().loc[SHORT].loc["anew"].last_change
+    assert changed[changed > 0.1].index.tolist() == [(56, "plain")]  # had not settled
+
+
+def test_before_training_the_weights_lie_on_a_ridge_and_then_in_a_valley_whose_eigenvalue_falls() -> None:
     assert way().columns.tolist() == [0, 100, 1000, 2000]
     assert way()[0].max() < -100
     assert way()[2000].min() > 0
-    assert way()[100].max() < 10
+    assert way()[100].between(5, 6).all()
     assert (way()[100] > way()[1000]).all()
     assert (way()[1000] > way()[2000]).all()
+    assert way()[2000].between(3, 4).all()
 
 
-def test_there_is_a_barrier_between_two_seeds_and_none_between_two_moments_of_one_training() -> None:
-    assert between("one").barrier.max() < 0.01
-    two = between("two").loc["residual"]
-    assert 0.3 < two.barrier["anew"] < 0.5 * two.barrier["as trained"]
-    assert two.error.min() > 75
+def test_on_the_way_slices_get_deeper_and_their_sides_steeper() -> None:
+    slices = on_the_way(landscape_figures.slice_frame(landscapes()))
+    by_step: Any = slices.pivot_table(index=["kind", "at"], columns="step", values="loss")
+    for kind in ("plain", "residual"):
+        loss = by_step.loc[kind].loc[[100, 1000, 2000]]
+        assert loss[0.0].is_monotonic_decreasing
+        assert all((loss[side] - loss[0.0]).is_monotonic_increasing for side in (-1.0, 1.0))
 
 
-def test_after_long_training_the_pairs_lie_deeper_and_rise_above_blind_guesses_up_to_about_twice_as_high() -> None:
-    for depth in (20, 56):
-        heights, _ = by_recipe(depth)
-        assert (heights.middle[LONG] / heights.middle[SHORT]).max() < 0.15
-        for name in (f"plain{depth}-cifar10", f"resnet{depth}-cifar10"):  # seldom wrong on the training images
-            assert records.load_record(RESULTS / name / "seed0.json").epochs[-1].train_error < 4.5
-        anew = (heights.end[LONG] / landscape_figures.CHANCE).loc["anew"]
-        assert (heights.end[LONG].loc["anew"] > heights.end[SHORT].loc["anew"]).all()
-        assert anew.between(1.1, 2.3).all()
+def test_after_long_training_the_largest_eigenvalue_measured_anew_is_several_times_as_large() -> None:
+    top = curvatures().top.xs("anew", level="statistics").xs(20, level="depth").unstack("iterations")
+    assert (top[LONG] / top[SHORT]).min() > 5
+    assert (top[LONG] / way()[2000]).min() > 5
 
 
-def test_whether_the_valley_gets_wider_by_long_training_depends_on_the_statistics() -> None:
-    for depth in (20, 56):
-        eigenvalues = by_recipe(depth)[1]
-        assert (eigenvalues[LONG] / eigenvalues[SHORT])["anew"].between(3, 20).all()
-    shallow = by_recipe()[1]
-    assert (shallow[LONG] / shallow[SHORT])["as trained"].max() < 0.34
-    assert [*by_recipe(56)[1].index.get_level_values("statistics").unique()] == ["anew"]
+def test_a_repeat_of_the_plain_training_differs_more_from_the_record_than_the_twin_does() -> None:
+    top = curvatures().top.loc[SHORT].loc["anew"].loc[20]
+    assert (round(way()[2000].plain, 2), round(top.plain, 2)) == (3.54, 5.84)
+    assert abs(top.plain - way()[2000].plain) > abs(top.plain - top.residual)
 
 
-def test_by_both_recipes_the_plain_network_of_20_layers_is_the_flatter_one_and_the_residual_one_of_56() -> None:
-    for depth in (20, 56):
-        heights, _ = by_recipe(depth)
-        for recipe in (SHORT, LONG):
-            middle = heights.middle[recipe]
-            share = ((heights.half[recipe] - middle) / (landscape_figures.CHANCE - middle)).unstack("kind")
-            assert ((share.plain < share.residual) == (depth == 20)).all()
-
-
-def test_after_long_training_the_deep_residual_network_curves_not_half_as_much_as_its_twin() -> None:
-    top = by_recipe(56)[1][LONG]["anew"]
-    assert top.residual < 0.5 * top.plain
+def test_between_two_seeds_there_is_a_barrier_less_than_half_as_high_measured_anew() -> None:
+    lines = landscape_figures.line_frame(landscapes())
+    loss = lines[lines.seeds == "two"].groupby(["kind", "statistics"]).loss
+    barrier = loss.apply(lambda values: landscape.barrier(values.tolist())).loc["residual"]
+    assert 0.3 < barrier["anew"] < 0.5 * barrier["as trained"]
 
 
 # --- Chapter 10 ---

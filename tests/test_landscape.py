@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -323,20 +324,17 @@ def test_two_recipes_of_one_network_are_not_drawn_as_one() -> None:
     slices = landscape_figures.slice_frame(FOUND[:1])
     mixed = pd.concat([slices, slices.assign(iterations=64_000)])
     with pytest.raises(ValueError, match="several recipes, of 2000, 64000 iterations"):
-        landscape_figures.draw_slices(mixed)
+        landscape_figures.draw_walks(mixed)
 
 
 def test_two_seeds_of_one_network_are_not_drawn_as_one() -> None:
     again = [each.model_copy(update={"seed": 1}) for each in FOUND]
     assert len(surfaces.scenes([*FOUND, *again])) == 2 * len(surfaces.scenes(FOUND))
     assert len(landscape_figures.draw_maps([*FOUND, *again]).axes) == 2 * len(landscape_figures.draw_maps(FOUND).axes)
-    slices, lines = (make([*FOUND, *again]) for make in (landscape_figures.slice_frame, landscape_figures.line_frame))
-    for draw in (
-        lambda: landscape_figures.draw_slices(slices),
-        lambda: landscape_figures.plot_between(lines, plt.figure().subplots()),
-    ):
+    slices = landscape_figures.slice_frame([*FOUND, *again])
+    for draw in (landscape_figures.draw_walks, landscape_figures.heights):
         with pytest.raises(ValueError, match="several runs, of seeds 0, 1"):
-            draw()
+            draw(slices)
     plt.close("all")
 
 
@@ -478,12 +476,11 @@ SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], F
 def test_whatever_is_recorded_is_drawn(found: list[LandscapeRecord]) -> None:
     slices, curvatures = landscape_figures.slice_frame(found), landscape_figures.curvature_frame(found)
     landscape_figures.draw_maps(found)
-    landscape_figures.draw_slices(slices)
+    landscape_figures.draw_walks(slices)
     for draw, frame in (
         (landscape_figures.plot_curvature, curvatures),
         (landscape_figures.plot_way_curvature, curvatures),
         (landscape_figures.plot_eigenvector, slices),
-        (landscape_figures.plot_between, landscape_figures.line_frame(found)),
     ):
         ax = draw(frame, plt.figure().subplots())
         assert [text.get_text() for text in ax.texts] == ([] if found else ["nothing recorded yet"])
@@ -493,9 +490,30 @@ def test_whatever_is_recorded_is_drawn(found: list[LandscapeRecord]) -> None:
 
 def test_a_bowl_rises_alike_to_all_sides_and_leads_nowhere_down() -> None:
     found = landscape_figures.rises(landscape_figures.slice_frame(FOUND[:1]))
-    assert found.groupby("statistics").direction.apply(list).to_dict() == {key: [0, 1, 2] for key in BOTH}
-    assert found[["middle", "half", "end", "down"]].iloc[0].tolist() == pytest.approx([0.4, 1.4, 4.4, 0.0])
+    walked = {key: [0, 0, 1, 1, 2, 2] for key in BOTH}  # to both sides
+    assert found.groupby("statistics").direction.apply(list).to_dict() == walked
+    assert found[["middle", "half", "end", "pieces", "down"]].iloc[0].tolist() == pytest.approx([0.4, 1.4, 4.4, 2, 0])
     assert landscape_figures.rises(landscape_figures.slice_frame([])).empty
+
+
+def test_a_table_of_heights_has_the_median_and_the_least_and_the_most() -> None:
+    slices = landscape_figures.slice_frame(FOUND[:1])
+    slices.loc[(slices.direction == 2) & (slices.step == 1), "loss"] = 1234.5
+    row = landscape_figures.heights(slices).loc[20, "anew", "plain"]
+    assert row.tolist() == ["0.400", "1.40 (1.20–1.40)", "4.40 (4.20–1,234)", "0 of 12"]
+    assert landscape_figures.heights(landscape_figures.slice_frame([])).empty
+
+
+def test_dips_are_points_lower_than_their_neighbours_beside_the_middle() -> None:
+    bowl = np.add.outer(np.arange(-2, 3) ** 2, np.arange(-2, 3) ** 2).astype(float)
+    assert landscape_figures.dips(bowl) == 0
+    bowl[0, 0] = bowl[1, 3] = -1.0  # in a corner and inside
+    assert landscape_figures.dips(bowl) == 2
+    assert landscape_figures.dips(np.zeros((5, 5))) == 0  # as low is not lower
+    counted = landscape_figures.dips_of(FOUND)
+    assert counted.index.tolist() == sorted(each.experiment for each in FOUND)
+    assert (counted == 0).all().all()
+    assert landscape_figures.dips_of([]).empty
 
 
 def test_without_records_the_page_says_so_in_place_of_the_figure() -> None:
@@ -514,7 +532,7 @@ def test_the_surfaces_are_turned_with_mouse_and_keyboard_and_named_for_those_who
     plain = page.get_by_role("img", name="Loss on a plane: Plain, 20 layers")
     residual = page.get_by_role("img", name="Loss on a plane: Residual, 20 layers")
     assert plain.count() == residual.count() == 1
-    assert page.locator(".surfaces-still").count() == 0  # the still picture made place
+    assert page.locator(".surfaces-still").is_hidden()  # it made place
 
     def drawn() -> str:
         return page.evaluate("() => [...document.querySelectorAll('canvas')].map((one) => one.toDataURL()).join()")
@@ -538,6 +556,9 @@ def test_the_surfaces_are_turned_with_mouse_and_keyboard_and_named_for_those_who
     seen.append(drawn())
     assert len(set(seen)) == len(seen)
     assert "Residual, 20 layers: loss 0.4 in the middle" in page.get_by_role("status").inner_text()
+    page.emulate_media(media="print")
+    assert page.locator(".surfaces-still").is_visible()
+    assert plain.is_hidden()
     assert problems == []
     page.close()
 

@@ -1,7 +1,7 @@
 """Draw what chapter 9 shows: the loss on lines and planes through weights, between two seeds, and its curvature.
 
-Colours as everywhere: plain orange, residual blue; 20 layers dashed, 56 solid. Losses are on a logarithmic scale. Every
-``plot`` function draws into the ``ax`` it is given and returns it; where nothing is recorded it says so.
+Colours as everywhere: plain orange, residual blue; 20 layers dashed, 56 solid. Every ``plot`` function draws into the
+``ax`` it is given and returns it; where nothing is recorded it says so.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,8 @@ from resnet_book.report.figures import COLOURS, KINDS, look, say_nothing_recorde
 from resnet_book.report.tables import WHOSE, whose
 
 Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
-FLOOR, CEILING = 0.1, 1000.0  # nats: heights of surfaces are cut off there
+CUT_OFF = {"as trained": (0.1, 1000.0), "anew": (0.1, 10.0)}  # nats: from where to where surfaces and maps go
+CONTOURS = {"as trained": (0.3, 1, 3, 10, 30, 100, 300), "anew": (0.5, 1, 2, 3, 4, 5)}  # nats
 CHANCE = float(np.log(10))  # loss of blind answers to ten classes
 TWINS = ("depth", "iterations", "seed")  # what twins have in common
 IN_WORDS = {"as trained": "statistics as trained", "anew": "statistics measured anew"}
@@ -73,33 +74,80 @@ def line_frame(found: Iterable[LandscapeRecord]) -> Frame:
     return pd.DataFrame(rows, columns=[*WHOSE, "seeds", "start", "end", "statistics", "share", "loss", "error"])
 
 
-def rises(slices: Frame) -> Frame:
-    """What each random line through trained weights does: a row a line.
+def walks(slices: Frame) -> Frame:
+    """The walks away from trained weights, a row a point: each line in a random direction is two, one to each side.
 
-    Columns: those of ``tables.whose``, statistics, direction; middle, half and end: the loss at the weights, and its
-    mean over both sides half a step and one step away; down: the share of the line's pieces that lead down on the way
-    out.
+    Columns: those of ``tables.whose``, statistics, direction, side (1 or -1), distance (from 0 to 1), loss.
     """
-    rows, keys = list[dict](), [*WHOSE, "statistics", "direction"]
     random = slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)]
-    for key, group in random.groupby(keys):
-        line = group.sort_values("step")
-        middle, half, end = (np.interp([-far, far], line.step, line.loss).mean() for far in (0.0, 0.5, 1.0))
-        sides = line.loss[line.step >= 0].to_numpy(), line.loss[line.step <= 0].to_numpy()[::-1]
-        down = (np.concatenate([np.diff(side) for side in sides]) < 0).mean()
-        rows.append(dict(zip(keys, key, strict=True)) | {"middle": middle, "half": half, "end": end, "down": down})
-    return pd.DataFrame(rows, columns=[*keys, "middle", "half", "end", "down"])
+    random = random.assign(distance=random.step.abs())
+    sides = [random[side * random.step >= 0].assign(side=side) for side in (1, -1)]
+    columns = [*WHOSE, "statistics", "direction", "side", "distance", "loss"]
+    away: Frame = pd.concat(sides)[columns]
+    return away.sort_values(columns[:-1], ignore_index=True)
+
+
+def rises(slices: Frame) -> Frame:
+    """How high each walk of ``walks`` gets: a row a walk.
+
+    Columns: those of ``tables.whose``, statistics, direction, side; middle, half and end: the loss at the weights, half
+    a step and one step away (between two points: on the straight line from one to the other); pieces: how many there
+    are from point to point; down: how many of them lead down.
+    """
+    rows, keys = list[dict](), [*WHOSE, "statistics", "direction", "side"]
+    for key, walk in walks(slices).groupby(keys):
+        middle, half, end = np.interp([0.0, 0.5, 1.0], walk.distance, walk.loss)
+        found = {"middle": middle, "half": half, "end": end}
+        found |= {"pieces": len(walk) - 1, "down": int((np.diff(walk.loss) < 0).sum())}
+        rows.append(dict(zip(keys, key, strict=True)) | found)
+    return pd.DataFrame(rows, columns=[*keys, "middle", "half", "end", "pieces", "down"])
+
+
+def heights(slices: Frame) -> Frame:
+    """``rises`` as a table to read, a row for each depth, statistics and kind. Of one recipe.
+
+    Columns: start (at the weights); half a step, one step (median, and least–most, over the walks); down (pieces).
+    """
+    each = _one_run_each(rises(slices)).groupby(["depth", "statistics", "kind"])
+    table = {"start": each.middle.first().map("{:.3f}".format)}
+    for column, words in (("half", "half a step"), ("end", "one step")):
+        found = each[column].agg(["median", "min", "max"]).map(lambda loss: f"{loss:,.{2 if loss < 100 else 0}f}")
+        table[words] = found["median"] + " (" + found["min"] + "–" + found["max"] + ")"
+    table["down"] = each.down.sum().astype(str) + " of " + each.pieces.sum().astype(str)
+    return pd.DataFrame(table)
+
+
+def dips(loss: np.ndarray) -> int:
+    """How many points of a plane (S, S), beside the one in the middle, lie lower than all that are next to them.
+
+    Next to a point are those before and after it along either direction: four, fewer at the rim.
+    """
+    padded = np.pad(loss, 1, constant_values=np.inf)
+    around = np.stack([padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]])
+    lower = loss < around.min(axis=0)
+    lower[len(loss) // 2, len(loss) // 2] = False
+    return int(lower.sum())
+
+
+def dips_of(found: Iterable[LandscapeRecord]) -> Frame:
+    """``dips`` of the planes around trained weights: a row a network, a column for each statistics."""
+    planes = [(each.experiment, words, each.find("trained", [0, 1], words)) for each in found for words in BOTH]
+    rows = [(network, words, dips(plane.surface().numpy())) for network, words, plane in planes if plane]
+    counted = pd.DataFrame(rows, columns=["network", "statistics", "dips"])
+    return counted.pivot_table(index="network", columns="statistics", values="dips", aggfunc="sum")
 
 
 # --- Still figures --------------------------------------------------------------------------------------------------
 
 
-def plot_map(loss: np.ndarray, steps: Sequence[float], ax: Axes, kind: str) -> Axes:
-    """The loss on a plane (S, S) as a map: darker is higher, a contour line at each doubling; a cross in the middle."""
-    heights = np.log2(np.clip(loss, FLOOR, CEILING)).T  # the first direction to the right
-    low, high = np.log2(FLOOR), np.log2(CEILING)
+def plot_map(loss: np.ndarray, steps: Sequence[float], ax: Axes, kind: str, statistics: str = "anew") -> Axes:
+    """The loss on a plane (S, S) as a map: darker is higher, contour lines with their loss; a cross in the middle."""
+    heights = np.log10(np.clip(loss, *CUT_OFF[statistics])).T  # the first direction to the right
+    low, high = np.log10(CUT_OFF[statistics])
     ax.imshow(heights, origin="lower", extent=(-1, 1, -1, 1), cmap=colour_map(kind), vmin=low, vmax=high)
-    ax.contour(steps, steps, heights, levels=np.arange(np.ceil(low), high), colors="black", linewidths=0.5, alpha=0.6)
+    levels = {float(np.log10(each)): f"{each:g}" for each in CONTOURS[statistics]}
+    drawn = ax.contour(steps, steps, heights, levels=list(levels), colors="black", linewidths=0.5, linestyles="solid")
+    ax.clabel(drawn, fmt=levels, fontsize=8)
     ax.plot(0, 0, "+", color="black", markersize=8)
     ax.set(xlabel="first direction", ylabel="second direction", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
     ax.grid(False)
@@ -115,18 +163,19 @@ def draw_maps(found: Sequence[LandscapeRecord]) -> Figure:
         if (plane := each.find("trained", [0, 1], statistics))
     ]
     pairs = sorted({tuple(about[name] for name in TWINS) for about, _, _ in planes}) or [(0, 0, 0)]
-    figure, axes = plt.subplots(
-        len(pairs), 4, figsize=(8.4, 0.5 + 2.2 * len(pairs)), squeeze=False, sharex=True, sharey=True
-    )
+    figure = plt.figure(figsize=(7.2, 0.8 + 1.8 * len(pairs)))
+    axes = dict[str, Any]()
+    for part, statistics in zip(figure.subfigures(1, 2, squeeze=False)[0], BOTH, strict=True):
+        part.suptitle(IN_WORDS[statistics], fontsize=11)
+        axes[statistics] = part.subplots(len(pairs), 2, squeeze=False, sharex=True, sharey=True)
     if not planes:
-        say_nothing_recorded(axes[0, 0])
+        say_nothing_recorded(axes[BOTH[0]][0, 0])
+    several = len({about["iterations"] for about, _, _ in planes}) > 1
     for about, statistics, plane in planes:
-        row = pairs.index(tuple(about[name] for name in TWINS))
-        ax = axes[row, 2 * BOTH.index(statistics) + KINDS.index(about["kind"])]
-        plot_map(plane.surface().numpy(), plane.steps, ax, about["kind"])
-        ax.set_title(
-            f"{about['kind']}, {about['depth']} layers\n{about['iterations']:,} iterations, {statistics}", fontsize=8
-        )
+        ax = axes[statistics][pairs.index(tuple(about[name] for name in TWINS)), KINDS.index(about["kind"])]
+        plot_map(plane.surface().numpy(), plane.steps, ax, about["kind"], statistics)
+        when = f"\n{about['iterations']:,} iterations" if several else ""
+        ax.set_title(f"{about['kind']}, {about['depth']} layers{when}", fontsize=10)
         ax.label_outer()
     return figure
 
@@ -143,36 +192,39 @@ def _one_run_each(frame: Frame) -> Frame:
     return frame
 
 
-def plot_slices(slices: Frame, ax: Axes) -> Axes:
-    """The loss along lines through weights: thin, a line for each direction; thick, their median. Of one recipe."""
-    ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log")
-    if slices.empty:
+def plot_walks(away: Frame, ax: Axes) -> Axes:
+    """The loss on walks away from weights: thin, each of them; thick, their median. Of one recipe."""
+    ax.set(xlabel="distance (1: as long as the filters)", ylabel="loss (nats)")
+    if away.empty:
         return say_nothing_recorded(ax)
-    for (kind, depth), group in _one_run_each(slices).groupby(["kind", "depth"]):
-        by_direction = group.pivot_table(index="step", columns="direction", values="loss")
-        ax.plot(by_direction.index, by_direction, linewidth=0.6, alpha=0.6, **look(str(kind), depth, named=False))
-        ax.plot(by_direction.median(axis=1), linewidth=2.2, **look(str(kind), depth))
+    for (kind, depth), group in _one_run_each(away).groupby(["kind", "depth"]):
+        each = group.pivot_table(index="distance", columns=["direction", "side"], values="loss")
+        ax.plot(each.index, each, linewidth=0.6, alpha=0.7, **look(str(kind), depth, named=False))
+        ax.plot(each.median(axis=1), linewidth=2.2, **look(str(kind), depth))
     ax.axhline(CHANCE, color=COLOURS["neutral"], linestyle=":", linewidth=1)
     return ax
 
 
-def draw_slices(slices: Frame) -> Figure:
-    """Lines through trained weights in random directions: a row a depth, statistics as trained and anew beside it."""
-    random = _one_run_each(slices[(slices["at"] == "trained") & (slices.direction != EIGENVECTOR)])
-    depths = sorted(set(random.depth)) or [0]
-    figure, axes = plt.subplots(len(depths), 2, figsize=(7.2, 0.6 + 2.4 * len(depths)), squeeze=False, sharey="row")
+def draw_walks(slices: Frame) -> Figure:
+    """Walks away from trained weights: a row a depth; as trained on a logarithmic scale, anew on a linear one."""
+    away = _one_run_each(walks(slices))
+    depths = sorted(set(away.depth)) or [0]
+    figure, axes = plt.subplots(len(depths), 2, figsize=(7.2, 0.6 + 2.4 * len(depths)), squeeze=False, sharey="col")
     for row, depth in zip(axes, depths, strict=True):
         for ax, statistics in zip(row, BOTH, strict=True):
-            plot_slices(random[(random.depth == depth) & (random.statistics == statistics)], ax)
+            plot_walks(away[(away.depth == depth) & (away.statistics == statistics)], ax)
             ax.set_title(f"{depth} layers, {IN_WORDS[statistics]}" if depth else IN_WORDS[statistics], fontsize=10)
-            ax.label_outer()
+            if statistics == "as trained":
+                ax.set(yscale="log")
+            else:
+                ax.set_ylim(bottom=0)
     figures.add_legend(figure, ncols=4)
     return figure
 
 
 def plot_curvature(curvatures: Frame, ax: Axes) -> Axes:
     """Curvature at trained weights: the largest eigenvalue (a circle) and random directions (bars), on a log scale."""
-    ax.set(xlabel="second derivative of the loss (size)", xscale="log")
+    ax.set(xlabel="curvature: second derivative, size", xscale="log")
     trained = curvatures[curvatures["at"] == "trained"].sort_values(
         ["depth", "statistics", "kind"], ascending=[True, False, True]
     )
@@ -190,7 +242,11 @@ def plot_curvature(curvatures: Frame, ax: Axes) -> Axes:
 
 def plot_eigenvector(slices: Frame, ax: Axes, statistics: str = "anew") -> Axes:
     """The loss along the first eigenvector (thick) and, equally far, in a random direction (thin, nearly flat)."""
-    ax.set(xlabel="distance from the weights (in their filters' length)", ylabel="loss (nats)", yscale="log")
+    ax.set(
+        xlabel="step (1: as long as the filters)",
+        ylabel="loss (nats)",
+        xticks=(-EIGENVECTOR_SHARE, 0, EIGENVECTOR_SHARE),
+    )
     trained = slices[(slices["at"] == "trained") & (slices.statistics == statistics)]
     along = trained[trained.direction == EIGENVECTOR]
     if along.empty:
@@ -201,13 +257,12 @@ def plot_eigenvector(slices: Frame, ax: Axes, statistics: str = "anew") -> Axes:
         first = first.sort_values("step")
         there = np.linspace(-EIGENVECTOR_SHARE, EIGENVECTOR_SHARE, 13)
         ax.plot(there, np.interp(there, first.step, first.loss), linewidth=0.8, **look(str(kind), depth, named=False))
-    ax.legend(fontsize=7)
     return ax
 
 
 def plot_way(slices: Frame, ax: Axes, kind: str) -> Axes:
     """The loss along one direction at stages of a training, the darker the later."""
-    ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log", title=kind)
+    ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", title=kind)
     stages = slices[slices["at"].map(lambda at: isinstance(at, int)) & (slices.kind == kind)]
     if stages.empty:
         return say_nothing_recorded(ax)
@@ -221,29 +276,16 @@ def plot_way(slices: Frame, ax: Axes, kind: str) -> Axes:
 
 
 def plot_way_curvature(curvatures: Frame, ax: Axes) -> Axes:
-    """The size of the largest eigenvalue against the iteration."""
-    ax.set(xlabel="iteration", ylabel="largest eigenvalue (size)", yscale="log")
-    stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int))]
+    """The largest eigenvalue against the iteration, without the start, where it is far from all later ones."""
+    ax.set(xlabel="iteration", ylabel="largest eigenvalue")
+    stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int) and at > 0).astype(bool)]
     if stages.empty:
         return say_nothing_recorded(ax)
     for (kind, depth), group in _one_run_each(stages).groupby(["kind", "depth"]):
         in_order = group.sort_values("at")
-        ax.plot(in_order["at"], in_order.top.abs(), "o-", color=COLOURS[str(kind)], label=f"{kind}, {depth} layers")
+        ax.plot(in_order["at"], in_order.top, "o-", color=COLOURS[str(kind)], label=f"{kind}, {depth} layers")
     ax.legend()
-    return ax
-
-
-def plot_between(lines: Frame, ax: Axes, column: str = "loss") -> Axes:
-    """Loss or error on the straight line between two networks, with interpolated statistics and with fresh ones."""
-    label = {"loss": "loss (nats)", "error": "error (%)"}[column]
-    ax.set(xlabel="share of the way", ylabel=label)
-    if lines.empty:
-        return say_nothing_recorded(ax)
-    looks = {"as trained": ("--", "interpolated"), "anew": ("-", "measured anew")}
-    for (kind, statistics), group in _one_run_each(lines).groupby(["kind", "statistics"]):
-        style, words = looks[str(statistics)]
-        ax.plot(group.share, group[column], style, color=COLOURS[str(kind)], label=f"{kind}, statistics {words}")
-    ax.legend(fontsize=7)
+    ax.set_ylim(bottom=0)
     return ax
 
 

@@ -165,7 +165,8 @@
     });
     for (const name of ["pointerup", "pointercancel"]) views.addEventListener(name, () => (last = null));
 
-    place.querySelector(".surfaces-still").replaceWith(
+    place.classList.add("surfaces-live"); // the still picture is left for paper
+    place.querySelector(".surfaces-still").before(
       element("p", { className: "surfaces-tools" }, element("label", {}, "Show: ", list),
         element("label", {}, "Turn: ", turn), element("label", {}, "Tilt: ", tilt)),
       views, status);
@@ -175,5 +176,5 @@
   }
 
   window.Surfaces = { project, heightOf, start };
-  for (const place of document.querySelectorAll(".surfaces")) if (place.querySelector(".surfaces-still")) start(place);
+  for (const place of document.querySelectorAll(".surfaces:not(.surfaces-live)")) start(place);
 })();

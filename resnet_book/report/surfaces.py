@@ -13,24 +13,28 @@ import numpy as np
 
 from resnet_book.experiments.landscape_records import LandscapeRecord, Slice
 from resnet_book.report.figures import KINDS
-from resnet_book.report.landscape_figures import CEILING, FLOOR, IN_WORDS, colour_map
+from resnet_book.report.landscape_figures import CUT_OFF, IN_WORDS, colour_map
 from resnet_book.report.tables import whose
 
 NAMES = ("surfaces.js", "surfaces.css")  # beside this file
 
 
 def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
-    """Every pair of planes around twins, plain and residual, as the page's script takes them."""
-    made = list[dict[str, Any]]()
+    """Every pair of planes around twins, plain and residual, as the page's script takes them: the deepest and longest
+    trained first, with statistics as trained and then anew; last, those before training.
+    """
+    pairs = dict[tuple[bool, int, int, int], dict[str, dict[str, Slice]]]()  # then by statistics, then by kind
     for at, statistics in (("trained", "as trained"), ("trained", "anew"), ("initial", "anew")):
-        pairs = dict[tuple[int, int, int], dict[str, Slice]]()
         for each in found:
             if plane := each.find(at, [0, 1], statistics):
                 about = whose(each.experiment, each.seed)
                 iterations = about["iterations"] if at == "trained" else 0  # before training all recipes are one
-                pairs.setdefault((about["depth"], iterations, each.seed), {})[about["kind"]] = plane
-        several = len({seed for _, _, seed in pairs}) > 1
-        for (depth, iterations, seed), twins in sorted(pairs.items(), reverse=True):
+                pair = pairs.setdefault((at == "trained", about["depth"], iterations, each.seed), {})
+                pair.setdefault(statistics, {})[about["kind"]] = plane
+    several = len({seed for *_, seed in pairs}) > 1
+    made = list[dict[str, Any]]()
+    for (trained, depth, iterations, seed), by_statistics in sorted(pairs.items(), reverse=True):
+        for statistics, twins in by_statistics.items():
             if len(twins) == 2:
                 surfaces = [
                     {
@@ -40,24 +44,24 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
                     }
                     for kind in KINDS
                 ]
-                when = f"after {iterations:,} iterations" if at == "trained" else "before training"
+                when = f"after {iterations:,} iterations" if trained else "before training"
                 title = f"{depth} layers, {when}, {IN_WORDS[statistics]}" + f", seed {seed}" * several
-                shared = {
-                    "steps": twins["plain"].steps,
-                    "floor": FLOOR,
-                    "ceiling": CEILING if statistics == "as trained" else 10.0,
-                }
+                floor, ceiling = CUT_OFF[statistics]
+                shared = {"steps": twins["plain"].steps, "floor": floor, "ceiling": ceiling}
                 made.append({"title": title, "surfaces": surfaces, **shared})
     return made
 
 
 def turnable(shown: Sequence[dict[str, Any]]) -> str:
-    """HTML of ``scenes`` that can be turned; a still picture of the first where no script runs; and all numbers."""
+    """HTML of ``scenes`` that can be turned; a still picture of the first two on paper and where no script runs; and
+    all numbers.
+    """
     if not shown:
         return "<p>Nothing is recorded yet that could be drawn; <code>resnet-book landscape NAME</code> records it.</p>"
-    still = base64.b64encode(_still(shown[0])).decode("ascii")
+    still = base64.b64encode(_still(shown[:2])).decode("ascii")
     script, style = (files("resnet_book.report").joinpath(name).read_text("utf-8") for name in NAMES)
-    what = f"Two loss surfaces, plain and residual: {shown[0]['title']}. The numbers stand below."
+    titles = "; below them: ".join(scene["title"] for scene in shown[:2])
+    what = f"Two loss surfaces, plain and residual: {titles}. The numbers stand below."
     tables = "".join(_table(scene["title"], scene["steps"], each) for scene in shown for each in scene["surfaces"])
     data = json.dumps({"scenes": list(shown)}, separators=(",", ":")).replace("<", "\\u003c")
     return (
@@ -68,16 +72,20 @@ def turnable(shown: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _still(scene: dict[str, Any]) -> bytes:
-    """A PNG of the two surfaces as the page shows them first."""
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), subplot_kw={"projection": "3d"})
-    x, y = np.meshgrid(scene["steps"], scene["steps"], indexing="ij")
-    for ax, surface in zip(axes, scene["surfaces"], strict=True):
-        heights = np.log10(np.clip(surface["loss"], scene["floor"], scene["ceiling"]))
+def _still(shown: Sequence[dict[str, Any]]) -> bytes:
+    """A PNG of scenes, one below the other, as the page shows them first."""
+    figure = plt.figure(figsize=(7.2, 3.4 * len(shown)))
+    for part, scene in zip(figure.subfigures(len(shown), 1, squeeze=False)[:, 0], shown, strict=True):
+        part.suptitle(scene["title"], fontsize=11)
+        axes = part.subplots(1, 2, subplot_kw={"projection": "3d"})
+        x, y = np.meshgrid(scene["steps"], scene["steps"], indexing="ij")
         low, high = np.log10(scene["floor"]), np.log10(scene["ceiling"])
-        ax.plot_surface(x, y, heights, cmap=colour_map(surface["kind"]), vmin=low, vmax=high, rcount=50, ccount=50)
-        ax.set(zlim=(low, high), title=surface["name"], xticks=(-1, 0, 1), yticks=(-1, 0, 1))
-        ax.set_zticks(range(round(low), round(high) + 1), [f"{10.0**k:g}" for k in range(round(low), round(high) + 1)])
+        ticks = range(round(low), round(high) + 1)
+        for ax, surface in zip(axes, scene["surfaces"], strict=True):
+            heights = np.log10(np.clip(surface["loss"], scene["floor"], scene["ceiling"]))
+            ax.plot_surface(x, y, heights, cmap=colour_map(surface["kind"]), vmin=low, vmax=high, rcount=50, ccount=50)
+            ax.set(zlim=(low, high), title=surface["name"], xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+            ax.set_zticks(ticks, [f"{10.0**k:g}" for k in ticks])
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=100, facecolor="white")
     plt.close(figure)
