@@ -66,7 +66,7 @@ from resnet_book.analysis import pre_activation, signals, starts
 from resnet_book.engine.callbacks import Callback
 from resnet_book.engine.device import Engine, default_precision, find
 from resnet_book.experiments import catalogue, records, signal_records
-from resnet_book.report import figures, signal_figures
+from resnet_book.report import figures, signal_figures, tables
 from resnet_book.train import fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
@@ -211,7 +211,8 @@ near_here = pd.concat(
     for kind, kept in ways.items()
     for iteration, network in kept.items()
 )
-found = [each for each in signal_records.all_signals(records.find_results()) if "-cifar10" in each.experiment]
+found = signal_records.all_signals(records.find_results())
+found = [each for each in found if each.experiment.endswith(("-cifar10", "-cifar10-short"))]
 if not found:
     print("Nothing is recorded here, so the recorded parts of this page are empty.")
 near = signal_figures.of_networks(found, "distances")
@@ -246,34 +247,102 @@ signal_figures.likeness_table(found, records.load_all(records.find_results()), N
 # **Predict.** Before training the gradient of a deep plain network grows on its way back, from the last block to the
 # first, by several powers of ten. And later? Follow the lines of Figure 10.4 from pale to full colour.
 
-# %% mystnb={"image": {"alt": "Four panels against the block, lines from pale to full colour for moments of a training on CIFAR-10, networks of 56 layers. Above the gradient, below the signal; plain left, residual right. Before training the plain gradient grows by more than three powers of ten towards the images, its twin's by about one; after 2,000 steps both by less than three times."}} tags=["nbval-ignore-output"]
-recorded = signal_figures.once(signal_figures.of_networks(found, "blocks")).query("recipe_iterations == 2000")
-deep = recorded[(recorded.depth == 56) & recorded.iteration.isin([0, 10, 100, 2_000])]
+# %% mystnb={"image": {"alt": "Four panels against the block, lines from pale to full colour for moments of a training on CIFAR-10, networks of 56 layers. Above the gradient, below the signal; plain left, residual right. Before training the plain gradient grows by more than three powers of ten towards the images, its twin's by about one. Ten steps later the plain one falls towards the images, and stays so."}} tags=["nbval-ignore-output"]
+MOMENTS = [0, 1, 10, 100, 2_000]
+blocks = signal_figures.through_training(signal_figures.of_networks(found, "blocks"))
+deep = blocks[(blocks.depth == 56) & blocks.iteration.isin(MOMENTS)]
 fig, axes = plt.subplots(2, 2, sharex=True, sharey="row", figsize=(7.2, 5.4))
 for row, column, label in zip(axes, ("gradient_norm", "signal"), ("norm of the gradient", "signal"), strict=True):
     for ax, kind in zip(row, figures.KINDS, strict=True):
-        signal_figures.plot_blocks(deep[deep.kind == kind], ax, column, label, log=column == "gradient_norm")
+        signal_figures.plot_along(deep[deep.kind == kind], ax, column, label)
         ax.set_title(kind if column == "gradient_norm" else "")
         ax.label_outer()
 signal_figures.add_moments(fig, deep.iteration.unique())
 plt.show()
 
 # %% [markdown]
-# **Figure 10.4.** A recorded pair of 56 layers: gradient (logarithmic) and signal by block. Dotted: a new stage begins.
+# **Figure 10.4.** A recorded pair of 56 layers: gradient and signal by block, on logarithmic axes. Dotted: a new stage
+# begins.
 
 # %% tags=["nbval-ignore-output"]
-some = recorded[recorded.iteration.isin([0, 30, 2_000])].sort_values("block")
-each = some.groupby(["depth", "kind", "iteration"])[["gradient_norm", "signal"]]
+some = blocks[blocks.iteration.isin([0, 10, 30, 2_000])].sort_values("block")
+each = some.groupby(["depth", "kind", "iteration"]).gradient_norm
 (each.first() / each.last()).unstack("iteration").round(2)  # at the first block, divided by that at the last
 
 # %% [markdown]
-# The table has the first block's value divided by the last one's. Before training the plain gradient grows more than
-# tenfold through 20 layers and more than a thousandfold through 56, and the residual one much less. Thirty steps later
-# it hardly grows with 20 layers, or even shrinks. After 2,000 steps it grows again, but less than fourfold in all.
+# The table has the first block's gradient divided by the last one's. Before training it grows more than a thousandfold
+# through the plain network of 56 layers, and far less through the others. Ten steps later that network is another one:
+# the gradient *shrinks* towards the images, and the signal of the first blocks has become ten times as large. With 20
+# layers the growth merely goes away for a while.
 #
-# The signal of the plain networks has one size before training. In the residual ones it grows from block to block, and
-# drops where a stage begins: there the shortcut fills half of the channels with zeros. Afterwards it grows no longer.
-# In the plain network of 56 layers training has enlarged it in the first blocks.
+# ## Too long a step
+#
+# What have the first steps done? In front of a batch norm the length of the weights does not matter, only their
+# direction. So the gradient stands at a right angle to the weights, and each step makes them longer. And the longer they
+# are, the less a step turns them: weights of ten times the length have a tenth of the gradient, and turn by a hundredth
+# of the angle. ([Arora et al. (2018)](https://arxiv.org/abs/1812.03981) show that this lets a network find a step of its
+# own, whatever the learning rate.)
+
+# %% tags=["nbval-ignore-output"]
+network = untrained("plain", 56).train()
+weight = network.stages[0][0].layers[0].weight
+(gradient,) = torch.autograd.grad(F.cross_entropy(network(images), labels), [weight])
+angle = torch.rad2deg(torch.acos(F.cosine_similarity(gradient.flatten(), weight.flatten(), dim=0)))
+f"angle {angle:.1f} degrees; a step at 0.1 is {0.1 * gradient.norm() / weight.norm():.1f} times as long as the weights"
+
+# %% [markdown]
+# **Predict.** The recorded pair of 56 layers takes such steps, too. How long are the weights of the first layers after a
+# hundred of them, and how far does the next step move them? Figure 10.5 has both.
+
+# %% mystnb={"image": {"alt": "Four panels against the layer, lines from pale to full colour for moments of a training on CIFAR-10, networks of 56 layers. Above the length of each layer's weights: in the plain network that of the first layers has become more than fifty times as large after a hundred steps, in the residual one about five times. Below how far a step moves them as a share of their length: in the first layers of the plain network from more than ten down to less than a millionth."}} tags=["nbval-ignore-output"]
+layers = signal_figures.through_training(signal_figures.of_networks(found, "layers"))
+layers["moved"] = layers.learning_rate * layers.gradient_norm / layers.weight_norm
+deep = layers[(layers.depth == 56) & layers.iteration.isin(MOMENTS)]
+labels_of = {"weight_norm": "length of the weights", "moved": "a step / that length"}
+fig, axes = plt.subplots(2, 2, sharex=True, sharey="row", figsize=(7.2, 5.4))
+for row, (column, label) in zip(axes, labels_of.items(), strict=True):
+    for ax, kind in zip(row, figures.KINDS, strict=True):
+        signal_figures.plot_along(deep[deep.kind == kind], ax, column, label, along="layer")
+        ax.set_title(kind if column == "weight_norm" else "")
+        ax.label_outer()
+signal_figures.add_moments(fig, deep.iteration.unique())
+plt.show()
+
+# %% [markdown]
+# **Figure 10.5.** The same pair: the length of each layer's weights (above), and how far one step of gradient descent
+# would move them, as a share of it (below), on logarithmic axes. (At 2,000 the learning rate is a hundredth.)
+
+# %% tags=["nbval-ignore-output"]
+whose = ["depth", "kind"]
+start = layers[layers.iteration == 0].set_index([*whose, "layer"]).weight_norm.rename("start")
+after = layers[layers.iteration == 100].join(start, on=[*whose, "layer"])
+of_network = after.assign(longer=after.weight_norm / after.start).groupby(whose)
+pd.DataFrame({"times as long, at most": of_network.longer.max().round(1), "moved, median": of_network.moved.median()})
+
+# %% [markdown]
+# (After a hundred steps, over the layers of each network: how many times as long as before training the weights have
+# become, at most; and by which share of their length the next step moves a layer, the median.)
+#
+# The weights of the networks of 20 layers have hardly changed their length. In the residual network of 56 layers they
+# have become up to six times as long, in the plain one seventy times, and a step moves half of its layers by less than a
+# hundredth of what it does with 20 layers: they are as good as frozen, near to where chance has put them. That is the
+# order in which the four networks end after the short training ([chapter 3](03_plain_and_residual.ipynb)).
+#
+# It passes, but slowly. Only weight decay makes weights shorter. With this recipe (a rate of 0.1, a decay of 0.0001, and
+# momentum, which makes ten steps of each) it takes 10,000 steps to bring them to $1/e$. The short training ends long
+# before. The long one has 32,000 steps at that rate.
+#
+# If the first steps do the harm, smaller ones should avoid it. `short-warmup` takes a hundred steps at a rate of 0.001,
+# and then goes on as `short` does.
+
+# %% tags=["nbval-ignore-output"]
+every = tables.run_rows(records.load_all(records.find_results()))
+begun = every[every.dataset.eq("cifar10") & every.recipe.isin(["short", "short-warmup"]) & every.depth.isin([20, 56])]
+errors = begun.rename(columns={"train_error": "training", "test_error": "test"})
+errors.groupby(["depth", "kind", "recipe"])[["training", "test"]].agg(["mean", "min", "max", "count"]).round(1)
+
+# %% [markdown]
+# WARMUP
 #
 # ## What is a gradient worth?
 #
@@ -305,7 +374,7 @@ assert ours == tuple(signals.predictions(ways["plain"][ITERATIONS], six[:2], 0.1
 
 # %% [markdown]
 # **Predict.** Before the first step, with the learning rate of the recipe, which will spoil the gradient more, other
-# images or the step? And later? Figure 10.5 has the recorded networks, with the rate of each moment: 0.1, from 1,000
+# images or the step? And later? Figure 10.6 has the recorded networks, with the rate of each moment: 0.1, from 1,000
 # steps on 0.01, from 1,500 on a tenth of that.
 
 # %% mystnb={"image": {"alt": "Cosines of gradients in the weights against the iteration on CIFAR-10, a column a comparison: other images, after a step, other images after a step. Before training other images agree well in the residual network and hardly in the plain one. After a step both begin near zero and rise close to 1. Other images after a step stay low in both throughout."}} tags=["nbval-ignore-output"]
@@ -321,7 +390,7 @@ figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
-# **Figure 10.5.** What a gradient in the weights predicts, in recorded networks: means over three pairs of batches,
+# **Figure 10.6.** What a gradient in the weights predicts, in recorded networks: means over three pairs of batches,
 # bands of a standard deviation, the axis logarithmic from 1 on.
 
 # %% [markdown]
@@ -377,7 +446,7 @@ pd.DataFrame({"as usual": held(usual), "last norms at zero": held(zeroed)}).T.ro
 
 # %% [markdown]
 # Behind steps of equal length it holds about as well as the usual one. But its first step is many times shorter, so
-# short that the gradient holds behind it. Figure 10.6 has recorded trainings that differ in the start alone.
+# short that the gradient holds behind it. Figure 10.7 has recorded trainings that differ in the start alone.
 
 # %% mystnb={"image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher, with 56 layers most of all, and comes down later."}} tags=["nbval-ignore-output"]
 starts = signal_figures.of_networks(found, "starts").query("recipe_iterations == 2000")  # each seed once
@@ -390,7 +459,7 @@ figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
-# **Figure 10.6.** The first steps from two beginnings, one run each on CIFAR-10. The loss is on a logarithmic axis.
+# **Figure 10.7.** The first steps from two beginnings, one run each on CIFAR-10. The loss is on a logarithmic axis.
 
 # %% [markdown]
 # The usual start is worse than blind guesses, the more so with 56 layers, and gets worse before it gets better. The

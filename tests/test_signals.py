@@ -316,10 +316,10 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
 def test_a_young_network_may_answer_hugely_by_running_statistics_and_by_those_alone() -> None:
     row: dict[str, Any] = {"layer": 55, "response": 1.0, "weight_norm": 1.0, "gradient_norm": 1.0}
     row["trained_response"] = 8e17
-    assert signal_records.LayerRow(**row).trained_response == 8e17
+    assert signal_records.LayerRow.model_validate(row).trained_response == 8e17
     for name, value in (("trained_response", float("inf")), ("response", 8e17), ("gradient_norm", 8e17)):
         with pytest.raises(ValueError, match=name):
-            signal_records.LayerRow(**(row | {name: value}))
+            signal_records.LayerRow.model_validate(row | {name: value})
 
 
 def test_weights_of_another_network_and_empty_folders_are_refused(results: Path, tmp_path: Path) -> None:
@@ -487,7 +487,7 @@ def test_whatever_is_recorded_is_drawn(found: list[SignalRecord]) -> None:
     for kind in ("plain", "residual"):
         one: Any = on_the_way[(on_the_way.kind == kind) & (on_the_way.seed == 0)]
         figure = plt.figure()
-        ax = signal_figures.plot_blocks(one, figure.subplots(), "signal", "signal")
+        ax = signal_figures.plot_along(one, figure.subplots(), "signal", "signal")
         signal_figures.add_moments(figure, one.iteration.unique())
         assert len(figure.legends) == bool(len(one))
         assert bool(ax.lines) == ({"plain": "plain", "residual": "resnet"}[kind] in kinds)

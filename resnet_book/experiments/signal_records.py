@@ -124,9 +124,10 @@ class SignalRecord(KeptOfTraining):
         return self
 
     def frame(self, rows: Literal["layers", "blocks", "predictions", "distances"]) -> pd.DataFrame:
-        """The rows of all stages, with the iteration and the origin of each."""
+        """The rows of all stages, with the iteration, origin and learning rate of each."""
+        of_stage = ("iteration", "origin", "learning_rate")
         return pd.DataFrame(
-            {"iteration": stage.iteration, "origin": stage.origin, **row.model_dump()}
+            {**{name: getattr(stage, name) for name in of_stage}, **row.model_dump()}
             for stage in self.stages
             for row in getattr(stage, rows)
         )

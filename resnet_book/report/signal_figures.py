@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.records import Record
@@ -28,11 +28,12 @@ MOMENTS_SHOWN = len(MARKERS)  # lines in a panel, at most
 STAGES = 3  # of a narrow network, all with as many blocks
 STARTS = {False: ("as usual", COLOURS["residual"]), True: ("last norms at zero", COLOURS["accent"])}
 NETWORK = ["kind", "depth", "seed", "recipe_iterations"]
+STAGE = ["iteration", "origin", "learning_rate"]
 COLUMNS = {
-    "layers": ["iteration", "origin", *LayerRow.model_fields],
-    "blocks": ["iteration", "origin", *BlockRow.model_fields],
-    "predictions": ["iteration", "origin", *PredictionRow.model_fields],
-    "distances": ["iteration", "origin", *DistanceRow.model_fields],
+    "layers": [*STAGE, *LayerRow.model_fields],
+    "blocks": [*STAGE, *BlockRow.model_fields],
+    "predictions": [*STAGE, *PredictionRow.model_fields],
+    "distances": [*STAGE, *DistanceRow.model_fields],
     "starts": ["zeroed", "iteration", "loss"],
 }
 
@@ -94,31 +95,41 @@ def likeness_table(found: Iterable[SignalRecord], runs: Iterable[Record], noise:
     return pd.DataFrame(rows).sort_values(["steps", "depth", "kind"], ignore_index=True) if rows else pd.DataFrame()
 
 
-def plot_blocks(frame: pd.DataFrame, ax: Axes, measure: str, label: str, log: bool = True) -> Axes:
-    """A measurement against the block, a line a moment of one training, from pale to full colour.
+def plot_along(
+    frame: pd.DataFrame,
+    ax: Axes,
+    measure: str,
+    label: str,
+    log: bool = True,
+    along: Literal["block", "layer"] = "block",
+) -> Axes:
+    """A measurement against the block or the layer, a line a moment of one training, from pale to full colour.
 
     Dotted lines stand where a stage begins. ``add_moments`` draws the legend.
     """
-    ax.set(xlabel="block, from the images to the classes", ylabel=label)
+    ax.set(xlabel=f"{along}, from the images to the classes", ylabel=label)
     if frame.empty:
         return say_nothing_recorded(ax)
     for moment, look_of_moment in _moments(frame.iteration.unique(), COLOURS[frame.kind.iloc[0]]):
-        rows: Any = frame[frame.iteration == moment].groupby("block")[measure].mean()
+        rows: Any = frame[frame.iteration == moment].groupby(along)[measure].mean()
         ax.plot(rows.index, rows, **look_of_moment)
+    before = 0 if along == "block" else 1  # the stem is a layer of no stage
     for stage in range(1, STAGES):
-        ax.axvline(stage * frame.block.max() / STAGES + 0.5, color=COLOURS["neutral"], linestyle=":", linewidth=1)
+        begins = before + stage * (frame[along].max() - before) / STAGES + 0.5
+        ax.axvline(begins, color=COLOURS["neutral"], linestyle=":", linewidth=1)
     ax.set_yscale("log" if log else "linear")
     if log:
         low, high = ax.get_ylim()
         ax.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 100 * low else (1, 2, 5)))
-        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        few = high < 1e5 * low
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}") if few else LogFormatterMathtext())
         ax.yaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
 
 
 def add_moments(figure: Figure, moments: Iterable[int]) -> None:
-    """One legend below all panels that ``plot_blocks`` drew: which line is which iteration, in grey for all kinds."""
+    """One legend below all panels that ``plot_along`` drew: which line is which iteration, in grey for all kinds."""
     handles = [Line2D([], [], **look_of_moment) for _, look_of_moment in _moments(moments, COLOURS["neutral"])]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=9, title="iteration")
