@@ -27,7 +27,7 @@
 #
 # - to time a step so that you see what chance does, and to split it into parts and kinds of calls;
 # - to ask of each call what it waits for: arithmetic, memory, or Python;
-# - what five techniques do, what they cost, and what they brought on a CPU and on a GPU.
+# - what six techniques do, what they cost, and what they brought on a CPU and on a GPU.
 #
 # **You need** [chapter 2](02_augmentation.ipynb) for the augmentation and [chapter 3](03_plain_and_residual.ipynb) for
 # the network. With `tier = "smoke"` the page takes less than a minute on 2 cores and downloads nothing. `"cpu"` takes
@@ -229,9 +229,9 @@ display(Markdown(text))
 #
 # "Forward" is many calls: a convolution, a batch norm, a ReLU, and so on. A `TorchDispatchMode` sees each, the backward
 # ones too. Ours keeps a ledger. *Operations* are counted: of convolutions and matrix products by PyTorch (a
-# multiplication and an addition are two), of batch norm as ten for each number that it gives, which is enough, of any
-# other call as one. *Bytes* are counted: each tensor that a call takes or gives, once. That is nominal: batch norm has
-# to read its input twice, and what is still in a cache need not come from memory.
+# multiplication and an addition are two), of batch norm ten for each number that it gives, which is enough, of any
+# other call one. *Bytes* are counted: each tensor that a call takes or gives, once. That is nominal: batch norm has to
+# read its input twice, and what is in a cache need not come from memory.
 
 
 # %%
@@ -314,7 +314,7 @@ display(Markdown(text))
 # In the benchmark convolutions took 54 % of a step on the CPU, batch norm 20 %, ReLU 15 %, additions 7 %. So two fifths
 # of the time go to three kinds that read a number, do little with it, and write it. Computing faster would hardly help
 # them, *moving less* may. (Bytes are not all, as batch norm and ReLU show.) Convolutions more likely wait for
-# arithmetic. How near each call is to either limit, the [appendix](a6_more_about_speed.ipynb) measures in a *roofline*.
+# arithmetic. The [appendix](a6_more_about_speed.ipynb) measures how near each is to either limit, in a *roofline*.
 #
 # ## The techniques
 #
@@ -353,7 +353,7 @@ def make_step(network: models.Network, way: Way) -> Callable[[], object]:
 
 # %% [markdown]
 # Is this the step of the package? A `Training`, on which `fit` works, *plans* each batch: which images, and how each is
-# cropped and mirrored. After the same batch all weights must come out equal.
+# cropped and mirrored. After the same batch all weights must be equal.
 
 # %%
 recipe = replace(PAPER, batch_size=batch_size)
@@ -408,7 +408,7 @@ print("imitated, so left out of Figure 6.3" if imitated else "not imitated")
 # **CUDA graphs.** On a GPU each call starts *kernels*, small programs, and to ask for one may take Python longer than
 # it runs. So the step is run once while CUDA writes down its kernels, with the addresses of their tensors. Afterwards
 # one call starts them all. The price is that only the *contents* of the tensors may change: no new shapes or addresses,
-# and no question for a number. `fit` does it on every GPU (`resnet_book/engine/cuda_graph.py`, a page of code).
+# and no question for a number. (`resnet_book/engine/cuda_graph.py` is a page of code.)
 #
 # ## All of them in turn
 #
@@ -477,7 +477,8 @@ display(Markdown(text))
 #
 # *Ours* is the package's step: whole batches, no number fetched, channels last, and on the GPU a CUDA graph. *Workers*
 # are processes that load for the conventional step. Passes of 4 seconds (GPU: 1.5) took turns, 7 of each way (GPU: 3).
-# "Times as fast" is the median over pairs of passes, with the smallest and the largest.
+# "Times as fast" is the median over pairs of passes, with the smallest and the largest. (One machine each: PyTorch 2.15
+# on the CPU, which has bfloat16 instructions, and 2.11 on the GPU.)
 
 # %% tags=["remove-input"]
 BENCHMARK = [  # of benchmarks/README.md, to which a test holds it
@@ -492,8 +493,6 @@ BENCHMARK = [  # of benchmarks/README.md, to which a test holds it
 pd.DataFrame(BENCHMARK, columns=["device", "way", "ms a step", "times as fast"]).set_index(["device", "way"])
 
 # %% [markdown]
-# (PyTorch 2.15 on the CPU, which has bfloat16 instructions, and 2.11 on the GPU. One machine each.)
-#
 # **On the CPU** the first three together make the step 1.3 times as fast, with compilation 1.5, and with bfloat16 2.2.
 # One more technique came later: the package now keeps the memory of large tensors from step to step. That raised the
 # compiled step from 188 to 237 images a second on one CPU, and from 689 to 1,005 on another (3 and 2 passes, machines
@@ -559,8 +558,8 @@ else:
 #
 # </details>
 #
-# **2. What does it wait for?** Say for each: a ReLU on a CPU, of a tensor much larger than the caches; a convolution
-# from 512 to 512 channels; on a large GPU an eager step of ResNet-20, nothing compiled and no graph, with 8 images.
+# **2. What does it wait for?** A ReLU on a CPU, of a tensor much larger than the caches; a convolution from 512 to 512
+# channels; on a large GPU an eager step of ResNet-20 without a graph, with 8 images.
 #
 # <details><summary>Solution</summary>
 #
