@@ -1,4 +1,4 @@
-"""The sentences and the figure of chapter 5 say what the runs show, whichever way they went."""
+"""The sentences and the figures of chapter 5 say what the runs show, whichever way they went."""
 
 import math
 
@@ -72,7 +72,7 @@ def test_what_drops_did_is_told_in_means_of_epochs_and_of_runs():
 
 
 def test_of_drops_without_runs_to_compare_nothing_is_told():
-    assert drops_in_words(curves()[lambda frame: frame.recipe == "no-drops"]) == "No such run is recorded."
+    assert drops_in_words(curves().query("recipe == 'no-drops'")) == "No such run is recorded."
 
 
 def test_the_figure_of_drops_has_a_line_a_run_and_marks_every_drop():
@@ -90,4 +90,14 @@ def test_the_figure_of_drops_has_a_line_a_run_and_marks_every_drop():
         ]
         assert across.count(False) == len(PAPER.drops)
     assert inset.get_xlim()[0] == PAPER.iterations / 2
+    plt.close(figure)
+
+
+def test_the_valley_has_both_paths_by_name_and_its_bottom_at_zero():
+    figure, ax = plt.subplots()
+    paths = {"slow": np.array([[10.0, 1.0], [9.0, 0.0]]), "fast": np.array([[10.0, 1.0], [5.0, -1.0]])}
+    recipe_figures.plot_valley(paths, ax)
+    drawn = {line.get_label(): np.column_stack(line.get_data()).tolist() for line in ax.lines[:2]}
+    assert drawn == {name: path.tolist() for name, path in paths.items()}
+    assert np.column_stack(ax.lines[2].get_data()).tolist() == [[0, 0]]
     plt.close(figure)
