@@ -1,93 +1,66 @@
-"""Say in words how the test errors (%) of two recipes compare, as chapter 5 and its appendix do."""
+"""Say in words what the recorded runs of chapter 5 show: which part was missed, and what drops did."""
 
 from collections.abc import Callable, Iterable
 
 import pandas as pd
 
+from resnet_book.experiments.catalogue import PAPER
 from resnet_book.report import tables
 
 
-def compared(ours: pd.Series, theirs: pd.Series) -> str:
-    """What follows "the test error is": both means, which is higher, and whether the runs of the two overlap.
-
-    Test errors by seed, NaN where the loss of the run stopped being finite. Raises ValueError unless both have the
-    same seeds.
-    """
-    if list(ours.index) != list(theirs.index) or ours.empty:
-        raise ValueError(
-            f"ours has the seeds {list(ours.index)}, theirs {list(theirs.index)}: give both the same, one or more"
-        )
-    if (lost := int((ours.isna() | theirs.isna()).sum())) > 0:
-        count = "every seed" if lost == len(ours) else f"{lost} of {len(ours)} seeds"
-        return f"unknown, since the loss stopped being finite with {count}"
-    means = f"{ours.mean():.1f} % against {theirs.mean():.1f} %"
-    if len(ours) == 1:
-        return f"{means}, one run each"
-    shared = "overlap" if overlap(ours, theirs) else "do not overlap"
-    return f"{means}: {_by_seed(ours - theirs)}, and the runs of the two {shared}"
-
-
-def overlap(ours: pd.Series, theirs: pd.Series) -> bool:
-    """False if every run of the one is above every run of the other."""
-    return not (ours.min() > theirs.max() or ours.max() < theirs.min())
-
-
 def ablation_table(
-    summary: pd.DataFrame, base: str, names: Iterable[str], by_chance: Callable[[int, int], float]
+    summary: pd.DataFrame, base: str, names: Iterable[str], by_chance: Callable[[int, list[int]], float]
 ) -> str:
     """Markdown: the recorded experiments ``names`` beside ``base``, and which of the changes may be chance.
 
     ``summary``: of ``tables.summary``, its index set to the column ``experiment``. ``by_chance``: of so many runs of
-    ``base`` and so many others, how many standard deviations of ``base`` chance exceeds in 1 of 20 cases.
+    ``base`` and so many of each other, how many standard deviations of ``base`` the farthest of the others gets away by
+    chance in 1 of 20 cases.
     """
     recorded = [name for name in names if {base, name} <= set(summary.index)]
     if not recorded:
         return f"Nothing that could be compared with `{base}` is recorded yet."
-    full, lines, beyond = summary.loc[base], {}, []
-    known = full["runs"] > 1
-    for name in recorded:
-        part = summary.loc[name]
-        change = part["test_error"] - full["test_error"]
-        limit = by_chance(full["runs"], part["runs"]) * full["test_std"] if known else float("inf")
-        lines[f"`{name}`"] = (
-            tables.recorded_cell(summary, name),
-            f"{change:+.1f}",
-            f"{limit:.1f}" if known else "unknown",
-        )
-        beyond += [f"`{name}`"] if abs(change) > limit else []
-    columns = ["test error (%)", "change (points)", "limit (points)"]
-    table = pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("experiment")
-    limits = (
-        "The limit is the standard deviation of the full recipe times the number above for so many runs; chance "
-        "exceeds it in 1 of 20 cases."
-    )
-    if not known:
-        said = "With one run of the full recipe no spread is known, and nothing here can be told from chance."
-    elif beyond:
-        said = f"{limits} Beyond it: {joined(beyond)}."
+    full, parts = summary.loc[base], summary.loc[recorded]
+    changes = parts["test_error"] - full["test_error"]
+    lines = {f"`{name}`": (tables.recorded_cell(summary, name), f"{change:+.1f}") for name, change in changes.items()}
+    table = pd.DataFrame.from_dict(lines, orient="index", columns=["test error (%)", "change (points)"])
+    if full["runs"] > 1:
+        limit = by_chance(int(full["runs"]), [int(runs) for runs in parts["runs"]]) * full["test_std"]
+        beyond = [f"`{name}`" for name, change in changes.items() if abs(change) > limit]
+        said = f"The limit is {limit:.1f} points. Beyond it: {joined(beyond) or 'none'}."
     else:
-        said = f"{limits} No change is beyond it."
-    return f"The full recipe, `{base}`: {tables.recorded_cell(summary, base)}.\n\n{tables.to_markdown(table)}\n{said}"
+        said = "With one run of the full recipe no spread is known, and nothing here can be told from chance."
+    table = tables.to_markdown(table.rename_axis("experiment"))
+    return f"The full recipe, `{base}`: {tables.recorded_cell(summary, base)}.\n\n{table}\n{said}"
+
+
+def drops_in_words(frame: pd.DataFrame) -> str:
+    """Markdown: how the test error moves before, at and after the drops of the paper's recipe, and how ``short`` ends.
+
+    ``frame``: what ``tables.curves`` makes of the runs of one network by ``paper``, ``short`` and ``no-drops``.
+    """
+    first, second = PAPER.drops
+    said = []
+    for seed, run in frame[frame.recipe == "paper"].groupby("seed"):
+        at, moves = run.iteration, run.test_error.diff().abs()
+        early, late = moves[at.between(first / 2, first)].mean(), moves[at > first][1:].mean()
+        falls = [
+            f"from {run.test_error[at <= drop].tail(5).mean():.1f} to {run.test_error[at > drop].head(5).mean():.1f} %"
+            for drop in (first, second)
+        ]
+        said.append(
+            f"By the paper's recipe (seed {seed}) the test error moved from one epoch to the next by {early:.1f} "
+            f"points, on average, between the iterations {first // 2:,} and {first:,}, and by {late:.1f} from the "
+            f"second epoch after the first drop on. The mean of five epochs fell {falls[0]} at the first drop, and "
+            f"{falls[1]} at the second."
+        )
+    means = frame[frame.recipe.isin(["short", "no-drops"])].groupby(["recipe", "iteration"]).test_error.mean()
+    if {"short", "no-drops"} <= set(frame.recipe):
+        table = means.unstack("recipe")[["short", "no-drops"]].tail(4).map("{:.1f}".format)
+        said.append(f"The right panel ends with these errors (%; means over the runs):\n\n{tables.to_markdown(table)}")
+    return "\n\n".join(said) or "No such run is recorded."
 
 
 def joined(words: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
-def _by_seed(change: pd.Series) -> str:
-    """Which way the error went with which seed, and how far."""
-    by_seed = {seed: round(each, 1) for seed, each in change.items()}  # no more digits than are shown
-    if not any(by_seed.values()):
-        return "the same with every seed"
-    for way, sign in (("higher", 1), ("lower", -1)):
-        if all(sign * each > 0 for each in by_seed.values()):
-            return f"{way} with every seed, by {joined([f'{abs(each):.1f}' for each in by_seed.values()])} points"
-    return joined(
-        [
-            f"{abs(each):.1f} points {'higher' if each > 0 else 'lower'} with seed {seed}"
-            if each
-            else f"the same with seed {seed}"
-            for seed, each in by_seed.items()
-        ]
-    )
