@@ -62,7 +62,7 @@ PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
     (("resnet1202-cifar10",), EVERY),
 )
 # Recipes made for machines without a GPU.
-WITHOUT_GPU = ("short", "short-bfloat16", *catalogue.LADDER, "smoke", *catalogue.ABLATIONS)
+WITHOUT_GPU = ("short", "short-warmup", "short-bfloat16", *catalogue.LADDER, "smoke", *catalogue.ABLATIONS)
 
 
 def matching(patterns: Iterable[str]) -> list[str]:
