@@ -22,19 +22,18 @@
 # A well-known way to ask is to sort all test images by one feature and to look at both ends. The study that this page
 # re-does ([Sariyildiz, 2018](https://github.com/mbsariyildiz/resnet-pytorch)) drew the ten least and the ten most
 # relevant images of every feature. In most rows the most relevant ones "seem conceptually related", it says, and it
-# warns that looking is no proof. We look, too. Then we count, and compare the count with two opponents that know
-# nothing: blind draws, and the same network before training.
+# warns that looking is no proof. We look, too. Then we count, and compare the count with two opponents that have
+# learned nothing: blind draws, and the same network before training.
 #
 # **You will learn**
 #
 # - to take the features out of a trained network, and to check first that it is the network you think it is;
 # - to put a number on "these images belong together", and to choose what that number must be compared with;
-# - to tell when the least relevant images of a feature say something, and when they are an accident.
+# - to tell what the two ends of a row say about a feature, and what is an accident of the files' order.
 #
-# **You need** [chapter 3](03_plain_and_residual.ipynb) for the network. With `tier = "smoke"` the page takes under half
-# a minute on 2 cores and downloads nothing. `"cpu"` and `"paper"` take a few minutes and CIFAR-10 (170 MB). Nothing is
-# trained here. What only specialists ask, from the first filters to the widest network, is in the
-# [appendix](a4_more_about_features.ipynb).
+# **You need** [chapter 3](03_plain_and_residual.ipynb) for the network. With `tier = "smoke"` the page takes about a
+# minute on 2 cores and downloads nothing. `"cpu"` and `"paper"` take several minutes and CIFAR-10 (170 MB). Nothing is
+# trained here. What specialists ask next is in the [appendix](a4_more_about_features.ipynb).
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -56,7 +55,7 @@ import torch
 from IPython.display import Image, Markdown, display
 
 # %%
-from resnet_book import augment, data, features, train
+from resnet_book import augment, data, features, models, train
 from resnet_book.analysis import purity, study
 from resnet_book.experiments import studies, weights
 from resnet_book.report import feature_picture, figures, study_figures
@@ -64,13 +63,12 @@ from resnet_book.report import feature_picture, figures, study_figures
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
 K = 10  # images at each end of a row
-f"the {K} least and the {K} most relevant images of each feature"
 
 # %% [markdown]
 # ## A trained network
 #
-# Each tier has a network that it would like to look into. Where that one is not recorded, or its images are not here,
-# the next best takes its place.
+# Each tier names the networks that it wants, the best first. We take the first one that is recorded and whose images
+# are here.
 
 # %%
 wishes = {
@@ -93,9 +91,8 @@ else:
 display(Markdown(f"> {note} It is one network, from one seed."))
 
 # %% [markdown]
-# Weights on disk prove nothing. Before we read meaning into a network, we make sure that it is the one whose result is
-# recorded. It must see the same images, subtract the same mean, and make the recorded number of mistakes. A wrong mean
-# or a forgotten evaluation mode would still leave pretty pictures. It would not leave this number.
+# Before we read meaning into a network, we make sure that it is the one whose result is recorded. It must see the same
+# images, subtract the same mean, and make the recorded number of mistakes.
 
 # %%
 device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -136,112 +133,60 @@ num_features = trained.shape[1]
 print(f"{len(trained):,} images, {num_features} features each, smallest {trained.min():.1f}")
 
 # %% [markdown]
-# Are these numbers really all that the classifier knows? Then a product with its weights must repeat every mistake.
-
-# %%
-weight, bias = (each.detach().cpu() for each in network.classifier.parameters())
-answers = (trained @ weight.T + bias).argmax(dim=1)
-print(f"wrong answers from the features alone: {(answers != test.labels).sum():,}")
-
-# %% [markdown]
 # ## A row a feature
 #
-# To rank is to sort. Here is feature 0, from the image where it is smallest to the one where it is largest. The package
-# ranks all features at once. Images with the same value keep the order in which they lie in the dataset, so that the
-# answer is always the same. We will need that rule sooner than one would think.
+# To rank is to sort. Images with the same value keep the order in which they lie in the dataset, so that the answer is
+# always the same. The package ranks all features at once. We check it on feature 0.
 
 # %%
 order = trained[:, 0].argsort(stable=True)
 least, most = features.rank(trained, K)  # (C, K) each, indices of images
 assert torch.equal(least[0], order[:K])
 assert torch.equal(trained[most[0], 0], trained[order.flip(0)[:K], 0])
-pd.DataFrame({"least": trained[least[0], 0], "most": trained[most[0], 0]}).round(3).T
+print(f"feature 0 lies between {trained[order[0], 0]:.2f} and {trained[order[-1], 0]:.2f}")
 
 # %% [markdown]
-# Now the picture of the original study. Every row is a feature, its ten least relevant images on the left, its ten most
-# relevant on the right. Two things are ours: each image has a frame in the colour of its class, and the rows whose right
-# half is mostly of one class come first.
-#
-# Do not try to name anything yet. Run your eye down the right halves of Figure 4.1, then down the left
-# ones. In which half do more rows repeat one kind of image from end to end? (A click on the picture shows it at full
-# size.)
+# Now the picture of the original study, for the first twelve features. Every row is a feature, its ten least relevant
+# images on the left, its ten most relevant on the right. The frames are ours: their colour is the class. In which half
+# of Figure 4.1 do more rows repeat one class from end to end? And do the images of mixed right halves share anything?
 
-# %% mystnb={"image": {"alt": "Small framed images in rows, a row a feature. The right halves of the upper rows repeat one kind of image and one colour of frame, in several rows the same one; the right halves of the last rows are mixed.", "width": "100%"}}
+# %% mystnb={"image": {"alt": "Small framed images in twelve rows, a row a feature. Eight right halves repeat one kind of image and one colour of frame, five of them bars; three left halves do so.", "width": "100%"}}
 mean_std = tuple(record.mean), tuple(record.std)
 this = study.make(network, trained, weights.untrained(record), train_images, test, *mean_std, k=K)
-in_page = this.purest_first[:128]  # as many as fit; `resnet-book features` draws all
-picture = feature_picture.draw(this, test, f"{name}, seed {record.seed}", in_page, columns=2)
+picture = feature_picture.draw(this, test, f"{name}, seed {record.seed}", torch.arange(12), columns=1)
 Image(feature_picture.as_jpeg(picture), format="jpeg")
 
 # %% [markdown]
-# **Figure 4.1.** The ten least and the ten most relevant images of each feature, the purest rows first: down the left
-# column, then down the right one. The frame of an image has the colour of its class.
+# **Figure 4.1.** The ten least and the ten most relevant images of the first twelve features, framed in the colour of
+# their class. (Purity is explained below. `resnet-book features NAME --out picture.png` draws all features.)
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+row_purity, least_purity = (purity.purity(each, test.labels, test.num_classes) for each in (most, least))  # (C,) each
+text = f"""Of one class from end to end are {(row_purity[:12] == 1).sum()} of the twelve right halves and {(least_purity[:12] == 1).sum()} of the left ones; of all
+{num_features}, {(row_purity == 1).sum()} and {(least_purity == 1).sum()}."""
+display(Markdown(text))
 
 # %% [markdown]
-# Many right halves hold one kind of image over and over. And different rows often show the same images. Both deserve a
-# number. (`resnet-book features NAME --out picture.png` draws such a picture of any recorded network.)
+# With the built-in images, feature 6 ranks frames and rings first, shapes around a hole, and feature 10 filled ones:
+# discs, a square and a heart. So a mixed row can have something in common. But we found these words after we had seen
+# the images. A fair question is one that is asked of every row alike.
 #
 # ## From looking to counting
 #
 # The test images have labels, and the labels were not used to make the rows. So we can count how many of a row's ten
-# images belong to the class that is most frequent among them. That share we call the row's **purity**. If $n_{cj}$ of
-# the $k$ images of feature $c$ belong to class $j$, then
+# images belong to the class that is most frequent among them: the class that *leads* the row. Their share we call the
+# row's **purity**. If $n_{cj}$ of the $k$ images of feature $c$ belong to class $j$, then
 #
 # $$ \mathrm{purity}_c = \frac{1}{k} \max_j n_{cj}, \tag{4.2} $$
 #
-# which is 1 where all are of one class. For feature 0, by hand:
+# which is 1 where all are of one class. Frames and rings count as different. For feature 0, by hand:
 
 # %% tags=["nbval-ignore-output"]
 counts = Counter(test.class_names[label] for label in test.labels[most[0]].tolist())
-row_purity = purity.purity(most, test.labels, test.num_classes)  # (C,)
 assert row_purity[0] == max(counts.values()) / K
 print(f"{dict(counts)}: purity {row_purity[0]:.1f}")
 
 # %% [markdown]
-# Now we know which rows to look at closely. Figure 4.2 shows the purest row of each of four classes,
-# Figure 4.3 the four least pure rows. Look at the right halves of the mixed rows. What do their images
-# share, if not their class: a colour, a direction, a background?
-
-
-# %%
-def classes_of(indices: torch.Tensor) -> str:
-    """How many of these images are of which class, in words; at most three classes."""
-    counts = Counter(test.class_names[label].replace("_", " ") for label in test.labels[indices].tolist())
-    return ", ".join(f"{count} {each}" for each, count in counts.most_common(3)) + ", ..." * (len(counts) > 3)
-
-
-def show_rows(rows: torch.Tensor) -> None:
-    """Draw these features large, with the classes of both ends."""
-    ends = [(f"feature {row}, least: {classes_of(least[row])}", f"most: {classes_of(most[row])}") for row in rows]
-    _, ax = plt.subplots(figsize=(6.4, 0.5 * len(rows)))
-    figures.show_ranked(test.images, least[rows], most[rows], ax, ends)
-    plt.show()
-
-
-by_purity = this.purest_first
-leading = purity.class_counts(most, test.labels, test.num_classes).argmax(dim=1)  # the most frequent class of each row
-classes_of(most[by_purity[0]])
-
-# %% mystnb={"image": {"alt": "Four rows of images. In each right half all or nearly all ten images are of one class."}}
-purest = {}
-for row in by_purity:
-    purest.setdefault(leading[row].item(), row)
-show_rows(torch.stack(list(purest.values()))[:4])
-
-# %% [markdown]
-# **Figure 4.2.** The purest row of each of four classes: least relevant images on the left, most relevant on the right.
-
-# %% mystnb={"image": {"alt": "Four rows of images. The right halves mix several classes; within a row, some share a colour or a form."}}
-show_rows(by_purity[-4:])
-
-# %% [markdown]
-# **Figure 4.3.** The four least pure rows: least relevant images on the left, most relevant on the right.
-
-# %% [markdown]
-# In the pure rows the eye and the count agree. In the mixed ones they may not. A low purity says that the ten images are
-# not of one *class*. It does not say that they have nothing in common. But a story that we find for them afterwards is
-# no evidence that they have.
-#
 # ## Compared with what?
 #
 # A number on its own is no finding. Even ten images taken blindly often have three of a kind. This chance can be
@@ -258,216 +203,207 @@ assert abs(drawn.mean() - chance_mean) < 0.01
 print(f"purity by chance: {chance_mean:.3f} computed, {drawn.mean():.3f} in {len(drawn):,} draws")
 
 # %% [markdown]
-# Chance may be a weak opponent, though. In photographs the images of one class share colours and backgrounds. So *any*
-# function that varies smoothly with the pixels will put some of them together, whatever it computes. (In the built-in
-# drawings every shape comes in every colour: expect less of that there.)
-#
-# A second opponent is the same network before its first step. It has the very weights with which our network began,
-# which follow from the seed. One thing it lacks: batch norm in evaluation mode
+# Chance may be a weak opponent, though. If the images of a class share a colour, a function that knows nothing but
+# colours puts them together, too. A second opponent is the same network before its first step. It has the very weights
+# with which our network began, which follow from the seed. One thing it lacks: batch norm in evaluation mode
 # ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)) uses statistics collected in training, and here there
 # are none yet. So we let it measure them on 1,000 training images. That changes no weight.
+#
+# What do the images of a row share in Figure 4.2? And which images occur in several rows?
 
-# %%
-untrained_network = weights.untrained(record)
-features.measure_batch_norm(untrained_network, train_images.subset(1_000), record.mean, record.std, device=device)
-untrained = features.extract(untrained_network, test, record.mean, record.std, device=device)
-untrained_most = features.rank(untrained, K)[1]
+
+# %% mystnb={"image": {"alt": "Eight rows of ten images before training, none of one class. Some rows share a colour of the background; any two of features 1, 2 and 3 have six images in common."}}
+def before_training(seed: int) -> torch.Tensor:
+    """The most relevant images (C, K) of each feature of the network that ``seed`` begins with."""
+    model = record.model
+    fresh = models.untrained(model["name"], model["num_classes"], model["shortcut"], seed)
+    features.measure_batch_norm(fresh, train_images.subset(1_000), *mean_std, device=device)
+    return features.rank(features.extract(fresh, test, *mean_std, device=device), K)[1]
+
+
+untrained_most = before_training(record.seed)
 assert device != "cpu" or torch.equal(untrained_most, this.untrained_most)
-untrained_purity = purity.purity(untrained_most, test.labels, test.num_classes)
-tuple(untrained.shape)
+_, ax = plt.subplots(figsize=(7.2, 2.2))
+headings = [(f"feature {row}, before training", f"feature {row + 4}") for row in range(4)]
+figures.show_ranked(test.images, untrained_most[:4], untrained_most[4:8], ax, headings)
+plt.show()
 
 # %% [markdown]
+# **Figure 4.2.** The same network before training: the ten most relevant images of its first eight features.
+
+# %% [markdown]
+# Here the eye finds colours: with the built-in images, all backgrounds of feature 5 are greenish, and those of feature 7
+# reddish. Purity does not count that. And any two of features 1, 2 and 3 share most of their images.
+#
 # > **Predict, then run**
 # >
 # > You know what chance gives. Write down two numbers before you go on: the mean purity over all features of the
-# > *trained* network, and that of the *untrained* one. Will the untrained one be at chance, halfway up, or close
-# > behind?
+# > *trained* network, and that of the *untrained* one.
 #
-#
-# Look at Figure 4.4 from the right. How many rows are entirely of one class? Then find the untrained
-# network: is it nearer to the dashed line of chance, or to the trained network?
+# Look at Figure 4.3 from the right. How many rows are entirely of one class? Then find the untrained network.
 
-# %% mystnb={"image": {"alt": "Histogram of purity. The trained network's features gather at the pure end; those of the untrained network stand to the left, between it and the dashed line of random draws, which peaks at three of ten images."}}
+# %% mystnb={"image": {"alt": "Histogram of purity. In half of the trained network's rows all ten images are of one class. The rows of the untrained network have two to six of a class, near the dashed line of random draws, which peaks at three of ten."}}
+untrained_purity = purity.purity(untrained_most, test.labels, test.num_classes)
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 figures.purity_histogram({"trained": row_purity, "untrained": untrained_purity}, ("residual", "neutral"), chance, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.4.** How pure the rows are: the share of features for which so many of the ten most relevant images are of
+# **Figure 4.3.** How pure the rows are: the share of features for which so many of the ten most relevant images are of
 # one class. The dashed line is exact chance.
 
 # %% [markdown]
-# The same in numbers, beside as many rows of images drawn at random. *Beyond chance* are rows so pure that a blind draw
-# gets there less than once in a thousand times. *Different images* is the share of different ones among all images that
-# the rows show.
+# The same in numbers, beside the rows drawn at random; ± is the spread over the rows. *Beyond chance* are rows so pure
+# that a blind draw gets there less than once in a thousand times. *Shared* is how many of their ten images two rows have
+# in common, on average over all pairs.
 
 # %% tags=["nbval-ignore-output"]
 at_least = chance.flip(0).cumsum(0).flip(0)  # probability of a largest class of m images or more
 threshold = int((at_least < 0.001).nonzero()[0]) / K
-rows = {"trained": most, "untrained": untrained_most, "drawn at random": blind[:num_features]}
 table = {}
-for words, each in rows.items():
+for words, each in {"trained": most, "untrained": untrained_most, "drawn at random": blind}.items():
     pure = purity.purity(each, test.labels, test.num_classes)
-    different = each.unique().numel() / each.numel()
-    shares = [(pure == 1).double().mean(), (pure > threshold - 1e-9).double().mean(), different]
-    table[words] = [f"{pure.mean():.2f} ± {pure.std():.2f}", *(f"{100 * share:.0f} %" for share in shares)]
-columns = ["purity", "of one class alone", f"beyond chance ({threshold} or more)", "different images"]
+    shares = [(pure == 1).double().mean(), (pure > threshold - 1e-9).double().mean()]
+    words_of_shares = [f"{100 * share:.0f} %" for share in shares]
+    table[words] = [f"{pure.mean():.2f} ± {pure.std():.2f}", *words_of_shares, f"{purity.shared_images(each):.1f}"]
+columns = ["purity", "of one class alone", f"beyond chance ({threshold} or more)", "shared"]
 pd.DataFrame(table, index=columns)
 
 # %% [markdown]
-# The ± is the spread over the features of one network. The mean itself is surer than that, but how sure? We ask by the
-# **bootstrap**: draw as many features as there are, with replacement, take the mean, and repeat that two thousand times.
-# The middle 95 % of these means are the interval. It covers the features that this network might have had. It does not
-# cover other seeds, and where features rank by nearly the same thing it is too narrow.
-
-# %%
-generator = torch.Generator().manual_seed(0)
-resampled = row_purity[torch.randint(num_features, (2_000, num_features), generator=generator)].mean(dim=1)
-low, high = resampled.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-assert (low, high) == purity.mean_interval(row_purity)[1:]
-_, before_low, before_high = purity.mean_interval(untrained_purity)
-print(f"trained: {low:.2f} to {high:.2f}; untrained: {before_low:.2f} to {before_high:.2f}; chance: {chance_mean:.2f}")
-
-# %% tags=["remove-input", "nbval-ignore-output"]
-gone = {
-    words: 100 * max(0.0, (each.mean().item() - chance_mean) / (1 - chance_mean))
-    for words, each in {"trained": row_purity, "untrained": untrained_purity}.items()
-}
-text = "The intervals of the trained and the untrained network "
-text += "do not overlap: training made these rows purer. " if low > before_high else "overlap: no difference is shown. "
-if before_low > chance_mean:
-    text += "The untrained network is above chance, too, and it has never seen a label. "
-else:
-    text += "The untrained network is not clearly above chance. "
-text += f"""Of the way from chance to perfectly pure rows, the untrained network has gone {gone["untrained"]:.0f} % and the trained one
-**{gone["trained"]:.0f} %**. (One network, one seed.)"""
-display(Markdown(text))
-
-# %% [markdown]
-# So what the original study saw can be counted. But what lies between chance and the untrained network was there before
-# any learning. Whoever compares with chance alone credits training with that as well.
-#
-# The last line of the table has a warning. If many rows show the same images, the rows are not so many independent
-# observations. Which classes do the pure ones belong to?
+# How sure is the mean of the untrained network? Its rows share images, so they are not 64 independent observations, and
+# an interval computed from them would be too narrow. Four other seeds say it better:
 
 # %% tags=["nbval-ignore-output"]
-by_class = pd.DataFrame(
-    {
-        "rows led by it": leading.bincount(minlength=test.num_classes),
-        "of it alone": leading[row_purity == 1].bincount(minlength=test.num_classes),
-    },
-    index=[each.replace("_", " ") for each in test.class_names],
-)
-by_class
+rows = [untrained_most, *(before_training(record.seed + more) for more in range(1, 5))]
+by_seed = [purity.purity(each, test.labels, test.num_classes).mean().item() for each in rows]
+print("untrained, five seeds:", ", ".join(f"{each:.3f}" for each in by_seed), f"(chance: {chance_mean:.3f})")
+
+# %% [markdown]
+# With the built-in images, one of these means lies below chance. So how far an untrained network is above it is the
+# luck of the seed. The trained network, of one seed, is far above all five: what the original study saw can be counted,
+# and training put it there. But trained rows share images, too. Which classes lead them?
+
+# %% tags=["nbval-ignore-output"]
+leading = purity.class_counts(most, test.labels, test.num_classes).argmax(dim=1)  # the most frequent class of each row
+led = leading.bincount(minlength=test.num_classes)
+names = [each.replace("_", " ") for each in test.class_names]
+pd.DataFrame([led.tolist()], ["rows"], names)
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-first_class = by_class["rows led by it"].idxmax()
-led, alone = by_class.loc[first_class]
-others = row_purity[leading != leading.bincount().argmax()]
-text = f"""Shared out evenly, every class would lead {num_features / test.num_classes:.1f} rows. **{first_class.capitalize()}** leads
-{led} of the {num_features}. Of the {by_class["of it alone"].sum()} rows of one class alone, {alone} belong to it. Without the rows that it leads, the mean
-purity is {others.mean():.2f}, not {row_purity.mean():.2f}. A high mean does not say that every class is well served."""
+text = f"""**{names[led.argmax()].capitalize()}** leads {led.max()} of the {num_features}. Without these rows the mean purity is {row_purity[leading != led.argmax()].mean():.2f}, not {row_purity.mean():.2f}."""
+text += "".join(f" No row is led by *{each}*." for each, count in zip(names, led, strict=True) if count == 0)
 display(Markdown(text))
 
 # %% [markdown]
 # ## More than one network
 #
 # All of this was one network. A study like this one is recorded beside the runs of the book, as rankings without
-# images, so here are the networks that were trained on CIFAR-10. Their trainings differ: `short` means 2,000 iterations
-# for networks of 20 layers and more, those of [chapter 3](03_plain_and_residual.ipynb), and a little more for those of
-# 10 layers, which are wide ([chapter 7](07_wide_networks.ipynb)). Compare only at equal iterations.
-
-# %%
-studied = studies.recorded_studies("cifar10")
-frame = study_figures.study_frame(studied)
-frame[["kind", "depth", "iterations", "test_error"]].round(2)
-
-# %% [markdown]
+# images. Here are the networks with 64 features, trained on CIFAR-10 for 64,000 iterations or, where the name ends in
+# `short`, for 2,000 ([chapter 3](03_plain_and_residual.ipynb)).
+#
 # > **Predict, then run**
 # >
-# > After a short training, the deeper networks make more mistakes than the shallow ones (the column `test_error`). Will
-# > their rows be purer, as those of a deeper network, or less pure, as those of a worse one? And *before* training:
-# > will it matter whether a network has shortcuts?
+# > After the short training the deeper networks make more mistakes. Will their rows be purer than those of the shallow
+# > ones, or less pure? And *before* training: will it matter whether a network has shortcuts?
 #
-#
-# In Figure 4.5, look first at the distance between the full and the open dot of each network. Then
-# compare the open dots of plain and residual networks of the same depth.
+# In Figure 4.4, look first at the way from the open to the full dot of each network, then at the open dots, plain beside
+# residual. Last, compare the full dots with the test errors: do fewer mistakes go with purer rows?
 
-# %% mystnb={"image": {"alt": "Dots with intervals for each recorded network. Trained networks have purer rows than the same networks before training. Among the narrow networks trained briefly, the deeper ones, which make more mistakes, have less pure rows. Before training the residual networks have purer rows than the plain ones of their depth, which lie near chance."}}
+# %% mystnb={"image": {"alt": "Two dots for each recorded network. Every trained network has purer rows than the same network before training. Before training, residual networks lie above the dashed line of random draws, plain ones near it, those of 32 layers and more below it. Among trained networks no single direction goes with fewer mistakes."}}
+frame = study_figures.study_frame(studies.recorded_studies("cifar10"))
+frame = frame[frame.features == num_features]
 fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.28 * len(frame)))
-study_figures.plot_means(frame, ax, "purity", "purity").legend(loc="center left", bbox_to_anchor=(1, 0.5))
+study_figures.plot_means(frame, ax, "purity", "purity").legend(loc="upper center", bbox_to_anchor=(0.4, -0.13), ncols=3)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.5.** Purity of the ten most relevant images: mean over the features of each recorded network, and its 95 %
-# interval, trained (full) and before training (open). Plain networks are orange, residual ones blue. One seed each.
+# **Figure 4.4.** Purity of the ten most relevant images, mean over the features of each network, one seed each. Two
+# networks of one kind and depth began with the same weights: their open dots are the same network.
+
+# %%
+shown = {"untrained_shared": "shared, before", "shared": "shared, trained", "untrained_led": "led by one class, before"}
+frame[[*shown]].round(1).rename(columns=shown)
 
 # %% [markdown]
-# In every network of the book's records the trained rows are purer than the untrained ones, and the intervals do not
-# overlap. So the finding of one network repeats, with one seed of each. But before training each residual network has
-# purer rows than its plain twin, and the best of them stands about half of the way from chance to itself trained: a strong
-# opponent on photographs. Random layers, one after another, leave little of the differences between images; a shortcut
-# lets them pass. (That is our reading of the open dots. The numbers show only that it is so.) And depth did not make
-# rows purer by itself. Among the narrow networks trained briefly, purity goes down with depth as the errors go up (the
-# deepest residual network is a little above the last but one): they had simply learned less. Whether residual features are
-# more selective than plain ones is a question for the [appendix](a4_more_about_features.ipynb).
+# *Training made the rows purer in every network.* That is what repeats, with one seed of each.
 #
-# ## Why they belong together
+# *Before training, shortcuts matter.* In all four pairs the residual network lies above chance and above its plain twin.
+# The plain ones lie near chance, from 32 layers on even below it. The table says what such a mean is worth: in `plain56`
+# two rows share more than six of their ten images. It has hardly more than one row, and where that one lies says little.
+# Residual networks share fewer, but in each of them one class, the airplane, leads more than 40 of the 64 rows.
 #
-# One reason is not deep at all. The score of a class is a weighted sum of features that are never negative. So a
-# feature with a large weight for one class speaks for that class. For each feature we compare the class that its
-# largest *weight* favours with the class that leads its row of *images*.
-
-# %% tags=["nbval-ignore-output"]
-by_weight = weight.argmax(dim=0)  # (C,)
-agree = (by_weight == leading).double().mean().item()
-frequencies = [each.bincount(minlength=test.num_classes) / num_features for each in (by_weight, leading)]
-by_chance = (frequencies[0] * frequencies[1]).sum().item()  # if one of the two lists were shuffled
-print(f"the same class for {100 * agree:.0f} % of the features; shuffled: {100 * by_chance:.0f} %")
-
-# %% [markdown]
-# Training asked for nothing but right answers. Features that speak for classes are what a linear classifier needs. To
-# that extent the rows show what the labels put there, and not a concept that the network found on its own. Where weight
-# and row differ, a feature may speak for several classes, or a class may be driven by several features together. (The
-# appendix shows which features speak for each class, and asks about all images, not only the ten at the tip.)
+# *After training, there is no single direction.* In the short training purity falls with depth as the errors rise (the
+# last residual network aside). But `plain20` has the purer rows after its short training, with three times as many
+# mistakes as after the long one; `plain56` has them after the long one. In the short training the plain twin always
+# makes more mistakes, and has the purer rows at all depths but 56. So purity does not say how good a network is. (The
+# [appendix](a4_more_about_features.ipynb) compares the twins with other measures, and has wide networks.)
 #
 # ## The other end: what a zero means
 #
 # On the left halves it is tempting to read "what this feature is *against*". But a feature is an average behind a ReLU.
 # It cannot fall below zero, and it is exactly zero wherever its channel is silent at every place of the image. All such
-# images are *equally* least relevant. If there are more than ten of them, the left half shows the first ten in the
-# order of the dataset.
+# images are *equally* least relevant. If there are more than ten of them, they are *tied*, and the left half shows the
+# first ten in the order of the dataset.
 #
-# **Predict.** For how many features is the left half such an accident: none, some, most?
+# **Predict.** For how many features does this order decide: none, some, most? And are left halves purer than chance?
 
 # %% tags=["nbval-ignore-output"]
 zeros = (trained == 0).sum(dim=0)  # (C,): images for which the feature is exactly zero
 tied = zeros > K
-least_purity = purity.purity(least, test.labels, test.num_classes)
 halves = {"right": row_purity, "left, not tied": least_purity[~tied], "left, tied": least_purity[tied]}
 listed = {words: [f"{len(each)}", f"{each.mean():.2f}"] for words, each in halves.items() if len(each)}
 pd.DataFrame(listed, index=["features", "mean purity"]).T
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-text = f"""**{"No feature has" if not tied.any() else "One feature has" if tied.sum() == 1 else f"{tied.sum()} of {num_features} features have"} a left half
-that the order of the files decides.** The longest tie, in feature {zeros.argmax()}, is of {zeros.max():,} images. The left halves
-have a mean purity of {least_purity.mean():.2f} in all; chance gives {chance_mean:.2f}."""
+text = f"""Left halves have a mean purity of **{least_purity.mean():.2f}** in all; chance gives {chance_mean:.2f}. The order of the files chose the images of
+{tied.sum()} of them."""
+if len(frame):
+    text += f""" In the networks of Figure 4.4 it chose those of {frame.tied_at_zero.min():.0f} to {frame.tied_at_zero.max():.0f} of {num_features}."""
 display(Markdown(text))
 
 # %% [markdown]
-# Left halves can be purer than chance without any "against". A feature that speaks for some classes is nearly silent on
-# the others. If these are few, its least relevant images are of these few. So a left half shows where a feature is
-# *silent*. To see what pushes it *down*, one has to look before the ReLU, which is an exercise of the appendix.
+# The order decides *which* silent images are shown, but not of which classes the silent images are: tied halves are
+# purer than chance, too. So a left half shows where a feature is silent, and that depends on the class.
+#
+# ## Why they belong together
+#
+# The score of a class is a weighted sum of features that are never negative. A feature with a positive weight for a
+# class can only raise its score; with a negative weight it can only lower it. So look up, for each feature, its weight
+# for the class that leads the right half, and for the one that leads the left half. *Shuffled* is what one would get on
+# average if the leading classes were dealt out to the features anew.
+
+# %% tags=["nbval-ignore-output"]
+weight = network.classifier.weight.detach().cpu()  # (classes, C)
+least_leading = purity.class_counts(least, test.labels, test.num_classes).argmax(dim=1)
+largest = weight == weight.amax(dim=0)  # (classes, C)
+rows = {
+    "right: weight is positive": (leading, weight > 0),
+    "right: weight is the largest of all classes": (leading, largest),
+    "left: weight is negative": (least_leading, weight < 0),
+}
+for words, (leader, holds) in rows.items():
+    found = holds[leader, torch.arange(num_features)].double().mean()
+    shuffled = holds[leader].double().mean()  # every feature with every leading class
+    rows[words] = [f"{100 * each:.0f} %" for each in (found, shuffled)]
+pd.DataFrame.from_dict(rows, orient="index", columns=["features", "shuffled"])
+
+# %% [markdown]
+# A feature mostly speaks *for* the class at its right end, though for more than half of the features it is not the class
+# for which it speaks most. And mostly it speaks *against* the class at its left end. So the tempting words fit, as far
+# as they are about the classifier. What pushes the channel down one sees only before the ReLU, which is an exercise of
+# the appendix. And as far as the rows follow the weights, they show what the labels put there, and not a concept that
+# the network found on its own.
 #
 # ## Summary
 #
-# - The features are the averages that the last layer reads. They repeat every answer of the network, and before using
-#   it we checked that it makes the recorded number of mistakes.
-# - The ten most relevant images of a feature are of one class far more often than chance or the untrained network would
-#   have it. But an untrained network may beat chance, too. Chance alone is too weak an opponent.
-# - Rows are not independent observations. Many show the same images, and a high mean may be the work of one class.
-# - Where more than ten images tie at exactly zero, the left half of a row is an accident of order.
-# - Purity counts classes, and sees classes only. It cannot tell what else images share.
+# - What does a feature respond to? Most strongly to images of which about eight in ten are of one class, on average
+#   over the network of the built-in images. By chance it is about three, and before training not much more.
+# - In each recorded network on CIFAR-10 training made the rows purer, with one seed each. But a network with purer rows
+#   need not make fewer mistakes.
+# - Rows share images, most of all before training. They are not independent observations.
+# - The class at the right end mostly has a positive weight, the class at the left end a negative one. Where more than
+#   ten images tie at zero, the order of the files decides which of them are shown.
+# - Purity sees classes, and ten images at the tip of a feature. It is blind to colours, and to all other images.
 #
 # ## Exercises
 #

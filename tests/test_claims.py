@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
-from resnet_book import augment, data, models
-from resnet_book.analysis import answers, diagnostics, landscape, pre_activation, starts
+from resnet_book import augment, data, features, models
+from resnet_book.analysis import answers, diagnostics, landscape, pre_activation, purity, starts
 from resnet_book.analysis import signals as signals_measured
 from resnet_book.analysis.paths import effective_length
 from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies, weights
@@ -998,24 +998,133 @@ def apart(measure: str) -> tuple[list[int], list[int]]:
     return [*depths[low.plain > high.residual]], [*depths[low.residual > high.plain]]
 
 
-def test_in_every_network_the_trained_rows_are_purer_than_the_untrained_ones() -> None:
-    assert (networks().purity_low > networks().untrained_purity_high).all()
+def narrow() -> Frame:
+    """The networks that chapter 4 itself shows: those with 64 features."""
+    return networks()[networks().features == 64]
 
 
-def test_before_training_residual_networks_have_the_purer_rows_and_the_best_stands_half_of_the_way() -> None:
-    assert (twins("untrained_purity").residual > twins("untrained_purity").plain).all()
-    frame = networks()
-    way = (frame.untrained_purity - frame.chance_purity) / (frame.purity - frame.chance_purity)
-    assert 0.4 < way.max() < 0.6
-    assert frame.kind[way.idxmax()] == "residual"
+def narrow_twins(column: str) -> Frame:
+    return twins(column).drop(index=10, level="depth")
 
 
-def test_in_a_short_training_purity_goes_down_with_depth_as_the_errors_go_up() -> None:
-    purity, error = (twins(each).loc[SHORT] for each in ("purity", "test_error"))
-    assert purity.plain.is_monotonic_decreasing
-    assert purity.residual.loc[:44].is_monotonic_decreasing
-    assert 0 < purity.residual[56] - purity.residual[44] < 0.1
+def test_in_every_network_training_made_the_rows_purer_and_they_share_fewer_images() -> None:
+    assert len(narrow()) == 12
+    assert (networks().purity - networks().untrained_purity > 0.1).all()
+    assert (networks().shared < networks().untrained_shared / 2).all()
+
+
+def test_before_training_residual_networks_lie_above_chance_and_plain_ones_near_it_deep_ones_below() -> None:
+    before, chance = narrow_twins("untrained_purity"), narrow().chance_purity.max()
+    assert before.index.get_level_values("depth").nunique() == 4
+    assert (before.residual > before.plain).all()
+    assert (before.residual > chance).all()
+    assert ((before.plain - chance).abs() < 0.06).all()
+    deep = before.index.get_level_values("depth") >= 32
+    assert (before.plain[deep] < chance).all()
+    assert (before.plain[~deep] > chance).all()
+    of_one_start = narrow().groupby(["kind", "depth"]).untrained_purity.nunique()
+    assert (of_one_start == 1).all()
+
+
+def test_untrained_rows_repeat_each_other_in_plain_networks_and_are_led_by_airplanes_in_residual_ones() -> None:
+    shared = narrow_twins("untrained_shared")
+    assert (shared.plain.xs(56, level="depth") > 6).all()
+    assert (shared.residual < shared.plain).all()
+    for record, found in studies.recorded_studies("cifar10", RESULTS).values():
+        if len(found.most) == 64 and tables.kind_and_depth(record.model["name"])[0] == "residual":
+            leading = purity.class_counts(found.untrained_most, found.labels, 10).argmax(dim=1).bincount()
+            assert found.class_names[leading.argmax()] == "airplane"
+            assert leading.max() > 40
+
+
+def test_in_a_short_training_purity_falls_with_depth_as_the_errors_rise_the_deepest_residual_network_aside() -> None:
+    purity_of, error = (narrow_twins(each).loc[SHORT] for each in ("purity", "test_error"))
+    assert purity_of.plain.is_monotonic_decreasing
+    assert purity_of.residual.loc[:44].is_monotonic_decreasing
+    assert purity_of.residual[56] > purity_of.residual[44]
     assert all(error[kind].is_monotonic_increasing for kind in error)
+
+
+def test_purer_rows_and_fewer_mistakes_do_not_always_go_together() -> None:
+    purity_of, error = (narrow_twins(each) for each in ("purity", "test_error"))
+    assert purity_of.plain[SHORT, 20] > purity_of.plain[LONG, 20]
+    assert 3 < error.plain[SHORT, 20] / error.plain[LONG, 20] < 3.5
+    assert purity_of.plain[SHORT, 56] < purity_of.plain[LONG, 56]
+    assert error.plain[SHORT, 56] > error.plain[LONG, 56]
+    assert (error.plain.loc[SHORT] > error.residual.loc[SHORT]).all()
+    plain_is_purer = purity_of.plain.loc[SHORT] > purity_of.residual.loc[SHORT]
+    assert plain_is_purer.to_dict() == {20: True, 32: True, 44: True, 56: False}
+
+
+@cache
+def drawings() -> tuple[data.ImageSet, Any]:
+    """The built-in test images, and the study that chapter 4 shows of them."""
+    return data.load("builtin", "test"), studies.find_study("resnet20-builtin-smoke", results=RESULTS)
+
+
+def purity_of_rows(rows: torch.Tensor) -> torch.Tensor:
+    return purity.purity(rows, drawings()[0].labels, 10)
+
+
+def test_of_the_first_twelve_rows_eight_right_halves_are_of_one_class_and_three_left_ones() -> None:
+    test, found = drawings()
+    pure = (purity_of_rows(found.most[:12]) == 1).nonzero()[:, 0]
+    assert len(pure) == 8
+    assert [test.class_names[label] for label in test.labels[found.most[pure, 0]]].count("bars") == 5
+    assert (purity_of_rows(found.least[:12]) == 1).sum() == 3
+
+
+def test_two_mixed_rows_have_a_form_in_common() -> None:
+    test, found = drawings()
+    kinds = [{test.class_names[label] for label in test.labels[found.most[row]]} for row in (6, 10)]
+    assert kinds == [{"frame", "ring"}, {"disc", "square", "heart"}]
+
+
+def test_untrained_rows_share_colours_and_images_and_none_of_those_shown_is_of_one_class() -> None:
+    test, found = drawings()
+    border = torch.ones(32, 32, dtype=torch.bool)
+    border[3:-3, 3:-3] = False
+    strongest = test.images[:, :, border].float().median(dim=2).values.argmax(dim=1)  # of red, green and blue
+    assert (strongest[found.untrained_most[5]] == 1).all()
+    assert (strongest[found.untrained_most[7]] == 0).all()
+    first, second, third = (set(row.tolist()) for row in found.untrained_most[1:4])
+    assert len(first & second) == len(first & third) == len(second & third) == 6
+    assert purity_of_rows(found.untrained_most[:8]).max() < 1
+    assert 0.2 <= purity_of_rows(found.untrained_most).min() < purity_of_rows(found.untrained_most).max() <= 0.6
+
+
+def test_an_untrained_network_lies_above_or_below_chance_by_the_luck_of_its_seed() -> None:
+    (test, found), train_images = drawings(), data.load("builtin", "train").subset(1_000)
+    record = next(each for each in recorded() if each.experiment == "resnet20-builtin-smoke" and each.seed == 0)
+    network = models.untrained("resnet20", seed=3)
+    features.measure_batch_norm(network, train_images, record.mean, record.std)
+    rows = features.rank(features.extract(network, test, record.mean, record.std), 10)[1]
+    chance = purity.chance_purity(test.labels, 10)
+    assert purity_of_rows(rows).mean() < chance < purity_of_rows(found.untrained_most).mean()
+
+
+def test_about_eight_in_ten_images_of_a_trained_row_are_of_one_class_and_about_three_by_chance_or_untrained() -> None:
+    test, found = drawings()
+    assert 0.75 < purity_of_rows(found.most).mean() < 0.85
+    assert 0.25 < purity.chance_purity(test.labels, 10) < purity_of_rows(found.untrained_most).mean() < 0.35
+    assert 0.45 < (purity_of_rows(found.most) == 1).double().mean() < 0.55
+
+
+def test_left_halves_are_purer_than_chance_tied_ones_too() -> None:
+    test, found = drawings()
+    chance, pure = purity.chance_purity(test.labels, 10), purity_of_rows(found.least)
+    assert pure.mean() > chance + 0.3
+    assert pure[found.zeros > 10].mean() > chance + 0.2
+
+
+def test_a_row_mostly_has_a_positive_weight_for_its_class_not_mostly_the_largest_and_a_negative_one_at_the_left() -> (
+    None
+):
+    test, found = drawings()
+    right, left = (purity.class_counts(rows, test.labels, 10).argmax(dim=1)[None] for rows in (found.most, found.least))
+    assert (found.class_weights.gather(0, right) > 0).double().mean() > 0.8
+    assert (found.class_weights.argmax(dim=0) == right[0]).double().mean() < 0.5
+    assert (found.class_weights.gather(0, left) < 0).double().mean() > 0.8
 
 
 def test_plain_networks_have_more_selective_features_in_all_pairs_but_the_deepest() -> None:
@@ -1027,10 +1136,10 @@ def test_plain_networks_have_more_selective_features_in_all_pairs_but_the_deepes
 
 
 def test_purity_has_the_same_signs_but_after_long_training_and_one_pair_each_is_apart() -> None:
-    purity, share = twins("purity"), twins("selective_share")
-    other = (purity.residual > purity.plain) != (share.residual > share.plain)
+    pure, share = twins("purity"), twins("selective_share")
+    other = (pure.residual > pure.plain) != (share.residual > share.plain)
     assert other[other].index.tolist() == [(LONG, 20)]
-    assert purity.residual[LONG, 20] > purity.plain[LONG, 20]
+    assert pure.residual[LONG, 20] > pure.plain[LONG, 20]
     assert [len(each) for each in apart("purity")] == [1, 1]
 
 

@@ -21,6 +21,19 @@ def test_purity_is_the_share_of_the_most_frequent_class():
     assert found.tolist() == [1.0, 0.5, 0.25]
 
 
+def test_images_that_two_rows_share_are_counted_over_all_pairs_of_rows():
+    rows = torch.tensor([[0, 1, 2], [2, 0, 5], [7, 6, 2]])
+    assert purity.shared_images(rows) == pytest.approx((2 + 1 + 1) / 3)
+    assert purity.shared_images(rows[:1].repeat(4, 1)) == 3
+    assert math.isnan(purity.shared_images(rows[:1]))
+
+
+def test_rows_drawn_at_random_share_as_many_images_as_is_said():
+    generator = torch.Generator().manual_seed(0)
+    draws = torch.stack([torch.randperm(200, generator=generator)[:10] for _ in range(1_000)])
+    assert purity.shared_images(draws) == pytest.approx(10 * 10 / 200, abs=0.01)
+
+
 def test_a_label_beyond_the_classes_is_refused():
     with pytest.raises(ValueError, match="labels\\[2\\]=2: expected 0 to 1"):
         purity.purity(torch.tensor([[0]]), torch.tensor([0, 1, 2]), 2)

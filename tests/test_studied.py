@@ -20,6 +20,7 @@ def test_the_table_of_the_recorded_studies_has_twins_next_to_each_other_and_no_a
     assert set(table["recipe"]) <= {"paper", "short", "wide"}
     assert not any("projection" in str(name) for name in table.index)
     assert min(table["purity"] - table["chance_purity"]) > 0
+    assert max(table["untrained_led"] - table["features"]) <= 0
 
 
 def test_the_first_network_with_weights_and_images_is_loaded(tmp_path, monkeypatch):
@@ -49,6 +50,6 @@ def test_no_network_to_load_is_said():
 
 def test_without_studies_the_table_is_empty_and_can_be_shown_and_drawn():
     frame = study_figures.study_frame({})
-    assert frame[["kind", "depth", "iterations", "test_error", "purity_low"]].empty
+    assert frame[["kind", "depth", "features", "test_error", "purity_low", "shared", "tied_at_zero"]].empty
     study_figures.plot_means(frame, plt.figure().subplots(), "purity", "purity")
     plt.close("all")

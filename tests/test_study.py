@@ -332,13 +332,16 @@ def test_every_image_is_a_dot_of_its_class_on_the_map(made):
 
 
 def test_means_are_drawn_for_each_network_before_and_after_training(made):
+    kinds = {"one": ("plain", 29.51), "two": ("residual", 8.2)}
     frame = pd.DataFrame(
-        {"one": {**study.summary(made), "kind": "plain"}, "two": {**study.summary(made), "kind": "residual"}}
+        {name: {**study.summary(made), "kind": kind, "test_error": error} for name, (kind, error) in kinds.items()}
     ).T
     figure, ax = plt.subplots()
     study_figures.plot_means(frame, ax, "purity", "purity")
-    places = [line.get_xdata() for line in ax.lines if np.shape(line.get_xdata()) == (1,)]
-    means = {round(float(np.asarray(place)[0]), 6) for place in places}
-    assert means >= {round(float(frame[each].iloc[0]), 6) for each in ("purity", "untrained_purity")}
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["one", "two"]
+    ways = [np.asarray(line.get_xdata(), dtype=float) for line in ax.lines if np.shape(line.get_xdata()) == (2,)]
+    expected = [frame[each].iloc[0] for each in ("untrained_purity", "purity")]
+    assert [way.tolist() for way in ways[:2]] == [expected, expected]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["one (29.5 %)", "two (8.2 %)"]
+    words = ax.get_legend_handles_labels()[1]
+    assert words[:2] == ["plain, before training", "plain, trained"]
     plt.close(figure)

@@ -36,6 +36,17 @@ def purity(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     return class_counts(indices, labels, num_classes).amax(dim=1).double() / indices.shape[1]
 
 
+def shared_images(indices: Tensor) -> float:
+    """How many images two different rows have in common, on average over all pairs: (C, k) int64, 0 to k.
+
+    No row may name an image twice. Rows drawn at random from N images share k * k / N. NaN for fewer than two rows.
+    """
+    if len(indices) < 2:
+        return nan
+    rows_with = indices.unique(return_counts=True)[1]  # of each image that occurs
+    return (rows_with * (rows_with - 1)).sum().item() / (len(indices) * (len(indices) - 1))
+
+
 def chance_distribution(labels: Tensor, k: int) -> Tensor:
     """How likely each purity is by chance: element m is the probability that the largest class has m of ``k`` images.
 

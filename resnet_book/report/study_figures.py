@@ -18,6 +18,7 @@ MEANS = ("selective_share", "purity", "untrained_purity")
 COLUMNS = [  # those that the chapters use, also where there is no study
     *("kind", "depth", "recipe", "iterations", "test_error", "chance_purity"),
     *(f"{mean}{end}" for mean in MEANS for end in ("", "_low", "_high")),
+    *("features", "shared", "untrained_shared", "untrained_led", "tied_at_zero"),
 ]
 
 
@@ -25,13 +26,16 @@ def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
     """A row for each of ``studies.recorded_studies``: short trainings first, then shallow networks, then plain ones.
 
     Index: the experiment without its dataset. Columns: kind, depth, recipe, iterations, test_error, the share of
-    selective features with its 95 % interval (selective_share, _low, _high), and those of ``study.summary``.
+    selective features with its 95 % interval (selective_share, _low, _high), how many images two rows share on average
+    (shared, untrained_shared), how many rows the class leads that leads most of them before training (untrained_led),
+    and those of ``study.summary``.
     """
     rows = {}
     for name, (record, found) in studied.items():
         kind, depth = tables.kind_and_depth(record.model["name"])
         selective = purity.selectivity(found.class_means) >= study.SELECTIVE
         share, low, high = purity.mean_interval(selective.double())
+        led_by = purity.class_counts(found.untrained_most, found.labels, len(found.class_names)).argmax(dim=1)
         rows[name.replace(f"-{record.dataset['name']}", "")] = {
             "kind": kind,
             "depth": depth,
@@ -41,6 +45,9 @@ def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
             "selective_share": share,
             "selective_share_low": low,
             "selective_share_high": high,
+            "shared": purity.shared_images(found.most),
+            "untrained_shared": purity.shared_images(found.untrained_most),
+            "untrained_led": led_by.bincount().max().item(),
             **study.summary(found),
         }
     frame = pd.DataFrame.from_dict(rows, orient="index") if rows else pd.DataFrame(columns=COLUMNS, dtype=float)
@@ -48,28 +55,29 @@ def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
 
 
 def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
-    """A measure of the rows of several networks: a dot and its interval each, before and after training, and chance.
+    """A measure of the rows of several networks before and after training: two dots and the line between, and chance.
 
-    ``frame``: a row a network, its index the names, with the columns of ``study.summary`` and ``kind``, "plain" or
-    "residual". ``measure``: "purity", say, described by ``label``.
+    ``frame``: a row a network, its index the names, with the columns of ``study.summary``, ``kind``, "plain" or
+    "residual", and ``test_error``, which stands behind the name. ``measure``: "purity", say, described by ``label``.
     """
     if frame.empty:
         say_nothing_recorded(ax)
     places = np.arange(len(frame))[::-1]  # the first on top
-    grey = COLOURS["neutral"]
-    for prefix, name, filled in (("untrained_", "before training", False), ("", "trained", True)):
-        for place, (_, row) in zip(places, frame.iterrows(), strict=True):
-            mean, low, high = (row[f"{prefix}{measure}{end}"] for end in ("", "_low", "_high"))
-            colour = COLOURS[str(row["kind"])]
-            face = colour if filled else "white"
-            ax.errorbar(mean, place, xerr=[[mean - low], [high - mean]], fmt="o", color=colour, mfc=face, capsize=3)
-        ax.plot([], [], "o", color=grey, mfc=grey if filled else "white", label=name)
+    for place, (_, row) in zip(places, frame.iterrows(), strict=True):
+        before, after, colour = row[f"untrained_{measure}"], row[measure], COLOURS[str(row["kind"])]
+        ax.plot([before, after], [place, place], color=colour, linewidth=1)
+        ax.plot([before], [place], "o", color=colour, mfc="white")
+        ax.plot([after], [place], "o", color=colour)
+    for kind in ("plain", "residual"):
+        ax.plot([], [], "o", color=COLOURS[kind], mfc="white", label=f"{kind}, before training")
+        ax.plot([], [], "o", color=COLOURS[kind], label=f"{kind}, trained")
     for chance in set(frame[f"chance_{measure}"].round(6)):
         ax.axvline(chance, color=COLOURS["accent"], linestyle="--", label="drawn at random")
     ax.legend()
-    ax.set_yticks(places, list(frame.index))
+    ax.set_yticks(places, [f"{name} ({row['test_error']:.1f} %)" for name, row in frame.iterrows()])
     ax.set_ylim(-0.6, len(frame) - 0.4)
     ax.set_xlabel(label)
+    ax.set_ylabel("network (test error)")
     return ax
 
 
