@@ -461,8 +461,8 @@ plt.show()
 # %% [markdown]
 # Without augmentation the small network knows its training images by heart. With flips and crops, on the drawings of tier
 # `smoke`, it gets nearly all of them right as well; so it was not kept from that. But what it learned holds for many more
-# of the images that it never saw: the test errors of the three seeds are far below those without. Without normalising,
-# each seed errs on more test images than with it, but the seeds differ by more than that, and three are few.
+# of the images that it never saw: the highest test error of its three seeds is far below the lowest without. Without
+# normalising the mean test error is higher, but the seeds differ by more than that, and three are few.
 
 # %% [markdown]
 # ## Summary
