@@ -110,7 +110,7 @@ for (kind, depth), network in twins.items():
     parts = {"all": blocks, "next to the images": blocks[:third], "next to the classes": blocks[-third:]}
     rates[kind, depth] = {name: per_layer(part) for name, part in parts.items()}
     rates[kind, depth]["times larger in all"] = blocks.gradient_norm.iloc[0] / blocks.gradient_norm.iloc[-1]
-pd.DataFrame(rates).T.round(3).round({"times larger in all": 0})
+pd.DataFrame(rates).T.rename_axis(["kind", "depth"]).round(3).round({"times larger in all": 0})
 
 # %% [markdown]
 # The chapter gave the reason: batch norm divides by the standard deviation $\sigma$ that the ReLU has made smaller, and
