@@ -897,6 +897,8 @@ def test_of_the_corners_the_deep_residual_network_alone_errs_more_than_any_that_
         for depth in (20, 56):
             worse_than_all = error[kind][depth] > theirs[depth].max()
             assert worse_than_all == ((kind, depth) == ("residual", 56))
+    assert abs(error.residual[20] - error.residual[56] - 0.2) < 0.05
+    assert set(after_training("paper", "runs").stack()) == {1}
 
 
 def test_after_the_short_training_shortcuts_help_at_every_depth_the_more_the_deeper() -> None:
@@ -947,35 +949,135 @@ def test_an_untrained_block_enlarges_the_gradient_most_next_to_the_images_and_le
     assert per_block["plain", 56].min() > 1.15
 
 
+def test_the_one_published_network_of_more_than_110_layers_errs_more_than_that_of_110() -> None:
+    deep = published_errors().loc[:, 110:].dropna(how="all")
+    assert set(deep.columns) == {110, 1202}
+    assert deep[1202].dropna().index.tolist() == [(published.PAPER, "residual")]
+    assert deep.loc[published.PAPER, "residual"].tolist() == [6.61, 7.93]
+
+
+def per_layer(blocks: Frame) -> float:
+    """By what factor a layer the gradient grows from the last of the blocks to the first."""
+    first, last = blocks.iloc[0], blocks.iloc[-1]
+    return (first.gradient_norm / last.gradient_norm) ** (1 / (last.layer - first.layer))
+
+
+def test_the_plain_gradient_grows_at_the_theorys_rate_next_to_the_images_and_slower_next_to_the_classes() -> None:
+    theory = (1 - 1 / np.pi) ** -0.5
+    rates = {}
+    for key, blocks in untrained_blocks().groupby(["kind", "depth"]):
+        third = len(blocks) // 3
+        rates[key] = [per_layer(blocks), per_layer(blocks[:third]), per_layer(blocks[-third:])]
+    for depth in (20, 56):
+        plain, residual = rates["plain", depth], rates["residual", depth]
+        assert abs(plain[1] - theory) < 0.015
+        assert 1.1 < plain[2] < plain[0] - 0.03 < theory - 0.06
+        assert residual[0] < plain[0] - 0.05
+        assert 1 < residual[2] < 1.07
+    assert rates["residual", 56][2] < 1.03
+    assert round(theory**52, -3) == 21_000
+    assert 0.16 < (rates["plain", 56][0] / theory) ** 52 < 0.22
+
+
+def test_the_rate_of_growth_is_about_the_same_at_every_depth_and_a_little_below_the_theorys() -> None:
+    train = data.load("builtin", "train")
+    images = augment.normalise(train.images[:32], *augment.channel_mean_std(train.images))
+    for depth in (20, 32, 44, 56, 110):
+        network = models.narrow(depth, residual=False)(generator=torch.Generator().manual_seed(0))
+        assert 1.16 < per_layer(diagnostics.block_gradients(network, images, train.labels[:32])) < 1.2
+
+
+def test_outputs_become_unlike_up_to_layer_33_and_gradients_within_the_last_ten_layers() -> None:
+    train = data.load("builtin", "train")
+    images = augment.normalise(train.images[:32], *augment.channel_mean_std(train.images))
+    nearby = images + 0.05 * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+    found = {}
+    for kind in ("plain", "residual"):
+        network = models.narrow(56, residual=kind == "residual")(generator=torch.Generator().manual_seed(0))
+        frame = diagnostics.neighbour_similarities(network, images, nearby, train.labels[:32])
+        found[kind] = frame.set_index("layer")[["activation", "gradient"]]
+    outputs, gradients = found["plain"].activation, found["plain"].gradient
+    assert outputs.loc[:33].is_monotonic_decreasing
+    assert 0.2 < outputs.loc[33] < 0.27
+    assert outputs.loc[33:].min() > outputs.loc[33] - 0.02
+    assert outputs.loc[55] > outputs.loc[33] + 0.1
+    assert gradients.loc[55] > 0.99
+    assert gradients.loc[:45].abs().max() < 0.05
+    twin = found["residual"]
+    assert twin.activation.min() > 0.85
+    assert 0.1 > twin.gradient.diff().dropna().max() >= twin.gradient.diff().dropna().min() > 0
+    assert twin.gradient.min() > 0.25
+
+
 @cache
-def short_responses() -> Frame:
-    """Responses of the layers after the short training, seed 0."""
+def inside() -> Frame:
+    """Responses of the layers after training, and what is left of their start: a row a network and layer, seed 0."""
     frames = []
-    for kind, prefix in (("plain", "plain"), ("residual", "resnet")):
-        for depth in (20, 32, 44, 56):
-            network, _ = weights.load_network(f"{prefix}{depth}-cifar10-short", results=RESULTS)
-            frames.append(diagnostics.responses_of_weights(network).assign(kind=kind, depth=depth))
-    return pd.concat(frames).pivot_table(index=["depth", "layer"], columns="kind", values="response")
+    names = [f"{kind}{depth}-cifar10-short" for kind in ("plain", "resnet") for depth in (20, 32, 44, 56)]
+    for name in (*names, *(f"{kind}{depth}-cifar10" for kind in ("plain", "resnet") for depth in (20, 56))):
+        network, record = weights.load_network(name, results=RESULTS)
+        left = diagnostics.weight_similarities(network, weights.untrained(record)).cosine
+        frames.append(diagnostics.responses_of_weights(network).assign(left=left, **tables.whose(name, 0)))
+    return pd.concat(frames)
 
 
-def test_most_layers_of_residual_networks_respond_less_than_those_of_their_twins_the_second_ones_on_average() -> None:
-    found = short_responses()
-    assert (found.residual < found.plain).groupby("depth").mean().min() > 0.5
-    layer = found.index.get_level_values("layer")
-    second = found[(layer > 1) & (layer % 2 == 1)].groupby("depth").mean()
-    assert (second.residual < second.plain).all()
+def mean_responses(iterations: int) -> Frame:
+    """A row a depth and place in the block (0: first layer, 1: second); columns plain and residual."""
+    frame = inside()[(inside().layer > 1) & (inside().iterations == iterations)]
+    return frame.assign(place=frame.layer % 2).pivot_table(["response"], ["depth", "place"], "kind").response
 
 
-def test_in_the_plain_network_of_56_layers_the_layers_next_to_the_images_respond_most() -> None:
-    plain = short_responses().plain.loc[56]
-    assert set(plain.nlargest(5).index) <= set(range(1, 10))
-    assert plain.max() > 3 * plain.loc[20:].max()
+def start_left(kind: str, depth: int, iterations: int = SHORT) -> Frame:
+    frame = inside()[(inside().kind == kind) & (inside().depth == depth) & (inside().iterations == iterations)]
+    return frame.set_index("layer").left
 
 
-def test_deep_plain_networks_respond_from_layer_24_on_as_weight_decay_alone_would_leave_them() -> None:
+def test_residual_networks_respond_less_than_their_twins_in_both_layers_of_a_block_after_either_training() -> None:
+    for iterations in (SHORT, LONG):
+        found = mean_responses(iterations)
+        assert (found.residual < found.plain).all()
+    less = (mean_responses(SHORT).plain - mean_responses(SHORT).residual).unstack("place").loc[[20, 32]]
+    assert less[0].max() < 0.04 < 0.1 < less[1].min()
+
+
+def test_a_deeper_network_responds_less_after_the_long_training_in_both_kinds_and_more_after_the_short_one() -> None:
+    assert (mean_responses(LONG).loc[56] < mean_responses(LONG).loc[20]).all(axis=None)
+    assert (mean_responses(SHORT).loc[56] > mean_responses(SHORT).loc[20]).all(axis=None)
+
+
+def test_in_deep_plain_networks_the_layers_next_to_the_images_respond_most_and_pull_the_means_up() -> None:
     for depth in (44, 56):
-        flat = short_responses().plain.loc[depth].loc[24 : depth - 2]
-        assert flat.between(0.89, 0.94).all()
+        frame = inside()[(inside().kind == "plain") & (inside().depth == depth) & (inside().iterations == SHORT)]
+        plain = frame.set_index("layer").response
+        assert set(plain.nlargest(5).index) <= set(range(1, 10))
+        assert plain.max() > 3 * plain.loc[20:].max()
+        assert plain.loc[20:].mean() < 0.92 < 1.1 < plain.loc[2:].mean()
+
+
+def test_the_deeper_the_plain_network_the_less_is_left_of_its_first_layers_and_the_more_of_its_last() -> None:
+    thirds = []
+    for depth in (20, 32, 44, 56):
+        left, third = start_left("plain", depth), (depth - 1) // 3
+        thirds.append((left.iloc[:third].mean(), left.iloc[-third:].mean(), left.min(), left.max()))
+    first, last, least, most = (pd.Series(each) for each in zip(*thirds, strict=True))
+    assert first.is_monotonic_decreasing
+    assert least.is_monotonic_decreasing
+    assert last.is_monotonic_increasing
+    assert most.is_monotonic_increasing
+
+
+def test_with_56_layers_nearly_half_have_turned_far_and_the_last_hardly_and_in_the_twin_only_six() -> None:
+    plain, residual = start_left("plain", 56), start_left("residual", 56)
+    assert 0.4 < (plain < 0.5).mean() < 0.5
+    assert plain[plain < 0.5].index.max() < 25
+    assert plain.loc[1:10].max() < 0.1
+    assert plain.loc[38:].min() > 0.96
+    assert (residual < 0.5).sum() == 6
+    assert residual.min() > 0.1
+
+
+def test_after_the_long_training_every_layer_of_56_has_left_its_start_in_both_kinds() -> None:
+    assert max(start_left(kind, 56, LONG).max() for kind in ("plain", "residual")) < 0.2
 
 
 # --- Chapter 4 and its appendix ---

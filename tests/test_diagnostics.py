@@ -91,6 +91,23 @@ def test_responses_of_weights_are_those_of_any_batch_in_training_mode(batch: tup
     assert found.response.tolist() == pytest.approx(measured.response.tolist(), rel=0.01)
 
 
+def test_a_layer_that_was_rescaled_is_its_start_one_drawn_anew_is_not_and_one_turned_half_lies_between() -> None:
+    start, network = make_network(), make_network()
+    scaled, anew, half = [layer.weight for _, layer, _ in diagnostics.layers_3x3(network)][:3]
+    with torch.no_grad():
+        scaled.mul_(3)
+        anew.normal_(generator=torch.Generator().manual_seed(4))
+        across = torch.randn(half.shape, generator=torch.Generator().manual_seed(5))
+        across -= half * (across * half).sum() / half.square().sum()
+        half.add_(across * half.norm() / across.norm())
+    found = diagnostics.weight_similarities(network, start)
+    assert found.layer.tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert found.cosine[0] == pytest.approx(1)
+    assert abs(found.cosine[1]) < 0.1
+    assert found.cosine[2] == pytest.approx(0.5**0.5, rel=1e-4)
+    assert found.cosine[3:].tolist() == pytest.approx([1.0] * 4)
+
+
 def test_evaluation_mode_uses_the_running_statistics(batch: tuple[Tensor, Tensor]) -> None:
     network = make_network()
     with torch.no_grad():

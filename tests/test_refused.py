@@ -121,6 +121,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "images is of type list: expected a tensor",
     ),
     "layers of a linear one": (lambda: diagnostics.responses_of_weights(torch.nn.Linear(1, 1)), "no 3x3 convolution"),
+    "a start of another depth": (
+        lambda: diagnostics.weight_similarities(models.MODELS["plain20"](), models.MODELS["plain32"]()),
+        "start: expected the 19 3x3 layers of network, .* found 31",
+    ),
     "blocks of a layer": (
         lambda: diagnostics.block_gradients(torch.nn.Conv2d(3, 4, 3), FLOATS, LABELS),  # type: ignore[arg-type]
         "network is of type Conv2d: pass a Network",

@@ -88,6 +88,23 @@ def responses_of_weights(network: nn.Module) -> pd.DataFrame:
     return _layer_frame(network).assign(response=[variance.sqrt().item() for variance in variances])
 
 
+def weight_similarities(network: nn.Module, start: nn.Module) -> pd.DataFrame:
+    """How much of ``start`` is left in each 3x3 convolution: the cosine between its weights and those in ``start``.
+
+    1 where only their length has changed, as weight decay changes it; 0 for unrelated ones. A row a layer: layer,
+    name, cosine. Raises ValueError where ``start`` has other layers.
+    """
+    now, then = ([convolution.weight for _, convolution, _ in layers_3x3(each)] for each in (network, start))
+    if [each.shape for each in now] != [each.shape for each in then]:
+        raise ValueError(
+            f"start: expected the {len(now)} 3x3 layers of network, of the same shapes, found {len(then)} layers; "
+            "pass the network as it was before its training"
+        )
+    pairs = zip(now, then, strict=True)
+    cosines = [F.cosine_similarity(one.flatten(), other.flatten(), dim=0).item() for one, other in pairs]
+    return _layer_frame(network).assign(cosine=cosines)
+
+
 def weight_gradients(network: nn.Module, images: Tensor, labels: Tensor, *, training: bool = True) -> pd.DataFrame:
     """Euclidean norms of each 3x3 layer's weights and of the loss's gradient with respect to them.
 
