@@ -540,6 +540,27 @@ def test_the_order_of_these_steps_is_that_of_the_errors_after_the_short_training
     assert moved["plain", 56] < moved["residual", 56] < min(moved["plain", 20], moved["residual", 20])
 
 
+def test_a_gentle_start_helps_the_deep_plain_network_and_not_its_twin() -> None:
+    runs: Frame = tables.run_rows(recorded())
+    runs = runs[runs.recipe.isin(["short", "short-warmup"]) & (runs.depth == 56)]
+    for column in ("train_error", "test_error"):
+        each = runs.groupby(["kind", "recipe"])[column].agg(["mean", "min", "max"])
+        assert each["max"]["plain", "short-warmup"] < each["min"]["plain", "short"] - 5
+        assert each["min"]["plain", "short-warmup"] > each["max"]["residual", "short"] + 15  # still far behind
+        assert each["min"]["residual", "short-warmup"] > each["min"]["residual", "short"]
+        assert each["max"]["residual", "short-warmup"] < each["max"]["residual", "short"]
+    first = runs[(runs.kind == "plain") & (runs.recipe == "short") & (runs.seed == 0)].test_error
+    assert first.round(1).tolist() == [71.4]
+
+
+def test_with_a_gentle_start_the_weights_of_plain_56_become_about_one_and_a_half_times_as_long() -> None:
+    (kept,) = [
+        each for each in signal_records.all_signals(RESULTS) if each.experiment == "plain56-cifar10-short-warmup"
+    ]
+    length = kept.frame("layers").pivot_table(index="layer", columns="iteration", values="weight_norm")
+    assert 1.4 < length.div(length[0], axis=0).max(axis=None) < 1.6
+
+
 def test_in_a_short_training_weight_decay_makes_weights_hardly_shorter() -> None:
     longer = steps_and_lengths().loc["plain", 56].longer.unstack("iteration")
     assert (longer[SHORT] / longer[100]).min() > 0.85

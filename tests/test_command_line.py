@@ -524,7 +524,7 @@ def test_a_shell_completes_commands_and_experiments() -> None:
         return [each.removeprefix("plain,") for each in answer.split()]
 
     assert completed("resnet-book f") == ["features"]
-    assert completed("resnet-book run --missing resnet20-cifar10-s") == [SHORT, f"{SHORT}-bfloat16"]
+    assert completed("resnet-book run --missing resnet20-cifar10-s") == [SHORT, f"{SHORT}-warmup", f"{SHORT}-bfloat16"]
     assert completed("resnet-book classify --network resnet110-cifar10-n") == ["resnet110-cifar10-no-warmup"]
 
 

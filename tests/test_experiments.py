@@ -63,9 +63,10 @@ def test_every_plain_network_has_a_residual_twin_with_the_same_recipe(name: str)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_networks_of_110_layers_and_more_warm_up_and_no_others(name: str) -> None:
-    deep = any(depth in name for depth in ("110-", "1202-")) and not name.endswith("-no-warmup")
-    assert (EXPERIMENTS[name].recipe.warmup_iterations > 0) == deep
+def test_networks_of_110_layers_and_more_warm_up_and_others_where_the_name_says_so(name: str) -> None:
+    deep = any(depth in name for depth in ("110-", "1202-"))
+    warm = name.endswith("-warmup") != deep  # so "-warmup", or a deep one that is not "-no-warmup"
+    assert (EXPERIMENTS[name].recipe.warmup_iterations > 0) == warm
 
 
 def test_the_paper_recipe_is_the_papers() -> None:
