@@ -487,9 +487,10 @@ plt.show()
 # show it.
 #
 # So shortcuts cure, if one trains for long enough. What depth then *gains* is little beside what it costs without them.
-# And *why* depth hurts is still open: [chapter 8](08_take_it_apart.ipynb), [chapter 9](09_the_landscape.ipynb) and
-# [chapter 10](10_signals_through_training.ipynb) take trained networks apart to look for it. (In chapter 8 the twins of
-# 20 layers run in your browser.)
+# And *why* does depth hurt? In a short training the long first steps are a part of the reason:
+# [chapter 10](10_signals_through_training.ipynb) follows what they do to the weights. After a long one it is open.
+# [Chapter 8](08_take_it_apart.ipynb) and [chapter 9](09_the_landscape.ipynb) take trained networks apart to look for it.
+# (In chapter 8 the twins of 20 layers run in your browser.)
 #
 # ## Summary
 #

@@ -233,11 +233,12 @@ plt.show()
 signal_figures.likeness_table(found, records.load_all(records.find_results()), NOISE).round(2)
 
 # %% [markdown]
-# In the recorded pairs the plain network has caught up after a hundred steps, with 56 layers, too: neighbours' gradients
-# are nearly the same in all four. The table has all recorded networks, one seed each. After the short training (2,000 steps)
-# none is noise any more, not even the plain network of 56 layers. After the long one (64,000) a part of the likeness is
-# lost again, in both kinds; why is open. Nor is likeness a proof of learning: after 2,000 steps the plain network of 56
-# layers has as much of it as its twin, and makes far more mistakes, on training images as on others.
+# In the recorded pairs the plain network has caught up after a hundred steps, with 56 layers, too: neighbours'
+# gradients are nearly the same in all four. The table has all recorded networks, one seed each. After the short
+# training (2,000 steps) none is noise any more, not even the plain network of 56 layers. After the long one (64,000) a
+# part of the likeness is lost again, in both kinds; why is open. Nor is likeness a proof of learning: after 2,000 steps
+# the plain network of 56 layers has as much of it as its twin, and makes far more mistakes, on training images as on
+# others.
 #
 # ## Block by block
 #
@@ -278,10 +279,10 @@ each = some.groupby(["depth", "kind", "iteration"]).gradient_norm
 # ## Too long a step
 #
 # What have the first steps done? In front of a batch norm the length of the weights does not matter, only their
-# direction. So the gradient stands at a right angle to the weights, and each step makes them longer. And the longer they
-# are, the less a step turns them: weights of ten times the length have a tenth of the gradient, and turn by a hundredth
-# of the angle. ([Arora et al. (2018)](https://arxiv.org/abs/1812.03981) show that this lets a network find a step of its
-# own, whatever the learning rate.)
+# direction. So the gradient stands at a right angle to the weights, and each step makes them longer. And the longer
+# they are, the less a step turns them: weights of ten times the length have a tenth of the gradient, and turn by a
+# hundredth of the angle. ([Arora et al. (2018)](https://arxiv.org/abs/1812.03981) show that this lets a network find a
+# step of its own, whatever the learning rate.)
 
 # %% tags=["nbval-ignore-output"]
 network = untrained("plain", 56).train()
@@ -291,8 +292,8 @@ angle = torch.rad2deg(torch.acos(F.cosine_similarity(gradient.flatten(), weight.
 f"angle {angle:.1f} degrees; a step at 0.1 is {0.1 * gradient.norm() / weight.norm():.1f} times as long as the weights"
 
 # %% [markdown]
-# **Predict.** The recorded pair of 56 layers takes such steps, too. How long are the weights of the first layers after a
-# hundred of them, and how far does the next step move them? Figure 10.5 has both.
+# **Predict.** The recorded pair of 56 layers takes such steps, too. How long are the weights of the first layers after
+# a hundred of them, and how far does the next step move them? Figure 10.5 has both.
 
 # %% mystnb={"image": {"alt": "Four panels against the layer, lines from pale to full colour for moments of a training on CIFAR-10, networks of 56 layers. Above the length of each layer's weights: in the plain network that of the first layers has become more than fifty times as large after a hundred steps, in the residual one about five times. Below how far a step moves them as a share of their length: in the first layers of the plain network from more than ten down to less than a millionth."}} tags=["nbval-ignore-output"]
 layers = signal_figures.through_training(signal_figures.of_networks(found, "layers"))
@@ -324,13 +325,13 @@ pd.DataFrame({"times as long, at most": of_network.longer.max().round(1), "moved
 # become, at most; and by which share of their length the next step moves a layer, the median.)
 #
 # The weights of the networks of 20 layers have hardly changed their length. In the residual network of 56 layers they
-# have become up to six times as long, in the plain one seventy times, and a step moves half of its layers by less than a
-# hundredth of what it does with 20 layers: they are as good as frozen, near to where chance has put them. That is the
+# have become up to six times as long, in the plain one seventy times, and a step moves half of its layers by less than
+# a hundredth of what it does with 20 layers: they are as good as frozen, near to where chance has put them. That is the
 # order in which the four networks end after the short training ([chapter 3](03_plain_and_residual.ipynb)).
 #
-# It passes, but slowly. Only weight decay makes weights shorter. With this recipe (a rate of 0.1, a decay of 0.0001, and
-# momentum, which makes ten steps of each) it takes 10,000 steps to bring them to $1/e$. The short training ends long
-# before. The long one has 32,000 steps at that rate.
+# It passes, but slowly. Only weight decay makes weights shorter. With this recipe (a rate of 0.1, a decay of 0.0001,
+# and momentum, which makes ten steps of each) it takes 10,000 steps to bring them to $1/e$. The short training ends
+# long before. The long one has 32,000 steps at that rate.
 #
 # If the first steps do the harm, smaller ones should avoid it. `short-warmup` takes a hundred steps at a rate of 0.001,
 # and then goes on as `short` does.
@@ -342,11 +343,11 @@ errors = begun.rename(columns={"train_error": "training", "test_error": "test"})
 errors.groupby(["depth", "kind", "recipe"])[["training", "test"]].agg(["mean", "min", "max", "count"]).round(1)
 
 # %% [markdown]
-# (Errors in %, and how many runs.) The plain network gains: begun gently its weights become at most about one and a half
-# times as long, and more of its layers can learn. The residual network gains nothing. So the first steps do a part of
-# the harm that depth does here, and not all of it: the plain network is still far behind its twin. (Few runs, and such
-# networks differ a lot: the repetition whose weights Figure 10.5 shows, with the seed of a recorded run that errs on
-# 71.4 %, ended at 81.6 %.)
+# (Errors in %, and how many runs.) The plain network gains: begun gently its weights become at most about one and a
+# half times as long, and more of its layers can learn. The residual network gains nothing. So the first steps do a part
+# of the harm that depth does here, and not all of it: the plain network is still far behind its twin. (Few runs, and
+# such networks differ a lot: the repetition whose weights Figure 10.5 shows, with the seed of a recorded run that errs
+# on 71.4 %, ended at 81.6 %.)
 #
 # ## What is a gradient worth?
 #
@@ -476,15 +477,16 @@ plt.show()
 # Does a deep plain network train worse *because* its gradient is noise? The noise is there before the first step, and
 # shortcuts lessen it. But training gets rid of it within dozens of steps: soon the deep plain network is as smooth as
 # its twin, and still far behind. What it cannot get rid of so soon is what the first steps did. They were too long, and
-# left its first layers with weights so long that nothing moves them for thousands of steps. The residual network suffers
-# the same, far more mildly, and the networks of 20 layers not at all: the order in which they end a short training. A
-# gentle start spares the plain network that, and a part of its handicap, not all of it. What holds it back after a long
-# training, when weight decay has long made its weights shorter, is not answered here. And all this was seen in one or
-# two seeds of each network.
+# left its first layers with weights so long that nothing moves them for thousands of steps. The residual network
+# suffers the same, far more mildly, and the networks of 20 layers not at all: the order in which they end a short
+# training. A gentle start spares the plain network that, and a part of its handicap, not all of it. What holds it back
+# after a long training, when weight decay has long made its weights shorter, is not answered here. And all this was
+# seen in one or two seeds of each network.
 #
-# - Before training, the gradient of a deep plain network is noise, and explodes towards the images. Shortcuts lessen both.
-# - In front of a batch norm, steps that are too long make weights long, and long weights hardly turn. A few steps decide
-#   how much of a deep network learns in the next thousands.
+# - Before training, the gradient of a deep plain network is noise, and explodes towards the images. Shortcuts lessen
+#   both.
+# - In front of a batch norm, steps that are too long make weights long, and long weights hardly turn. A few steps
+#   decide how much of a deep network learns in the next thousands.
 # - A last batch norm at zero makes a network begin shallow, without a bad beginning, and with shorter steps.
 #
 # ## Exercises
