@@ -255,9 +255,11 @@ display(Markdown(ablation_table(summary, names[0], names[1:], by_chance)))
 # times the gradient; if it changes its sign in every step, to the second:
 #
 # $$
-# 1 + \mu + \mu^2 + \dots = \frac{1}{1 - \mu} = 10, \qquad
-# 1 - \mu + \mu^2 - \dots = \frac{1}{1 + \mu} \approx 0.53 \quad \text{for } \mu = 0.9. \tag{5.2}
+# 1 + \mu + \mu^2 + \dots = \frac{1}{1 - \mu}, \qquad
+# 1 - \mu + \mu^2 - \dots = \frac{1}{1 + \mu}. \tag{5.2}
 # $$
+#
+# With $\mu = 0.9$ they are 10 and about one half.
 #
 # Both happen in a valley, steep across and flat along. The simplest has the height $\tfrac12 (x^2 + 50\, y^2)$. Across,
 # every rate above $2/50 = 0.04$ makes descent without momentum jump from side to side, farther each time. With momentum

@@ -325,9 +325,10 @@ pd.DataFrame({"times as long, at most": of_network.longer.max().round(1), "moved
 # become, at most; and by which share of their length the next step moves a layer, the median.)
 #
 # The weights of the networks of 20 layers have hardly changed their length. In the residual network of 56 layers they
-# have become up to six times as long, in the plain one seventy times, and a step moves half of its layers by less than
-# a hundredth of what it does with 20 layers: they are as good as frozen, near to where chance has put them. That is the
-# order in which the four networks end after the short training ([chapter 3](03_plain_and_residual.ipynb)).
+# have become up to six times as long, in the plain one seventy times, and a step moves half of its layers by about a
+# hundredth, or less, of what it does with 20 layers: they are as good as frozen, where the first steps have thrown
+# them. That is the order in which the four networks end after the short training
+# ([chapter 3](03_plain_and_residual.ipynb)).
 #
 # It passes, but slowly. Only weight decay makes weights shorter. With this recipe (a rate of 0.1, a decay of 0.0001,
 # and momentum, which makes ten steps of each) it takes 10,000 steps to bring them to $1/e$. The short training ends
