@@ -545,12 +545,14 @@ def test_a_gentle_start_helps_the_deep_plain_network_and_not_its_twin() -> None:
     runs = runs[runs.recipe.isin(["short", "short-warmup"]) & (runs.depth == 56)]
     for column in ("train_error", "test_error"):
         each = runs.groupby(["kind", "recipe"])[column].agg(["mean", "min", "max"])
-        assert each["max"]["plain", "short-warmup"] < each["min"]["plain", "short"] - 5
+        assert each["max"]["plain", "short-warmup"] < each["min"]["plain", "short"] - 3
+        apart = each["max"] - each["min"]
+        assert apart["plain", "short-warmup"] < 0.5 < 5 < apart["plain", "short"]
         assert each["min"]["plain", "short-warmup"] > each["max"]["residual", "short"] + 15  # still far behind
         assert each["min"]["residual", "short-warmup"] > each["min"]["residual", "short"]
         assert each["max"]["residual", "short-warmup"] < each["max"]["residual", "short"]
-    first = runs[(runs.kind == "plain") & (runs.recipe == "short") & (runs.seed == 0)].test_error
-    assert first.round(1).tolist() == [71.4]
+    (first,) = runs[(runs.kind == "plain") & (runs.recipe == "short") & (runs.seed == 0)].test_error
+    assert round(81.6 - first) == 10  # the repetition, of which the signals file says no error
 
 
 def test_with_a_gentle_start_the_weights_of_plain_56_become_about_one_and_a_half_times_as_long() -> None:
