@@ -113,9 +113,9 @@ def plot_along(
     for moment, look_of_moment in _moments(frame.iteration.unique(), COLOURS[frame.kind.iloc[0]]):
         rows: Any = frame[frame.iteration == moment].groupby(along)[measure].mean()
         ax.plot(rows.index, rows, **look_of_moment)
-    before = 0 if along == "block" else 1  # the stem is a layer of no stage
+    before, last = (0 if along == "block" else 1), int(max(frame[along]))  # the stem is a layer of no stage
     for stage in range(1, STAGES):
-        begins = before + stage * (frame[along].max() - before) / STAGES + 0.5
+        begins = before + stage * (last - before) / STAGES + 0.5
         ax.axvline(begins, color=COLOURS["neutral"], linestyle=":", linewidth=1)
     ax.set_yscale("log" if log else "linear")
     if log:
