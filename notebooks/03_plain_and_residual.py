@@ -61,7 +61,7 @@ from resnet_book.analysis import diagnostics
 from resnet_book.engine.device import Engine, default_precision, worth_compiling
 from resnet_book.experiments import records
 from resnet_book.experiments.catalogue import PAPER
-from resnet_book.report import figures, ladder, tables
+from resnet_book.report import figures, ladder, live_network, tables
 from resnet_book.train import fit
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
@@ -490,8 +490,14 @@ plt.show()
 # And *why* does depth hurt? In a short training the long first steps are a part of the reason:
 # [chapter 10](10_signals_through_training.ipynb) follows what they do to the weights. After a long one it is open.
 # [Chapter 8](08_take_it_apart.ipynb) and [chapter 9](09_the_landscape.ipynb) take trained networks apart to look for it.
-# (In chapter 8 the twins of 20 layers run in your browser.)
 #
+# Here are the recorded twins of 20 layers; they run in your browser. Switch from one to the other, then untick a shortcut
+# of the residual one. **Predict first:** will the answer stay?
+
+# %% tags=["live-network", "nbval-ignore-output"]
+live_network.LiveNetwork(live_network.recorded_twins(records.find_results()))
+
+# %% [markdown]
 # ## Summary
 #
 # - A residual block is a plain block and one addition; twins have exactly the same number of parameters.

@@ -292,7 +292,7 @@ def test_a_link_or_heading_is_understood_without_what_stands_around_it(visit: Vi
     assert visit.page.locator("article :is(h1, h2, h3, h4, h5) .math").count() == 0  # is left out of a heading's name
 
 
-@pytest.mark.parametrize("page", ["intro", "live", "chapters/08_take_it_apart", "chapters/09_the_landscape"])
+@pytest.mark.parametrize("page", ["intro", "live", "chapters/03_plain_and_residual", "chapters/09_the_landscape"])
 def test_nothing_sticks_out_at_a_zoom_of_400_percent(page: str, browser: Browser, html: Path) -> None:
     visit = Visit(browser, {"width": 320, "height": 640})
     shown = visit.open(html / f"{page}.html")
@@ -496,7 +496,7 @@ def test_the_package_page_has_every_documented_function_and_class_of_the_core(ht
     assert "Should be overridden by all subclasses" not in page, "torch's own words"
 
 
-@pytest.mark.parametrize("page", ["intro", "live", "chapters/08_take_it_apart"])
+@pytest.mark.parametrize("page", ["intro", "live", "chapters/03_plain_and_residual", "chapters/08_take_it_apart"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
 def test_the_network_in_the_page_answers(page: str, viewport: Any, browser: Browser, html: Path) -> None:
     visit = Visit(browser, viewport)
