@@ -104,7 +104,8 @@ torch.testing.assert_close(purity.entropy(this.most, test.labels, test.num_class
 print(f"feature {row}: purity {row_purity[row]:.1f}, entropy {by_hand:.2f} bits")
 
 # %% [markdown]
-# Does the other measure tell another story? The mean over the features, and its 95 % interval:
+# Does the other measure tell another story? The mean over the features, and the interval of 95 % of the means of features
+# drawn from these at random (too narrow where features share images, as in [chapter 4](04_features.ipynb)):
 
 # %% tags=["nbval-ignore-output"]
 kinds = {"trained": "", "untrained": "untrained_", "trained, least relevant": "least_"}
