@@ -56,7 +56,7 @@ from torch import nn
 
 # %%
 from resnet_book import augment, cifar, data, models
-from resnet_book.analysis import diagnostics
+from resnet_book.analysis import diagnostics, starts
 from resnet_book.engine.device import Engine
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.catalogue import ABLATIONS, PAPER
@@ -427,15 +427,6 @@ def train_here(recipe: Recipe, change=lambda network: network) -> dict[tuple[str
     return row
 
 
-def without_norm(network: models.Network) -> models.Network:
-    """The network with every batch norm replaced by the identity, in place."""
-    for module in list(network.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.BatchNorm2d):
-                setattr(module, name, nn.Identity())
-    return network
-
-
 # %% tags=["nbval-ignore-output"]
 PARTS = {
     "full recipe": {},
@@ -447,7 +438,7 @@ PARTS = {
 }
 runs = {name: train_here(replace(recipe, **part)) for name, part in PARTS.items()}
 for rate in (recipe.learning_rate, recipe.learning_rate / 10):
-    runs[f"no batch norm, rate {rate:g}"] = train_here(replace(recipe, learning_rate=rate), without_norm)
+    runs[f"no batch norm, rate {rate:g}"] = train_here(replace(recipe, learning_rate=rate), starts.without_batch_norm)
 pd.DataFrame(runs).T.sort_index(axis=1, ascending=[False, True]).round(1)
 
 # %% [markdown]

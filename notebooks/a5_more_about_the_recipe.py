@@ -57,6 +57,7 @@ from torch import nn
 
 # %%
 from resnet_book import augment, cifar, data, models
+from resnet_book.analysis.starts import without_batch_norm
 from resnet_book.experiments import records
 from resnet_book.experiments.catalogue import PAPER, warmed_up
 from resnet_book.recipe import Recipe
@@ -164,15 +165,6 @@ plt.show()
 
 
 # %%
-def without_norm(network: models.Network) -> models.Network:
-    """The network with every batch norm replaced by the identity, in place."""
-    for module in list(network.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.BatchNorm2d):
-                setattr(module, name, nn.Identity())
-    return network
-
-
 @torch.no_grad()
 def block_sizes(network: models.Network) -> pd.DataFrame:
     """One row per block: at which layer it ends, and the root mean square of its output."""
@@ -184,7 +176,7 @@ def block_sizes(network: models.Network) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-block_sizes(without_norm(new_network())).round(2)
+block_sizes(without_batch_norm(new_network())).round(2)
 
 # %% [markdown]
 # Figure A5.2 compares networks of 20 and 56 layers, with batch norm (left) and without (right). Mind the
@@ -194,7 +186,7 @@ block_sizes(without_norm(new_network())).round(2)
 frames = []
 for depth, kind, norm in product((20, 56), ("plain", "residual"), (True, False)):
     network = new_network(0, depth, kind == "residual")
-    sizes = block_sizes(network if norm else without_norm(network))
+    sizes = block_sizes(network if norm else without_batch_norm(network))
     frames.append(sizes.assign(kind=kind, depth=depth, norm=norm))
 frame = pd.concat(frames)
 
@@ -247,7 +239,7 @@ def scaled(network: models.Network, factor: float) -> models.Network:
 FACTORS, starts = {"half": 0.5, "He": 1.0, "twice": 2.0}, {}
 for kind, (name, factor) in product(("plain", "residual"), FACTORS.items()):
     network = scaled(new_network(0, 20, kind == "residual"), factor)
-    starts[kind, name] = block_sizes(without_norm(network))
+    starts[kind, name] = block_sizes(without_batch_norm(network))
 ends = pd.concat(starts).groupby(level=[0, 1])[["layer", "size"]].agg(["first", "last"])
 per_layer = (ends["size"]["last"] / ends["size"]["first"]) ** (1 / (ends.layer["last"] - ends.layer["first"]))
 per_layer.unstack()[list(FACTORS)].round(2).rename_axis("times per layer")
@@ -500,7 +492,7 @@ else:
 # ```
 #
 # In the smoke tier half the weights were ahead of He's with one seed and behind with the other when we tried, and twice the
-# weights behind with both. All of them learn. Without batch norm (`without_norm`) none of them learns at this rate.
+# weights behind with both. All of them learn. Without batch norm (`without_batch_norm`) none of them learns at this rate.
 #
 # </details>
 #

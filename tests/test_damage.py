@@ -14,12 +14,11 @@ import pytest
 import torch
 from invented import sound_record
 
-from resnet_book.analysis import study
-from resnet_book.analysis.study import StudyError
 from resnet_book.engine import checkpoints
 from resnet_book.engine.checkpoints import CheckpointError
-from resnet_book.experiments import lesion_records, records, weights
+from resnet_book.experiments import lesion_records, records, study_files, weights
 from resnet_book.experiments.checked_json import RecordError
+from resnet_book.experiments.study_files import StudyError
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 
@@ -192,8 +191,8 @@ def test_weights_with_one_changed_bit_are_refused(kept: Path) -> None:
 
 
 def test_a_study_with_one_changed_bit_is_refused(kept: Path) -> None:
-    path, checksum = study.path_of(kept), records.load_record(kept).study_sha256
-    refused, tried = refused_of(path, 400, lambda: study.load(path, checksum), StudyError)
+    path, checksum = study_files.path_of(kept), records.load_record(kept).study_sha256
+    refused, tried = refused_of(path, 400, lambda: study_files.load(path, checksum), StudyError)
     assert refused == tried >= 380
 
 

@@ -98,6 +98,7 @@ def test_likeness_falls_with_distance_and_is_whole_nearby() -> None:
         lambda network: signals.predictions(network, BATCHES, 0.1),
         lambda network: signals.shattering(network, BATCH, (0.1,)),
         starts.zero_last_norms,
+        starts.without_batch_norm,
     ],
 )
 def test_measuring_leaves_the_network_as_it_was(measure: Callable[[nn.Module], object]) -> None:
@@ -129,6 +130,14 @@ def test_with_last_norms_at_zero_the_first_step_moves_nothing_else_in_a_branch()
         f"stages.{stage}.0.layers.4.{name}" for stage in (0, 1) for name in ("weight", "bias")
     }
     assert {name.split(".")[0] for name in moved} == {"stem", "stages", "classifier"}
+
+
+def test_without_batch_norm_the_convolutions_are_all_that_weighs_and_a_doubled_image_gives_doubled_signals() -> None:
+    network = starts.without_batch_norm(tiny())
+    kinds = {type(each).__name__ for each in network.modules() if any(True for _ in each.parameters(recurse=False))}
+    assert kinds == {"Conv2d", "Linear"}
+    signal = network.stages(network.stem(BATCH[0]))
+    torch.testing.assert_close(network.stages(network.stem(2 * BATCH[0])), 2 * signal)
 
 
 def test_first_losses_are_those_of_each_step_over_more_than_an_epoch() -> None:

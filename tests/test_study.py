@@ -15,9 +15,10 @@ from PIL import Image
 
 from resnet_book import augment, data, features
 from resnet_book.analysis import study
-from resnet_book.analysis.study import Study, StudyError
-from resnet_book.experiments import records, studies
+from resnet_book.analysis.study import Study
+from resnet_book.experiments import records, studies, study_files
 from resnet_book.experiments.checked_json import RecordError
+from resnet_book.experiments.study_files import StudyError
 from resnet_book.models import Network
 from resnet_book.report import feature_picture, study_figures
 
@@ -64,7 +65,7 @@ def test_a_study_ranks_as_features_do(made, test):
 
 def test_its_file_gives_it_back_but_for_the_maps_last_digits(made, tmp_path):
     path = tmp_path / "folder" / "seed0.study.safetensors"
-    loaded = study.load(path, study.save(made, path))
+    loaded = study_files.load(path, study_files.save(made, path))
     assert same(loaded, made, but=("map",))
     torch.testing.assert_close(loaded.map, made.map, rtol=1e-3, atol=1e-3)
     assert study.summary(loaded) == study.summary(made)
@@ -73,8 +74,8 @@ def test_its_file_gives_it_back_but_for_the_maps_last_digits(made, tmp_path):
 def test_superclasses_come_back_too(made, tmp_path):
     superclasses = torch.arange(10) // 5
     whole = dataclasses.replace(made, superclass_names=("this", "that"), superclasses=superclasses)
-    checksum = study.save(whole, str(tmp_path / "s"))
-    loaded = study.load(str(tmp_path / "s"), checksum)
+    checksum = study_files.save(whole, str(tmp_path / "s"))
+    loaded = study_files.load(str(tmp_path / "s"), checksum)
     assert loaded.superclass_of_class == {name: "this" if i < 5 else "that" for i, name in enumerate(made.class_names)}
 
 
@@ -162,19 +163,19 @@ def test_what_cannot_be_studied_is_refused_and_the_untrained_network_is_not_meas
 def test_a_file_that_is_no_study_is_refused_even_if_its_checksum_is_recorded(tmp_path, content):
     (tmp_path / "s").write_bytes(content)
     with pytest.raises(StudyError, match=r"is not a feature study .*or delete it"):
-        study.load(tmp_path / "s", hashlib.sha256(content).hexdigest())
+        study_files.load(tmp_path / "s", hashlib.sha256(content).hexdigest())
 
 
 def test_another_study_than_the_one_that_the_run_left_is_refused(made, tmp_path):
-    study.save(made, tmp_path / "s")
+    study_files.save(made, tmp_path / "s")
     for recorded in (None, 64 * "a"):
         with pytest.raises(StudyError, match=r"another SHA-256.*Restore it"):
-            study.load(tmp_path / "s", recorded)
+            study_files.load(tmp_path / "s", recorded)
 
 
 def test_a_missing_study_says_so(tmp_path):
     with pytest.raises(StudyError, match="features were not studied"):
-        study.load(tmp_path / "some-run" / "seed3.study.safetensors", 64 * "a")
+        study_files.load(tmp_path / "some-run" / "seed3.study.safetensors", 64 * "a")
 
 
 def test_there_are_studies_to_show_in_the_book():
@@ -186,7 +187,7 @@ def test_there_are_studies_to_show_in_the_book():
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name[:5]}")
 def test_a_kept_study_is_small_and_of_the_recorded_network(path):
     record = records.load_record(path.with_name(path.name.replace(".study.safetensors", ".json")))
-    found = study.load(path, record.study_sha256)
+    found = study_files.load(path, record.study_sha256)
     wrong = (found.predicted != found.labels).sum().item()
     few = 100 * 3 / len(found.labels)  # a network on a GPU may be studied on a CPU, which rounds differently
     assert 100 * wrong / len(found.labels) == pytest.approx(record.test_error, abs=few)

@@ -1,6 +1,6 @@
-"""Begin a training with residual branches that add nothing, and compare its first losses with the usual ones.
+"""Change how a training begins: branches that add nothing, or no batch norm; and keep its first losses.
 
-Follows Goyal et al. 2017 (arXiv:1706.02677), section 5.1.
+The first follows Goyal et al. 2017 (arXiv:1706.02677), section 5.1.
 """
 
 from copy import deepcopy
@@ -30,6 +30,16 @@ def zero_last_norms(network: Network) -> Network:
             raise ValueError(f"network: {name} is no residual block; with its last norm at zero nothing gets through")
         nn.init.zeros_(block.layers[-1].weight)  # type: ignore[arg-type]
     return zeroed
+
+
+def without_batch_norm(network: Network) -> Network:
+    """A copy with the identity in place of every batch norm (``nn.BatchNorm2d``)."""
+    changed = deepcopy(network)
+    for module in list(changed.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, nn.Identity())
+    return changed
 
 
 class Losses(Callback):

@@ -20,7 +20,7 @@ from resnet_book.analysis import answers, study
 from resnet_book.data import ImageSet
 from resnet_book.engine import callbacks, checkpoints, device, processes
 from resnet_book.engine.checks import checked_seed
-from resnet_book.experiments import catalogue, records, weights
+from resnet_book.experiments import catalogue, records, study_files, weights
 from resnet_book.experiments.catalogue import Experiment
 from resnet_book.recipe import History
 
@@ -160,7 +160,7 @@ def _record(
             top5_error=answers.top_error(scores, test.labels, 5),
             superclass_error=answers.superclass_error(scores.argmax(dim=1), test) if superclasses else None,
             weights_sha256=weights.save_weights(network, path.with_suffix(".safetensors")),
-            study_sha256=study.save(made, study.path_of(path)),
+            study_sha256=study_files.save(made, study_files.path_of(path)),
         )
         records.save_record(record, path.parent.parent)
     return record

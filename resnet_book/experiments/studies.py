@@ -8,7 +8,7 @@ from resnet_book import features
 from resnet_book.analysis import study
 from resnet_book.analysis.study import IMAGES_AT_EACH_END, Study
 from resnet_book.engine.checks import whole
-from resnet_book.experiments import records, weights
+from resnet_book.experiments import records, study_files, weights
 
 
 def kept_study(experiment: str, seed: int = 0, results: str | Path | None = None) -> Study | None:
@@ -17,8 +17,8 @@ def kept_study(experiment: str, seed: int = 0, results: str | Path | None = None
     Raises RecordError where the run is not recorded, StudyError where the file is not exactly the one that it left.
     """
     path = records.path_of(records.find_results(results), experiment, seed)
-    record, file = records.load_record(path), study.path_of(path)
-    return study.load(file, record.study_sha256) if file.exists() else None
+    record, file = records.load_record(path), study_files.path_of(path)
+    return study_files.load(file, record.study_sha256) if file.exists() else None
 
 
 def recorded_studies(dataset: str, results: str | Path | None = None) -> dict[str, tuple[records.Record, Study]]:

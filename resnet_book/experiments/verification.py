@@ -12,11 +12,11 @@ from pathlib import Path
 
 from resnet_book import features
 from resnet_book.analysis import answers
-from resnet_book.analysis.study import StudyError
 from resnet_book.cifar import DataMissingError
 from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies, weights
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.records import Record
+from resnet_book.experiments.study_files import StudyError
 
 SUMS = "SHA256SUMS"
 READERS: dict[str, tuple[str, Callable[[str, int, Path], object]]] = {  # ending of a file: what it is, what reads it

@@ -13,9 +13,10 @@ from matplotlib.colors import to_hex
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
-from resnet_book.analysis.study import Study, StudyError
+from resnet_book.analysis.study import Study
 from resnet_book.data import ImageSet
 from resnet_book.engine.checks import checked_indices, whole
+from resnet_book.experiments.study_files import StudyError
 
 FRAME, GAP = 3, 2  # pixels around an image, between two frames
 LABEL, MIDDLE, COLUMN_GAP, MARGIN = 92, 20, 28, 16  # pixels: a row's words, between its halves, between columns, around
