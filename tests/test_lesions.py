@@ -456,7 +456,7 @@ def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord])
         ax = draw(cuts, plt.figure().subplots())
         assert [text.get_text() for text in ax.texts] == ([] if found else ["nothing recorded yet"])
         assert len(ax.get_legend_handles_labels()[1]) == named * len(found)
-    ax = lesion_figures.plot_paths(paths, plt.figure().subplots(), "share")
+    ax = lesion_figures.plot_paths(paths, plt.figure().subplots(), "share_together")
     assert len(ax.get_legend_handles_labels()[1]) == sum(each.paths != [] for each in found)
     lesion_figures.plot_factors(cuts, plt.figure().subplots())
     panels = lesion_figures.draw_by_budget(cuts, lesion_figures.plot_single)
@@ -470,6 +470,15 @@ def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord])
         assert [ax.get_title() for ax in panels.axes] == [depth + title for title in columns.values()]
     lesion_figures.draw_cut(plt.figure().subplots(), residual=True)
     plt.close("all")
+
+
+def test_blocks_that_begin_a_stage_do_not_keep_the_shape_as_the_networks_themselves_say() -> None:
+    cuts = lesion_figures.all_cuts(FOUND)
+    alone = cuts.loc[cuts.removed == 1]
+    kept = {blocks[0] for blocks in alone.blocks[lesion_figures.keep_shape(alone)]}
+    assert kept == set(cutting.keeping_shape(models.build("resnet20"))) & {blocks[0] for blocks in alone.blocks}
+    assert 4 not in kept
+    assert not lesion_figures.keep_shape(cuts.assign(depth=56, blocks=[[2, 19]] * len(cuts))).any()
 
 
 def test_two_seeds_of_one_network_get_a_line_each() -> None:

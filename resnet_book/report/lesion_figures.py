@@ -22,6 +22,7 @@ from resnet_book.report.figures import COLOURS, look, say_nothing_recorded
 from resnet_book.report.tables import WHOSE, stacked, whose
 
 CHANCE = 90.0  # error (%) of blind answers to ten classes
+SUM = {"boxstyle": "circle,pad=0.1", "facecolor": "white"}  # around a plus sign
 
 
 def labelled(cuts: pd.DataFrame, experiment: str, seed: int) -> pd.DataFrame:
@@ -42,9 +43,25 @@ def all_cuts(found: Iterable[LesionRecord]) -> pd.DataFrame:
 
 
 def all_paths(found: Iterable[LesionRecord]) -> pd.DataFrame:
-    """Every length of path of every residual network, with whose it is; empty where there is none."""
+    """Every length of path of every residual network, with whose it is; empty where there is none.
+
+    A column more, share_together: what ``together`` is of its sum over all lengths.
+    """
     frames = [each.path_frame.assign(**whose(each.experiment, each.seed)) for each in found if each.paths]
-    return stacked(frames, [*PathRow.model_fields, *WHOSE])
+    frames = [frame.assign(share_together=frame.together / frame.together.sum()) for frame in frames]
+    return stacked(frames, [*PathRow.model_fields, *WHOSE, "share_together"])
+
+
+def keep_shape(cuts: pd.DataFrame) -> pd.Series:
+    """Whether none of a cut's blocks begins a stage, where the shape changes: a boolean a row, of 6n+2 layers each."""
+    return pd.Series(
+        [
+            not {depth // 6 + 1, depth // 6 * 2 + 1} & set(blocks)
+            for depth, blocks in zip(cuts.depth, cuts.blocks, strict=True)
+        ],
+        index=cuts.index,
+        dtype=bool,
+    )
 
 
 def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
@@ -60,10 +77,13 @@ def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
 
 
 def plot_together(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
-    """Error (%) against how many blocks are left out: the mean over random choices, bars from lowest to highest."""
+    """Error (%) against how many blocks are left out: the mean over choices, bars from lowest to highest.
+
+    Choices of blocks that keep the shape, also where one alone is left out.
+    """
     ax.set(xlabel="blocks left out", ylabel="test error (%)")
     for number, (group, style) in enumerate(_networks(cuts, ax)):
-        by_count = group[group.cut.isin(["nothing", "leave out"])].groupby("removed")[column]
+        by_count = group[group.cut.isin(["nothing", "leave out"]) & keep_shape(group)].groupby("removed")[column]
         each = by_count.agg(["mean", "min", "max"])
         spread = [each["mean"] - each["min"], each["max"] - each["mean"]]
         beside = 0.08 * number  # so that bars do not hide each other
@@ -73,12 +93,17 @@ def plot_together(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
 
 
 def plot_factors(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
-    """Error (%) against the factor by which all residual branches are multiplied; 1 is the whole network."""
+    """Error (%) against the factor by which all residual branches are multiplied; 1 is the whole network.
+
+    Dotted: the whole networks, and chance.
+    """
     ax.set(xlabel="factor of all residual branches", ylabel="test error (%)")
+    ax.axhline(CHANCE, color=COLOURS["neutral"], linestyle=":", linewidth=1)
     residual = cuts.loc[cuts.cut.isin(["scale", "nothing"]) & (cuts.kind == "residual")]
     for group, style in _networks(residual, ax):
         in_order = group.sort_values("factor")
         ax.plot(in_order.factor, in_order[column], **style)
+        ax.axhline(group.query("cut == 'nothing'")[column].iloc[0], color=style["color"], linestyle=":", linewidth=1)
     return ax
 
 
@@ -91,12 +116,12 @@ def plot_equal_change(cuts: pd.DataFrame, ax: Axes, column: str = "added") -> Ax
     change = {"added": "feature_change", "added_anew": "feature_change_anew"}[column]
     for group, style in _networks(cuts, ax):
         of_kind = {
-            "one block left out": (group.removed == 1, {"marker": "o", "alpha": 0.75}),
+            "one block left out": (group.removed == 1, {"marker": "o", "alpha": 0.6}),
             "several left out": (group.removed > 1, {"marker": "s", "markerfacecolor": "none"}),
             "two swapped": (group.cut == "swap", {"marker": "x"}),
         }
         for name, (chosen, marks) in of_kind.items():
-            own = {**style, **marks, "linestyle": "none", "label": f"{style['label']}, {name}"}
+            own = {**style, **marks, "linestyle": "none", "markersize": 4, "label": f"{style['label']}, {name}"}
             ax.plot(group[change][chosen], group[column][chosen], **own)
     return ax
 
@@ -105,15 +130,14 @@ def plot_paths(paths: pd.DataFrame, ax: Axes, column: str) -> Axes:
     """One column of a path frame against the length of the path."""
     names = {
         "number": "number of paths",
-        "single": "gradient of one path",
-        "share": "share of the gradient",
-        "together": "gradient of all together",
+        "single": "norm of one's gradient",
+        "share_together": "share",
     }
     ax.set(xlabel="blocks on the path", ylabel=names[column])
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     for group, style in _networks(paths, ax):
         ax.plot(group.length, group[column], **style)
-    if len(paths) and column in ("single", "together"):
+    if len(paths) and column == "single":
         ax.set_yscale("log")
     if column == "number":
         ax.yaxis.set_major_formatter(EngFormatter(sep=""))  # "20M"
@@ -121,9 +145,9 @@ def plot_paths(paths: pd.DataFrame, ax: Axes, column: str) -> Axes:
 
 
 def draw_by_budget(frame: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Axes]) -> Figure:
-    """A figure with a panel for each depth (rows) and each length of training (columns), and one legend."""
+    """A figure with a panel for each depth (rows) and each length of training (columns), one scale, and one legend."""
     depths, budgets = _values(frame, "depth"), _values(frame, "iterations")
-    figure, axes = _panels(len(depths), len(budgets), sharey="row")
+    figure, axes = _panels(len(depths), len(budgets), sharex=False, sharey=True)
     for row, depth in zip(axes, depths, strict=True):
         for ax, budget in zip(row, budgets, strict=True):
             plot(frame.loc[(frame.depth == depth) & (frame.iterations == budget)], ax)
@@ -143,10 +167,11 @@ def draw_by_depth(
 ) -> Figure:
     """A figure with a panel for each depth (rows) and each column of ``frame`` named in ``columns``, and one legend.
 
-    ``columns`` has the title of each. ``comparable``: they are in one unit, so that a row of panels has one scale.
+    ``columns`` has the title of each. ``comparable``: they are in the same units: a row of panels has one scale.
     """
     depths = _values(frame, "depth")
-    figure, axes = _panels(len(depths), len(columns), sharey="row" if comparable else False)
+    shared: Literal["row"] | Literal[False] = "row" if comparable else False
+    figure, axes = _panels(len(depths), len(columns), sharex=shared, sharey=shared)
     for row, depth in zip(axes, depths, strict=True):
         for ax, column in zip(row, columns, strict=True):
             plot(frame.loc[frame.depth == depth], ax, column)
@@ -170,8 +195,8 @@ def _values(frame: pd.DataFrame, column: str) -> list[int]:
     return sorted(set(frame[column])) or [0]
 
 
-def _panels(rows: int, columns: int, sharey: Literal["row"] | Literal[False]) -> tuple[Figure, Any]:
-    return plt.subplots(rows, columns, figsize=(7.2, 0.6 + 3 * rows), sharey=sharey, squeeze=False)
+def _panels(rows: int, columns: int, **shared: Literal["row"] | bool) -> tuple[Figure, Any]:
+    return plt.subplots(rows, columns, figsize=(7.2, 0.6 + 3 * rows), squeeze=False, **shared)  # type: ignore[call-overload]
 
 
 def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
@@ -201,19 +226,22 @@ def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:
     colour = COLOURS["residual" if residual else "plain"]
     ax.set(xlim=(-0.2, blocks + 1.2), ylim=(-0.4, 0.8), aspect="equal")
     ax.set_axis_off()
+    arrow = {"arrowstyle": "->", "color": colour}
     for number in range(1, blocks + 1):
-        out = number == cut
-        face, line = ("white", "--") if out else (colour, "-")
+        before, after = number - 0.5, number + 0.5
+        missing = number == cut
+        face, line = ("white", "--") if missing else (colour, "-")
         ax.add_patch(Rectangle((number - 0.28, -0.28), 0.56, 0.56, facecolor=face, edgecolor=colour, linestyle=line))
-        if not out:
-            ax.annotate("", (number - 0.28, 0), (number - 0.72, 0), arrowprops={"arrowstyle": "->", "color": colour})
+        if not missing:
+            ax.annotate("", (number - 0.28, 0), (before - 0.02, 0), arrowprops=arrow)
+            ax.plot([number + 0.28, after], [0, 0], color=colour, linewidth=1)
         elif not residual:
-            joined = {"arrowstyle": "->", "color": colour, "linestyle": "--"}
-            ax.annotate("", (number + 0.72, 0), (number - 0.72, 0), arrowprops=joined)
+            ax.annotate("", (after, 0), (before, 0), arrowprops=arrow | {"linestyle": "--"})
         if residual:
-            bend = {"arrowstyle": "->", "color": colour, "connectionstyle": "arc3,rad=-0.9"}
-            ax.annotate("", (number + 0.5, 0.02), (number - 0.5, 0.02), arrowprops=bend)
-    ax.annotate("", (blocks + 0.8, 0), (blocks + 0.28, 0), arrowprops={"arrowstyle": "->", "color": colour})
+            bend = {"connectionstyle": "arc3,rad=-0.9", "shrinkB": 5}
+            ax.annotate("", (after, 0.04), (before, 0.04), arrowprops=arrow | bend)
+            ax.text(after, 0, "+", color=colour, ha="center", va="center", fontsize=9, bbox=SUM | {"edgecolor": colour})
+    ax.annotate("", (blocks + 0.85, 0), (blocks + 0.5, 0), arrowprops=arrow)
     ax.text(0.2, 0, "images", ha="right", va="center", fontsize=9)
     ax.text(blocks + 0.9, 0, "classes", va="center", fontsize=9)
     ax.set_title("residual" if residual else "plain")
