@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from resnet_book.analysis import diagnostics
 from resnet_book.models import MODELS, Network, narrow
@@ -71,6 +71,23 @@ def test_layer_responses_are_the_standard_deviations_behind_the_batch_norms(batc
         expected.append(first_layers(x).std())
     found = diagnostics.layer_responses(network, images).response[:3]
     assert found.tolist() == pytest.approx([value.item() for value in expected])
+
+
+def test_each_response_is_that_of_its_own_layer_in_whatever_order_a_module_was_built(
+    batch: tuple[Tensor, Tensor],
+) -> None:
+    class Backwards(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.second = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))
+            self.first = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))
+            nn.init.constant_(self.first[1].weight, 7)  # type: ignore[arg-type]
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.second(self.first(x))
+
+    found = diagnostics.layer_responses(Backwards(), batch[0], training=True)
+    assert dict(zip(found.name, found.response.round(), strict=True)) == {"first.0": 7, "second.0": 1}
 
 
 def test_at_initialisation_batch_norm_makes_every_response_one_in_training_mode(batch: tuple[Tensor, Tensor]) -> None:

@@ -21,7 +21,7 @@ from torch import nn
 from resnet_book import augment, models
 from resnet_book.analysis import cutting, diagnostics, lesions, pre_activation
 from resnet_book.analysis.lesions import Cut
-from resnet_book.analysis.paths import count_paths, effective_length, gradients_by_length, path_gradient
+from resnet_book.analysis.paths import effective_length, gradients_by_length, path_gradient
 from resnet_book.engine import machine
 from resnet_book.experiments import lesion_records, lesion_survey, records, weights
 from resnet_book.experiments.checked_json import RecordError
@@ -220,11 +220,6 @@ def test_damage_is_nothing_for_the_whole_network_and_something_for_a_cut_one() -
 # --- Paths ---
 
 
-def test_the_number_of_paths_is_binomial_and_two_to_the_n_together() -> None:
-    assert [count_paths(4, length) for length in range(5)] == [1, 4, 6, 4, 1]
-    assert sum(count_paths(27, length) for length in range(28)) == 2**27
-
-
 def whole_gradient() -> torch.Tensor:
     """Of each image's loss with respect to the output of the stem."""
     x = RESIDUAL.stem(IMAGES).detach().requires_grad_()
@@ -299,7 +294,6 @@ def test_the_effective_length_of_binomial_shares_is_half_of_the_blocks() -> None
         (lambda: path_gradient(PLAIN, IMAGES, LABELS, [1]), "no shortcut"),
         (lambda: path_gradient(RESIDUAL, IMAGES, LABELS, [9]), "block=9"),
         (lambda: gradients_by_length(RESIDUAL, IMAGES, LABELS, samples=0), "samples=0"),
-        (lambda: count_paths(3, 4), "length=4"),
     ],
 )
 def test_what_cannot_be_done_is_an_error_that_names_it(call: Callable[[], object], message: str) -> None:
@@ -421,7 +415,7 @@ def invented(experiment: str) -> lesion_records.LesionRecord:
         for cut in lesions.all_cuts(network)
     ]
     paths = [
-        {"length": k, "number": count_paths(9, k), "single": 1.0, "together": 0.5, "share": count_paths(9, k) / 2**9}
+        {"length": k, "number": math.comb(9, k), "single": 1.0, "together": 0.5, "share": math.comb(9, k) / 2**9}
         for k in range(10)
         if experiment.startswith("resnet")
     ]

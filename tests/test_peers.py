@@ -156,6 +156,10 @@ MISFITS: dict[str, tuple[Callable[[dict[str, Tensor]], Any], str]] = {
         r"conv1.*\(64, 3, 7, 7\).*\(16, 3, 3, 3\)",
     ),
     "one more": (changed("stages.3.0.x", torch.zeros(2)), r"stages\.3\.0\.x has no place.*\(2,\)"),
+    "one twice": (
+        lambda state: {**state, "module.stem.0.weight": state["stem.0.weight"]},
+        r"module\.stem\.0\.weight is for stem\.0\.weight, and so is stem\.0\.weight",
+    ),
     "one missing": (lambda s: {n: t for n, t in s.items() if n != "stem.0.weight"}, r"stem\.0\.weight is missing"),
     "other names": (prefixed("features."), r"stem\.0\.weight is missing.*features\.stem\.0\.weight"),
     "not finite": (changed("classifier.bias", torch.full((10,), torch.nan)), r"classifier\.bias .*not finite"),

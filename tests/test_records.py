@@ -158,6 +158,10 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a list": (lambda content: b"[]", "no schema_version"),
     "no JSON": (lambda content: b"<html></html>", "expected value"),
     "no text": (lambda content: b"\xff\xfe\x00", "expected value|invalid"),
+    "other classes than its images have": (
+        lambda content: content.replace(b'"num_classes": 10', b'"num_classes": 100'),
+        "num_classes is 100, of the images 10",
+    ),
     "no UTF-8 inside": (lambda content: content.replace(b"a machine", b"a\xffmachine"), "unicode"),
     "a field missing": (lambda content: content.replace(b'"mean": [', b'"average": [', 1), "recipe|mean|average"),
     "a column missing": (
@@ -312,16 +316,23 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "book"
 
 
+def with_a_record(folder: Path) -> Path:
+    (folder / "resnet20-cifar10").mkdir(parents=True)
+    (folder / "resnet20-cifar10" / "seed0.json").touch()
+    return folder
+
+
 def test_results_are_found_here_or_above(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (elsewhere / "results").mkdir()
+    with_a_record(elsewhere / "results")
     assert records.find_results().resolve() == elsewhere / "results"
     monkeypatch.chdir(elsewhere / "notebooks")
     assert records.find_results().resolve() == elsewhere / "results"
 
 
 def test_without_any_folder_results_are_those_of_the_clone_or_of_the_wheel(elsewhere: Path, tmp_path: Path) -> None:
+    (elsewhere / "results" / "of-something-else").mkdir(parents=True)
     assert records.find_results() == tmp_path / "site" / "resnet_book" / "recorded"
-    (tmp_path / "site" / "results").mkdir(parents=True)
+    with_a_record(tmp_path / "site" / "results")
     assert records.find_results() == tmp_path / "site" / "resnet_book" / "recorded"  # some other package's
     (tmp_path / "site" / "pyproject.toml").touch()
     assert records.find_results() == tmp_path / "site" / "results"

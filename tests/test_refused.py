@@ -137,7 +137,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a mean of NaN": (lambda: purity.mean_interval(NOT_A_NUMBER[:, 0]), "values: some values are not finite"),
     **{
         f"block {number} for a shortcut": (
-            lambda number=number: cutting.is_residual(NETWORK, number),
+            lambda number=number: cutting.close_shortcut(NETWORK, number),
             f"block={number}: choose a whole number from 1 to 2",
         )
         for number in tuple[Any, ...]((0, -1, 3, True, 1.5))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 from dask import config
 from distributed import Nanny, Scheduler, SpecCluster
+from distributed.core import Status
 from filelock import FileLock
 from small_runs import LONGER, NAME, RECIPE, fit, tiny
 from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_experiments, wait_for
@@ -26,7 +29,7 @@ from resnet_book import cifar, data
 from resnet_book.analysis import study
 from resnet_book.cli.main import main
 from resnet_book.engine import device
-from resnet_book.experiments import catalogue, clusters, order, records, sweep, sweep_view, weights
+from resnet_book.experiments import catalogue, clusters, order, records, sweep, sweep_view, weights, worker
 from resnet_book.experiments import run as runs
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.order import Run
@@ -384,10 +387,33 @@ def test_runs_without_data_fail_once_and_start_no_worker(
     )
 
 
+def test_a_run_that_another_process_records_while_its_worker_waits_is_recorded(
+    options: runs.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, told = records.path_of(options.results, "resnet20-builtin-smoke", 0), list[object]()
+    worker_seen = SimpleNamespace(
+        status=Status.running,
+        state=SimpleNamespace(tasks={"a": SimpleNamespace(state="executing")}),
+        get_current_task=lambda: "a",
+        log_event=lambda topic, message: told.append(message["state"]),
+    )
+
+    def refuse(*_: object) -> None:
+        path.parent.mkdir(parents=True)
+        shutil.copyfile(records.path_of(records.PACKAGE.parent / "results", "resnet20-builtin-smoke", 0), path)
+        raise RecordError("exists, and a record is never overwritten")
+
+    monkeypatch.setattr(worker, "get_worker", lambda: worker_seen)
+    monkeypatch.setattr(worker, "train_and_record", refuse)
+    assert worker.train(Run("resnet20-builtin-smoke", 0), options) == records.load_record(path).test_error
+    assert told == ["begins", "ends"]
+
+
+@pytest.mark.parametrize("runs_wanted", [100, 2])
 @pytest.mark.parametrize("given", [None, 3])
 @pytest.mark.parametrize("visible", [None, "4,7"])
 def test_each_worker_has_its_share_of_the_cores_and_a_gpu_of_its_own(
-    given: int | None, visible: str | None, options: runs.Options, monkeypatch: pytest.MonkeyPatch
+    given: int | None, visible: str | None, runs_wanted: int, options: runs.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: dict[str, Any] = {}
 
@@ -403,10 +429,11 @@ def test_each_worker_has_its_share_of_the_cores_and_a_gpu_of_its_own(
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
         monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    with pytest.raises(Seen), clusters.of_this_machine(runs.Options("cuda" if visible else "cpu"), given, 100):
+    with pytest.raises(Seen), clusters.of_this_machine(runs.Options("cuda" if visible else "cpu"), given, runs_wanted):
         pass
     seen = [each["options"]["env"].get("CUDA_VISIBLE_DEVICES") for each in made["workers"].values()]
-    assert seen == (["4", "7", "4"] if visible else [None] * 8)[: given or None][: given or (2 if visible else 8)]
+    number = min(given or (2 if visible else 8), runs_wanted)
+    assert seen == (["4", "7", "4"] if visible else [None] * 8)[:number]
     assert made["environment"]["OMP_NUM_THREADS"] == 8 // len(seen)
     assert made["environment"]["OMP_WAIT_POLICY"] == "PASSIVE"
 

@@ -237,6 +237,12 @@ def test_transparency_is_put_on_white(trained: TrainedNetwork, tmp_path: Path) -
     palette = noise(32, 32).quantize(8)
     palette.save(tmp_path / "palette.png", transparency=palette.getpixel((0, 0)))
     assert "put on white" in trained.classify(tmp_path / "palette.png").prepared
+    levels = np.asarray(noise(32, 32, "L")).copy()
+    Image.fromarray(levels.astype(np.uint16) << 8).save(tmp_path / "deep.png", transparency=int(levels[0, 0]) << 8)
+    answer = trained.classify(tmp_path / "deep.png")
+    levels[levels == levels[0, 0]] = 255
+    assert alike(answer, trained.classify(Image.fromarray(levels)))
+    assert "16 bits made 8, put on white" in answer.prepared
 
 
 def test_a_photograph_is_turned_as_its_exif_says(trained: TrainedNetwork, tmp_path: Path) -> None:

@@ -133,16 +133,19 @@ def test_files_of_a_run_that_is_not_recorded_and_folders_without_records_are_no_
         verification.verify(tmp_path / BUILTIN)
 
 
-@pytest.mark.parametrize("name", ["seed0 (copy).json", "seed00.json", "seed.json", "seed٣.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["seed0 (copy).json", "seed00.json", "seed.json", "seed٣.safetensors", f"seed{10**20}.json"]
+)
 def test_a_file_whose_name_is_not_that_of_a_seed_is_no_sound_one(name: str, results: Path) -> None:
     shutil.copyfile(results / BUILTIN / "seed0.json", results / BUILTIN / name)
     with pytest.raises(RecordError, match=re.escape(f"{name} is no file that belongs beside a record")):
         verification.verify(results)
 
 
-def test_a_list_that_is_none_is_named_with_its_line(results: Path) -> None:
+@pytest.mark.parametrize("line", ["", f"{64 * 'a'}  /nowhere/seed0.json"])
+def test_a_list_that_is_none_is_named_with_its_line(line: str, results: Path) -> None:
     with (results / "SHA256SUMS").open("a") as file:
-        file.write("\n")
+        file.write(f"{line}\n")
     told = list[str]()
     with pytest.raises(RecordError, match=r"SHA256SUMS, line \d+, is not a checksum"):
         verification.verify(results, told.append)

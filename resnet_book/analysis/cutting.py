@@ -43,12 +43,6 @@ def keeping_shape(network: Network) -> list[int]:
     return [number for number, block in enumerate(_blocks(network), start=1) if not _changes_shape(block)]
 
 
-def is_residual(network: Network, block: int) -> bool:
-    """Whether the block with this number has a shortcut. Raises ValueError for a block that is not there."""
-    (block,) = checked_blocks(network, [block])
-    return isinstance(_block(network, block), ResidualBlock)
-
-
 def leave_out(network: Network, blocks: Sequence[int]) -> Network:
     """The network without these blocks; where one changes the shape, a shortcut stays (see above).
 

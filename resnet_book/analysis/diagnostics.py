@@ -172,14 +172,15 @@ def checked_batch(network: nn.Module, images: Tensor, labels: Tensor | None = No
 
 def _run(network: nn.Module, images: Tensor, modules: list[nn.Module]) -> tuple[Tensor, list[Tensor]]:
     """Scores of the images, and the output of each of ``modules`` on the way."""
-    outputs: list[Tensor] = []
+    outputs = dict[nn.Module, Tensor]()  # by module: they need not run in the order in which they were registered
 
-    def keep(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        outputs.append(output)
+    def keep(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        outputs[module] = output
 
     hooks = [module.register_forward_hook(keep) for module in modules]
     try:
-        return network(images), outputs
+        scores = network(images)
+        return scores, [outputs[module] for module in modules]
     finally:
         for hook in hooks:
             hook.remove()

@@ -76,11 +76,10 @@ def filter_norms(weight: Tensor) -> Tensor:
     return weight.flatten(1).norm(dim=1).view(-1, *[1] * (weight.ndim - 1))
 
 
-def random_direction(network: Network, seed: int, normalised: bool = True) -> Direction:
+def random_direction(network: Network, seed: int) -> Direction:
     """A Gaussian direction, each of its filters as long as the network's; zero for biases and batch norm's parameters.
 
-    ``normalised`` False leaves the Gaussian as it is, one number from N(0, 1) for each weight. Raises ValueError for a
-    seed that cannot be.
+    Raises ValueError for a seed that cannot be.
     """
     generator = torch.Generator().manual_seed(checked_seed(seed))
     direction = list[Tensor]()
@@ -89,8 +88,7 @@ def random_direction(network: Network, seed: int, normalised: bool = True) -> Di
             direction.append(torch.zeros_like(weight))
             continue
         drawn = torch.randn(weight.shape, generator=generator).to(weight.device)
-        length = filter_norms(weight.detach()) / filter_norms(drawn).clamp(min=1e-12) if normalised else 1.0
-        direction.append(drawn * length)
+        direction.append(drawn * filter_norms(weight.detach()) / filter_norms(drawn).clamp(min=1e-12))
     return direction
 
 
@@ -168,7 +166,8 @@ def barrier(values: Sequence[float]) -> float:
 def hessian_product(network: Network, batch: Batch, direction: Direction, anew: bool = False) -> Direction:
     """The Hessian of the mean loss times ``direction``, over all parameters, without the Hessian itself.
 
-    Raises ValueError for labels that are none of the network's classes, and for a direction as ``moved``.
+    Raises ValueError for labels that are none of the network's classes, for a direction as ``moved``, and for a loss
+    that is not finite.
     """
     diagnostics.checked_batch(network, batch.images, batch.labels)
     copy = _prepared(deepcopy(network), anew).to(memory_format=torch.contiguous_format)  # here this is the faster one
@@ -177,6 +176,8 @@ def hessian_product(network: Network, batch: Batch, direction: Direction, anew: 
     product = [torch.zeros_like(weight) for weight in weights]
     for images, labels in batch.parts():
         loss = F.cross_entropy(copy(images.contiguous()), labels, reduction="sum") / len(batch.labels)
+        if not loss.isfinite():
+            raise ValueError("loss: it is not finite; did the network diverge?")
         gradient = torch.autograd.grad(loss, weights, create_graph=True)
         along = dot(gradient, direction)  # the slope in this direction: its gradient is H times the direction
         product = [a + b for a, b in zip(product, torch.autograd.grad(along, weights), strict=True)]
@@ -204,35 +205,24 @@ class Eigenvalue:
     last_change: float  # of the value in the last step, relative: how far it has settled
 
 
-def top_eigenvalues(
-    network: Network, batch: Batch, count: int = 1, steps: int = 20, seed: int = 0, anew: bool = False
-) -> list[Eigenvalue]:
-    """The ``count`` eigenvalues of the Hessian that are largest in size, by power iteration, largest first.
+def top_eigenvalue(network: Network, batch: Batch, steps: int = 20, seed: int = 0, anew: bool = False) -> Eigenvalue:
+    """The eigenvalue of the Hessian that is largest in size, by power iteration.
 
-    Each takes at most ``steps`` products, fewer once it changes by less than 1 %; what earlier ones found is taken out
-    of the vector. Raises ValueError for a count or steps below 1, more eigenvalues than parameters, and labels that are
-    none of the network's classes.
+    It takes at most ``steps`` products, fewer once the value changes by less than 1 %. Raises ValueError for steps
+    below 1, labels that are none of the network's classes, and where the loss is not finite.
     """
-    parameters = sum(each.numel() for each in network.parameters())
-    count, steps = whole("count", count, 1, parameters, "the number of parameters"), whole("steps", steps, 1)
-    found = list[Eigenvalue]()
-    for number in range(count):
-        generator = torch.Generator().manual_seed(checked_seed(seed) + number)
-        vector = [torch.randn(each.shape, generator=generator).to(each.device) for each in network.parameters()]
-        unit, value, change = vector, torch.inf, torch.inf
-        for _ in range(steps):
-            for earlier in found:
-                overlap = dot(vector, earlier.vector)
-                vector = [a - overlap * b for a, b in zip(vector, earlier.vector, strict=True)]
-            length = dot(vector, vector).sqrt().clamp(min=1e-30)
-            unit = [each / length for each in vector]
-            vector = hessian_product(network, batch, unit, anew)
-            before, value = value, dot(unit, vector).item()
-            change = abs(value - before) / max(abs(value), 1e-12)
-            if change < 0.01:
-                break
-        found.append(Eigenvalue(value, unit, min(change, 1.0)))
-    return found
+    steps, generator = whole("steps", steps, 1), torch.Generator().manual_seed(checked_seed(seed))
+    vector = [torch.randn(each.shape, generator=generator).to(each.device) for each in network.parameters()]
+    unit, value, change = vector, torch.inf, torch.inf
+    for _ in range(steps):
+        length = dot(vector, vector).sqrt().clamp(min=1e-30)
+        unit = [each / length for each in vector]
+        vector = hessian_product(network, batch, unit, anew)
+        before, value = value, dot(unit, vector).item()
+        change = abs(value - before) / max(abs(value), 1e-12)
+        if change < 0.01:
+            break
+    return Eigenvalue(value, unit, min(change, 1.0))
 
 
 def dot(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:

@@ -17,7 +17,7 @@ from resnet_book import augment, features
 from resnet_book.analysis import cutting, diagnostics
 from resnet_book.data import ImageSet
 from resnet_book.engine.checks import checked_seed, one_of, real
-from resnet_book.models import Network
+from resnet_book.models import Network, ResidualBlock
 from resnet_book.recipe import Recipe
 
 
@@ -105,7 +105,7 @@ def all_cuts(network: Network) -> list[Cut]:
     drawn = [dict.fromkeys(cutting.choose_blocks(network, count, seed) for seed in seeds) for count in counts]
     together = [blocks for different in drawn for blocks in list(different)[:CHOICES]]
     swapped = sorted(random.Random(0).sample(pairs, min(SWAPS, len(pairs))))
-    residual = all(cutting.is_residual(network, number) for number in numbers)
+    residual = all(isinstance(block, ResidualBlock) for _, block in diagnostics.blocks(network))
     return [
         Cut("nothing"),
         *(Cut("leave out", (number,)) for number in numbers),

@@ -20,15 +20,6 @@ from resnet_book.engine.device import in_mode
 from resnet_book.models import Network
 
 
-def count_paths(num_blocks: int, length: int) -> int:
-    """How many paths lead through exactly ``length`` branches of ``num_blocks`` blocks: the binomial coefficient.
-
-    Raises ValueError for a length that is not between 0 and ``num_blocks``.
-    """
-    num_blocks = whole("num_blocks", num_blocks, 0)
-    return comb(num_blocks, whole("length", length, 0, num_blocks))
-
-
 @dataclass(frozen=True)
 class _BlockPass:
     """One block on the way forward, kept for the way back."""

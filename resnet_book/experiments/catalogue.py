@@ -141,7 +141,7 @@ def get(name: str) -> Experiment:
     try:
         return EXPERIMENTS[name]
     except KeyError:
-        typed = name.lower()
+        typed = str(name).lower()
         begun = [each for each in EXPERIMENTS if typed and each.startswith(typed)]
         near = list(dict.fromkeys([*begun, *get_close_matches(typed, EXPERIMENTS, n=3)]))[:3]
         hint = f"did you mean {' or '.join(near)}?" if near else "`resnet-book list` shows all."

@@ -33,11 +33,11 @@ def of_this_machine(options: Options, jobs: int | None, runs: int) -> Iterator[C
     computer, cores = device.find(options.device), _cores()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
     gpus = visible.split(",") if computer.type == "cuda" else []
-    gpus = gpus if computer.index is None else [gpus[computer.index]]
+    gpus = gpus if not gpus or computer.index is None else [gpus[computer.index]]
     places = {"cuda": len(gpus), "mps": 1}.get(computer.type, cores)
-    jobs = jobs or min(places, runs)
+    jobs = min(jobs or places, runs)
     common = {"nthreads": 1, "memory_limit": None, "silence_logs": QUIET}
-    own = [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {} for number in range(min(jobs, runs))]
+    own = [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {} for number in range(jobs)]
     workers = {number: {"cls": Nanny, "options": {**common, "env": env}} for number, env in enumerate(own)}
     dashboard = find_spec("bokeh") is not None
     page = {"dashboard": dashboard, "dashboard_address": f"127.0.0.1:{8787 if dashboard else 0}"}

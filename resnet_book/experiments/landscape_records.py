@@ -31,7 +31,7 @@ Statistics = Literal["as trained", "anew"]
 BOTH: tuple[Statistics, ...] = ("as trained", "anew")
 EIGENVECTOR = -1  # in place of the seed of a direction: along the eigenvector of the largest eigenvalue,
 EIGENVECTOR_SHARE = 0.05  # a step of 1 being this share of the length of the direction with seed 0
-LARGEST = 1e6  # nats: what is larger, or too large to be computed, is kept as this
+LARGEST = 1e6  # nats: what is larger is kept as this
 
 
 class Point(Checked):
@@ -46,7 +46,8 @@ class Slice(Checked):
     """The loss on a line or a plane through some weights, at every combination of ``steps``."""
 
     around: Point
-    directions: list[int]  # seeds of one or two filter-normalised directions; or EIGENVECTOR
+    # Seeds of filter-normalised directions, or EIGENVECTOR.
+    directions: Annotated[list[int], Field(min_length=1, max_length=2)]
     statistics: Statistics
     steps: Annotated[list[float], Field(min_length=3)]
     loss: list[Size]  # nats; of a plane: row by row, a row has one step along the first direction

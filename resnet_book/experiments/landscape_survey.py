@@ -119,7 +119,7 @@ class _Survey:
         if has_value and has_slice:
             return
         anew = statistics == "anew"
-        (top,) = landscape.top_eigenvalues(network, self.batch, steps=6, anew=anew)
+        top = landscape.top_eigenvalue(network, self.batch, steps=6, anew=anew)
         drawn = [landscape.random_direction(network, seed) for seed in range(randoms)]
         lengths = [landscape.dot(each, each).sqrt() for each in drawn]
         cosines = [landscape.dot(each, top.vector) / length for each, length in zip(drawn, lengths, strict=True)]
@@ -165,7 +165,7 @@ class _Survey:
 
 def _rounded(loss: float) -> float:
     """Five digits of it."""
-    return float(f"{loss:.5g}") if loss < LARGEST else LARGEST  # nan, too
+    return float(f"{loss:.5g}") if loss < LARGEST else LARGEST
 
 
 def make_landscape(

@@ -7,6 +7,7 @@ can be made again from the weights.
 
 import math
 from functools import cache
+from math import comb
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -17,7 +18,6 @@ from pydantic import Field, model_validator
 from resnet_book import models
 from resnet_book.analysis import cutting, lesions
 from resnet_book.analysis.lesions import Cut
-from resnet_book.analysis.paths import count_paths
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.checked_json import Checked, Percent, Sha256
 from resnet_book.experiments.kept import Count, Kept, Kind, Machine, Seconds, Size, require_measured
@@ -120,7 +120,7 @@ def _require_sound(found: LesionRecord) -> None:
     require(bool(found.paths) == bool(found.path_images) == bool(found.path_samples), "path_images or path_samples")
     carried = [row.number * row.single for row in found.paths]
     for length, row in enumerate(found.paths):
-        right = row.length == length and row.number == count_paths(blocks, length)
+        right = row.length == length and row.number == comb(blocks, length)
         require(right, f"paths.{length}: length or number is amiss")
         share = carried[length] / (sum(carried) or 1)
         require(math.isclose(row.share, share, rel_tol=1e-6), f"paths.{length}.share is {row.share}, not {share}")

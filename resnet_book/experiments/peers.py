@@ -37,7 +37,12 @@ def load_state(network: Network, source: str | Path | Mapping[str, Any]) -> Netw
     named, state = ("source", source) if not isinstance(source, str | Path) else (str(source), _read(Path(source)))
     if not isinstance(state, Mapping):
         raise PeerError(f"{named} is a {type(state).__name__}: give a state dict, or a file that holds one.")
-    found = {_our_name(str(name)): (name, value) for name, value in _without_outer(state).items()}
+    found = dict[str, tuple[Any, Any]]()
+    for name, value in _without_outer(state).items():
+        ours = _our_name(str(name))
+        if ours in found:
+            raise _misfit(named, name, f"is for {ours}, and so is {found[ours][0]}", None)
+        found[ours] = name, value
     wanted = network.state_dict()
     for name, tensor in wanted.items():
         theirs, value = found.get(name, (name, None))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from resnet_book import models
-from resnet_book.data import SUPERCLASS_NAMES
+from resnet_book.data import CLASS_NAMES, SUPERCLASS_NAMES
 from resnet_book.engine.device import PRECISIONS
 from resnet_book.experiments import catalogue
 from resnet_book.recipe import Part, Recipe
@@ -53,6 +53,8 @@ def _require_experiment(record: "Record") -> None:
     wanted = as_read(asdict(known.recipe))
     for name, value in record.recipe.items():
         require(value == wanted[name], f"recipe.{name} is {value}, and {wanted[name]} in {record.experiment}")
+    classes = len(CLASS_NAMES[known.dataset])
+    require(model["num_classes"] == classes, f"model.num_classes is {model['num_classes']}, of the images {classes}")
     size = _count_parameters(model["name"], model["num_classes"], model["shortcut"])
     require(model["parameters"] == size, f"model.parameters is {model['parameters']:,}, of the network {size:,}")
     for name, values in (("mean", record.mean), ("std", record.std)):

@@ -230,7 +230,7 @@ def refuse_to_overwrite(path: str | Path) -> None:
 
 
 def find_results(named: str | Path | None = None) -> Path:
-    """The folder of records: ``named``; else $RESNET_BOOK_RESULTS; else the first that is there of several.
+    """The folder of records: ``named``; else $RESNET_BOOK_RESULTS; else the first of several that holds a record.
 
     These are ``results`` here, ``results`` in the folder above, that of the clone, that which the wheel carries.
     Raises RecordError for a folder that was named and is not there.
@@ -247,7 +247,7 @@ def find_results(named: str | Path | None = None) -> Path:
         Path("../results"),
         *([clone / "results"] if (clone / "pyproject.toml").exists() else []),
     ]
-    return next((place for place in places if place.is_dir()), PACKAGE / "recorded")
+    return next((place for place in places if paths(place)), PACKAGE / "recorded")
 
 
 def load_record(path: str | Path) -> Record:

@@ -5,7 +5,7 @@ and where they are from.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
@@ -22,6 +22,7 @@ from resnet_book.experiments.kept import (
     require_same_images,
 )
 from resnet_book.experiments.record_checks import require
+from resnet_book.recipe import Part
 
 SCHEMA_VERSION = 1
 Number = Annotated[int, Field(ge=1)]
@@ -98,7 +99,7 @@ class SignalRecord(KeptOfTraining):
     seconds: Seconds
     started: str  # UTC, ISO 8601
     made_by: Machine
-    kept_by: dict[str, Any] | None  # the first part of the run that left the weights along the way; None: not known
+    kept_by: Part | None  # the first part of the run that left the weights along the way; None: not known
     stages: list[Stage]
     start_batch: Number
     starts: list[StartRow]  # [] of a plain network

@@ -184,18 +184,22 @@ def _prepare_image(image: Image.Image, name: str) -> tuple[Tensor, str]:
     upright = ImageOps.exif_transpose(image)
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
         done.append("turned as its EXIF says")
-    if upright.has_transparency_data:
-        seen = upright.convert("RGBA")
-        upright = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
-        done.append("put on white where it is transparent")
-    elif upright.mode.startswith("I"):  # whole numbers of more than 8 bits, which Pillow would cut off at 255
+    if upright.mode.startswith("I"):  # whole numbers of more than 8 bits, which Pillow would cut off at 255
         levels = np.asarray(upright).astype(np.int64)
         if levels.min() < 0 or levels.max() >= 1 << 16:
             raise ValueError(f"{name} has values from {levels.min()} to {levels.max()}: pass 8 or 16 bits a pixel")
+        clear = levels == upright.info.get("transparency", -1)
         if upright.mode != "I" or levels.max() >= 1 << 8:
             levels >>= 8
             done.append("16 bits made 8")
+        if clear.any():
+            levels[clear] = 255
+            done.append("put on white where it is transparent")
         upright = Image.fromarray(levels.astype(np.uint8))
+    elif upright.has_transparency_data:
+        seen = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
+        done.append("put on white where it is transparent")
     elif upright.mode == "F":
         raise ValueError(f"{name} is a PIL image of mode F (floats): pass one of 8 bits, such as RGB or L")
     if image.mode not in ("RGB", "RGBA", "RGBX"):

@@ -46,7 +46,7 @@ def verify(results: str | Path, tell: Callable[[str], object] = lambda line: Non
     problems = _compare_with_list(folder, files, tell, names)
     of_kind = {ending: list[tuple[str, int]]() for ending in READERS}  # experiment and seed of each file
     for path in files:
-        match = re.fullmatch(r"seed(0|[1-9][0-9]*)(\..*)", path.name)
+        match = re.fullmatch(r"seed(0|[1-9][0-9]{0,17})(\..*)", path.name)
         if match and match[2] in READERS:
             of_kind[match[2]].append((path.parent.name, int(match[1])))
         else:
@@ -73,7 +73,7 @@ def repeat_tests(
     folder, problems = Path(results), list[str]()
     recorded = [path for path in records.paths(folder) if not names or path.parent.name in names]
     kept = [path for path in recorded if path.with_suffix(".safetensors").exists()]
-    _collect((partial(_test_again, records.load_record(path), folder, data_root, tell) for path in kept), problems)
+    _collect((partial(_test_again, path, folder, data_root, tell) for path in kept), problems)
     if problems:
         raise RecordError("\n".join(dict.fromkeys(problems)))
 
@@ -122,8 +122,9 @@ def _compare_with_list(
     lines = (folder / SUMS).read_text(encoding="utf-8", errors="backslashreplace").splitlines()
     for number, line in enumerate(lines, start=1):
         checksum, space, name = line.partition("  ")
-        if not space or len(checksum) != 64:
-            problems.append(f"{folder / SUMS}, line {number}, is not a checksum, two spaces and a name: {line!r}.")
+        if not space or len(checksum) != 64 or Path(name).is_absolute():
+            wanted = "a checksum, two spaces and a name in this folder"
+            problems.append(f"{folder / SUMS}, line {number}, is not {wanted}: {line!r}.")
             continue
         if not names or Path(name).parent.name in names:
             listed[folder / name] = checksum
@@ -141,8 +142,9 @@ def _compare_with_list(
     return problems
 
 
-def _test_again(record: Record, folder: Path, data_root: str | Path | None, tell: Callable[[str], object]) -> None:
+def _test_again(path: Path, folder: Path, data_root: str | Path | None, tell: Callable[[str], object]) -> None:
     """Test the kept weights. Raises RecordError for another error than the recorded one, or other test images."""
+    record = records.load_record(path)
     title = f"{record.experiment}, seed {record.seed}: test error {record.test_error:.2f} % by its record"
     try:
         test = records.load_images(record, "test", data_root)

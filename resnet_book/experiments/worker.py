@@ -17,6 +17,7 @@ from resnet_book import data
 from resnet_book.engine import device
 from resnet_book.engine.callbacks import Callback
 from resnet_book.experiments import catalogue, records
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.order import Run
 from resnet_book.experiments.run import LockedError, Options, folder_of, train_and_record
 from resnet_book.state import Training
@@ -62,6 +63,9 @@ def train(run: Run, options: Options) -> float:
                     train_and_record(run.name, run.seed, options, unwanted, [_Tell(worker, message)])
                 except LockedError:
                     if unwanted() or time.monotonic() > patience:
+                        raise
+                except RecordError:  # another process recorded the run while this one waited for its lock
+                    if not path.exists():
                         raise
             return records.load_record(path).test_error
         except KeyboardInterrupt:  # ``unwanted``, and saved: another worker takes it up, if any is to
