@@ -491,9 +491,12 @@ def test_every_line_of_the_readme_works(
         (["lesions", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
         (["landscape", SHORT, "--results", "nowhere"], "'nowhere' does not exist"),
         *((["landscape", SHORT, "--runs", typo], f"{typo!r} does not exist") for typo in ("nowhere", "")),
-        (["list", "--runs", "runs"], "add --under-way"),
+        (["list", "--runs", "."], "add --under-way"),
+        (["list", "--under-way", "--runs", "nowhere"], "'nowhere' does not exist"),
+        *((["curves", "--out", wrong], f"{wrong!r}: name a file") for wrong in ("", "/")),
+        (["table", "--into", "no-page.md"], "'no-page.md' does not exist"),
         (["table", "--records", "--markdown"], "--records means Markdown anyway"),
-        (["table", "--into", "page.md", "--markdown"], "--into means Markdown anyway"),
+        (["table", "--into", __file__, "--markdown"], "--into means Markdown anyway"),
         (["verify", "--data", "cifar"], "images for --again"),
         (["classify", __file__, "--results", "nowhere"], "'nowhere' does not exist"),
     ],
@@ -621,7 +624,7 @@ def test_list_shows_what_is_under_way_and_how_far(
     nothing = call("list", "--under-way")
     assert nothing.stdout == ""
     assert nothing.stderr == "No run is under way in runs; 1 begun there has a record in results.\n"
-    assert call("list", "--under-way", "--runs", "nowhere").stderr == "No run is under way in nowhere.\n"
+    assert call("list", "--under-way", "--runs", "results").stderr == "No run is under way in results.\n"
 
 
 @pytest.mark.parametrize("command", ["list", "table", "curves"])
@@ -655,15 +658,24 @@ def test_table_into_a_file_replaces_what_is_between_the_marks_alone(
     assert page.read_text() == "before\n" + "".join(blocks.values()) + "after\n"
 
 
-@pytest.mark.parametrize("text", [None, "no marks"])
-def test_table_into_a_file_without_marks_fails_and_leaves_it(text: str | None, tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    if text:
-        page.write_text(text)
-    failed = call("table", "--results", str(tmp_path), "--into", str(page))
+def test_table_into_a_file_without_marks_fails_and_leaves_it(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("no marks")
+    failed = call("table", "--results", str(tmp_path), "--into", str(tmp_path / "page.md"))
     assert failed.exit_code == 1
     assert "page.md has no line <!-- results: begin -->" in failed.stderr
-    assert files(tmp_path) == ({"page.md": text.encode()} if text else {})
+    assert files(tmp_path) == {"page.md": b"no marks"}
+
+
+def test_table_into_a_file_that_cannot_be_written_whole_leaves_it(
+    few_records: list[records.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    Path("page.md").write_text(page := "<!-- results: begin -->\nold\n<!-- results: end -->\n")
+    monkeypatch.setattr(os, "fsync", fail)
+    assert "--into: page.md cannot be written (No space left" in call("table", "--into", "page.md").stderr
+    assert Path("page.md").read_text() == page
 
 
 # --- curves -----------------------------------------------------------------------------------------------------------
@@ -689,6 +701,19 @@ def test_curves_without_a_file_go_to_standard_output(few_records: list[records.R
     frame = pd.read_csv(StringIO(shown.stdout))
     assert set(frame.experiment) == {"resnet10-cifar10-short"}
     assert len(frame) == 9
+
+
+def test_curves_go_through_a_link_and_into_a_pipe_and_both_stay(few_records: list[records.Record]) -> None:
+    shown = call("curves").stdout
+    Path("link.csv").symlink_to("target.csv")
+    assert call("curves", "--out", "link.csv").exit_code == 0
+    assert Path("link.csv").is_symlink()
+    assert Path("target.csv").read_text() == shown
+    os.mkfifo("pipe")
+    reader = subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True)
+    assert call("curves", "--out", "pipe").exit_code == 0
+    assert reader.communicate(timeout=60)[0] == shown
+    assert Path("pipe").is_fifo()
 
 
 def test_curves_of_no_records_have_the_columns_and_no_rows(tmp_path: Path) -> None:

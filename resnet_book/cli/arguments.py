@@ -65,11 +65,18 @@ def folder(path: str | Path) -> Path:
     return Path(path)
 
 
+def new_file(text: str) -> Path:
+    """The path of a file to write, there or not."""
+    if not text or Path(text).is_dir():
+        raise click.BadParameter(f"{text!r}: name a file")
+    return Path(text)
+
+
 def png_file(text: str) -> Path:
     """The path of a picture to write."""
-    if Path(text).suffix.lower() != ".png" or Path(text).is_dir():
+    if Path(text).suffix.lower() != ".png":
         raise click.BadParameter(f"{text!r}: name a file that ends in .png")
-    return Path(text)
+    return new_file(text)
 
 
 def _device_name(text: str) -> str:
