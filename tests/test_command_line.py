@@ -151,6 +151,15 @@ def test_run_refuses_to_overwrite_a_record_and_trains_nothing(
     assert files(tmp_path) == before
 
 
+def test_of_several_runs_those_that_are_recorded_are_left_out(
+    few_records: list[records.Record], asked: list[tuple[Any, ...]]
+) -> None:
+    """So after Ctrl-C in the second one, the same command goes on there."""
+    typed = ["run", SHORT, "plain20-cifar10-short", "--device", "cpu", "--quiet"]
+    assert call(*typed).stderr.startswith(f"results/{SHORT}/seed0.json is there already, so this run is left out.\n")
+    assert [(name, seed) for name, seed, _ in asked] == [("plain20-cifar10-short", 0)]
+
+
 def test_a_run_that_another_process_trains_is_refused_with_75(tiny_run: list[str], tmp_path: Path) -> None:
     lock = tmp_path / "runs" / NAME / "seed0" / "lock"
     lock.parent.mkdir(parents=True)

@@ -164,7 +164,7 @@ def run(
 
 
 def _run_here(names: tuple[str, ...], seed: int, options: "Options") -> int:
-    """Train and record one run after the other, in this process."""
+    """Train and record one run after the other, in this process; of several, those that have no record yet."""
     from resnet_book.engine import processes
     from resnet_book.engine.device import find
     from resnet_book.experiments import order, records
@@ -174,14 +174,18 @@ def _run_here(names: tuple[str, ...], seed: int, options: "Options") -> int:
     if patterns := [name for name in names if name not in EXPERIMENTS]:
         raise click.UsageError(f"{patterns[0]!r} is a pattern: add --missing to train what it names and has no record")
     paths = {name: records.path_of(options.results, name, seed) for name in names}
-    for name, path in paths.items():
+    recorded = [path for path in paths.values() if len(paths) > 1 and path.exists()]  # as after Ctrl-C in a later run
+    left = {name: path for name, path in paths.items() if path not in recorded}
+    for name, path in left.items():
         records.refuse_to_overwrite(path)
         arguments.require_writable(path.parent, "--results")
         arguments.require_writable(runs.folder_of(options.runs, name, seed), "--runs")
     computer = find(options.device)
     processes.start(computer.type)
     first = processes.rank() == 0
-    for name, path in paths.items():
+    for path in recorded if first else ():
+        click.echo(f"{path} is there already, so this run is left out.", err=True)
+    for name, path in left.items():
         if first and computer.type == "cpu" and not order.without_gpu([name]):
             short = f"{name}-short"
             advice = f" `{short}` is made for machines without a GPU." if short in EXPERIMENTS else ""
