@@ -95,6 +95,12 @@ class Training:
         if recipe.std is None and not stds.all():
             raise ValueError("std: a channel of the training images is the same everywhere; give the recipe a std")
         self.history = History(mean=recipe.mean or tuple(means.tolist()), std=recipe.std or tuple(stds.tolist()))
+        for name, values in (("mean", self.history.mean), ("std", self.history.std)):
+            if augment.are_fractions(values):
+                raise ValueError(
+                    f"train: the {name} of the images is {values}, as of pixels from 0 to 1; give pixels from 0 to "
+                    f"255, or give the recipe a {name}"
+                )
         self.batches = Batches(sets["train"], recipe, seed, device, self.history)
         self.test_sets = {
             name: replace(images, images=images.images.to(device), labels=images.labels.to(device))

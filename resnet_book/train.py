@@ -77,6 +77,8 @@ def make_step(training: Training) -> Callable[[Tensor], None]:
         images, labels = training.batches.load(plan)
         with training.engine.autocast():
             scores = forward(images)
+            for name, each in training.sets.items():
+                _require_classes(each, scores.shape[1], name)
             loss = F.cross_entropy(scores, labels)
         loss.backward()
         training.optimizer.step()
@@ -107,9 +109,10 @@ def fit(
     In each of several processes that ``torchrun`` started (see ``engine.processes``), trains one network together.
 
     Raises ValueError for an impossible seed, an empty set, sets of different classes, labels that ``network`` has no
-    class for, training images that are not square, more validation images than there are, a channel that is the same
-    everywhere, or a batch that is larger than the training set or cannot be shared by the processes; DivergedError when
-    the loss is not finite; CheckpointError for a checkpoint that is damaged or of another run.
+    class for, training images that are not square or look like pixels from 0 to 1, more validation images than there
+    are, a channel that is the same everywhere, or a batch that is larger than the training set or cannot be shared by
+    the processes; DivergedError when the loss is not finite; CheckpointError for a checkpoint that is damaged or of
+    another run.
     """
     # Before the first step: which images are trained on, and where the run stands.
     for name, images in (("train", train), ("test", test)):

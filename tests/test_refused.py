@@ -44,6 +44,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         r"class_names=\(1, 2, 3, 4\): give a tuple of names",
     ),
     "one mean for three channels": (lambda: augment.normalise(PIXELS, MEAN[:1], STD), r"mean: .* of 3 .* \(1,\)"),
+    "statistics from 0 to 1": (lambda: augment.normalise(PIXELS, [0.49, 0.48, 0.45], STD), "mean=.* units of 0 to 1"),
     "a single image": (lambda: augment.channel_mean_std(PIXELS[0]), r"images: expected uint8 .* uint8 \(3, 32, 32\)"),
     "the mean of no images": (lambda: augment.channel_mean_std(PIXELS[:0]), r"one image or more, found .* \(0, "),
     "the mean of floats": (lambda: augment.channel_mean_std(FLOATS), "expected uint8 .* found float32"),

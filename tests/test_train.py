@@ -31,6 +31,7 @@ from resnet_book.state import Meter, Training, epoch_seed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 MEAN, STD = (120.0, 121.0, 122.0), (60.0, 61.0, 62.0)
+SETS = {"images": TRAIN, "test": TEST}
 
 
 # --- The recipe -----------------------------------------------------------------------------------------------------
@@ -119,13 +120,23 @@ def test_an_empty_set_is_refused_before_the_training() -> None:
 @pytest.mark.parametrize("field", ["images", "test"])
 def test_labels_that_the_network_has_no_class_for_are_refused_before_the_training(field: str) -> None:
     names = tuple(map(str, range(20)))
-    images = {"images": TRAIN, "test": TEST}[field]
+    images = SETS[field]
     labels = images.labels.clone()
     labels[3] = 11
     with pytest.raises(ValueError, match=r"labels up to 11, the network 10 classes; build one with num_classes=20"):
         fit(tiny(), **{field: replace(images, labels=labels, class_names=names)})
     with pytest.raises(ValueError, match=r"labels up to 11, the network 10 classes"):
         train.evaluate(tiny(), replace(images, labels=labels, class_names=names), MEAN, STD)
+
+
+@pytest.mark.parametrize("field", ["images", "test"])
+def test_labels_that_a_module_of_ones_own_has_no_score_for_are_refused(field: str) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 1))
+    names = TRAIN.class_names[:2]
+    sets = {name: replace(each, labels=each.labels * 0, class_names=names) for name, each in SETS.items()}
+    sets[field].labels[-1] = 1
+    with pytest.raises(ValueError, match="labels up to 1, the network 1 classes; build one with num_classes=2"):
+        fit(network, **sets, on_step=lambda *_: pytest.fail("trained"))
 
 
 def test_a_channel_that_is_the_same_everywhere_needs_a_std() -> None:
@@ -135,6 +146,13 @@ def test_a_channel_that_is_the_same_everywhere_needs_a_std() -> None:
     with pytest.raises(ValueError, match="std: a channel of the training images is the same everywhere; give"):
         fit(tiny(), images=grey)
     fit(tiny(), images=grey, recipe=replace(RECIPE, iterations=1, std=(60, 60, 60)))
+
+
+def test_training_images_that_look_like_pixels_from_0_to_1_are_refused_before_the_training() -> None:
+    dark = replace(TRAIN, images=TRAIN.images // 128)
+    with pytest.raises(ValueError, match=r"train: the mean of the images is .*or give the recipe a mean"):
+        fit(tiny(), images=dark, on_step=lambda *_: pytest.fail("trained"))
+    fit(tiny(), images=dark, recipe=replace(RECIPE, iterations=1, mean=(0, 0, 0), std=(1, 1, 1)))
 
 
 # --- What fit leaves ------------------------------------------------------------------------------------------------
