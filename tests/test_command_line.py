@@ -429,7 +429,6 @@ def test_every_line_of_the_readme_works(
         (tmp_path / folder).mkdir()
     Image.new("RGB", (40, 30), "red").save("cat.jpg")
     monkeypatch.setattr(sweep.Sweep, "work", lambda *_, **__: 0)
-    monkeypatch.setattr(fetch, "fetch", lambda name, root: None)
     monkeypatch.setattr(runs, "train_and_record", record)
     monkeypatch.setattr(verification, "repeat_tests", lambda *_: None)
     monkeypatch.setattr(lesion_survey, "make_lesions", lambda name, seed, **_: Path(name, f"seed{seed}"))
@@ -439,7 +438,7 @@ def test_every_line_of_the_readme_works(
     program = next(index for index, word in enumerate(words) if word in ("resnet-book", "resnet_book"))
     typed = words[program + 1 :]
     if typed[0] == "data":
-        monkeypatch.setattr(data, "load", lambda name, split, root=None: TEST)
+        monkeypatch.setattr(fetch, "fetch", lambda name, root: [TRAIN, TEST])
     if typed[0] == "features":  # the images of CIFAR-10 need not be there
         typed[1] = "plain20-builtin-smoke"
     if typed[0] == "run":

@@ -78,15 +78,11 @@ def program() -> None:
 @arguments.data_option
 def fetch_data(names: tuple[str, ...], check: bool, data: Path | None) -> None:
     """Fetch and check cifar10 (the default) or cifar100."""
-    from resnet_book import data as datasets
-    from resnet_book.cli.fetch import fetch
+    from resnet_book.cli import fetch
 
     for name in names or DATASETS[:1]:
-        if not check:
-            fetch(name, data)
-        for split in ("train", "test"):
-            images = datasets.load(name, split, data)
-            click.echo(f"{name} {split}: {len(images):,} images, checksums right")
+        for images in fetch.load(name, data) if check else fetch.fetch(name, data):
+            click.echo(f"{name} {images.split}: {len(images):,} images, checksums right")
 
 
 @program.command("run")
