@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet_book.engine.checks import one_of, real, require_generator, whole
+from resnet_book.engine.checks import described, one_of, real, require_generator, whole
 
 PaddingMode = Literal["zeros", "edge", "reflect"]
 
@@ -146,8 +146,7 @@ def channel_mean_std(images: Tensor) -> tuple[Tensor, Tensor]:
     ValueError for another dtype or shape, and for no images.
     """
     if images.dtype != torch.uint8 or images.ndim != 4 or images.numel() == 0:
-        found = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
-        raise ValueError(f"images: expected uint8 (N, C, H, W), one image or more, found {found}")
+        raise ValueError(f"images: expected uint8 (N, C, H, W), one image or more, found {described(images)}")
     values = torch.arange(256, dtype=torch.float64)
     statistics = []
     for channel in range(images.shape[1]):

@@ -81,7 +81,17 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         r"scores: expected finite ones \(N, classes\), found \(6, 4\), some not finite",
     ),
     "one score": (lambda: features.loss_and_error(SCORES[0], LABELS), r"scores: .* \(N, classes\), found \(4,\)$"),
-    "dead features of no image": (lambda: features.dead(FEATURES[:0]), r"features: .* N from 1 .* \(0, 8\)"),
+    "ranks of no image": (lambda: features.rank(FEATURES[:0], 1), r"features: .* N from 1 .* \(0, 8\)"),
+    "batch norm of floats": (lambda: features.measure_batch_norm(NETWORK, FLOATS, *STATISTICS), "found float32"),
+    "a true padding, of torch": (
+        lambda: augment.pad(PIXELS, torch.tensor(True)),
+        r"padding=tensor\(True\): choose a whole",
+    ),  # type: ignore[arg-type]
+    "a true rate, of torch": (lambda: Recipe(learning_rate=torch.tensor(True)), r"learning_rate=tensor\(True\)"),  # type: ignore[arg-type]
+    "superclasses without labels": (
+        lambda: replace(TEST, coarse_class_names=("x", "y")),
+        "coarse_labels: .* Pass the place of each image's class in coarse_class_names",
+    ),
     "fewer epochs than phases": (lambda: catalogue.wide(epochs=2), "epochs=2: choose a whole number of at least 3"),
     "epochs without thirds": (lambda: catalogue.wide(epochs=10), "epochs=10: choose a multiple of 3"),
     "a batch of no images": (lambda: catalogue.wide(batch_size=0), "batch_size=0"),
