@@ -131,11 +131,6 @@ class Training:
         """Whether the last step was taken, and tested."""
         return self.iteration >= self.recipe.iterations and self.steps_of_epoch == 0
 
-    @property
-    def num_epochs(self) -> int:
-        """Epochs of the whole run, of which the last may be cut short."""
-        return math.ceil(self.recipe.iterations / self.batches.per_epoch)
-
     def plans(self) -> Iterator[Tensor]:
         """What ``batches`` has for the rest of the epoch under way. An epoch that only lacks its test has none left."""
         done = self.steps_of_epoch

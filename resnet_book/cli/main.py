@@ -134,14 +134,15 @@ def run(
     Any of --missing, --jobs, --budget, --seeds and --cluster makes it a sweep: dask's workers train several at a time.
     """
     swept = missing or jobs or budget or seeds or cluster is not None
-    if swept and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise click.UsageError("under torchrun, give only names: the sweep starts its processes itself")
     if seeds and seed is not None:
         raise click.UsageError("--seeds is not allowed with --seed")
     if not (names or missing):
         raise click.UsageError("give the NAME of an experiment, or --missing for all that have no record")
+    from resnet_book.engine import processes
     from resnet_book.experiments.run import Options
 
+    if swept and processes.launched():
+        raise click.UsageError("under torchrun, give only names: the sweep starts its processes itself")
     options = Options(
         device=device,
         precision=precision,
@@ -188,7 +189,8 @@ def _run_here(names: tuple[str, ...], seed: int, options: "Options") -> int:
             iterations = EXPERIMENTS[name].recipe.iterations
             click.echo(f"{name} takes {iterations:,} iterations: hours to days on a CPU.{advice}", err=True)
         if first:
-            click.echo(f"{name}, seed {seed}, on {processes.described(computer)}")
+            together = f", {processes.size()} processes" if processes.size() > 1 else ""
+            click.echo(f"{name}, seed {seed}, on {computer}{together}")
         try:
             record = runs.train_and_record(name, seed, options)
         except runs.LockedError as error:
@@ -228,7 +230,3 @@ def _sweep(
     status = work.work(chosen, seeds, every=bool(names))
     click.echo(sweep_view.summary(work.recorded, work.failed, work.left))
     return _interrupted() if status == 130 else status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

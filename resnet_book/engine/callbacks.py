@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import math
 import signal
 import sys
 import threading
@@ -101,7 +102,8 @@ class ProgressBar(Callback):
     @staticmethod
     def _epoch(training: "Training") -> str:
         """Which epoch is under way; of a finished run, the last."""
-        return f"epoch {min(len(training.history.epochs) + 1, training.num_epochs)} of {training.num_epochs}"
+        epochs = math.ceil(training.recipe.iterations / training.batches.per_epoch)
+        return f"epoch {min(len(training.history.epochs) + 1, epochs)} of {epochs}"
 
 
 class Checkpoint(Callback):
