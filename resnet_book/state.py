@@ -51,7 +51,7 @@ class Batches:
             yield processes.share(plan[:, step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size])
 
     def load(self, plan: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch of a plan: cropped, mirrored, normalised images (B, 3, 32, 32) float32, and labels (B,) int64."""
+        """The batch of a plan: cropped, mirrored, normalised images (B, 3, S, S) float32, and labels (B,) int64."""
         chosen, sampled = plan[0], plan[1:]
         images = self.images.index_select(0, chosen)
         images = augment.apply(images, sampled, self.recipe.padding, self.recipe.padding_mode)

@@ -187,18 +187,17 @@ def _test(training: Training) -> dict[str, float]:
     The last test, which is the reported one, is as anyone would repeat it with the weights alone: in float32. Its
     features are kept.
     """
-    network, history, device = training.network, training.history, training.device
+    network, device, mean, std = training.network, training.device, training.history.mean, training.history.std
     last = training.iteration == training.recipe.iterations
     precision = "float32" if last else training.engine.precision
     measured = dict[str, float]()
     for name, images in training.test_sets.items():
         if last and name == "test" and isinstance(network, Network):
-            training.test_features = features.extract(network, images, history.mean, history.std, device=device)
+            training.test_features = features.extract(network, images, mean, std, device=device)
             scores = features.class_scores(network, training.test_features)
             loss, error = features.loss_and_error(scores, images.labels)
         else:
-            batch_size = TEST_BATCH.get(device.type, 500)
-            how = {"device": device, "precision": precision, "batch_size": batch_size}
-            loss, error = evaluate(network, images, history.mean, history.std, **how)
+            size = TEST_BATCH.get(device.type, 500)
+            loss, error = evaluate(network, images, mean, std, device=device, precision=precision, batch_size=size)
         measured |= {f"{name}_loss": loss, f"{name}_error": error}
     return measured

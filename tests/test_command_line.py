@@ -40,6 +40,7 @@ from resnet_book.experiments import (
     weights,
 )
 from resnet_book.experiments import run as runs
+from resnet_book.experiments.landscape_records import LANDSCAPE
 from resnet_book.experiments.order import Run
 from resnet_book.report import tables
 
@@ -431,9 +432,10 @@ def test_every_line_of_the_readme_works(
     monkeypatch.setattr(sweep.Sweep, "work", lambda *_, **__: 0)
     monkeypatch.setattr(runs, "train_and_record", record)
     monkeypatch.setattr(verification, "repeat_tests", lambda *_: None)
-    monkeypatch.setattr(lesion_survey, "make_lesions", lambda name, seed, **_: Path(name, f"seed{seed}"))
-    monkeypatch.setattr(landscape_survey, "make_landscape", lambda name, seed, **_: Path(name, f"seed{seed}"))
-    monkeypatch.setattr(signal_survey, "make_signals", lambda name, seed, **_: Path(name, f"seed{seed}"))
+    kept = SimpleNamespace(cuts=[], slices=[], curvatures=[], lines=[], stages=[])
+    monkeypatch.setattr(lesion_survey, "make_lesions", lambda *_, **__: kept)
+    monkeypatch.setattr(landscape_survey, "make_landscape", lambda *_, **__: kept)
+    monkeypatch.setattr(signal_survey, "make_signals", lambda *_, **__: kept)
     words = shlex.split(line, comments=True)
     program = next(index for index, word in enumerate(words) if word in ("resnet-book", "resnet_book"))
     typed = words[program + 1 :]
@@ -744,7 +746,7 @@ def test_landscape_says_what_is_kept_and_that_there_were_no_weights_along_the_wa
     few_records: list[records.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Path("results", SHORT, "seed0.landscape.json")
-    monkeypatch.setattr(landscape_survey, "make_landscape", lambda *_, **__: path)
+    monkeypatch.setattr(landscape_survey, "make_landscape", lambda *_, **__: LANDSCAPE.read(SHORT))
     content = json.loads(path.read_text())
     number = {kind: len(content[kind]) for kind in ("slices", "curvatures", "lines")}
     whole = call("landscape", SHORT)

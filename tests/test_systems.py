@@ -113,6 +113,15 @@ def test_apples_gpu_is_a_device_where_torch_has_it_and_is_asked_for(monkeypatch:
     assert (described["device"], described["threads"]) == (f"{machine.cpu_name()}, GPU", None)
 
 
+@pytest.mark.parametrize("failing", ["ls-files", "rev-parse", "status"])
+def test_commit_and_changes_are_both_unknown_where_git_cannot_tell(
+    failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_git", lambda command, *_: None if command == failing else "")
+    described = machine.describe("cpu", "float32", False)
+    assert (described["commit"], described["dirty"]) == (None, None)
+
+
 def test_apples_gpu_that_is_not_there_or_is_to_be_one_of_several_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     for name in ("mps", "mps:0"):

@@ -108,7 +108,8 @@ def checked_images(
         raise ValueError(f"{name}: expected {wanted}, found {described(images)}")
     if weight is not None and weight.dtype != images.dtype:
         raise ValueError(
-            f"{name}: {images.dtype}, and the network's weights are {weight.dtype}; use {name}.to({weight.dtype})"
+            f"{name}: expected {weight.dtype} as the network's weights, found {images.dtype}; use "
+            f"{name}.to({weight.dtype})"
         )
     device = images.device if weight is None else weight.device
     for each, values in ((name, images), ("labels", labels)):

@@ -6,7 +6,6 @@ Where two with different folders record the same run, a lock beside the record l
 """
 
 import logging
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -199,13 +198,6 @@ def begun(runs: str | Path, name: str, seed: int) -> Begun | None:
         if part.last_iteration > part.first_iteration
     ]
     return Begun(iteration, iterations, error, paces[-1] * (iterations - iteration) if paces else None)
-
-
-def require_writable(folder: str | Path) -> None:
-    """Make ``folder`` and try to write there, so that it fails before the training and not after it."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
 
 
 def is_locked(folder: str | Path) -> bool:
