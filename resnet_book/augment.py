@@ -108,9 +108,7 @@ def normalise(images: Tensor, mean: Tensor | Sequence[float], std: Tensor | Sequ
     std = std if isinstance(std, Tensor) else torch.tensor(channel_values("std", std))
     for name, values in (("mean", mean), ("std", std)):
         if values.shape != images.shape[1:2]:
-            raise ValueError(
-                f"{name}: expected one for each of {images.shape[1]} channels, found {tuple(values.shape)}"
-            )
+            raise ValueError(f"{name}: give one for each of {images.shape[1]} channels, found {tuple(values.shape)}")
     mean, std = mean.to(images.device), std.to(images.device)
     scale = (1 / std)[:, None, None]
     shift = (-mean / std)[:, None, None]

@@ -74,15 +74,11 @@ class ImageSet:
         labels, names = _checked_classes("labels", self.labels, count, "class_names", self.class_names)
         if coarse is not None or coarse_names:
             coarse, coarse_names = _checked_classes("coarse_labels", coarse, count, "coarse_class_names", coarse_names)
-        checked = {
-            "images": images,
-            "labels": labels,
-            "class_names": names,
-            "coarse_labels": coarse,
-            "coarse_class_names": coarse_names,
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)  # the dataclass is frozen
+        object.__setattr__(self, "images", images)  # the dataclass is frozen
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "class_names", names)
+        object.__setattr__(self, "coarse_labels", coarse)
+        object.__setattr__(self, "coarse_class_names", coarse_names or ())
 
     def __len__(self) -> int:
         return len(self.images)
@@ -163,9 +159,8 @@ def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSe
 def load(name: str, split: Split, root: str | Path | None = None) -> ImageSet:
     """Read one split of "cifar10", "cifar100" or "builtin" into memory, in the official order.
 
-    Raises ValueError for an unknown name or split;
-    cifar.DataMissingError where the data is not there, cifar.DataError where it is damaged, unreadable, or another
-    version of the data. "builtin" needs no files.
+    Raises ValueError for an unknown name or split; cifar.DataMissingError where the data is not there, cifar.DataError
+    where it is damaged, unreadable, or another version of the data. "builtin" needs no files.
     """
     one_of("name", name, DATASETS)
     if name == "builtin":

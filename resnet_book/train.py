@@ -46,7 +46,7 @@ def evaluate(
     """
     device = torch.device(device)
     batch_size = whole("batch_size", batch_size, 1)
-    _require_usable(images, network)
+    _require_images(images)
     if isinstance(network, nn.Module):
         network.to(device)
     mean, std = augment.channel_values("mean", mean), augment.channel_values("std", std)
@@ -116,7 +116,7 @@ def fit(
     """
     # Before the first step: which images are trained on, and where the run stands.
     for name, images in (("train", train), ("test", test)):
-        _require_usable(images, network, name)
+        _require_images(images, name)
     height, width = train.images.shape[2:]
     if height != width:
         raise ValueError(
@@ -162,14 +162,12 @@ def fit(
     return training.history
 
 
-def _require_usable(images: ImageSet, network: Callable[[Tensor], Tensor], name: str = "images") -> None:
-    """Raise ValueError for what is no set, one without images, or with labels that ``network`` has no class for."""
+def _require_images(images: ImageSet, name: str = "images") -> None:
+    """Raise ValueError for what is no set, or one without images."""
     if not isinstance(images, ImageSet):
         raise ValueError(f"{name} is of type {type(images).__name__}: give an ImageSet, pixels with their labels")
     if len(images) == 0:
         raise ValueError(f"{name}: the set {images.name} ({images.split}) is empty; give at least one image")
-    if isinstance(network, Network):
-        _require_classes(images, network.classifier.out_features, name)
 
 
 def _require_classes(images: ImageSet, classes: int, name: str = "images") -> None:

@@ -633,7 +633,7 @@ def test_list_shows_what_is_under_way_and_how_far(
     shutil.rmtree(tmp_path / "runs" / NAME)
     nothing = call("list", "--under-way")
     assert nothing.stdout == ""
-    assert nothing.stderr == "No run is under way in runs; 1 begun there has a record in results.\n"
+    assert nothing.stderr == "No run is under way in runs; begun there, with a record in results: 1.\n"
     assert call("list", "--under-way", "--runs", "results").stderr == "No run is under way in results.\n"
 
 

@@ -84,9 +84,9 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "ranks of no image": (lambda: features.rank(FEATURES[:0], 1), r"features: .* N from 1 .* \(0, 8\)"),
     "batch norm of floats": (lambda: features.measure_batch_norm(NETWORK, FLOATS, *STATISTICS), "found float32"),
     "a true padding, of torch": (
-        lambda: augment.pad(PIXELS, torch.tensor(True)),
+        lambda: augment.pad(PIXELS, torch.tensor(True)),  # type: ignore[arg-type]
         r"padding=tensor\(True\): choose a whole",
-    ),  # type: ignore[arg-type]
+    ),
     "a true rate, of torch": (lambda: Recipe(learning_rate=torch.tensor(True)), r"learning_rate=tensor\(True\)"),  # type: ignore[arg-type]
     "superclasses without labels": (
         lambda: replace(TEST, coarse_class_names=("x", "y")),

@@ -79,9 +79,7 @@ def fetch(name: str, root: str | Path | None = None) -> list[ImageSet]:
     try:
         for path in (root, folder):
             if os.path.lexists(path) and not path.is_dir():
-                raise DataError(
-                    f"{path} is a file, or a link to what is not there; expected a folder. Delete or mend it."
-                )
+                raise DataError(f"{path} is a file, or a link to what is not there: delete it, or mend the link.")
         beside.mkdir(parents=True, exist_ok=True)
         # All happens in a folder beside the files; they are moved in, one by one, when all of them are there and right.
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=beside, ignore_cleanup_errors=True) as workshop:

@@ -14,10 +14,9 @@ def _record_to_measure(name: str, seed: int, results: Path | None) -> Path:
     """The path of the run's record. Raises RecordError where there is none, ValueError where nothing can join it."""
     from resnet_book.experiments import records
 
-    folder = arguments.folder_of_records(results)
-    path = records.path_of(folder, name, seed)
+    path = records.path_of(arguments.folder_of_records(results), name, seed)
     records.load_record(path)
-    advice = f"The result is kept beside the record: copy {folder}, and name the copy"
+    advice = "The result is kept beside the record: copy the folder of all records, and name the copy"
     arguments.require_writable(path.parent, "--results", advice)
     return path
 

@@ -71,9 +71,7 @@ def _list_under_way(runs: Path, results: Path) -> None:
             parts.append("a process trains it now")
         click.echo(f"{name}, seed {seed}: {', '.join(parts)}")
     if not shown:
-        others = (
-            f"; {recorded} begun there {'has' if recorded == 1 else 'have'} a record in {results}" if recorded else ""
-        )
+        others = f"; begun there, with a record in {results}: {recorded}" if recorded else ""
         click.echo(f"No run is under way in {runs}{others}.", err=True)
 
 
@@ -243,10 +241,7 @@ def _best_on_cifar10(folder: Path, seed: int | None) -> tuple[str, int]:
 
 
 def _write(option: str, path: Path, write: "Callable[[BinaryIO], object]") -> None:
-    """Put what ``write`` writes at ``path``, whole or not at all; into a device or a pipe that is there, directly.
-
-    Raises ValueError, with ``option`` and advice, where that cannot be.
-    """
+    """Put what ``write`` writes at ``path``, whole or not at all; into a device or a pipe that is there, directly."""
     from resnet_book.engine.files import write_atomically
 
     try:

@@ -39,11 +39,9 @@ def real(
     except (TypeError, ValueError, RuntimeError, OverflowError):
         number = math.nan
     if not (math.isfinite(number) and low <= number <= high) or (above is not None and number <= above):
-        limits = (
-            _limits(low, high)
-            if above is None
-            else f" above {above:g}" + (f" and at most {high:g}" if high < math.inf else "")
-        )
+        limits = _limits(low, high)
+        if above is not None:
+            limits = f" above {above:g}" + f" and at most {high:g}" * (high < math.inf)
         raise ValueError(f"{name}={value!r}: choose a number{limits}")
     return number
 

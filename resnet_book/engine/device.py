@@ -82,12 +82,14 @@ def checked_device(device: torch.device | str) -> torch.device:
 def find(name: str) -> torch.device:
     """The device of that name for this process: "auto" is a CUDA GPU where there is one, else the CPU.
 
-    Apple's GPUs, "mps", have to be asked for: nothing of this book was run on one. Raises ValueError for a device that
-    torch does not know, a GPU that is not there, and "mps" in several processes, which cannot exchange gradients
-    between such GPUs.
+    A process that ``torchrun`` started for a GPU has one of its own. Apple's GPUs, "mps", have to be asked for: nothing
+    of this book was run on one. Raises ValueError for another device, a GPU that is not there, and "mps" in several
+    processes, which cannot exchange gradients between such GPUs.
     """
     auto = "cuda" if torch.cuda.is_available() else "cpu"
-    found = processes.local_device(checked_device(auto if name == "auto" else name))
+    found = checked_device(auto if name == "auto" else name)
+    if found.type == "cuda" and processes.launched():
+        found = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     if found.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"device={name}: torch sees no Apple GPU here. Choose cpu.")
     if found.type == "mps" and processes.launched():

@@ -49,13 +49,6 @@ def size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def local_device(device: torch.device) -> torch.device:
-    """``device``, or for a process that ``torchrun`` started for a GPU, the GPU that is its own."""
-    if device.type == "cuda" and launched():
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    return device
-
-
 def share(batch: Tensor) -> Tensor:
     """This process's share of a batch along its last dimension, which the number of processes must divide."""
     return batch.chunk(size(), dim=-1)[rank()]

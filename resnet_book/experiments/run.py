@@ -77,7 +77,7 @@ def train_and_record(
     experiment, seed = catalogue.get(name), checked_seed(seed)
     folder, path = folder_of(options.runs, name, seed), records.path_of(options.results, name, seed)
     first = processes.rank() == 0
-    with _ready(folder, path) if first else nullcontext():
+    with _locked(folder, path) if first else nullcontext():
         # This logger warns of compilers for a GPU whenever something is compiled for the CPU.
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         engine = _engine(name, experiment, options)
@@ -213,15 +213,6 @@ def is_locked(folder: str | Path) -> bool:
 
 
 @contextmanager
-def _ready(folder: Path, record: Path) -> Iterator[None]:
-    """Hold the run's lock, with no record there, and nothing half-written."""
-    with _locked(folder):
-        records.refuse_to_overwrite(record)
-        _remove_leftovers(folder, record)
-        yield
-
-
-@contextmanager
 def _one_at_a_time(record: Path) -> Iterator[None]:
     """Let no other process write this record meanwhile: one with another folder of checkpoints may be as far."""
     path = record.with_name(f".{record.stem}.lock")
@@ -239,7 +230,8 @@ def _one_at_a_time(record: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, record: Path) -> Iterator[None]:
+    """Hold the run's lock, with no record there, and nothing half-written."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "lock", timeout=LOCK_SECONDS)
     try:
@@ -248,6 +240,8 @@ def _locked(folder: Path) -> Iterator[None]:
         message = f"another process trains this run now (it holds {folder / 'lock'}). Wait for it, or stop it; or train"
         raise LockedError(f"{message} another seed (--seed), or in a folder of your own (--runs, --results).") from None
     try:
+        records.refuse_to_overwrite(record)
+        _remove_leftovers(folder, record)
         yield
     finally:
         lock.release()
