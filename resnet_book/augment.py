@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet_book.engine.checks import one_of, real, require_generator, whole
+from resnet_book.engine.checks import described, one_of, real, require_generator, whole
 
 PaddingMode = Literal["zeros", "edge", "reflect"]
 
@@ -101,14 +101,15 @@ def _border_sources(length: int, padding: int, mode: PaddingMode, device: torch.
 def normalise(images: Tensor, mean: Tensor | Sequence[float], std: Tensor | Sequence[float]) -> Tensor:
     """(images - mean) / std for each channel: (N, C, H, W) of any dtype -> float32 (N, C, H, W), a new tensor.
 
-    ``mean`` and ``std`` (C,) are in units of pixel values, 0 to 255. Raises ValueError for another number of them.
+    ``mean`` and ``std`` (C,) are in units of pixel values, 0 to 255. Raises ValueError for another number of them, and,
+    unless they are tensors, as ``channel_values`` does.
     """
-    mean, std = (torch.as_tensor(values, device=images.device) for values in (mean, std))
+    mean = mean if isinstance(mean, Tensor) else torch.tensor(channel_values("mean", mean))
+    std = std if isinstance(std, Tensor) else torch.tensor(channel_values("std", std))
     for name, values in (("mean", mean), ("std", std)):
         if values.shape != images.shape[1:2]:
-            raise ValueError(
-                f"{name}: expected one for each of {images.shape[1]} channels, found {tuple(values.shape)}"
-            )
+            raise ValueError(f"{name}: give one for each of {images.shape[1]} channels, found {tuple(values.shape)}")
+    mean, std = mean.to(images.device), std.to(images.device)
     scale = (1 / std)[:, None, None]
     shift = (-mean / std)[:, None, None]
     return images.to(torch.float32, copy=True).mul_(scale).add_(shift)
@@ -121,13 +122,19 @@ def channel_values(name: str, values: Sequence[float]) -> tuple[float, ...]:
     torchvision and most published networks give them.
     """
     expected = "give three numbers for red, green and blue, in units of pixel values, 0 to 255"
-    if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != 3:
+    shape = getattr(values, "shape", (len(values),) if isinstance(values, Sequence) else ())
+    if isinstance(values, str) or tuple(shape) != (3,):
         raise ValueError(f"{name}={values!r}: {expected}")
     above = 0 if name == "std" else None
     checked = tuple(real(name, value, 0, 255, above=above) for value in values)
-    if max(checked) < 1 and any(checked):
+    if are_fractions(checked):
         raise ValueError(f"{name}={checked}: these look like units of 0 to 1; {expected} (255 times these)")
     return checked
+
+
+def are_fractions(values: Sequence[float]) -> bool:
+    """Whether means or standard deviations look like those of pixels from 0 to 1."""
+    return max(values) < 1 and any(values)
 
 
 def channel_mean_std(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,8 +144,7 @@ def channel_mean_std(images: Tensor) -> tuple[Tensor, Tensor]:
     ValueError for another dtype or shape, and for no images.
     """
     if images.dtype != torch.uint8 or images.ndim != 4 or images.numel() == 0:
-        found = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
-        raise ValueError(f"images: expected uint8 (N, C, H, W), one image or more, found {found}")
+        raise ValueError(f"images: expected uint8 (N, C, H, W), one image or more, found {described(images)}")
     values = torch.arange(256, dtype=torch.float64)
     statistics = []
     for channel in range(images.shape[1]):

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from resnet_book.engine.checks import one_of
+
 IMAGE_SHAPE = (3, 32, 32)
 PIXEL_BYTES = 3 * 32 * 32
 
@@ -87,19 +89,19 @@ def find_root(root: str | Path | None = None) -> Path:
     return above if os.path.isdir(above) and not os.path.isdir(here) else here
 
 
-def read(name: str, split: str, root: str | Path | None = None, *, verify: bool = True) -> tuple[Tensor, Tensor]:
+def read(name: str, split: str, root: str | Path | None = None) -> tuple[Tensor, Tensor]:
     """Labels and images of one split of "cifar10" or "cifar100", as ``split_rows`` gives them, in the official order.
 
-    ``verify`` compares each file with its known SHA-256. Raises DataMissingError where the data is not there; DataError
-    for what is there and is damaged, unreadable, or another version of the data.
+    Raises ValueError for another name or split; DataMissingError where the data is not there; DataError for what is
+    there and is damaged, unreadable, or another version of the data.
     """
-    format, folder = FORMATS[name], _find_folder(name, root)
-    files = format.files[split]
+    format = FORMATS[one_of("name", name, FORMATS)]
+    files, folder = format.files[one_of("split", split, format.files)], _find_folder(name, root)
     rows = np.empty((sum(file.num_images for file in files), format.row_bytes), dtype=np.uint8)
     begin = 0
     for file in files:
         end = begin + file.num_images
-        read_rows(folder / file.name, format, rows[begin:end], file.sha256 if verify else None)
+        read_rows(folder / file.name, format, rows[begin:end], file.sha256)
         begin = end
     return split_rows(rows, len(format.label_classes))
 
@@ -111,7 +113,7 @@ def split_rows(rows: np.ndarray, num_label_bytes: int) -> tuple[Tensor, Tensor]:
     return labels, images
 
 
-def read_rows(path: str | Path, format: Format, rows: np.ndarray, sha256: str | None = None) -> None:
+def read_rows(path: str | Path, format: Format, rows: np.ndarray, sha256: str) -> None:
     """Fill ``rows`` (images, row bytes) uint8 from one official file, and check size, labels and checksum.
 
     Raises DataError that names the file, what was expected, what was found and what to do.
@@ -142,10 +144,9 @@ def read_rows(path: str | Path, format: Format, rows: np.ndarray, sha256: str | 
                 f"{path}: label out of range in row {wrong[0]:,}: expected 0 to {num_classes - 1}, "
                 f"found {rows[wrong[0], byte]}. {advice}"
             )
-    if sha256 is not None:
-        found = hashlib.sha256(rows.data).hexdigest()
-        if found != sha256:
-            raise DataError(f"{path} has the wrong checksum: expected SHA-256 {sha256}, found {found}. {advice}")
+    found = hashlib.sha256(rows.data).hexdigest()
+    if found != sha256:
+        raise DataError(f"{path} has the wrong checksum: expected SHA-256 {sha256}, found {found}. {advice}")
 
 
 # What people have in place of the data
@@ -161,7 +162,7 @@ def _find_folder(name: str, root: str | Path | None) -> Path:
         by = "which was named" if root else "named by $RESNET_BOOK_DATA" if os.environ.get("RESNET_BOOK_DATA") else ""
         raise _mistake_outside(name, folder, by) from None
     except NotADirectoryError:
-        path = folder if folder.exists() else folder.parent
+        path = next(path for path in (folder, *folder.parents) if path.exists())
         raise DataError(
             f"{path} is a file; expected a folder. Name the folder that holds {folder.name}/, or move the file away."
         ) from None

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from resnet_book import cifar, shapes
-from resnet_book.engine.checks import checked_indices, checked_seed, one_of, whole
+from resnet_book.engine.checks import checked_indices, checked_seed, described, one_of, whole
 
 Split = Literal["train", "test"]
 CLASS_NAMES = {  # by label, as the official files of names have them
@@ -65,22 +65,20 @@ class ImageSet:
         images = _as_tensor("images", self.images).contiguous()
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape[2:]:
             raise ValueError(
-                f"images: expected uint8 (N, 3, height, width), found {_described(images)}. Pass pixels from 0 to 255, "
+                f"images: expected uint8 (N, 3, height, width), found {described(images)}. Pass pixels from 0 to 255, "
                 "channels first: (x * 255).round().to(torch.uint8) of floats from 0 to 1, x.permute(0, 3, 1, 2) of "
                 "channels last."
             )
-        object.__setattr__(self, "images", images)
         one_of("split", self.split, get_args(Split))
-        for labels, names in (("labels", "class_names"), ("coarse_labels", "coarse_class_names")):
-            given = getattr(self, names)
-            if not isinstance(given, tuple | list) or not all(isinstance(name, str) for name in given):
-                raise ValueError(f"{names}={given!r}: give a tuple of names, one for each class")
-            object.__setattr__(self, names, tuple(given))
-            if twice := {name for name, count in Counter(getattr(self, names)).items() if count > 1}:
-                raise ValueError(f"{names}: more than one class is called {min(twice)!r}; give each its own name")
-            if labels == "labels" or self.coarse_labels is not None:
-                checked = _checked_labels(labels, getattr(self, labels), len(images), names, getattr(self, names))
-                object.__setattr__(self, labels, checked)
+        count, coarse, coarse_names = len(images), self.coarse_labels, self.coarse_class_names
+        labels, names = _checked_classes("labels", self.labels, count, "class_names", self.class_names)
+        if coarse is not None or coarse_names:
+            coarse, coarse_names = _checked_classes("coarse_labels", coarse, count, "coarse_class_names", coarse_names)
+        object.__setattr__(self, "images", images)  # the dataclass is frozen
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "class_names", names)
+        object.__setattr__(self, "coarse_labels", coarse)
+        object.__setattr__(self, "coarse_class_names", coarse_names or ())
 
     def __len__(self) -> int:
         return len(self.images)
@@ -118,6 +116,7 @@ class ImageSet:
 
 
 def _as_tensor(name: str, values: object) -> Tensor:
+    """``values``, or a copy of an array of numbers as a tensor. Raises ValueError, with ``name``, for others."""
     if isinstance(values, Tensor):
         return values
     try:
@@ -127,14 +126,16 @@ def _as_tensor(name: str, values: object) -> Tensor:
         raise ValueError(f"{name}: expected a tensor or a numpy array of numbers ({error})") from error
 
 
-def _described(values: Tensor) -> str:
-    return f"{str(values.dtype).removeprefix('torch.')} {tuple(values.shape)}"
-
-
-def _checked_labels(name: str, values: object, count: int, names: str, classes: tuple[str, ...]) -> Tensor:
-    """``values`` as ``count`` labels (N,) int64, each the place of one of ``classes``, which are called ``names``."""
+def _checked_classes(
+    name: str, labels: object, count: int, names: str, classes: tuple[str, ...]
+) -> tuple[Tensor, tuple[str, ...]]:
+    """``count`` labels (N,) int64, called ``name``, each the place of one of the ``classes``, called ``names``."""
+    if not isinstance(classes, tuple | list) or not all(isinstance(each, str) for each in classes):
+        raise ValueError(f"{names}={classes!r}: give a tuple of names, one for each class")
+    if twice := {each for each, times in Counter(classes).items() if times > 1}:
+        raise ValueError(f"{names}: more than one class is called {min(twice)!r}; give each its own name")
     try:
-        return checked_indices(name, _as_tensor(name, values), (count,), len(classes))
+        return checked_indices(name, _as_tensor(name, labels), (count,), len(classes)), tuple(classes)
     except ValueError as error:
         raise ValueError(f"{error}. Pass the place of each image's class in {names}, counted from 0.") from None
 
@@ -155,19 +156,17 @@ def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSe
     return images.chosen(shuffled[count:].sort().values), images.chosen(shuffled[:count].sort().values)
 
 
-def load(name: str, split: Split, root: str | Path | None = None, *, verify: bool = True) -> ImageSet:
+def load(name: str, split: Split, root: str | Path | None = None) -> ImageSet:
     """Read one split of "cifar10", "cifar100" or "builtin" into memory, in the official order.
 
-    ``verify`` compares each file with its known SHA-256. Raises ValueError for an unknown name or split;
-    cifar.DataMissingError where the data is not there, cifar.DataError where it is damaged, unreadable, or another
-    version of the data. "builtin" needs no files.
+    Raises ValueError for an unknown name or split; cifar.DataMissingError where the data is not there, cifar.DataError
+    where it is damaged, unreadable, or another version of the data. "builtin" needs no files.
     """
     one_of("name", name, DATASETS)
-    one_of("split", split, get_args(Split))
     if name == "builtin":
         images, labels = shapes.make(split)
         return ImageSet(name, split, torch.tensor(images), torch.tensor(labels), CLASS_NAMES[name])
 
-    labels, images = cifar.read(name, split, root, verify=verify)
+    labels, images = cifar.read(name, split, root)
     coarse = (labels[:, 0], SUPERCLASS_NAMES[name]) if name in SUPERCLASS_NAMES else (None, ())
     return ImageSet(name, split, images, labels[:, -1], CLASS_NAMES[name], *coarse)

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import update_bn
 
 from resnet_book import augment
 from resnet_book.data import ImageSet
-from resnet_book.engine.checks import checked_indices, whole
+from resnet_book.engine.checks import checked_indices, checked_labels, described, require_features, whole
 from resnet_book.engine.device import in_mode, kernels
 from resnet_book.models import Network
 
@@ -35,15 +35,7 @@ def extract(
     and left in the mode (training or evaluation) in which it came. Raises ValueError for images of another dtype or
     shape, and for a batch size below 1.
     """
-    pixels = images.images if isinstance(images, ImageSet) else images
-    if not isinstance(pixels, Tensor):
-        raise ValueError(
-            f"images is of type {type(images).__name__}: expected an ImageSet or a tensor; of a numpy array "
-            "torch.from_numpy makes one"
-        )
-    if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:
-        raise ValueError(f"images: expected uint8 (N, 3, H, W), found {pixels.dtype} {tuple(pixels.shape)}")
-    batch_size, device = whole("batch_size", batch_size, 1), torch.device(device)
+    pixels, batch_size, device = _pixels(images), whole("batch_size", batch_size, 1), torch.device(device)
     network.to(device)
     mean, std = augment.channel_values("mean", mean), augment.channel_values("std", std)
     features = torch.empty(len(pixels), network.classifier.in_features)
@@ -54,9 +46,22 @@ def extract(
     return features
 
 
+def _pixels(images: ImageSet | Tensor) -> Tensor:
+    """The pixels (N, 3, H, W) uint8 of ``images``. Raises ValueError for others."""
+    pixels = images.images if isinstance(images, ImageSet) else images
+    if not isinstance(pixels, Tensor):
+        raise ValueError(
+            f"images is of type {type(images).__name__}: expected an ImageSet or a tensor; of a numpy array "
+            "torch.from_numpy makes one"
+        )
+    if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:
+        raise ValueError(f"images: expected uint8 (N, 3, H, W), found {described(pixels)}")
+    return pixels
+
+
 def measure_batch_norm(
     network: Network,
-    images: ImageSet,
+    images: ImageSet | Tensor,
     mean: Sequence[float],
     std: Sequence[float],
     *,
@@ -69,14 +74,14 @@ def measure_batch_norm(
     it takes every mean for 0 and every variance for 1, and its features are not what the same weights give with
     statistics that fit. Raises ValueError for an empty set, and as ``extract`` does.
     """
-    if len(images) == 0:
+    pixels, batch_size, device = _pixels(images), whole("batch_size", batch_size, 1), torch.device(device)
+    if len(pixels) == 0:
         raise ValueError("images: the set is empty, so there is nothing to measure; give at least one image")
-    batch_size, device = whole("batch_size", batch_size, 1), torch.device(device)
     network.to(device)
     mean, std = augment.channel_values("mean", mean), augment.channel_values("std", std)
-    batches = images.images.split(batch_size)
-    with kernels(device, "float32"):
-        update_bn((augment.normalise(batch.to(device), mean, std) for batch in batches), network)
+    batches = (augment.normalise(batch.to(device), mean, std) for batch in pixels.split(batch_size))
+    with kernels(device, "float32"), in_mode(network, training=True):
+        update_bn(batches, network)
 
 
 def class_scores(network: Network, features: Tensor) -> Tensor:
@@ -97,59 +102,29 @@ def loss_and_error(scores: Tensor, labels: Tensor) -> tuple[float, float]:
     return loss, 100 * (scores.argmax(dim=1) != labels).sum().item() / len(labels)
 
 
-def checked_labels(scores: Tensor, labels: Tensor) -> Tensor:
-    """``labels`` (N,) as int64: one of the classes of ``scores`` (N, classes) for each image.
-
-    Raises ValueError for others, and for scores of another shape or that are not finite: they have no best class.
-    """
-    if scores.ndim != 2 or not scores.isfinite().all():
-        raise ValueError(
-            f"scores: expected finite ones (N, classes), found {tuple(scores.shape)}"
-            + ", some not finite; has the network diverged?" * (scores.ndim == 2)
-        )
-    return checked_indices("labels", labels, scores.shape[:1], scores.shape[1])
-
-
-def require_finite(features: Tensor, least: int = 1) -> None:
-    """Raise ValueError unless ``features`` are finite floats (N, C), of an image or more, C at least ``least``."""
-    if features.ndim != 2 or 0 in features.shape or features.shape[1] < least or not features.is_floating_point():
-        found = f"{str(features.dtype).removeprefix('torch.')} {tuple(features.shape)}"
-        raise ValueError(f"features: expected floats (N, C), N from 1 and C from {least} up, found {found}")
-    if not features.isfinite().all():
-        raise ValueError("features: some are not finite; has the network diverged?")
-
-
 def rank(features: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The ``k`` least and the ``k`` most relevant images of each feature: (N, C) -> two (C, k) int64 of indices.
 
     ``least`` runs from the lowest value upwards, ``most`` from the highest downwards. Equal values come in the order
     of the images, at both ends, so the answer is the same every time. Raises ValueError where ``k`` is not between 1
-    and N, and as ``require_finite`` does.
+    and N, and as ``require_features`` does.
     """
-    require_finite(features)
+    require_features(features)
     k = whole("k", k, 1, len(features), "the number of images")
     least = features.argsort(dim=0, stable=True)[:k]
     most = features.argsort(dim=0, stable=True, descending=True)[:k]
     return least.T.contiguous(), most.T.contiguous()  # (C, k) each
 
 
-def dead(features: Tensor) -> Tensor:
-    """Which features are zero for every image, so that they rank nothing: (N, C) -> (C,) bool.
-
-    Raises ValueError as ``require_finite`` does.
-    """
-    require_finite(features)
-    return (features == 0).all(dim=0)
-
-
 def nearest(features: Tensor, queries: Tensor, k: int, batch_size: int = 500) -> Tensor:
     """The ``k`` images nearest to each query, by the cosine of their features, nearest first: (Q, k) int64.
 
     ``features`` (N, C); ``queries`` (Q,) int64, indices of images; an image is not its own neighbour. An image all of
-    whose features are zero has the cosine 0 with every other. Compares ``batch_size`` queries at a time. Raises
-    ValueError where ``k`` is not between 1 and N - 1, for an image that is not there, and as ``require_finite`` does.
+    whose features are zero has the cosine 0 with every other; of equal cosines, any comes first. Compares
+    ``batch_size`` queries at a time. Raises ValueError where ``k`` is not between 1 and N - 1, for an image that is not
+    there, and as ``require_features`` does.
     """
-    require_finite(features)
+    require_features(features)
     queries = checked_indices("queries", queries, ("Q",), len(features))
     k = whole("k", k, 1, len(features) - 1, "the number of other images")
     batch_size = whole("batch_size", batch_size, 1)
@@ -166,9 +141,9 @@ def principal_map(features: Tensor) -> tuple[Tensor, Tensor]:
     """Features on a plane: their first two principal components, and the share of the variance that each holds.
 
     (N, C) with two features or more -> (N, 2) of the features' type, (2,) float64. Each axis points to where its
-    largest loading is positive, so that the map is the same every time. Raises ValueError as ``require_finite`` does.
+    largest loading is positive, so that the map is the same every time. Raises ValueError as ``require_features``.
     """
-    require_finite(features, least=2)
+    require_features(features, least=2)
     centred = features.double() - features.double().mean(dim=0)
     variances, axes = torch.linalg.eigh(centred.T @ centred)  # in rising order; (C,), (C, C)
     axes = axes[:, -2:].flip(1)  # (C, 2)

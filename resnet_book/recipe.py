@@ -68,6 +68,7 @@ class Recipe:
 
 
 def _drops(drops: Iterable[int]) -> tuple[int, ...]:
+    """``drops`` as ints. Raises ValueError unless they are iterations in rising order."""
     try:
         each = tuple(drops)
     except TypeError:  # a single number

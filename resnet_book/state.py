@@ -51,7 +51,7 @@ class Batches:
             yield processes.share(plan[:, step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size])
 
     def load(self, plan: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch of a plan: cropped, mirrored, normalised images (B, 3, 32, 32) float32, and labels (B,) int64."""
+        """The batch of a plan: cropped, mirrored, normalised images (B, 3, S, S) float32, and labels (B,) int64."""
         chosen, sampled = plan[0], plan[1:]
         images = self.images.index_select(0, chosen)
         images = augment.apply(images, sampled, self.recipe.padding, self.recipe.padding_mode)
@@ -95,6 +95,12 @@ class Training:
         if recipe.std is None and not stds.all():
             raise ValueError("std: a channel of the training images is the same everywhere; give the recipe a std")
         self.history = History(mean=recipe.mean or tuple(means.tolist()), std=recipe.std or tuple(stds.tolist()))
+        for name, values in (("mean", self.history.mean), ("std", self.history.std)):
+            if augment.are_fractions(values):
+                raise ValueError(
+                    f"train: the {name} of the images is {values}, as of pixels from 0 to 1; give pixels from 0 to "
+                    f"255, or give the recipe a {name}"
+                )
         self.batches = Batches(sets["train"], recipe, seed, device, self.history)
         self.test_sets = {
             name: replace(images, images=images.images.to(device), labels=images.labels.to(device))
@@ -124,11 +130,6 @@ class Training:
     def finished(self) -> bool:
         """Whether the last step was taken, and tested."""
         return self.iteration >= self.recipe.iterations and self.steps_of_epoch == 0
-
-    @property
-    def num_epochs(self) -> int:
-        """Epochs of the whole run, of which the last may be cut short."""
-        return math.ceil(self.recipe.iterations / self.batches.per_epoch)
 
     def plans(self) -> Iterator[Tensor]:
         """What ``batches`` has for the rest of the epoch under way. An epoch that only lacks its test has none left."""

@@ -46,7 +46,7 @@ def evaluate(
     """
     device = torch.device(device)
     batch_size = whole("batch_size", batch_size, 1)
-    _require_usable(images, network)
+    _require_images(images)
     if isinstance(network, nn.Module):
         network.to(device)
     mean, std = augment.channel_values("mean", mean), augment.channel_values("std", std)
@@ -77,6 +77,8 @@ def make_step(training: Training) -> Callable[[Tensor], None]:
         images, labels = training.batches.load(plan)
         with training.engine.autocast():
             scores = forward(images)
+            for name, each in training.sets.items():
+                _require_classes(each, scores.shape[1], name)
             loss = F.cross_entropy(scores, labels)
         loss.backward()
         training.optimizer.step()
@@ -107,13 +109,14 @@ def fit(
     In each of several processes that ``torchrun`` started (see ``engine.processes``), trains one network together.
 
     Raises ValueError for an impossible seed, an empty set, sets of different classes, labels that ``network`` has no
-    class for, training images that are not square, more validation images than there are, a channel that is the same
-    everywhere, or a batch that is larger than the training set or cannot be shared by the processes; DivergedError when
-    the loss is not finite; CheckpointError for a checkpoint that is damaged or of another run.
+    class for, training images that are not square or look like pixels from 0 to 1, more validation images than there
+    are, a channel that is the same everywhere, or a batch that is larger than the training set or cannot be shared by
+    the processes; DivergedError when the loss is not finite; CheckpointError for a checkpoint that is damaged or of
+    another run.
     """
     # Before the first step: which images are trained on, and where the run stands.
     for name, images in (("train", train), ("test", test)):
-        _require_usable(images, network, name)
+        _require_images(images, name)
     height, width = train.images.shape[2:]
     if height != width:
         raise ValueError(
@@ -159,14 +162,12 @@ def fit(
     return training.history
 
 
-def _require_usable(images: ImageSet, network: Callable[[Tensor], Tensor], name: str = "images") -> None:
-    """Raise ValueError for what is no set, one without images, or with labels that ``network`` has no class for."""
+def _require_images(images: ImageSet, name: str = "images") -> None:
+    """Raise ValueError for what is no set, or one without images."""
     if not isinstance(images, ImageSet):
         raise ValueError(f"{name} is of type {type(images).__name__}: give an ImageSet, pixels with their labels")
     if len(images) == 0:
         raise ValueError(f"{name}: the set {images.name} ({images.split}) is empty; give at least one image")
-    if isinstance(network, Network):
-        _require_classes(images, network.classifier.out_features, name)
 
 
 def _require_classes(images: ImageSet, classes: int, name: str = "images") -> None:
@@ -184,18 +185,17 @@ def _test(training: Training) -> dict[str, float]:
     The last test, which is the reported one, is as anyone would repeat it with the weights alone: in float32. Its
     features are kept.
     """
-    network, history, device = training.network, training.history, training.device
+    network, device, mean, std = training.network, training.device, training.history.mean, training.history.std
     last = training.iteration == training.recipe.iterations
     precision = "float32" if last else training.engine.precision
     measured = dict[str, float]()
     for name, images in training.test_sets.items():
         if last and name == "test" and isinstance(network, Network):
-            training.test_features = features.extract(network, images, history.mean, history.std, device=device)
+            training.test_features = features.extract(network, images, mean, std, device=device)
             scores = features.class_scores(network, training.test_features)
             loss, error = features.loss_and_error(scores, images.labels)
         else:
-            batch_size = TEST_BATCH.get(device.type, 500)
-            how = {"device": device, "precision": precision, "batch_size": batch_size}
-            loss, error = evaluate(network, images, history.mean, history.std, **how)
+            size = TEST_BATCH.get(device.type, 500)
+            loss, error = evaluate(network, images, mean, std, device=device, precision=precision, batch_size=size)
         measured |= {f"{name}_loss": loss, f"{name}_error": error}
     return measured

@@ -97,14 +97,14 @@ def coarse_of(images: data.ImageSet, name: str) -> str:
 
 
 def test_cifar100_has_20_superclasses_of_5_classes_the_same_in_both_splits(cifar_root: Path) -> None:
-    train, test = (data.load("cifar100", split, cifar_root, verify=False) for split in ("train", "test"))
+    train, test = (data.load("cifar100", split, cifar_root) for split in ("train", "test"))
     of_class: Tensor = answers.superclasses(train)
     assert of_class.bincount().tolist() == [5] * 20
     assert torch.equal(of_class, answers.superclasses(test))
 
 
 def test_cifar100_classes_are_in_the_superclasses_of_the_official_list(cifar_root: Path) -> None:
-    test = data.load("cifar100", "test", cifar_root, verify=False)
+    test = data.load("cifar100", "test", cifar_root)
     members = {"dolphin": "aquatic_mammals", "cloud": "large_natural_outdoor_scenes", "wardrobe": "household_furniture"}
     assert {name: coarse_of(test, name) for name in members} == members
 
@@ -112,7 +112,7 @@ def test_cifar100_classes_are_in_the_superclasses_of_the_official_list(cifar_roo
 def test_cifar100s_own_labels_as_answers_have_no_superclass_error_and_shuffled_ones_95_percent(
     cifar_root: Path,
 ) -> None:
-    test = data.load("cifar100", "test", cifar_root, verify=False)
+    test = data.load("cifar100", "test", cifar_root)
     assert answers.superclass_error(test.labels, test) == 0
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))
     assert answers.superclass_error(test.labels[order], test) == pytest.approx(95, abs=1)  # 19 of 20

@@ -252,13 +252,11 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(
     assert files(tmp_path) == {tmp_path / "file": b"in the way"}
 
 
-@pytest.mark.parametrize("out", ["file/curves.csv", "folder", pytest.param("/proc/curves.csv", marks=NEEDS_PROC)])
+@pytest.mark.parametrize("out", ["file/curves.csv", pytest.param("/proc/curves.csv", marks=NEEDS_PROC)])
 def test_curves_that_cannot_be_written_leave_what_is_there(
     out: str, run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "old").write_text("kept")
     (tmp_path / "results").mkdir()
     before = files(tmp_path)
     message = complaint(["curves", "--out", out], capsys)

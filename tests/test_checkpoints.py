@@ -243,6 +243,22 @@ def test_a_run_that_was_not_stopped_has_one_part(tmp_path: Path) -> None:
     assert (part.first_iteration, part.last_iteration, part.seconds) == (0, 20, pytest.approx(history.seconds))
 
 
+def test_a_run_that_is_stopped_before_a_step_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint"
+
+    def stop_at_once() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            train.fit(tiny(), TRAIN, TEST, RECIPE, callbacks=[Checkpoint(path, stop=lambda: True)])
+
+    stop_at_once()
+    assert not path.exists()
+    stopped(monkeypatch, path, 5)
+    stop_at_once()
+    history = fit(tiny(), checkpoint=path)
+    assert [(part.first_iteration, part.last_iteration) for part in history.parts] == [(0, 6), (6, 20)]
+    assert sum(part.seconds for part in history.parts) == pytest.approx(history.seconds)
+
+
 # --- Signals --------------------------------------------------------------------------------------------------------
 
 
@@ -251,6 +267,16 @@ def test_a_second_ctrl_c_interrupts_at_once(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(KeyboardInterrupt):
         fit(tiny(), checkpoint=tmp_path / "checkpoint")
     assert not (tmp_path / "checkpoint").exists()
+
+
+def test_ctrl_c_after_the_last_save_interrupts_too_and_nothing_is_lost(tmp_path: Path) -> None:
+    class Late(callbacks.Callback):
+        def end(self, training: Training) -> None:
+            ctrl_c()
+
+    with pytest.raises(KeyboardInterrupt):
+        train.fit(tiny(), TRAIN, TEST, RECIPE, callbacks=[Checkpoint(tmp_path / "checkpoint"), Late()])
+    assert fit(tiny(), checkpoint=tmp_path / "checkpoint", on_step=lambda *_: pytest.fail("trained")).epochs
 
 
 def test_without_a_checkpoint_ctrl_c_interrupts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,7 +328,7 @@ def test_a_checkpoint_is_written_as_soon_as_it_is_due_and_at_the_end(
     saved.clear()
     monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", -1)
     fit(tiny(), checkpoint=tmp_path / "checkpoint")
-    assert saved == sorted([*range(20), *2 * [8, 16, 20]])  # an epoch's end, before its test and after it
+    assert saved == sorted([*range(1, 20), *2 * [8, 16, 20]])  # an epoch's end, before its test and after it
 
 
 # --- A loss that is not finite --------------------------------------------------------------------------------------

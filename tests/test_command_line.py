@@ -40,6 +40,7 @@ from resnet_book.experiments import (
     weights,
 )
 from resnet_book.experiments import run as runs
+from resnet_book.experiments.landscape_records import LANDSCAPE
 from resnet_book.experiments.order import Run
 from resnet_book.report import tables
 
@@ -149,6 +150,15 @@ def test_run_refuses_to_overwrite_a_record_and_trains_nothing(
     assert refused.stderr.startswith(f"resnet-book: results/{SHORT}/seed0.json exists")
     assert "never overwritten" in refused.stderr
     assert files(tmp_path) == before
+
+
+def test_of_several_runs_those_that_are_recorded_are_left_out(
+    few_records: list[records.Record], asked: list[tuple[Any, ...]]
+) -> None:
+    """So after Ctrl-C in the second one, the same command goes on there."""
+    typed = ["run", SHORT, "plain20-cifar10-short", "--device", "cpu", "--quiet"]
+    assert call(*typed).stderr.startswith(f"results/{SHORT}/seed0.json is there already, so this run is left out.\n")
+    assert [(name, seed) for name, seed, _ in asked] == [("plain20-cifar10-short", 0)]
 
 
 def test_a_run_that_another_process_trains_is_refused_with_75(tiny_run: list[str], tmp_path: Path) -> None:
@@ -420,17 +430,17 @@ def test_every_line_of_the_readme_works(
         (tmp_path / folder).mkdir()
     Image.new("RGB", (40, 30), "red").save("cat.jpg")
     monkeypatch.setattr(sweep.Sweep, "work", lambda *_, **__: 0)
-    monkeypatch.setattr(fetch, "fetch", lambda name, root: None)
     monkeypatch.setattr(runs, "train_and_record", record)
     monkeypatch.setattr(verification, "repeat_tests", lambda *_: None)
-    monkeypatch.setattr(lesion_survey, "make_lesions", lambda name, seed, **_: Path(name, f"seed{seed}"))
-    monkeypatch.setattr(landscape_survey, "make_landscape", lambda name, seed, **_: Path(name, f"seed{seed}"))
-    monkeypatch.setattr(signal_survey, "make_signals", lambda name, seed, **_: Path(name, f"seed{seed}"))
+    kept = SimpleNamespace(cuts=[], slices=[], curvatures=[], lines=[], stages=[])
+    monkeypatch.setattr(lesion_survey, "make_lesions", lambda *_, **__: kept)
+    monkeypatch.setattr(landscape_survey, "make_landscape", lambda *_, **__: kept)
+    monkeypatch.setattr(signal_survey, "make_signals", lambda *_, **__: kept)
     words = shlex.split(line, comments=True)
     program = next(index for index, word in enumerate(words) if word in ("resnet-book", "resnet_book"))
     typed = words[program + 1 :]
     if typed[0] == "data":
-        monkeypatch.setattr(data, "load", lambda name, split, root=None: TEST)
+        monkeypatch.setattr(fetch, "fetch", lambda name, root: [TRAIN, TEST])
     if typed[0] == "features":  # the images of CIFAR-10 need not be there
         typed[1] = "plain20-builtin-smoke"
     if typed[0] == "run":
@@ -491,9 +501,12 @@ def test_every_line_of_the_readme_works(
         (["lesions", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
         (["landscape", SHORT, "--results", "nowhere"], "'nowhere' does not exist"),
         *((["landscape", SHORT, "--runs", typo], f"{typo!r} does not exist") for typo in ("nowhere", "")),
-        (["list", "--runs", "runs"], "add --under-way"),
+        (["list", "--runs", "."], "add --under-way"),
+        (["list", "--under-way", "--runs", "nowhere"], "'nowhere' does not exist"),
+        *((["curves", "--out", wrong], f"{wrong!r}: name a file") for wrong in ("", "/")),
+        (["table", "--into", "no-page.md"], "'no-page.md' does not exist"),
         (["table", "--records", "--markdown"], "--records means Markdown anyway"),
-        (["table", "--into", "page.md", "--markdown"], "--into means Markdown anyway"),
+        (["table", "--into", __file__, "--markdown"], "--into means Markdown anyway"),
         (["verify", "--data", "cifar"], "images for --again"),
         (["classify", __file__, "--results", "nowhere"], "'nowhere' does not exist"),
     ],
@@ -620,8 +633,8 @@ def test_list_shows_what_is_under_way_and_how_far(
     shutil.rmtree(tmp_path / "runs" / NAME)
     nothing = call("list", "--under-way")
     assert nothing.stdout == ""
-    assert nothing.stderr == "No run is under way in runs; 1 begun there has a record in results.\n"
-    assert call("list", "--under-way", "--runs", "nowhere").stderr == "No run is under way in nowhere.\n"
+    assert nothing.stderr == "No run is under way in runs; begun there, with a record in results: 1.\n"
+    assert call("list", "--under-way", "--runs", "results").stderr == "No run is under way in results.\n"
 
 
 @pytest.mark.parametrize("command", ["list", "table", "curves"])
@@ -655,15 +668,24 @@ def test_table_into_a_file_replaces_what_is_between_the_marks_alone(
     assert page.read_text() == "before\n" + "".join(blocks.values()) + "after\n"
 
 
-@pytest.mark.parametrize("text", [None, "no marks"])
-def test_table_into_a_file_without_marks_fails_and_leaves_it(text: str | None, tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    if text:
-        page.write_text(text)
-    failed = call("table", "--results", str(tmp_path), "--into", str(page))
+def test_table_into_a_file_without_marks_fails_and_leaves_it(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("no marks")
+    failed = call("table", "--results", str(tmp_path), "--into", str(tmp_path / "page.md"))
     assert failed.exit_code == 1
     assert "page.md has no line <!-- results: begin -->" in failed.stderr
-    assert files(tmp_path) == ({"page.md": text.encode()} if text else {})
+    assert files(tmp_path) == {"page.md": b"no marks"}
+
+
+def test_table_into_a_file_that_cannot_be_written_whole_leaves_it(
+    few_records: list[records.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    Path("page.md").write_text(page := "<!-- results: begin -->\nold\n<!-- results: end -->\n")
+    monkeypatch.setattr(os, "fsync", fail)
+    assert "--into: page.md cannot be written (No space left" in call("table", "--into", "page.md").stderr
+    assert Path("page.md").read_text() == page
 
 
 # --- curves -----------------------------------------------------------------------------------------------------------
@@ -691,6 +713,19 @@ def test_curves_without_a_file_go_to_standard_output(few_records: list[records.R
     assert len(frame) == 9
 
 
+def test_curves_go_through_a_link_and_into_a_pipe_and_both_stay(few_records: list[records.Record]) -> None:
+    shown = call("curves").stdout
+    Path("link.csv").symlink_to("target.csv")
+    assert call("curves", "--out", "link.csv").exit_code == 0
+    assert Path("link.csv").is_symlink()
+    assert Path("target.csv").read_text() == shown
+    os.mkfifo("pipe")
+    reader = subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True)
+    assert call("curves", "--out", "pipe").exit_code == 0
+    assert reader.communicate(timeout=60)[0] == shown
+    assert Path("pipe").is_fifo()
+
+
 def test_curves_of_no_records_have_the_columns_and_no_rows(tmp_path: Path) -> None:
     frame = pd.read_csv(StringIO(call("curves", "--results", str(tmp_path)).stdout))
     assert frame.empty
@@ -711,7 +746,7 @@ def test_landscape_says_what_is_kept_and_that_there_were_no_weights_along_the_wa
     few_records: list[records.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Path("results", SHORT, "seed0.landscape.json")
-    monkeypatch.setattr(landscape_survey, "make_landscape", lambda *_, **__: path)
+    monkeypatch.setattr(landscape_survey, "make_landscape", lambda *_, **__: LANDSCAPE.read(SHORT))
     content = json.loads(path.read_text())
     number = {kind: len(content[kind]) for kind in ("slices", "curvatures", "lines")}
     whole = call("landscape", SHORT)

@@ -82,12 +82,12 @@ def test_no_images_give_no_rows(network, images):
 
 
 def test_normalised_images_are_refused(network, images):
-    with pytest.raises(ValueError, match=r"expected uint8 \(N, 3, H, W\), found torch.float32"):
+    with pytest.raises(ValueError, match=r"expected uint8 \(N, 3, H, W\), found float32"):
         features.extract(network, images.images.float(), MEAN, STD)
 
 
 def test_a_single_image_without_batch_axis_is_refused(network, images):
-    with pytest.raises(ValueError, match=r"found torch.uint8 \(3, 32, 32\)"):
+    with pytest.raises(ValueError, match=r"found uint8 \(3, 32, 32\)"):
         features.extract(network, images.images[0], MEAN, STD)
 
 
@@ -131,11 +131,6 @@ def test_more_images_than_there_are_cannot_be_ranked(extracted, k):
 def test_features_that_are_not_numbers_cannot_be_ranked():
     with pytest.raises(ValueError, match="not finite"):
         features.rank(torch.tensor([[0.0], [torch.nan]]), 1)
-
-
-def test_only_features_that_are_zero_everywhere_are_dead():
-    values = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.5, 1.0]])
-    assert features.dead(values).tolist() == [True, False, False]
 
 
 def test_class_scores_are_the_networks_own(network, images, extracted):
@@ -197,6 +192,16 @@ def test_features_that_are_all_the_same_have_a_map():
     positions, shares = features.principal_map(torch.ones(5, 3))
     assert positions.abs().max() == 0
     assert shares.tolist() == [0, 0]
+
+
+def test_batch_norm_is_measured_on_a_set_or_its_tensor_and_every_module_keeps_its_mode() -> None:
+    images = data.load("builtin", "test").subset(20)
+    one, other = (models.untrained("resnet20").eval() for _ in range(2))
+    one.stem.train()
+    features.measure_batch_norm(one, images, MEAN, STD)
+    features.measure_batch_norm(other, images.images, MEAN, STD)
+    assert all(torch.equal(*pair) for pair in zip(one.buffers(), other.buffers(), strict=True))
+    assert [one.training, one.stem.training, one.stages.training] == [False, True, False]
 
 
 def test_batch_norm_is_not_measured_on_nothing() -> None:

@@ -328,10 +328,9 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few")
 def test_lesions_are_kept_beside_the_record_and_read_again(results: Path) -> None:
     told = list[str]()
-    path = lesion_survey.make_lesions(SMOKE, results=results, tell=told.append)
-    assert path == results / SMOKE / "seed0.lesions.json"
+    kept = lesion_survey.make_lesions(SMOKE, results=results, tell=told.append)
     assert len(told) == 3
-    (kept,) = lesion_records.all_lesions(results)
+    assert lesion_records.all_lesions(results) == [kept]
     assert kept == lesion_records.LESIONS.read(SMOKE, 0, results)
     assert kept.weights_sha256 == records.load_record(results / SMOKE / "seed0.json").weights_sha256
     assert kept.cut_frame.kind.tolist() == ["nothing", "leave out", "scale"]
@@ -358,7 +357,8 @@ def test_where_none_are_kept_none_are_found(results: Path) -> None:
     ],
 )
 def test_lesions_that_are_not_of_the_record_are_refused(results: Path, change: dict, message: str) -> None:
-    path = lesion_survey.make_lesions(SMOKE, results=results)
+    lesion_survey.make_lesions(SMOKE, results=results)
+    path = results / SMOKE / "seed0.lesions.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(RecordError, match=message):
         lesion_records.LESIONS.read(SMOKE, 0, results)
@@ -376,7 +376,8 @@ def test_what_is_said_of_damaged_lesions_works(results: Path) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_all_lesions_name_every_damaged_file_and_need_no_particular_name(results: Path) -> None:
-    path = lesion_survey.make_lesions(SMOKE, results=results)
+    lesion_survey.make_lesions(SMOKE, results=results)
+    path = results / SMOKE / "seed0.lesions.json"
     copy = path.with_name("seed0 (copy).lesions.json")
     shutil.copy(path, copy)
     path.write_text("{")

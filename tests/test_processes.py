@@ -12,7 +12,7 @@ from small_runs import RECIPE, TEST, TRAIN, fit, tiny
 from torch import nn
 
 from resnet_book import train
-from resnet_book.engine import checkpoints, processes
+from resnet_book.engine import checkpoints, device, processes
 from resnet_book.engine.device import Engine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -59,14 +59,14 @@ def test_alone_every_exchange_is_the_identity() -> None:
     assert processes.from_first(lambda: 3) == 3
     network = tiny()
     assert processes.parallel(network, torch.device("cpu")) is network
-    assert processes.local_device(torch.device("cuda", 1)) == torch.device("cuda", 1)
 
 
 def test_of_several_processes_each_takes_the_gpu_that_torchrun_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "8")
     monkeypatch.setenv("LOCAL_RANK", "3")
-    assert processes.local_device(torch.device("cuda")) == torch.device("cuda", 3)
-    assert processes.local_device(torch.device("cpu")) == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    assert device.find("cuda") == torch.device("cuda", 3)
+    assert device.find("cpu") == torch.device("cpu")
 
 
 def test_a_batch_that_the_processes_cannot_share_evenly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ IMPOSSIBLE: list[tuple[str, list[Any], str]] = [
     ("padding", [-1, 4.0, "4", None, True], rf"{WHOLE} of at least 0"),
     ("padding_mode", ["mirror", "", None, 0, ["zeros"]], "choose one of zeros, edge, reflect"),
     ("flip_probability", [50, 1.01, -0.5, math.nan, "0.5", None, True], rf"{REAL} from 0 to 1"),
-    ("mean", [125.0, (125.0,), (125, 123), (125, 123, 114, 1), "rgb", 0], CHANNELS),
+    ("mean", [125.0, (125.0,), (125, 123), (125, 123, 114, 1), "rgb", 0, {125, 123, 114}, torch.tensor(9)], CHANNELS),
     ("mean", [(0.49, 0.48, 0.45)], rf"units of 0 to 1; {CHANNELS}"),
     ("mean", [(125, 123, 256), (-1, 0, 0), (math.nan, 1, 1)], rf"{REAL} from 0 to 255"),
     ("std", [63.0, (63.0,), "rgb", 0], CHANNELS),

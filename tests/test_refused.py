@@ -44,6 +44,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         r"class_names=\(1, 2, 3, 4\): give a tuple of names",
     ),
     "one mean for three channels": (lambda: augment.normalise(PIXELS, MEAN[:1], STD), r"mean: .* of 3 .* \(1,\)"),
+    "statistics from 0 to 1": (lambda: augment.normalise(PIXELS, [0.49, 0.48, 0.45], STD), "mean=.* units of 0 to 1"),
     "a single image": (lambda: augment.channel_mean_std(PIXELS[0]), r"images: expected uint8 .* uint8 \(3, 32, 32\)"),
     "the mean of no images": (lambda: augment.channel_mean_std(PIXELS[:0]), r"one image or more, found .* \(0, "),
     "the mean of floats": (lambda: augment.channel_mean_std(FLOATS), "expected uint8 .* found float32"),
@@ -80,7 +81,17 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         r"scores: expected finite ones \(N, classes\), found \(6, 4\), some not finite",
     ),
     "one score": (lambda: features.loss_and_error(SCORES[0], LABELS), r"scores: .* \(N, classes\), found \(4,\)$"),
-    "dead features of no image": (lambda: features.dead(FEATURES[:0]), r"features: .* N from 1 .* \(0, 8\)"),
+    "ranks of no image": (lambda: features.rank(FEATURES[:0], 1), r"features: .* N from 1 .* \(0, 8\)"),
+    "batch norm of floats": (lambda: features.measure_batch_norm(NETWORK, FLOATS, *STATISTICS), "found float32"),
+    "a true padding, of torch": (
+        lambda: augment.pad(PIXELS, torch.tensor(True)),  # type: ignore[arg-type]
+        r"padding=tensor\(True\): choose a whole",
+    ),
+    "a true rate, of torch": (lambda: Recipe(learning_rate=torch.tensor(True)), r"learning_rate=tensor\(True\)"),  # type: ignore[arg-type]
+    "superclasses without labels": (
+        lambda: replace(TEST, coarse_class_names=("x", "y")),
+        "coarse_labels: .* Pass the place of each image's class in coarse_class_names",
+    ),
     "fewer epochs than phases": (lambda: catalogue.wide(epochs=2), "epochs=2: choose a whole number of at least 3"),
     "epochs without thirds": (lambda: catalogue.wide(epochs=10), "epochs=10: choose a multiple of 3"),
     "a batch of no images": (lambda: catalogue.wide(batch_size=0), "batch_size=0"),

@@ -226,7 +226,10 @@ IMAGES, LABELS = BATCH
 NO_BATCHES = {
     "no images": ((IMAGES[:0], LABELS[:0]), "images: .* N from 1 up, found"),
     "raw pixels": ((TRAIN.images[:8], LABELS), "images: expected floats .* found uint8"),
-    "wider numbers than the weights": ((IMAGES.double(), LABELS), "images: expected float32 .* found float64"),
+    "wider numbers than the weights": (
+        (IMAGES.double(), LABELS),
+        "images: expected torch.float32 .* found torch.float64",
+    ),
     "an image that is not finite": ((IMAGES / 0, LABELS), "images: some values are not finite"),
     "a label too few": ((IMAGES, LABELS[:7]), r"labels: expected whole numbers \(8,\), found int64 \(7,\)"),
     "a class that is not there": ((IMAGES, LABELS + 10), r"labels\[0\]=\d+: expected 0 to 9"),
@@ -290,9 +293,8 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
         weights.save_weights(models.untrained("resnet20", seed=seed), way / f"{seed}.safetensors") for seed in (0, 3)
     ]
     told = list[str]()
-    path = signal_survey.make_signals(SMOKE, folder=way, results=results, tell=told.append)
-    assert path == results / SMOKE / "seed0.signals.json"
-    (kept,) = signal_records.all_signals(results)
+    kept = signal_survey.make_signals(SMOKE, folder=way, results=results, tell=told.append)
+    assert signal_records.all_signals(results) == [kept]
     recorded = records.load_record(results / SMOKE / "seed0.json").weights_sha256
     assert [(each.iteration, each.origin, each.weights_sha256) for each in kept.stages] == [
         (0, "along the way", shas[0]),
@@ -303,6 +305,7 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
     assert kept.frame("layers").groupby("iteration").layer.max().tolist() == [19, 19, 19]
     assert len(kept.start_frame) == 4
     assert [each.experiment for each in records.load_all(results)] == [SMOKE]  # the new file is no record
+    path = results / SMOKE / "seed0.signals.json"
     text = path.read_text()
     for change, message in (
         ({"weights_sha256": 64 * "0"}, "other weights"),

@@ -113,20 +113,31 @@ def test_apples_gpu_is_a_device_where_torch_has_it_and_is_asked_for(monkeypatch:
     assert (described["device"], described["threads"]) == (f"{machine.cpu_name()}, GPU", None)
 
 
+@pytest.mark.parametrize("failing", ["ls-files", "rev-parse", "status"])
+def test_commit_and_changes_are_both_unknown_where_git_cannot_tell(
+    failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_git", lambda command, *_: None if command == failing else "")
+    described = machine.describe("cpu", "float32", False)
+    assert (described["commit"], described["dirty"]) == (None, None)
+
+
 def test_apples_gpu_that_is_not_there_or_is_to_be_one_of_several_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(ValueError, match=r"device=mps: .* Choose cpu\."):
-        device.find("mps")
+    for name in ("mps", "mps:0"):
+        with pytest.raises(ValueError, match=rf"device={name}: .* Choose cpu\."):
+            device.find(name)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="device=mps: one process alone"):
         device.find("mps")
 
 
-def test_a_device_that_torch_does_not_know_is_refused_by_name() -> None:
+@pytest.mark.parametrize("name", ["gpu", "meta", "xla:0"])
+def test_a_device_that_is_neither_a_cpu_nor_a_gpu_is_refused_by_name(name: str) -> None:
     for make in (device.find, Engine):
-        with pytest.raises(ValueError, match=r"device='gpu': choose cpu, cuda, .* or mps$"):
-            make("gpu")
+        with pytest.raises(ValueError, match=rf"device='{name}': choose cpu, cuda, .* or mps$"):
+            make(name)
 
 
 @pytest.mark.parametrize("how", [{"compiled": True}, {"precision": "bfloat16"}])

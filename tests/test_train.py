@@ -31,6 +31,7 @@ from resnet_book.state import Meter, Training, epoch_seed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 MEAN, STD = (120.0, 121.0, 122.0), (60.0, 61.0, 62.0)
+SETS = {"images": TRAIN, "test": TEST}
 
 
 # --- The recipe -----------------------------------------------------------------------------------------------------
@@ -116,16 +117,21 @@ def test_an_empty_set_is_refused_before_the_training() -> None:
             fit(tiny(), **sets)
 
 
+@pytest.mark.parametrize(
+    "network", [tiny(), nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))], ids=["a Network", "of one's own"]
+)
 @pytest.mark.parametrize("field", ["images", "test"])
-def test_labels_that_the_network_has_no_class_for_are_refused_before_the_training(field: str) -> None:
-    names = tuple(map(str, range(20)))
-    images = {"images": TRAIN, "test": TEST}[field]
-    labels = images.labels.clone()
+def test_labels_that_the_network_has_no_class_for_are_refused_before_the_training(
+    field: str, network: nn.Module
+) -> None:
+    sets = {name: replace(each, class_names=tuple(map(str, range(20)))) for name, each in SETS.items()}
+    labels = sets[field].labels.clone()
     labels[3] = 11
+    sets[field] = replace(sets[field], labels=labels)
     with pytest.raises(ValueError, match=r"labels up to 11, the network 10 classes; build one with num_classes=20"):
-        fit(tiny(), **{field: replace(images, labels=labels, class_names=names)})
+        fit(network, **sets, on_step=lambda *_: pytest.fail("trained"))
     with pytest.raises(ValueError, match=r"labels up to 11, the network 10 classes"):
-        train.evaluate(tiny(), replace(images, labels=labels, class_names=names), MEAN, STD)
+        train.evaluate(network, sets[field], MEAN, STD)
 
 
 def test_a_channel_that_is_the_same_everywhere_needs_a_std() -> None:
@@ -135,6 +141,13 @@ def test_a_channel_that_is_the_same_everywhere_needs_a_std() -> None:
     with pytest.raises(ValueError, match="std: a channel of the training images is the same everywhere; give"):
         fit(tiny(), images=grey)
     fit(tiny(), images=grey, recipe=replace(RECIPE, iterations=1, std=(60, 60, 60)))
+
+
+def test_training_images_that_look_like_pixels_from_0_to_1_are_refused_before_the_training() -> None:
+    dark = replace(TRAIN, images=TRAIN.images // 128)
+    with pytest.raises(ValueError, match=r"train: the mean of the images is .*or give the recipe a mean"):
+        fit(tiny(), images=dark, on_step=lambda *_: pytest.fail("trained"))
+    fit(tiny(), images=dark, recipe=replace(RECIPE, iterations=1, mean=(0, 0, 0), std=(1, 1, 1)))
 
 
 # --- What fit leaves ------------------------------------------------------------------------------------------------

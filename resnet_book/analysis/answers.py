@@ -8,15 +8,14 @@ import torch
 from torch import Tensor
 
 from resnet_book.data import ImageSet
-from resnet_book.engine.checks import checked_indices, whole
-from resnet_book.features import checked_labels
+from resnet_book.engine.checks import checked_indices, checked_labels, whole
 
 
 def top_error(scores: Tensor, labels: Tensor, k: int = 1) -> float:
     """% of images whose class is not among the ``k`` with the highest scores: (N, classes), (N,) -> 0 to 100.
 
     Raises ValueError where ``k`` is not between 1 and the number of classes, there is no row, and as
-    ``features.checked_labels``.
+    ``checks.checked_labels``.
     """
     labels = checked_labels(scores, labels)
     if len(labels) == 0:

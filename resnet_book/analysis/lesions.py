@@ -16,7 +16,7 @@ from torch import Tensor
 from resnet_book import augment, features
 from resnet_book.analysis import cutting, diagnostics
 from resnet_book.data import ImageSet
-from resnet_book.engine.checks import checked_seed, one_of, real
+from resnet_book.engine.checks import checked_seed, one_of, real, require_features
 from resnet_book.models import Network, ResidualBlock
 from resnet_book.recipe import Recipe
 
@@ -140,7 +140,7 @@ def damage(
     not finite; as ``features.extract``.
     """
     values = features.extract(network, test, mean, std, device=device, batch_size=125)
-    features.require_finite(whole_features)
+    require_features(whole_features)
     if whole_features.shape != values.shape:
         found, expected = tuple(whole_features.shape), tuple(values.shape)
         raise ValueError(f"whole_features: expected {expected}, those of the test images, found {found}")

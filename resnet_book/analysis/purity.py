@@ -10,8 +10,7 @@ from math import comb, log, log2, nan
 import torch
 from torch import Tensor
 
-from resnet_book.engine.checks import checked_indices, finite, whole
-from resnet_book.features import require_finite
+from resnet_book.engine.checks import checked_indices, described, finite, require_features, whole
 
 
 def class_counts(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
@@ -103,9 +102,9 @@ def chance_entropy(labels: Tensor, k: int) -> float:
 def class_means(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Mean of each feature over each class's images: (N, C), (N,) -> (num_classes, C); 0 for a class without images.
 
-    Raises ValueError as ``features.require_finite`` does, and unless each image has a label below ``num_classes``.
+    Raises ValueError as ``checks.require_features`` does, and unless each image has a label below ``num_classes``.
     """
-    require_finite(features)
+    require_features(features)
     num_classes = whole("num_classes", num_classes, 1)
     labels = checked_indices("labels", labels, features.shape[:1], num_classes)
     sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64).index_add_(0, labels, features.double())
@@ -121,7 +120,7 @@ def selectivity(means: Tensor) -> Tensor:
     ValueError for fewer than two classes, and for means that are whole numbers, negative or not finite.
     """
     if not means.is_floating_point():
-        raise ValueError(f"means: expected floats (classes, C), found {str(means.dtype).removeprefix('torch.')}")
+        raise ValueError(f"means: expected floats (classes, C), found {described(means)}")
     if means.ndim != 2 or len(means) < 2 or not ((means >= 0) & means.isfinite()).all():
         found = f"{tuple(means.shape)}, from {means.min()} to {means.max()}" if means.numel() else "none"
         raise ValueError(f"means: expected (classes, C), two classes or more, none below 0 or infinite, found {found}")

@@ -6,6 +6,7 @@ folder that can be written, is checked when the command runs. Torch is imported 
 """
 
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -59,17 +60,24 @@ def budget(text: str) -> float:
 
 
 def folder(path: str | Path) -> Path:
-    """The path of a folder, there or not. An empty word, as of a shell's variable that is not set, is none."""
+    """The path of a folder, there or not. An empty word, as of a shell's variable that is not set, is refused."""
     if path == "":
         raise click.BadParameter("it is empty: name a folder, or leave the option out")
     return Path(path)
 
 
+def new_file(text: str) -> Path:
+    """The path of a file to write, there or not."""
+    if not text or Path(text).is_dir():
+        raise click.BadParameter(f"{text!r}: name a file")
+    return Path(text)
+
+
 def png_file(text: str) -> Path:
     """The path of a picture to write."""
-    if Path(text).suffix.lower() != ".png" or Path(text).is_dir():
+    if Path(text).suffix.lower() != ".png":
         raise click.BadParameter(f"{text!r}: name a file that ends in .png")
-    return Path(text)
+    return new_file(text)
 
 
 def _device_name(text: str) -> str:
@@ -113,12 +121,12 @@ def folder_of_records(results: Path | None) -> Path:
     return folder
 
 
-def require_writable(folder: Path, option: str) -> None:
-    """Raise ValueError, before anything is trained, for a folder that cannot be made or written to."""
-    from resnet_book.experiments import run
-
+def require_writable(folder: Path, option: str, advice: str = "Name another one") -> None:
+    """Make ``folder`` and try to write there. Raises ValueError where that fails: before the work, and not after it."""
     try:
-        run.require_writable(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        message = f"{option}: the folder {folder} cannot be written ({error.strerror}). Name another one with {option}."
+        message = f"{option}: the folder {folder} cannot be written ({error.strerror}). {advice} with {option}."
         raise ValueError(message) from error

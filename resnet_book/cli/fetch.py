@@ -6,10 +6,10 @@ An archive must have the SHA-256 known in advance, whoever sent it, so any mirro
 import errno
 import hashlib
 import os
-import shutil
 import socket
 import sys
 import tarfile
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -20,6 +20,8 @@ import torch.hub
 
 from resnet_book import cifar, data
 from resnet_book.cifar import DataError
+from resnet_book.cli.arguments import tell
+from resnet_book.data import ImageSet
 
 TIMEOUT_SECONDS = 30.0  # to connect, and to wait for the next bytes
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system answers where nothing more fits on the disk
@@ -58,8 +60,8 @@ ARCHIVES = {
 }
 
 
-def fetch(name: str, root: str | Path | None = None, *, progress: bool = True) -> Path:
-    """Put "cifar10" or "cifar100" into ``root`` (found as `cifar.find_root` says); returns the dataset's own folder.
+def fetch(name: str, root: str | Path | None = None) -> list[ImageSet]:
+    """Put "cifar10" or "cifar100" into ``root`` (found as `cifar.find_root` says), and load both splits.
 
     Does nothing if all files are there and right, and uses an official archive that lies in ``root``. Raises ValueError
     for an unknown name, DataError if no mirror helped or ``root`` cannot be written; what was there is then as before.
@@ -69,29 +71,24 @@ def fetch(name: str, root: str | Path | None = None, *, progress: bool = True) -
     root = cifar.find_root(root)
     folder = root / cifar.FORMATS[name].folder
     with suppress(DataError):  # the reason to fetch
-        _check(name, root)
-        print(f"{name} is already in {folder}, and every file has the right checksum: nothing to do")
-        return folder
+        return load(name, root)
     if root.resolve().name == folder.name:
         raise DataError(f"{root} is the folder of the files itself: name the one above it, {root.resolve().parent}")
 
-    # All happens in a folder beside the files; they are moved in, one by one, when all of them are there and right.
-    workshop = folder.resolve().with_name(f"{folder.name}.part")
+    beside = folder.resolve().parent
     try:
         for path in (root, folder):
             if os.path.lexists(path) and not path.is_dir():
-                raise DataError(
-                    f"{path} is a file, or a link to what is not there; expected a folder. Delete or mend it."
-                )
-        workshop.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(workshop, ignore_errors=True)  # left by a process that was killed
-        workshop.mkdir()
-        with tarfile.open(_archive(ARCHIVES[name], root, workshop, progress)) as tar:
-            tar.extractall(workshop, filter="data")
-        _check(name, workshop)
-        folder.mkdir(exist_ok=True)
-        for path in (workshop / folder.name).iterdir():
-            path.replace(folder / path.name)
+                raise DataError(f"{path} is a file, or a link to what is not there: delete it, or mend the link.")
+        beside.mkdir(parents=True, exist_ok=True)
+        # All happens in a folder beside the files; they are moved in, one by one, when all of them are there and right.
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=beside, ignore_cleanup_errors=True) as workshop:
+            with tarfile.open(_archive(ARCHIVES[name], root, Path(workshop))) as tar:
+                tar.extractall(workshop, filter="data")
+            images = load(name, workshop)
+            folder.mkdir(exist_ok=True)
+            for path in Path(workshop, folder.name).iterdir():
+                path.replace(folder / path.name)
     except OSError as error:
         advice = "Make room" if error.errno in FULL else "Change the permissions or what is in the way"
         where = f" ({error.filename})" if error.filename else ""
@@ -99,42 +96,40 @@ def fetch(name: str, root: str | Path | None = None, *, progress: bool = True) -
             f"{name} cannot be put into {root}: {error.strerror or error}{where}. {advice}, or choose another folder "
             "with --data."
         ) from error
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
-    print(f"{name}: unpacked into {folder}, every file has the right checksum")
-    return folder
+    tell(f"{name}: unpacked into {folder}")
+    return images
 
 
-def _check(name: str, root: Path) -> None:
-    for split in get_args(data.Split):
-        data.load(name, split, root)
+def load(name: str, root: str | Path | None) -> list[ImageSet]:
+    """Both splits of a dataset. Raises as ``data.load``."""
+    return [data.load(name, split, root) for split in get_args(data.Split)]
 
 
-def _archive(archive: Archive, root: Path, workshop: Path, progress: bool) -> Path:
+def _archive(archive: Archive, root: Path, workshop: Path) -> Path:
     """The official archive: the one in ``root``, or fetched into ``workshop`` from one mirror after the other."""
     by_hand = root / archive.file_name
     if by_hand.is_file():
         with by_hand.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found == archive.sha256:
-            print(f"Found {by_hand}, the official archive")
+            tell(f"Found {by_hand}, the official archive")
             return by_hand
-        print(f"{by_hand} is left unused: expected SHA-256 {archive.sha256}, found {found}")
+        tell(f"{by_hand} is left unused: expected SHA-256 {archive.sha256}, found {found}")
 
     path, failures = workshop / archive.file_name, list[str]()
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)  # torch.hub sets none, and would wait for a silent mirror for ever
     try:
         for mirror in archive.mirrors:
-            print(f"Fetching {archive.file_name} from {mirror}", flush=True)
+            tell(f"Fetching {archive.file_name} from {mirror}")
             try:
-                torch.hub.download_url_to_file(mirror, str(path), archive.sha256, progress and sys.stderr.isatty())
+                torch.hub.download_url_to_file(mirror, str(path), archive.sha256, sys.stderr.isatty())
                 return path
             except (RuntimeError, OSError, HTTPException) as error:  # RuntimeError: another SHA-256
                 if isinstance(error, OSError) and error.errno in FULL:
                     raise
                 failures.append(f"{mirror}: {error or type(error).__name__}")
-                print(f"  {error or type(error).__name__}", flush=True)
+                tell(f"  {error or type(error).__name__}")
     finally:
         socket.setdefaulttimeout(before)
     raise DataError(

@@ -78,15 +78,11 @@ def program() -> None:
 @arguments.data_option
 def fetch_data(names: tuple[str, ...], check: bool, data: Path | None) -> None:
     """Fetch and check cifar10 (the default) or cifar100."""
-    from resnet_book import data as datasets
-    from resnet_book.cli.fetch import fetch
+    from resnet_book.cli import fetch
 
     for name in names or DATASETS[:1]:
-        if not check:
-            fetch(name, data)
-        for split in ("train", "test"):
-            images = datasets.load(name, split, data)
-            click.echo(f"{name} {split}: {len(images):,} images, checksums right")
+        for images in fetch.load(name, data) if check else fetch.fetch(name, data):
+            click.echo(f"{name} {images.split}: {len(images):,} images, checksums right")
 
 
 @program.command("run")
@@ -138,14 +134,15 @@ def run(
     Any of --missing, --jobs, --budget, --seeds and --cluster makes it a sweep: dask's workers train several at a time.
     """
     swept = missing or jobs or budget or seeds or cluster is not None
-    if swept and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise click.UsageError("under torchrun, give only names: the sweep starts its processes itself")
     if seeds and seed is not None:
         raise click.UsageError("--seeds is not allowed with --seed")
     if not (names or missing):
         raise click.UsageError("give the NAME of an experiment, or --missing for all that have no record")
+    from resnet_book.engine import processes
     from resnet_book.experiments.run import Options
 
+    if swept and processes.launched():
+        raise click.UsageError("under torchrun, give only names: the sweep starts its processes itself")
     options = Options(
         device=device,
         precision=precision,
@@ -164,7 +161,7 @@ def run(
 
 
 def _run_here(names: tuple[str, ...], seed: int, options: "Options") -> int:
-    """Train and record one run after the other, in this process."""
+    """Train and record one run after the other, in this process; of several, those that have no record yet."""
     from resnet_book.engine import processes
     from resnet_book.engine.device import find
     from resnet_book.experiments import order, records
@@ -174,21 +171,26 @@ def _run_here(names: tuple[str, ...], seed: int, options: "Options") -> int:
     if patterns := [name for name in names if name not in EXPERIMENTS]:
         raise click.UsageError(f"{patterns[0]!r} is a pattern: add --missing to train what it names and has no record")
     paths = {name: records.path_of(options.results, name, seed) for name in names}
-    for name, path in paths.items():
+    recorded = [path for path in paths.values() if len(paths) > 1 and path.exists()]  # as after Ctrl-C in a later run
+    left = {name: path for name, path in paths.items() if path not in recorded}
+    for name, path in left.items():
         records.refuse_to_overwrite(path)
         arguments.require_writable(path.parent, "--results")
         arguments.require_writable(runs.folder_of(options.runs, name, seed), "--runs")
     computer = find(options.device)
     processes.start(computer.type)
     first = processes.rank() == 0
-    for name, path in paths.items():
+    for path in recorded if first else ():
+        click.echo(f"{path} is there already, so this run is left out.", err=True)
+    for name, path in left.items():
         if first and computer.type == "cpu" and not order.without_gpu([name]):
             short = f"{name}-short"
             advice = f" `{short}` is made for machines without a GPU." if short in EXPERIMENTS else ""
             iterations = EXPERIMENTS[name].recipe.iterations
             click.echo(f"{name} takes {iterations:,} iterations: hours to days on a CPU.{advice}", err=True)
         if first:
-            click.echo(f"{name}, seed {seed}, on {processes.described(computer)}")
+            together = f", {processes.size()} processes" if processes.size() > 1 else ""
+            click.echo(f"{name}, seed {seed}, on {computer}{together}")
         try:
             record = runs.train_and_record(name, seed, options)
         except runs.LockedError as error:
@@ -228,7 +230,3 @@ def _sweep(
     status = work.work(chosen, seeds, every=bool(names))
     click.echo(sweep_view.summary(work.recorded, work.failed, work.left))
     return _interrupted() if status == 130 else status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

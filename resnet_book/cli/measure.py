@@ -10,20 +10,15 @@ import click
 from resnet_book.cli import arguments
 
 
-def _folder_to_write(name: str, seed: int, results: Path | None) -> Path:
-    """The folder of the records. Raises ValueError where the run has none there, or nothing can be put beside it."""
-    from resnet_book.experiments import records, run
+def _record_to_measure(name: str, seed: int, results: Path | None) -> Path:
+    """The path of the run's record. Raises RecordError where there is none, ValueError where nothing can join it."""
+    from resnet_book.experiments import records
 
-    folder = arguments.folder_of_records(results)
-    records.load_record(records.path_of(folder, name, seed))
-    try:
-        run.require_writable(folder / name)
-    except OSError as error:
-        raise ValueError(
-            f"{folder / name} cannot be written ({error.strerror}), and the result is kept beside the record. "
-            f"Copy {folder}, and name the copy with --results."
-        ) from error
-    return folder
+    path = records.path_of(arguments.folder_of_records(results), name, seed)
+    records.load_record(path)
+    advice = "The result is kept beside the record: copy the folder of all records, and name the copy"
+    arguments.require_writable(path.parent, "--results", advice)
+    return path
 
 
 @click.command()
@@ -37,10 +32,11 @@ def lesions(name: str, seed: int, device: str, data: Path | None, results: Path 
     from resnet_book.engine.device import find
     from resnet_book.experiments import lesion_records, lesion_survey
 
-    folder, computer = _folder_to_write(name, seed, results), find(device)
-    path = lesion_survey.make_lesions(name, seed, results=folder, data_root=data, device=computer, tell=arguments.tell)
-    kept = lesion_records.LESIONS.read(name, seed, folder)
-    click.echo(f"{path}: {len(kept.cuts) if kept else 0} cuts")
+    path, computer = _record_to_measure(name, seed, results), find(device)
+    kept = lesion_survey.make_lesions(
+        name, seed, results=path.parent.parent, data_root=data, device=computer, tell=arguments.tell
+    )
+    click.echo(f"{lesion_records.LESIONS.path_of(path)}: {len(kept.cuts)} cuts")
 
 
 @click.command()
@@ -54,12 +50,13 @@ def landscape(name: str, seed: int, runs: Path | None, data: Path | None, result
     from resnet_book.experiments import landscape_records, landscape_survey, run
 
     runs = runs or arguments.RUNS
-    folder = _folder_to_write(name, seed, results)
-    path = landscape_survey.make_landscape(name, seed, results=folder, data_root=data, runs=runs, tell=arguments.tell)
-    kept = landscape_records.LANDSCAPE.read(name, seed, folder)
-    slices, curvatures, lines = (kept.slices, kept.curvatures, kept.lines) if kept else ([], [], [])
-    click.echo(f"{path}: {len(slices)} slices, {len(curvatures)} curvatures, {len(lines)} lines")
-    if not any(isinstance(each.around.at, int) for each in slices):
+    path = _record_to_measure(name, seed, results)
+    kept = landscape_survey.make_landscape(
+        name, seed, results=path.parent.parent, data_root=data, runs=runs, tell=arguments.tell
+    )
+    pieces = f"{len(kept.slices)} slices, {len(kept.curvatures)} curvatures, {len(kept.lines)} lines"
+    click.echo(f"{landscape_records.LANDSCAPE.path_of(path)}: {pieces}")
+    if not any(isinstance(each.around.at, int) for each in kept.slices):
         place = run.folder_of(runs, name, seed) / "weights"
         arguments.tell(f"The way there and the lines are left out: there are no weights along the way in {place}.")
 
@@ -89,19 +86,18 @@ def signals(
         raise click.UsageError(
             "--repetition says which run left the weights along the way: name their folder with --weights"
         )
-    folder, computer = _folder_to_write(name, seed, results), find(device)
-    path = signal_survey.make_signals(
+    path, computer = _record_to_measure(name, seed, results), find(device)
+    kept = signal_survey.make_signals(
         name,
         seed,
         folder=weights,
         repetition=repetition,
-        results=folder,
+        results=path.parent.parent,
         data_root=data,
         device=computer,
         tell=arguments.tell,
     )
-    kept = signal_records.SIGNALS.read(name, seed, folder)
-    click.echo(f"{path}: {len(kept.stages) if kept else 0} networks")
+    click.echo(f"{signal_records.SIGNALS.path_of(path)}: {len(kept.stages)} networks")
 
 
 COMMANDS = [lesions, landscape, signals]

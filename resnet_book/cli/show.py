@@ -19,7 +19,7 @@ LONGEST_ROW = 100  # images at each end of a feature's row: what chance gives is
 
 @click.command("list")
 @click.option("--under-way", is_flag=True, help="only runs that are begun and not recorded, and how far they are")
-@arguments.runs_option("with --under-way: folder of checkpoints")
+@arguments.runs_option("with --under-way: folder of checkpoints", arguments.EXISTING_FOLDER)
 @arguments.records_option
 def list_experiments(under_way: bool, runs: Path | None, results: Path | None) -> None:
     """Show every experiment and which seeds are recorded."""
@@ -71,16 +71,14 @@ def _list_under_way(runs: Path, results: Path) -> None:
             parts.append("a process trains it now")
         click.echo(f"{name}, seed {seed}: {', '.join(parts)}")
     if not shown:
-        others = (
-            f"; {recorded} begun there {'has' if recorded == 1 else 'have'} a record in {results}" if recorded else ""
-        )
+        others = f"; begun there, with a record in {results}: {recorded}" if recorded else ""
         click.echo(f"No run is under way in {runs}{others}.", err=True)
 
 
 @click.command()
 @click.option("--markdown", is_flag=True, help="as Markdown, as the README shows it")
 @click.option("--records", "every", is_flag=True, help="one row per record, with its origin, as Markdown")
-@click.option("--into", type=Path, metavar="FILE", help="put the Markdown between FILE's marks")
+@click.option("--into", type=arguments.EXISTING_FILE, metavar="FILE", help="put the Markdown between FILE's marks")
 @arguments.records_option
 def table(markdown: bool, every: bool, into: Path | None, results: Path | None) -> None:
     """Show recorded results beside the published ones."""
@@ -116,7 +114,7 @@ def table(markdown: bool, every: bool, into: Path | None, results: Path | None) 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...", type=arguments.NAME)
-@click.option("--out", type=Path, metavar="FILE", help="write to FILE (default: standard output)")
+@click.option("--out", type=arguments.new_file, metavar="FILE", help="write to FILE (default: standard output)")
 @arguments.records_option
 def curves(names: tuple[str, ...], out: Path | None, results: Path | None) -> None:
     """Write recorded curves, all or those of NAMEs, as CSV."""
@@ -126,15 +124,15 @@ def curves(names: tuple[str, ...], out: Path | None, results: Path | None) -> No
     folder = arguments.folder_of_records(results)
     recorded = records.load_all(folder)
     known = {record.experiment for record in recorded}
-    for name in (name for name in names if name not in known):
-        raise ValueError(f"{name} has no record in {folder}: `resnet-book run {name}` makes one.")
+    if missing := [name for name in names if name not in known]:
+        raise ValueError(f"{missing[0]} has no record in {folder}: `resnet-book run {missing[0]}` makes one.")
     chosen = [record for record in recorded if record.experiment in (names or known)]
     frame = tables.curves(chosen)
     text = frame.to_csv(index=False)
     if out is None:
         click.echo(text, nl=False)
     else:
-        _write_out(out, lambda file: file.write(text.encode()))
+        _write("--out", out, lambda file: file.write(text.encode()))
         click.echo(f"{out}: {len(frame):,} epochs of {len(chosen)} run{'s' * (len(chosen) != 1)}")
 
 
@@ -164,7 +162,7 @@ def features(
         test = datasets.load(found.dataset, "test", data)
         title = f"{name}, seed {seed}: {len(found.most)} features, the purest rows first"
         picture = feature_picture.draw(found, test, title)
-        _write_out(out, lambda file: picture.save(file, "PNG"))
+        _write("--out", out, lambda file: picture.save(file, "PNG"))
         click.echo(f"{out}: {picture.width:,} x {picture.height:,} pixels")
     click.echo(study.in_words(found))
 
@@ -242,24 +240,29 @@ def _best_on_cifar10(folder: Path, seed: int | None) -> tuple[str, int]:
     return min(each for each in there if seed in (None, each[-1]))[1:]
 
 
-def _write_out(path: Path, write: "Callable[[BinaryIO], object]") -> None:
-    """Put what ``write`` writes at ``path``, whole or not at all. Raises ValueError, with advice, if it cannot be."""
+def _write(option: str, path: Path, write: "Callable[[BinaryIO], object]") -> None:
+    """Put what ``write`` writes at ``path``, whole or not at all; into a device or a pipe that is there, directly."""
     from resnet_book.engine.files import write_atomically
 
     try:
-        write_atomically(path, write)
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                write(file)
+        else:
+            write_atomically(path.resolve(), write)  # what a link leads to, not the link
     except OSError as error:
-        raise ValueError(f"--out: {path} cannot be written ({error.strerror}). Name another file.") from error
+        raise ValueError(f"{option}: {path} cannot be written ({error.strerror}). Name another file.") from error
 
 
 def _replace_between_marks(path: Path, mark: str, text: str) -> None:
+    """Put ``text`` into the file in place of what stands between the marks. Raises ValueError where there are none."""
     begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
-    whole = path.read_text(encoding="utf-8") if path.is_file() else ""
+    whole = path.read_text(encoding="utf-8")
     head, found_begin, rest = whole.partition(begin)
     _, found_end, tail = rest.partition(end)
     if not (found_begin and found_end):
         raise ValueError(f"--into: {path} has no line {begin.strip()} with a {end} after it, to put the table between")
-    path.write_text(head + begin + text + end + tail, encoding="utf-8")
+    _write("--into", path, lambda file: file.write((head + begin + text + end + tail).encode()))
 
 
 COMMANDS = [list_experiments, table, curves, features, classify, verify]

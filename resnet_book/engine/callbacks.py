@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import math
 import signal
 import sys
 import threading
@@ -101,7 +102,8 @@ class ProgressBar(Callback):
     @staticmethod
     def _epoch(training: "Training") -> str:
         """Which epoch is under way; of a finished run, the last."""
-        return f"epoch {min(len(training.history.epochs) + 1, training.num_epochs)} of {training.num_epochs}"
+        epochs = math.ceil(training.recipe.iterations / training.batches.per_epoch)
+        return f"epoch {min(len(training.history.epochs) + 1, epochs)} of {epochs}"
 
 
 class Checkpoint(Callback):
@@ -130,7 +132,8 @@ class Checkpoint(Callback):
                 trained = f"{training.iteration:,} of {training.recipe.iterations:,} iterations"
                 print(f"Goes on from {self.path}, after {trained}.", file=sys.stderr)
         self.earlier_parts = training.history.parts
-        self.first_iteration, self.earlier_seconds = training.iteration, training.history.seconds
+        self.first_iteration, self.first_epochs = training.iteration, len(training.history.epochs)
+        self.earlier_seconds = training.history.seconds
         self.machine = machine.describe(training.device, training.engine.precision, training.engine.compiled)
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         if threading.current_thread() is threading.main_thread():  # only it may handle signals
@@ -150,6 +153,8 @@ class Checkpoint(Callback):
     def end(self, training: "Training") -> None:
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
+        if self.received and sys.exception() is None:  # it came after the last question
+            raise KeyboardInterrupt
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         if self.received:
@@ -170,6 +175,8 @@ class Checkpoint(Callback):
             self._save(training)
 
     def _save(self, training: "Training") -> None:
+        if training.iteration == self.first_iteration and len(training.history.epochs) == self.first_epochs:
+            return  # else the run would have a part without a step and a test
         training.check_finite()  # what is not finite is never saved
         training.count_seconds()
         seconds = training.history.seconds - self.earlier_seconds

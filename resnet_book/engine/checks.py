@@ -39,11 +39,9 @@ def real(
     except (TypeError, ValueError, RuntimeError, OverflowError):
         number = math.nan
     if not (math.isfinite(number) and low <= number <= high) or (above is not None and number <= above):
-        limits = (
-            _limits(low, high)
-            if above is None
-            else f" above {above:g}" + (f" and at most {high:g}" if high < math.inf else "")
-        )
+        limits = _limits(low, high)
+        if above is not None:
+            limits = f" above {above:g}" + f" and at most {high:g}" * (high < math.inf)
         raise ValueError(f"{name}={value!r}: choose a number{limits}")
     return number
 
@@ -78,8 +76,7 @@ def checked_indices(name: str, values: Tensor, shape: tuple[int | str, ...], end
     fits = len(found) == len(shape) and all(size in (n, str(size)) for n, size in zip(found, shape, strict=True))
     fractional = values.is_floating_point() or values.is_complex() or values.dtype == torch.bool
     if not fits or (fractional and values.numel()):
-        kind = str(values.dtype).removeprefix("torch.")
-        raise ValueError(f"{name}: expected whole numbers {sizes}, found {kind} {found}")
+        raise ValueError(f"{name}: expected whole numbers {sizes}, found {described(values)}")
     values = values.long()
     wrong = values < 0 if end is None else (values < 0) | (values >= end)
     if wrong.any():
@@ -104,14 +101,13 @@ def checked_images(
     """
     if not isinstance(images, Tensor):
         raise ValueError(f"{name} is of type {type(images).__name__}: expected a tensor (N, 3, H, W)")
-    kind = str(images.dtype).removeprefix("torch.")
     if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape or not images.is_floating_point():
         wanted = "floats (N, 3, H, W) from augment.normalise, N from 1 up"
-        raise ValueError(f"{name}: expected {wanted}, found {kind} {tuple(images.shape)}")
+        raise ValueError(f"{name}: expected {wanted}, found {described(images)}")
     if weight is not None and weight.dtype != images.dtype:
-        wanted = str(weight.dtype).removeprefix("torch.")
         raise ValueError(
-            f"{name}: expected {wanted} as the network's weights, found {kind}; use {name}.to({weight.dtype})"
+            f"{name}: expected {weight.dtype} as the network's weights, found {images.dtype}; use "
+            f"{name}.to({weight.dtype})"
         )
     device = images.device if weight is None else weight.device
     for each, values in ((name, images), ("labels", labels)):
@@ -131,8 +127,36 @@ def finite(name: str, values: Tensor) -> Tensor:
     return values
 
 
+def checked_labels(scores: Tensor, labels: Tensor) -> Tensor:
+    """``labels`` (N,) as int64: one of the classes of ``scores`` (N, classes) for each image.
+
+    Raises ValueError for others, and for scores of another shape or that are not finite: they have no best class.
+    """
+    if scores.ndim != 2 or not scores.isfinite().all():
+        raise ValueError(
+            f"scores: expected finite ones (N, classes), found {tuple(scores.shape)}"
+            + ", some not finite; has the network diverged?" * (scores.ndim == 2)
+        )
+    return checked_indices("labels", labels, scores.shape[:1], scores.shape[1])
+
+
+def require_features(features: Tensor, least: int = 1) -> None:
+    """Raise ValueError unless ``features`` are finite floats (N, C), of an image or more, C at least ``least``."""
+    if features.ndim != 2 or 0 in features.shape or features.shape[1] < least or not features.is_floating_point():
+        wanted = f"floats (N, C), N from 1 and C from {least} up"
+        raise ValueError(f"features: expected {wanted}, found {described(features)}")
+    if not features.isfinite().all():
+        raise ValueError("features: some are not finite; has the network diverged?")
+
+
+def described(tensor: Tensor) -> str:
+    """Type and shape, as "uint8 (3, 32, 32)"."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+
+
 def _is_bool(value: object) -> bool:
-    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
+    """Whether it is one of Python, numpy or torch."""
+    return str(getattr(value, "dtype", type(value).__name__)) in ("bool", "torch.bool")
 
 
 def _limits(low: float | None, high: float | None) -> str:

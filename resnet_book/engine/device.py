@@ -5,7 +5,7 @@ import os
 import shutil
 import sysconfig
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,8 +26,8 @@ class Engine:
     """How training steps are computed. The same numbers, but for rounding, whichever is chosen.
 
     ``device``: "cpu", "cuda", "cuda:1", ..., "mps"; ``precision``: "float32" or "bfloat16" (autocast); ``compiled``:
-    through ``torch.compile``. Raises ValueError for a device that torch does not know, another precision, ``compiled``
-    in several processes, and bfloat16 or ``compiled`` on "mps".
+    through ``torch.compile``. Raises ValueError for another device or precision, ``compiled`` in several processes, and
+    bfloat16 or ``compiled`` on "mps".
     """
 
     device: torch.device | str = "cpu"
@@ -71,28 +71,29 @@ class Engine:
 
 
 def checked_device(device: torch.device | str) -> torch.device:
-    """``device``. Raises ValueError for one that torch does not know."""
-    try:
-        return torch.device(device)
-    except (RuntimeError, TypeError):
-        raise ValueError(f"device={device!r}: choose cpu, cuda, one GPU of several as cuda:1, or mps") from None
+    """``device``. Raises ValueError for one that torch does not know, or that is neither a CPU nor a GPU."""
+    with suppress(RuntimeError, TypeError):
+        found = torch.device(device)
+        if found.type in ("cpu", "cuda", "mps"):
+            return found
+    raise ValueError(f"device={device!r}: choose cpu, cuda, one GPU of several as cuda:1, or mps")
 
 
 def find(name: str) -> torch.device:
     """The device of that name for this process: "auto" is a CUDA GPU where there is one, else the CPU.
 
-    Apple's GPUs, "mps", have to be asked for: nothing of this book was run on one. Raises ValueError for a device that
-    torch does not know, a GPU that is not there, and "mps" in several processes, which cannot exchange gradients
-    between such GPUs.
+    A process that ``torchrun`` started for a GPU has one of its own. Apple's GPUs, "mps", have to be asked for: nothing
+    of this book was run on one. Raises ValueError for another device, a GPU that is not there, and "mps" in several
+    processes, which cannot exchange gradients between such GPUs.
     """
-    if name == "mps":
-        if not torch.backends.mps.is_available():
-            raise ValueError("device=mps: torch sees no Apple GPU here. Choose cpu.")
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise ValueError("device=mps: one process alone trains on it; leave out torchrun, or choose cpu.")
-        return torch.device(name)
     auto = "cuda" if torch.cuda.is_available() else "cpu"
-    found = processes.local_device(checked_device(auto if name == "auto" else name))
+    found = checked_device(auto if name == "auto" else name)
+    if found.type == "cuda" and processes.launched():
+        found = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    if found.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(f"device={name}: torch sees no Apple GPU here. Choose cpu.")
+    if found.type == "mps" and processes.launched():
+        raise ValueError(f"device={name}: one process alone trains on it; leave out torchrun, or choose cpu.")
     count = torch.cuda.device_count()
     if found.type == "cuda" and (found.index or 0) >= count:
         seen = "no GPU" if count == 0 else "cuda:0 alone" if count == 1 else f"cuda:0 to cuda:{count - 1}"

@@ -37,13 +37,15 @@ def describe(device: torch.device | str, precision: str, compiled: bool) -> dict
     """What computes now, as fields of ``Part``: from device to dirty.
 
     ``threads`` is None on a GPU, ``cuda`` on a CPU. ``dirty`` says whether the package differs from the commit; both
-    are None where the package lies in no checkout.
+    are None where the package lies in no checkout, or git cannot tell.
     """
     device = torch.device(device)
     on_gpu, name = device.type == "cuda", cpu_name()
     if device.type == "mps":
         name += ", GPU"  # Apple's are part of the processor
-    tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
+    tracked, commit = _git("ls-files", "--error-unmatch", "__init__.py"), _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain", ".")
+    known = None not in (tracked, commit, changes)
     return {
         "device": torch.cuda.get_device_name(device) if on_gpu else name,
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
@@ -53,8 +55,8 @@ def describe(device: torch.device | str, precision: str, compiled: bool) -> dict
         "torch": str(torch.__version__),
         "cuda": torch.version.cuda if on_gpu else None,
         "python": platform.python_version(),
-        "commit": _git("rev-parse", "HEAD") if tracked else None,
-        "dirty": bool(_git("status", "--porcelain", ".")) if tracked else None,
+        "commit": commit if known else None,
+        "dirty": bool(changes) if known else None,
     }
 
 

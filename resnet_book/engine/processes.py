@@ -20,9 +20,14 @@ Result = TypeVar("Result")
 CONTROL_INTERVAL = 20  # iterations between two questions of ``agree`` where GPUs train: they take milliseconds each
 
 
+def launched() -> bool:
+    """Whether ``torchrun`` started this process, and others beside it."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 def start(device_type: str) -> None:
     """Join the other processes that ``torchrun`` started for this run. Does nothing in a process started alone."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+    if launched() and not dist.is_initialized():
         if device_type == "cuda":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo")
@@ -42,18 +47,6 @@ def rank() -> int:
 def size() -> int:
     """Number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
-
-
-def described(device: torch.device) -> str:
-    """``device``, and how many processes use one each, if there are several."""
-    return f"{device}, {size()} processes" if size() > 1 else str(device)
-
-
-def local_device(device: torch.device) -> torch.device:
-    """``device``, or for a process that ``torchrun`` started for a GPU, the GPU that is its own."""
-    if device.type == "cuda" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    return device
 
 
 def share(batch: Tensor) -> Tensor:

@@ -91,11 +91,8 @@ class Kind(Generic[K]):
         """Where the file of the run lies whose record lies, or would lie, at ``record``."""
         return Path(record).with_suffix(self.ending)
 
-    def write(self, content: dict[str, Any], record: Record, path: str | Path) -> Path:
-        """Check ``content``, with what every such file begins with, and write it beside ``record`` at ``path``.
-
-        Returns the path of what was written.
-        """
+    def write(self, content: dict[str, Any], record: Record, path: str | Path) -> K:
+        """Write ``content``, with what every such file begins with, beside ``record`` at ``path``; return it all."""
         head = {
             "schema_version": self.schema_version,
             "experiment": record.experiment,
@@ -105,7 +102,7 @@ class Kind(Generic[K]):
         checked = self.model.model_validate_json(json.dumps(head | content))
         text = json.dumps(checked.model_dump(), indent=1, allow_nan=False) + "\n"
         write_atomically(self.path_of(path), lambda file: file.write(text.encode()))
-        return self.path_of(path)
+        return checked
 
     def read(self, experiment: str, seed: int = 0, results: str | Path | None = None) -> K | None:
         """What lies beside the record of a run; None where nothing does.

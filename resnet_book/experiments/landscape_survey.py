@@ -23,6 +23,7 @@ from resnet_book.experiments.landscape_records import (
     LANDSCAPE,
     LARGEST,
     Curvature,
+    LandscapeRecord,
     Line,
     Point,
     Slice,
@@ -176,8 +177,8 @@ def make_landscape(
     data_root: str | Path | None = None,
     runs: str | Path = "runs",
     tell: Callable[[str], object] = lambda line: None,
-) -> Path:
-    """Measure what is missing around a recorded run's weights, on the CPU; return the path of the file.
+) -> LandscapeRecord:
+    """Measure what is missing around a recorded run's weights, on the CPU; return all that its file then holds.
 
     ``runs``: the folder in which trainings with ``--keep-weights`` lie; without them, the way and the lines are left
     out. ``tell`` is told each piece, which is kept at once. Raises RecordError where record or weights are not there,
@@ -208,4 +209,4 @@ def make_landscape(
         }
         LANDSCAPE.write(content, record, path)
         tell(f"{type(piece).__name__.lower()} {len(there)}, {piece.statistics}: after {seconds:.0f} s")
-    return LANDSCAPE.path_of(path)
+    return LANDSCAPE.load(LANDSCAPE.path_of(path), record)

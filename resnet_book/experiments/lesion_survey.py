@@ -13,7 +13,7 @@ from resnet_book.analysis import lesions
 from resnet_book.analysis.paths import gradients_by_length
 from resnet_book.engine import machine
 from resnet_book.experiments import records, weights
-from resnet_book.experiments.lesion_records import LESIONS
+from resnet_book.experiments.lesion_records import LESIONS, LesionRecord
 from resnet_book.recipe import Recipe
 
 TEST_IMAGES = 2_000  # the first ones of the test set
@@ -30,8 +30,8 @@ def make_lesions(
     data_root: str | Path | None = None,
     device: str | torch.device = "cpu",
     tell: Callable[[str], object] = lambda line: None,
-) -> Path:
-    """Take the network of a recorded run apart, write its file, and return its path. ``tell`` is told each cut.
+) -> LesionRecord:
+    """Take the network of a recorded run apart, write its file, and return what it holds. ``tell`` is told each cut.
 
     Raises RecordError where record or weights are not there, or the images are other ones; DataError without the
     images.

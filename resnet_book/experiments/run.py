@@ -6,7 +6,6 @@ Where two with different folders record the same run, a lock beside the record l
 """
 
 import logging
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -78,7 +77,7 @@ def train_and_record(
     experiment, seed = catalogue.get(name), checked_seed(seed)
     folder, path = folder_of(options.runs, name, seed), records.path_of(options.results, name, seed)
     first = processes.rank() == 0
-    with _ready(folder, path) if first else nullcontext():
+    with _locked(folder, path) if first else nullcontext():
         # This logger warns of compilers for a GPU whenever something is compiled for the CPU.
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         engine = _engine(name, experiment, options)
@@ -201,13 +200,6 @@ def begun(runs: str | Path, name: str, seed: int) -> Begun | None:
     return Begun(iteration, iterations, error, paces[-1] * (iterations - iteration) if paces else None)
 
 
-def require_writable(folder: str | Path) -> None:
-    """Make ``folder`` and try to write there, so that it fails before the training and not after it."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
-
-
 def is_locked(folder: str | Path) -> bool:
     """Whether a process trains the run of this folder."""
     lock = Path(folder) / "lock"
@@ -218,15 +210,6 @@ def is_locked(folder: str | Path) -> bool:
             return False
     except Timeout:
         return True
-
-
-@contextmanager
-def _ready(folder: Path, record: Path) -> Iterator[None]:
-    """Hold the run's lock, with no record there, and nothing half-written."""
-    with _locked(folder):
-        records.refuse_to_overwrite(record)
-        _remove_leftovers(folder, record)
-        yield
 
 
 @contextmanager
@@ -247,7 +230,8 @@ def _one_at_a_time(record: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, record: Path) -> Iterator[None]:
+    """Hold the run's lock, with no record there, and nothing half-written."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "lock", timeout=LOCK_SECONDS)
     try:
@@ -256,6 +240,8 @@ def _locked(folder: Path) -> Iterator[None]:
         message = f"another process trains this run now (it holds {folder / 'lock'}). Wait for it, or stop it; or train"
         raise LockedError(f"{message} another seed (--seed), or in a folder of your own (--runs, --results).") from None
     try:
+        records.refuse_to_overwrite(record)
+        _remove_leftovers(folder, record)
         yield
     finally:
         lock.release()

@@ -25,7 +25,7 @@ from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.records import Record
-from resnet_book.experiments.signal_records import SIGNALS, Origin
+from resnet_book.experiments.signal_records import SIGNALS, Origin, SignalRecord
 from resnet_book.models import Network
 from resnet_book.recipe import Recipe
 
@@ -45,8 +45,8 @@ def make_signals(
     data_root: str | Path | None = None,
     device: str | torch.device = "cpu",
     tell: Callable[[str], object] = lambda line: None,
-) -> Path:
-    """Measure the networks of a recorded run, write the file, and return its path. ``tell`` is told each stage.
+) -> SignalRecord:
+    """Measure the networks of a recorded run, write the file, and return what it holds. ``tell`` is told each stage.
 
     ``folder``: of weights along the way, ``<iteration>.safetensors``, as ``weights.KeepWeights`` leaves it, and
     ``repetition``: the path of the record of the run that left them, where that is another one with the same seed (of
