@@ -18,8 +18,8 @@
 #
 # This appendix belongs to [chapter 4](04_features.ipynb). The chapter counts how often the ten images that a feature
 # ranks first are of one class. Here is what specialists ask next: another measure than purity, all images and not only
-# ten, plain against residual networks, the features that speak for each class, all features at once, a wide network, and
-# the filters at the other end. **Does the finding of the chapter survive a closer look?**
+# ten, plain against residual networks, the features that speak for each class, all features at once, a wide network,
+# and the filters at the other end. **Does the finding of the chapter survive a closer look?**
 #
 # **You will learn**
 #
@@ -126,8 +126,8 @@ pd.DataFrame.from_dict(table, orient="index", columns=["purity", "entropy (bits)
 
 # %% [markdown]
 # With the built-in images, by both measures the trained rows are far from chance and the untrained ones near it. The
-# intervals are too narrow, as features share images, and say nothing of other seeds: of the four other untrained networks
-# in [chapter 4](04_features.ipynb), two have a mean purity outside the interval of this one.
+# intervals are too narrow, as features share images, and say nothing of other seeds: of the four other untrained
+# networks in [chapter 4](04_features.ipynb), two have a mean purity outside the interval of this one.
 #
 # ## All images: dead, or selective
 #
@@ -205,10 +205,10 @@ display(Markdown(text))
 #
 # ## Which features speak for a class?
 #
-# The score of class $j$ is $\sum_c w_{jc} f_c$ and a constant. Answers depend only on differences of scores, so we first
-# take from each feature's weights their mean over the classes. Then the part of feature $c$ in the score, on the images
-# of the class, is its weight times its mean over them. Here are the three largest parts of each class, as shares of all
-# that is positive. (The negative parts are left out.)
+# The score of class $j$ is $\sum_c w_{jc} f_c$ and a constant. Answers depend on differences of scores alone, so we
+# first take from each feature's weights their mean over the classes. Then the part of feature $c$ in the score, on the
+# images of the class, is its weight times its mean over them. Here are the three largest parts of each class, as shares
+# of all that is positive. (The negative parts are left out.)
 
 # %% tags=["nbval-ignore-output"]
 parts = (this.class_weights - this.class_weights.mean(dim=0)) * means  # (classes, C)
@@ -221,8 +221,8 @@ print(f"{speakers.unique().numel()} different features in {speakers.numel()} pla
 pd.DataFrame(words, index=names, columns=["speaks most", "second", "third", "together"])
 
 # %% [markdown]
-# Three features make up a good part of what speaks for a class, and some speak for several classes. Figure A4.1 turns the
-# first column into pictures. In how many of the rows do you expect the class itself to be the most frequent one?
+# Three features make up a good part of what speaks for a class, and some speak for several classes. Figure A4.1 turns
+# the first column into pictures. In how many of the rows do you expect the class itself to be the most frequent one?
 
 # %% mystnb={"image": {"alt": "Ten rows of images, each the row of the feature that speaks most for a class. The rows for disc, bars and heart show mostly that class. The others show mostly another one: the rows for ring and frame, for example, show only bars."}}
 first = speakers[:, 0]
@@ -320,8 +320,8 @@ plt.show()
 # The original picture was made from a wide ResNet-34 with 512 features, trained for 300 epochs, with an accuracy of
 # 95.5 % ([Sariyildiz, 2018](https://github.com/mbsariyildiz/resnet-pytorch)). **The book has no record of it yet**, as
 # that takes a GPU. It has one of a smaller wide network ([chapter 7](07_wide_networks.ipynb)), after nine epochs. The
-# record only says which images they were. Figure A4.4 shows them where this page was run on the same test images. Elsewhere
-# a line is a feature, and a cell has the colour of one image's class. In which half do lines have one colour?
+# record only says which images they were. Figure A4.4 shows them where this page was run on the same test images.
+# Elsewhere a line is a feature, and a cell has the colour of one image's class. In which half do lines have one colour?
 
 # %% mystnb={"image": {"alt": "Features of a wide network, the purest first: least relevant images on the left, most relevant on the right, as small images framed in the colour of their class or as cells of that colour. On the right the upper lines are of a single colour and the lower ones mixed; on the left nearly all lines are mixed. Empty where no wide network is recorded.", "width": "100%"}}
 wide = [each for each, (_, found) in studied.items() if len(found.most) > 64]
@@ -338,8 +338,8 @@ else:
     plt.show()
 
 # %% [markdown]
-# **Figure A4.4.** The ten least (left) and the ten most relevant images (right) of features of a wide network, the purest
-# on top: the images of all features in frames, or of every eighth a cell for each image, in the colour of its class.
+# **Figure A4.4.** The ten least (left) and the ten most relevant images (right) of features of a wide network, the
+# purest on top: of all features the framed images, or of every eighth a cell an image, in the colour of its class.
 
 # %% tags=["remove-input"]
 text = "No wide network is recorded yet."
@@ -371,9 +371,9 @@ plt.show()
 # is scaled by its largest weight.
 
 # %% [markdown]
-# The cosine between a filter and its own beginning is 1 where training only scaled it. Between filters that have nothing
-# to do with each other it is 0, with a standard deviation of $1 / \sqrt{27} \approx 0.2$. Is that still so after a longer
-# training? Here are three, each with its own start.
+# The cosine between a filter and its own beginning is 1 where training only scaled it. Between filters that have
+# nothing to do with each other it is around 0, with a standard deviation of $1 / \sqrt{27} \approx 0.2$. Here is the
+# mean over the filters, after three trainings of different length.
 
 # %%
 turned = {}
@@ -407,8 +407,8 @@ pd.DataFrame.from_dict(turned, orient="index").round(2)
 #
 # ## Exercises
 #
-# **1. How weak is "selective"?** A feature is equally strong on *three* classes of ten, and silent on the others. What is
-# its selectivity? Put your answer in and run the cell.
+# **1. How weak is "selective"?** A feature is equally strong on *three* classes of ten, and silent on the others. What
+# is its selectivity? Put your answer in and run the cell.
 
 # %%
 of_three_classes = None  # your answer
