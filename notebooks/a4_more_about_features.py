@@ -391,7 +391,7 @@ for name in ("resnet20-builtin-smoke", "resnet20-cifar10-short", "resnet20-cifar
 pd.DataFrame.from_dict(turned, orient="index").round(2)
 
 # %% [markdown]
-# After 150 iterations every filter still points nearly where it began: what the lower picture shows, the seed drew, and
+# After 150 iterations every filter still points nearly where it began: what a picture of them shows, the seed drew, and
 # not the images. After 2,000 iterations most of them do; after 64,000 none is within 45 degrees, though the mean is
 # still above that of strangers. (One network each, and the first saw other images.)
 #
