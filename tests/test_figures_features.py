@@ -52,6 +52,17 @@ def test_headings_stand_above_both_halves_of_each_row(images, ax):
     assert ax.texts[0].get_position()[1] < ax.texts[2].get_position()[1]
 
 
+def test_the_first_image_of_each_half_is_framed_where_it_is_asked_for(images, ax):
+    rows, headings = torch.tensor([[0, 1], [2, 3]]), [("a", "b"), ("c", "d")]
+    figures.show_ranked(images, rows, rows, ax, headings)
+    assert not ax.patches
+    figures.show_ranked(images, rows, rows, ax, headings, framed_first=True)
+    second_half = 2 * (4 + 2) + 2
+    assert [(patch.get_x() + 1, patch.get_y() + 1) for patch in ax.patches] == [
+        (x, y) for y in (2, 10) for x in (0, second_half)
+    ]
+
+
 def test_a_heading_too_few_is_refused(images, ax):
     rows = torch.tensor([[0, 1], [2, 3]])
     with pytest.raises(ValueError, match="expected one pair for each of 2 rows, found 1"):

@@ -322,12 +322,24 @@ def test_the_classes_of_the_rows_are_drawn_purest_first(made):
     plt.close(figure)
 
 
+def test_of_many_features_every_so_manieth_is_drawn_at_its_place(made):
+    figure, ax = plt.subplots()
+    image = study_figures.show_row_classes(made, ax, every=4).images[0]
+    cells = np.asarray(image.get_array())
+    assert cells[:, 5:].tolist() == made.labels[made.most[made.purest_first[[0, 4]]]].tolist()
+    assert list(image.get_extent()) == [-0.5, 8.5, 7.5, -0.5]
+    with pytest.raises(ValueError, match="every=0"):
+        study_figures.show_row_classes(made, ax, every=0)
+    plt.close(figure)
+
+
 def test_every_image_is_a_dot_of_its_class_on_the_map(made):
     figure, ax = plt.subplots()
     study_figures.plot_positions(made.map, made.labels, made.class_names, ax, made.map_shares)
     dots = ax.collections[0]
     assert np.shape(dots.get_offsets()) == (60, 2)
-    assert ax.get_xlabel().endswith("% of the variance)")
+    assert ax.get_xlabel().endswith(" %)")
+    assert ax.get_aspect() == 1
     assert ax.get_legend_handles_labels()[1][6] == "bow tie"
     plt.close(figure)
 

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
 
@@ -205,12 +206,19 @@ def plot_depths(errors: pd.DataFrame, ax: Axes, marker: str = "o", filled: bool 
     return ax
 
 
-def show_ranked(images: Tensor, left: Tensor, right: Tensor, ax: Axes, headings: Sequence[tuple[str, str]]) -> Axes:
+def show_ranked(
+    images: Tensor,
+    left: Tensor,
+    right: Tensor,
+    ax: Axes,
+    headings: Sequence[tuple[str, str]],
+    framed_first: bool = False,
+) -> Axes:
     """A row a feature: the images ``left`` names, a wide gap, the images ``right`` names, as one picture.
 
     ``images`` (N, 3, H, W) uint8; ``left`` and ``right`` (rows, k) int64, indices of images. ``headings``: two texts a
-    row, above its left and its right half. Raises ValueError for another number of headings than rows, and for images
-    that are not there.
+    row, above its left and its right half. ``framed_first``: the first image of each half has a frame. Raises
+    ValueError for another number of headings than rows, and for images that are not there.
     """
     left, right = (checked_indices(*each, ("rows", "k"), len(images)) for each in (("left", left), ("right", right)))
     if len(headings) != len(left):
@@ -224,6 +232,10 @@ def show_ranked(images: Tensor, left: Tensor, right: Tensor, ax: Axes, headings:
         y = row * (above + height + GAP) + above - 3
         for x, text in zip((0, one.shape[1] + width // 2), words, strict=True):
             ax.text(x, y, text, fontsize=8, va="bottom")
+            if framed_first:
+                corner = (x - 1, y + 2)  # half a pixel outside the image, whose first pixel is around 0
+                frame = Rectangle(corner, width + 1, height + 1, fill=False, edgecolor="black", lw=1.5, clip_on=False)
+                ax.add_patch(frame)
     ax.set_axis_off()
     return ax
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from resnet_book.analysis import purity, study
 from resnet_book.analysis.study import Study
+from resnet_book.engine.checks import whole
 from resnet_book.experiments.records import Record
 from resnet_book.report import feature_picture, tables
 from resnet_book.report.figures import COLOURS, say_nothing_recorded
@@ -84,8 +85,8 @@ def plot_means(frame: pd.DataFrame, ax: Axes, measure: str, label: str) -> Axes:
 def plot_positions(positions: Tensor, groups: Tensor, names: Sequence[str], ax: Axes, shares: Tensor) -> Axes:
     """Images as dots on a plane: positions (N, 2), coloured by ``groups`` (N,), which are ``names``.
 
-    ``shares`` (2,): of the variance along each axis, for its label. Dots are drawn in the order of the images, so no
-    class lies on top of the others.
+    ``shares`` (2,): of the variance along each axis, for its label. Both axes have one scale. Dots are drawn in the
+    order of the images, so no class lies on top of the others.
     """
     palette = np.array(feature_picture.class_colours(len(names)))
     size = 4 if len(positions) > 5_000 else 14
@@ -94,23 +95,32 @@ def plot_positions(positions: Tensor, groups: Tensor, names: Sequence[str], ax: 
         ax.scatter([], [], c=colour, s=24, label=name.replace("_", " "))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.2, fontsize=9)
     for number, (axis, share) in enumerate(zip((ax.xaxis, ax.yaxis), shares.tolist(), strict=True), start=1):
-        axis.set_label_text(f"principal component {number} ({100 * share:.0f} % of the variance)")
+        axis.set_label_text(f"component {number} ({100 * share:.0f} %)")
+    ax.set_aspect("equal")
     return ax
 
 
-def show_row_classes(shown: Study, ax: Axes) -> Axes:
+def show_row_classes(shown: Study, ax: Axes, every: int = 1) -> Axes:
     """The whole picture without images: a line a feature, purest on top, each cell the colour of one image's class.
 
     Least relevant images on the left, most relevant on the right, as in ``feature_picture.draw``; of a dataset with
-    superclasses, their colours. Drawn from the study alone.
+    superclasses, their colours. Drawn from the study alone. ``every``: of so many features one is drawn. Raises
+    ValueError for an ``every`` below 1.
     """
     names, group = feature_picture.groups(shown)
-    palette, order, blank = feature_picture.class_colours(len(names)), shown.purest_first, len(names)
+    palette, blank = feature_picture.class_colours(len(names)), len(names)
+    order = shown.purest_first[:: whole("every", every, 1)]
     halves = [group[indices[order]].numpy() for indices in (shown.least, shown.most)]  # (C, k) each
     cells = np.concatenate([halves[0], np.full((len(order), 1), blank), halves[1]], axis=1)
-    ax.imshow(cells, ListedColormap([*palette, "white"]), aspect="auto", vmin=0, vmax=blank)
+    places = (
+        -0.5,
+        cells.shape[1] - 0.5,
+        every * len(order) - 0.5,
+        -0.5,
+    )  # lines as thick as the features they stand for
+    ax.imshow(cells, ListedColormap([*palette, "white"]), aspect="auto", vmin=0, vmax=blank, extent=places)
     ax.set_xticks([(shown.k - 1) / 2, shown.k + (shown.k + 1) / 2], ["least relevant", "most relevant"])
-    ax.set_ylabel("features, purest first")
+    ax.set_ylabel("features, purest first" + (f", one of {every}" if every > 1 else ""))
     ax.grid(False)
     for name, colour in zip(names, palette, strict=True):
         ax.scatter([], [], c=colour, marker="s", label=name.replace("_", " "))

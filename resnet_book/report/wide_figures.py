@@ -102,7 +102,7 @@ def show_confusion(matrix: Tensor, names: Sequence[str], groups: Sequence[str] |
         order.sort(key=lambda i: (groups[i], names[i]))
     shares = 100 * matrix.double() / matrix.sum(dim=1, keepdim=True).clamp(min=1)
     picture = np.ma.array(shares.numpy()[np.ix_(order, order)], mask=np.eye(len(names), dtype=bool))
-    ax.set_facecolor("#DDDDDD")  # shows where the picture is masked
+    ax.set_facecolor("#999999")  # shows where the picture is masked
     image = ax.imshow(picture, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=max(1.0, float(picture.max()))))
     if groups is not None:
         places = _outline([groups[i] for i in order], ax)

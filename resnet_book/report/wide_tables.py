@@ -141,7 +141,10 @@ def chance_errors(num_classes: int = 100, num_superclasses: int = 20, k: int = 5
 
 
 def two_label_table(records: Iterable[Record], experiments: Sequence[str]) -> pd.DataFrame:
-    """Top-1, top-5 and superclass errors (%) on CIFAR-100 as text, a row for each of ``experiments``, chance last."""
+    """Top-1, top-5 and superclass errors (%) on CIFAR-100 as text, a row for each of ``experiments``, chance last.
+
+    And which share of the mistakes (%) top-5 and the superclass forgive: those that are an error by top-1 alone.
+    """
     records = list(records)
     rows = {}
     for name in experiments:
@@ -151,13 +154,28 @@ def two_label_table(records: Iterable[Record], experiments: Sequence[str]) -> pd
             "top-5": [record.top5_error for record in runs],
             "superclass": [record.superclass_error for record in runs],
         }
+        forgiven = {
+            f"forgiven by {column}": [_forgiven(each, one) for each, one in zip(values, measured["top-1"], strict=True)]
+            for column, values in measured.items()
+            if column != "top-1"
+        }
         rows[name] = {column: _mean_and_spread(values) for column, values in measured.items()}
-    rows["guessing"] = {column: f"{error:.2f}" for column, error in chance_errors().items()}
+        rows[name] |= {column: _mean_and_spread(values, ".0f") for column, values in forgiven.items()}
+    chance = chance_errors()
+    rows["guessing"] = {column: f"{error:.2f}" for column, error in chance.items()}
+    rows["guessing"] |= {
+        f"forgiven by {each}": f"{_forgiven(chance[each], chance['top-1']):.0f}" for each in list(chance)[1:]
+    }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment")
 
 
+def _forgiven(error: float | None, top1_error: float) -> float | None:
+    """The share (%) of the mistakes by top-1 that are none by a milder error (%); None where that was not measured."""
+    return None if error is None else 100 * (1 - error / top1_error)
+
+
 def cost_table(records: Iterable[Record], experiments: Sequence[str]) -> pd.DataFrame:
-    """What training cost, as text, a row for each of ``experiments`` and device: speed, memory, minutes."""
+    """What training cost, as text, a row for each of ``experiments`` and device: speed and minutes."""
     records = list(records)
     rows = []
     for name in experiments:
@@ -169,19 +187,19 @@ def cost_table(records: Iterable[Record], experiments: Sequence[str]) -> pd.Data
                     "experiment": name,
                     "device": device,
                     "images a second": _mean_and_spread([record.images_per_second for record in here], ",.0f"),
-                    "memory (MB)": _mean_and_spread([record.peak_memory / 1e6 or None for record in here], ",.0f"),
                     "minutes": _mean_and_spread([record.seconds / 60 for record in here], ",.1f"),
                 }
             )
-    columns = ["experiment", "device", "images a second", "memory (MB)", "minutes"]
+    columns = ["experiment", "device", "images a second", "minutes"]
     return pd.DataFrame(rows, columns=columns).set_index("experiment")
 
 
 def frequent_confusions(
     matrix: Tensor, names: Sequence[str], groups: Sequence[str] | None = None, k: int = 10
 ) -> pd.DataFrame:
-    """The ``k`` most frequent mistakes, most frequent first: class, taken for, images, share (% of the class's images).
+    """The ``k`` most frequent mistakes, most frequent first: class, taken for, images, reversed, share (%).
 
+    ``reversed``: how many images of the other class are taken for this one. ``share``: of the class's images.
     ``matrix`` (classes, classes) int64 as ``answers.confusion`` gives it; with ``groups``, the superclass of each
     class, a column ``same superclass``. Raises ValueError for a negative ``k``.
     """
@@ -191,7 +209,7 @@ def frequent_confusions(
     counts, order = mistakes[*pairs.T].sort(descending=True, stable=True)
     rows = []
     for (true, answer), count in zip(pairs[order[:k]].tolist(), counts[:k].tolist(), strict=True):
-        row = {"class": names[true], "taken for": names[answer], "images": count}
+        row = {"class": names[true], "taken for": names[answer], "images": count, "reversed": int(matrix[answer, true])}
         row["share (%)"] = 100 * count / int(matrix[true].sum())
         rows.append(row if groups is None else {**row, "same superclass": groups[true] == groups[answer]})
     return pd.DataFrame(rows)
