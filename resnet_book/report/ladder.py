@@ -60,6 +60,8 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
     elif len(behind) and len(ahead):
         text = f"{deep} errs more often than {shallow} after {_listed(behind)} iterations and less often after "
         text += f"{_listed(ahead)}: these runs show no single crossing."
+    elif (found.test == 0).all():
+        text = f"After {_listed(found.iterations)} iterations {deep} errs as often as {shallow}."
     else:
         often = "more" if len(behind) else "less"
         text = (
