@@ -320,7 +320,7 @@ plt.show()
 
 # %% tags=["nbval-ignore-output"]
 some = layers[layers.iteration.isin([100, 2_000, 64_000])]
-signal_figures.factors(some[some.depth == 56], some[some.depth == 20]).round(1)  # geometric means over layers
+signal_figures.factors(some[some.depth == 56], some[some.depth == 20]).T.round(1)  # geometric means over layers
 
 # %% [markdown]
 # In the first stage of the plain network it is the length, above all. A hundred steps make its weights up to seventy
@@ -345,7 +345,7 @@ errors = begun.rename(columns={"train_error": "training", "test_error": "test"})
 display(errors.groupby(["kind", "recipe"])[["training", "test"]].agg(["mean", "min", "max", "count"]).round(1))
 gentle = [each for each in measured if each.experiment.endswith("-short-warmup")]
 moves = signal_figures.with_moves(signal_figures.of_networks(gentle, "layers")).query("iteration in [300, 2000]")
-signal_figures.factors(moves[moves.origin != "record"], layers[layers.depth == 20]).round(1)
+signal_figures.factors(moves[moves.origin != "record"], layers[layers.depth == 20]).T.round(1)
 
 # %% [markdown]
 # Begun gently, the plain network's weights hardly get longer, its first layers move, and it ends seven points lower.
