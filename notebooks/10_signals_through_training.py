@@ -333,7 +333,7 @@ signal_figures.factors(some[some.depth == 56], some[some.depth == 20]).T.round(1
 #
 # Without momentum, weight decay alone makes weights shorter. At a rate of 0.1, a decay of 0.0001, and momentum that
 # makes steps ten times as long, it takes off a ten-thousandth a step: 10,000 steps to $1/e$. The short training ends
-# before; the long one has 32,000 such steps. After it a step moves them one and a half times less at most.
+# before; the long one has 32,000 such steps. At its end a step moves each stage at most one and a half times less.
 #
 # If the first steps do the harm, smaller ones should avoid it. `short-warmup` takes a hundred steps at a rate of 0.001,
 # and then goes on as `short` does. Errors in %, how many runs, and the factors of before:
