@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.signal_records import SignalRecord
 from resnet_book.recipe import Recipe
 from resnet_book.report import signal_figures
+from resnet_book.train import fit
 
 RESULTS = Path(__file__).parent.parent / "results"
 KEPT = sorted(RESULTS.glob("*/seed*.signals.json"))
@@ -130,6 +131,16 @@ def test_with_last_norms_at_zero_the_first_step_moves_nothing_else_in_a_branch()
         f"stages.{stage}.0.layers.4.{name}" for stage in (0, 1) for name in ("weight", "bias")
     }
     assert {name.split(".")[0] for name in moved} == {"stem", "stages", "classifier"}
+
+
+@pytest.mark.parametrize(("shortcut", "awake"), [("subsample", [16, 16, 16]), ("projection", [16, 32, 64])])
+def test_with_last_norms_at_zero_the_channels_that_padding_adds_never_learn(shortcut: str, awake: list[int]) -> None:
+    network = starts.zero_last_norms(models.untrained("resnet20", shortcut=shortcut))
+    fit(network, TRAIN, TRAIN.subset(2), replace(RECIPE, iterations=8))
+    for width, stage in zip(awake, network.stages, strict=True):
+        for block in stage:  # type: ignore[attr-defined]
+            norm = block.layers[-1]
+            assert norm.weight.count_nonzero() == norm.bias.count_nonzero() == width
 
 
 def test_without_batch_norm_the_convolutions_are_all_that_weighs_and_a_doubled_image_gives_doubled_signals() -> None:
@@ -490,8 +501,8 @@ def test_the_recorded_network_stands_for_the_end_where_weights_on_the_way_do_not
 
 @SETS
 def test_whatever_is_recorded_is_drawn(found: list[SignalRecord]) -> None:
-    blocks, predicted, near, starts = (
-        signal_figures.of_networks(found, rows) for rows in ("blocks", "predictions", "distances", "starts")
+    blocks, predicted, near = (
+        signal_figures.of_networks(found, rows) for rows in ("blocks", "predictions", "distances")
     )
     on_the_way = signal_figures.through_training(blocks)
     assert set(on_the_way.depth) <= {20}
@@ -507,8 +518,52 @@ def test_whatever_is_recorded_is_drawn(found: list[SignalRecord]) -> None:
         ax = signal_figures.plot_moments(frame, plt.figure().subplots(), column, column)
         assert len(ax.get_legend_handles_labels()[1]) == len(kinds)
     signal_figures.plot_moments(near, plt.figure().subplots(), "cosine", "cosine", spread="spread")
-    signal_figures.plot_starts(starts, plt.figure().subplots())
     plt.close("all")
+
+
+@SETS
+def test_a_pair_is_drawn_plain_left_residual_right_with_one_legend(found: list[SignalRecord]) -> None:
+    blocks = signal_figures.through_training(signal_figures.of_networks(found, "blocks"))
+    figure = plt.figure()
+    signal_figures.plot_twins_along(figure, blocks, {"signal": "size", "gradient_norm": "norm"}, "block")
+    assert [ax.get_title() for ax in figure.axes] == ["plain", "residual", "", ""]
+    assert [ax.get_ylabel() for ax in figure.axes[::2]] == ["size", "norm"]
+    assert [bool(ax.lines) for ax in figure.axes[:2]] == [kind in set(blocks.kind) for kind in ("plain", "residual")]
+    assert len(figure.legends) == bool(len(blocks))
+    plt.close("all")
+
+
+def test_a_band_of_cosines_ends_at_one() -> None:
+    frame = signal_figures.through_training(signal_figures.of_networks(FOUND[:1], "predictions"))
+    ax: Any = signal_figures.plot_moments(frame.assign(wide=0.9), plt.figure().subplots(), "after_step", "", "wide")
+    heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert heights.max() == 1
+    assert heights.min() == pytest.approx(0.5 - 0.9)
+    plt.close("all")
+
+
+def layers_of(depth: int, lengths: list[float], gradients: list[float]) -> pd.DataFrame:
+    """Rows of layers before training, where all lengths are 2, and after ten steps."""
+    rows = [
+        {"layer": layer, "iteration": iteration, "weight_norm": length, "gradient_norm": norm}
+        for iteration, each in ((0, [2.0] * len(lengths)), (10, lengths))
+        for layer, (length, norm) in enumerate(zip(each, gradients, strict=True), start=1)
+    ]
+    about = {"origin": "along the way", "kind": "plain", "depth": depth, "seed": 0, "recipe_iterations": 2_000}
+    return signal_figures.with_moves(pd.DataFrame(rows).assign(**about))
+
+
+def test_how_much_less_a_step_moves_layers_is_split_into_their_length_and_the_rest() -> None:
+    shallow, deep = layers_of(8, [2] * 7, [0.4] * 7), layers_of(14, [6.0] * 5 + [2] * 8, [0.1] * 13)
+    assert deep.stage[:13].tolist() == [1] * 5 + [2] * 4 + [3] * 4
+    assert shallow.stage[:7].tolist() == [1, 1, 1, 2, 2, 3, 3]
+    assert deep.moved[13] == pytest.approx(0.1 * 0.1 / 6)
+    table = signal_figures.factors(deep, shallow)[10, "along the way"]
+    assert table.loc["plain", 1].tolist() == pytest.approx(
+        [9, 4 / 3, 12]
+    )  # three times as long, a quarter of the gradient
+    assert table.loc["plain", 2].tolist() == pytest.approx([1, 4, 4])
+    assert signal_figures.factors(deep.iloc[:0], shallow.iloc[:0]).empty
 
 
 def test_likeness_stands_beside_the_errors_of_the_network_that_has_it() -> None:

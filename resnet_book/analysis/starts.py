@@ -22,6 +22,9 @@ from resnet_book.train import fit
 def zero_last_norms(network: Network) -> Network:
     """A copy whose every residual branch ends in a batch norm of weight 0, so that it adds nothing (Goyal et al.).
 
+    Where a shortcut pads with channels of zeros, these are ReLU(0 + 0) in every block behind it and never get a
+    gradient, so the network stays as narrow as its first stage. Goyal et al. have projections.
+
     Raises ValueError for a network without shortcuts: nothing would get through it.
     """
     zeroed = deepcopy(network)
