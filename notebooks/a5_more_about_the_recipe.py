@@ -134,7 +134,7 @@ levels = [(rate / (2 - rate)) ** 0.5 for rate in (0.5, 0.01)]
 f"root mean square by equation (A5.1): {levels[0]:.3f} at rate 0.5, {levels[1]:.3f} at 0.01"
 
 # %% [markdown]
-# **Predict.** Which of the three has the smallest weights after 200 steps, and which at the end?
+# **Predict** for Figure A5.1: which of the three has the smallest weights after 200 steps, and which at the end?
 
 # %% mystnb={"image": {"alt": "Size of the weights against steps on a logarithmic scale. The large rate falls at once to its level, 0.577, and stays there. The small rate falls slowly through all 500 steps and ends just above its own level, 0.071. The rate that drops follows the large one for 100 steps; then it falls, is far below both others after 200 steps, and reaches the level of the small rate."}}
 fig, ax = plt.subplots(figsize=(7.2, 3.2))
@@ -369,7 +369,7 @@ ax.set(xlabel="iteration", ylabel="loss (nats)", yscale="log")
 ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
 ax.yaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
-ax.legend()
+ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
 plt.show()
 
 # %% [markdown]
