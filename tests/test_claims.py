@@ -826,6 +826,23 @@ def test_most_of_the_overshoot_of_110_layers_comes_with_the_classifiers_steps() 
     assert peak(frozen=True) - 1 < 0.3 * (peak(frozen=False) - 1)
 
 
+# --- The appendix to chapter 6 ---
+
+
+def test_between_precisions_no_effect_was_found_in_three_short_runs_of_each() -> None:
+    fine, coarse = (summaries().loc[f"resnet20-cifar10-short{end}"] for end in ("", "-bfloat16"))
+    assert (fine.runs, coarse.runs) == (3, 3)
+    change, error = tables.change(coarse, fine)
+    assert round(tables.by_chance(3, 3), 1) == 2.8
+    assert abs(change) < 0.6 * tables.by_chance(3, 3) * error
+    assert {each.precision for each in recorded() if each.experiment in (fine.name, coarse.name)} == {
+        "float32",
+        "bfloat16",
+    }
+    float32 = {each.experiment for each in recorded() if each.precision == "float32"}
+    assert not float32 & {"resnet20-cifar10-float32", "resnet56-cifar10-float32"}  # no other pair has two precisions
+
+
 # --- Chapter 7 and its appendix ---
 
 
