@@ -41,8 +41,7 @@ if not find_spec("resnet_book"):  # as in Colab
     assert find_spec("resnet_book"), "Put resnet_book-*.whl here (in Colab: Files, on the left); run this again."
 
 # %% tags=["parameters"]
-# "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
-tier = "smoke"
+tier = "smoke"  # "smoke": seconds, built-in images; "cpu": minutes, CIFAR-10; "paper": on a GPU
 data_root = ""  # the folder of the CIFAR files; "": where the package looks for them
 
 # %%
@@ -89,7 +88,7 @@ torch.backends.cudnn.allow_tf32 = False  # which would round the factors of ever
 
 
 torch.set_num_threads(1)
-keep_memory()  # on a CPU: else each call has to ask for the memory of its result anew; all our trainings do so
+keep_memory()  # on a CPU, as all trainings of the package do: else each call asks anew for the memory of its result
 
 
 def read_clock() -> float:
@@ -162,10 +161,9 @@ product_rate = 2 * size**3 / milliseconds(lambda: matrix @ matrix)  # FLOP a mil
 print(f"{product_rate / 1e6:,.0f} GFLOP/s, {copies[0] / 1e6:,.1f} GB/s; a tensor of {num_bytes / 1e6:.0f} MB")
 
 # %% [markdown]
-# **Predict.** Equation (A6.1) is a roof of two parts: a slanted one, where memory is the limit, and a level one, where
-# arithmetic is. Under which will the convolutions lie? And ReLU, addition and batch norm? How far below the roof will
-# each be? (Batch norm is given ten FLOP a number, as in chapter 6, and one reading of its input. In evaluation it
-# takes its statistics from training.)
+# **Predict.** The roof has a slanted part, where memory is the limit, and a level one, where arithmetic is. Under which
+# will the convolutions lie, and ReLU, addition and batch norm? How far below? (Batch norm is given ten FLOP a number, as
+# in chapter 6, and one reading of its input. In evaluation it takes its statistics from training.)
 
 # %% tags=["nbval-ignore-output"]
 norm = torch.nn.BatchNorm2d(16, device=device)
@@ -253,12 +251,12 @@ table.loc["all three"] = table.sum()
 table.round(3)
 
 # %% [markdown]
-# Where bfloat16 takes more than twice as long, the processor has no instructions for it and imitates them.
+# Where bfloat16 takes more than twice as long, a processor without instructions for it imitates them.
 #
 # ## bfloat16
 #
-# bfloat16 has one bit for the sign, 8 for the exponent and 7 for the fraction; float32 has 1, 8 and 23. The range is the
-# same, the grid is coarser. The last column below is the older 16-bit format, with more digits and less range.
+# bfloat16 has one bit for the sign, 8 for the exponent and 7 for the fraction; float32 has 1, 8 and 23. float16, an older
+# format, has more digits than bfloat16 and less range.
 
 # %%
 numbers = torch.tensor([1e-8, 0.1, 1.0, 1.003, 100.3, 70_000.0])

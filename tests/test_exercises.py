@@ -83,3 +83,25 @@ def test_a_gentle_start_is_right_only_where_every_channel_can_learn(
 ) -> None:
     check_gentle_start(answer)
     assert capsys.readouterr().out.startswith(said)
+
+
+SPEED_PAGE = Path(__file__).parent.parent / "notebooks" / "a6_more_about_speed.py"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("{16}", "Right."),
+        ("16", "Right."),
+        ("[16, 32]", "Nearly: how many bytes"),
+        ("{64}", "Wrong: at how many FLOP"),
+        ("None", "Not answered yet."),
+    ],
+)
+def test_which_convolutions_wait_for_memory_may_be_said_as_a_number_or_a_set(
+    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [cell.source for cell in jupytext.read(SPEED_PAGE).cells if cell.cell_type == "code"]
+    exercise = next(cell for cell in cells if cell.startswith("waiting = None"))
+    exec(exercise.replace("waiting = None", f"waiting = {answer}"), {})
+    assert capsys.readouterr().out.startswith(said)
