@@ -884,6 +884,104 @@ def test_a_short_training_has_a_gap_without_augmentation_and_none_with_it_and_th
     assert paper.test_error - paper.train_error > 0.8 * paper.test_error
 
 
+# --- The appendix to chapter 5: untrained networks, and drawings of 16x16 pixels ---
+
+
+@cache
+def small_drawings() -> tuple[torch.Tensor, torch.Tensor]:
+    """64 images (64, 3, 16, 16) float32, and their labels."""
+    few = data.load("builtin", "train").subset(64)
+    halved = torch.nn.functional.avg_pool2d(few.images.float(), 2).round().to(torch.uint8)
+    return augment.normalise(halved, *augment.channel_mean_std(halved)), few.labels
+
+
+def of_seed(seed: int, depth: int, residual: bool = True) -> models.Network:
+    return models.narrow(depth, residual)(generator=torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+def sizes_without_norm(seed: int, depth: int, residual: bool, padding: str = "zeros") -> torch.Tensor:
+    """Root mean square of each block's output."""
+    network, found = starts.without_batch_norm(of_seed(seed, depth, residual)), list[torch.Tensor]()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.padding_mode = padding  # type: ignore[assignment]
+    x = network.stem(small_drawings()[0])
+    for _, block in diagnostics.blocks(network):
+        x = block(x)
+        found.append(x.square().mean().sqrt())
+    return torch.stack(found)
+
+
+def test_without_batch_norm_a_residual_block_about_doubles_the_mean_square_and_most_plain_ones_lose_some() -> None:
+    grown, plain = sizes_without_norm(0, 56, True), sizes_without_norm(0, 56, False)
+    assert 1.8 < (grown[-1] / grown[0]).square() ** (1 / 26) < 2.2
+    assert (plain[1:] < plain[:-1]).float().mean() > 0.75
+
+
+def test_zeros_at_the_border_are_a_part_of_the_reason_why_the_plain_signal_shrinks() -> None:
+    shrunk = {
+        padding: torch.stack([sizes[-1] / sizes[0] for sizes in each]).pow(1 / 16).mean()
+        for padding in ("zeros", "circular")
+        for each in [[sizes_without_norm(seed, 20, False, padding) for seed in range(3)]]
+    }
+    assert 0.85 < shrunk["zeros"] < shrunk["circular"] - 0.02 < 0.98
+
+
+def test_the_classifiers_first_step_lowers_the_loss_of_20_layers_and_raises_that_of_110() -> None:
+    images, labels = small_drawings()
+
+    def losses(seed: int, depth: int) -> list[float]:
+        features = (network := of_seed(seed, depth)).features(images).detach()
+        scores = network.classifier(features).detach()
+        errors = scores.softmax(dim=1) - torch.nn.functional.one_hot(labels, 10)
+        move = -features @ features.T @ errors / len(features)
+        return [torch.nn.functional.cross_entropy(scores + rate * move, labels).item() for rate in (0, 0.1, 0.01)]
+
+    before, after, gently = np.array([[losses(seed, depth) for depth in (20, 56, 110)] for seed in range(4)]).mean(0).T
+    assert after[0] < before[0] - 0.9
+    assert before[1] - 0.15 * before[1] < after[1] < before[1]
+    assert after[2] > before[2] + 1
+    assert (gently < before).all()
+
+
+def test_most_of_the_overshoot_of_110_layers_comes_with_the_classifiers_steps() -> None:
+    images, labels = small_drawings()
+
+    def peak(frozen: bool) -> float:
+        network, losses = of_seed(0, 110), list[float]()
+        network.classifier.requires_grad_(not frozen)
+        learning = [each for each in network.parameters() if each.requires_grad]
+        optimizer = torch.optim.SGD(learning, 0.1, 0.9, weight_decay=1e-4)
+        for step in range(4):
+            batch = slice(16 * step, 16 * step + 16)
+            loss = torch.nn.functional.cross_entropy(network(images[batch]), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        return max(losses) / losses[0]
+
+    assert peak(frozen=True) - 1 < 0.3 * (peak(frozen=False) - 1)
+
+
+# --- The appendix to chapter 6 ---
+
+
+def test_between_precisions_no_effect_was_found_in_three_short_runs_of_each() -> None:
+    fine, coarse = (summaries().loc[f"resnet20-cifar10-short{end}"] for end in ("", "-bfloat16"))
+    assert (fine.runs, coarse.runs) == (3, 3)
+    change, error = tables.change(coarse, fine)
+    assert round(tables.by_chance(3, 3), 1) == 2.8
+    assert abs(change) < 0.6 * tables.by_chance(3, 3) * error
+    assert {each.precision for each in recorded() if each.experiment in (fine.name, coarse.name)} == {
+        "float32",
+        "bfloat16",
+    }
+    float32 = {each.experiment for each in recorded() if each.precision == "float32"}
+    assert not float32 & {"resnet20-cifar10-float32", "resnet56-cifar10-float32"}  # no other pair has two precisions
+
+
 # --- Chapter 7 and its appendix ---
 
 
