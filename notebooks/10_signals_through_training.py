@@ -206,7 +206,7 @@ for kind in figures.KINDS:
 
 # %% mystnb={"image": {"alt": "Two panels, likeness of pixel gradients against the iteration: this page's pair, and repeated trainings on CIFAR-10. Each plain network begins far below its twin; after some dozens of steps all are close to 1."}} tags=["nbval-ignore-output"]
 batch = augment.normalise(seen.images[:64], *statistics), seen.labels[:64]
-about = {"depth": 20, "seed": 0, "recipe_iterations": ITERATIONS}
+about = {"experiment": "here", "depth": 20, "seed": 0, "recipe_iterations": ITERATIONS}
 near_here = pd.concat(
     signals.shattering(network, batch, (NOISE,)).assign(kind=kind, iteration=iteration, **about)
     for kind, kept in ways.items()

@@ -562,7 +562,7 @@ def test_weights_on_the_way_are_of_repetitions() -> None:
     for each in with_way:
         run = next(run for run in recorded() if (run.experiment, run.seed) == (each.experiment, each.seed))
         assert each.kept_by is not None
-        assert each.kept_by["commit"] != run.parts[0].commit
+        assert each.kept_by.commit != run.parts[0].commit
 
 
 def test_the_gradient_grows_towards_the_images_before_training_and_shrinks_soon_in_both_of_56_layers() -> None:

@@ -490,7 +490,7 @@ SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], F
 def test_the_recorded_network_stands_for_the_end_where_weights_on_the_way_do_not_reach_it() -> None:
     rows = [(0, "along the way"), (30, "along the way"), (2_000, "record")]
     frame = pd.DataFrame(rows, columns=["iteration", "origin"])
-    frame = frame.assign(kind="plain", depth=20, seed=0, recipe_iterations=2_000)
+    frame = frame.assign(experiment="a", kind="plain", depth=20, seed=0, recipe_iterations=2_000)
     assert signal_figures.through_training(frame).iteration.tolist() == [0, 30, 2_000]
     whole = pd.concat([frame, frame.iloc[:1].assign(iteration=2_000)])
     assert signal_figures.through_training(whole).origin.unique().tolist() == ["along the way"]
@@ -550,7 +550,15 @@ def layers_of(depth: int, lengths: list[float], gradients: list[float]) -> pd.Da
         for layer, (length, norm) in enumerate(zip(each, gradients, strict=True), start=1)
     ]
     about = {"origin": "along the way", "kind": "plain", "depth": depth, "seed": 0, "recipe_iterations": 2_000}
-    return signal_figures.with_moves(pd.DataFrame(rows).assign(**about))
+    return signal_figures.with_moves(pd.DataFrame(rows).assign(experiment="a", **about))
+
+
+def test_two_recipes_of_equally_many_iterations_are_two_networks() -> None:
+    both = [FOUND[0], FOUND[0].model_copy(update={"experiment": f"{FOUND[0].experiment}-warmup"})]
+    frame = signal_figures.of_networks(both, "predictions")
+    ax = signal_figures.plot_moments(frame, plt.figure().subplots(), "next", "")
+    assert len(ax.get_legend_handles_labels()[1]) == 2
+    plt.close("all")
 
 
 def test_how_much_less_a_step_moves_layers_is_split_into_their_length_and_the_rest() -> None:

@@ -28,7 +28,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")  # of the moments, one after the other
 MOMENTS_SHOWN = len(MARKERS)  # lines in a panel, at most
 STAGES = 3  # of a narrow network, all with as many blocks
 RATE = 0.1  # the learning rate of the step that ``with_moves`` asks about, the same at every moment
-NETWORK = ["kind", "depth", "seed", "recipe_iterations"]
+NETWORK = ["experiment", "kind", "depth", "seed", "recipe_iterations"]
 STAGE = ["iteration", "origin", "learning_rate"]
 COLUMNS = {
     "layers": [*STAGE, *LayerRow.model_fields],
@@ -48,8 +48,8 @@ def of_networks(
         kind, depth = kind_and_depth(known.model)
         frame = each.frame(rows)
         if len(frame):
-            own = {"kind": kind, "depth": depth, "seed": each.seed, "recipe_iterations": known.recipe.iterations}
-            frames.append(frame.assign(**own))
+            own = (each.experiment, kind, depth, each.seed, known.recipe.iterations)
+            frames.append(frame.assign(**dict(zip(NETWORK, own, strict=True))))
     return stacked(frames, [*COLUMNS[rows], *NETWORK])
 
 
@@ -232,9 +232,9 @@ def plot_against_depth(frame: pd.DataFrame, ax: Axes, measure: str, label: str) 
 def _networks(frame: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
     """Each run's rows and how to draw them, plain first; runs of one network but for the seed are labelled once."""
     named, each = set(), frame.groupby(NETWORK)
-    for (kind, depth, _, recipe), group in each:  # type: ignore[misc]
-        yield group, look(kind, depth, (kind, depth, recipe) not in named) | {"linewidth": 1.5}
-        named.add((kind, depth, recipe))
+    for (experiment, kind, depth, _, _), group in each:  # type: ignore[misc]
+        yield group, look(kind, depth, (experiment, kind, depth) not in named) | {"linewidth": 1.5}
+        named.add((experiment, kind, depth))
 
 
 def _iterations(ax: Axes, last: int) -> None:
