@@ -392,7 +392,7 @@ display(Markdown(text))
 # **Guess first.** Take four networks: plain and residual, of 20 and of 56 layers. In which order do their test errors
 # stand after the short training, and in which after the long one?
 
-# %% mystnb={"image": {"alt": "Two panels of errors against the training budget, on logarithmic axes: training images left, test images right, a colour and marker for each of four networks. After 2,000 iterations the plain network of 56 layers has by far the highest error, and the residual one of 56 layers a higher one than both of 20 layers. After 64,000 iterations the residual network of 56 layers has the lowest error of all, the plain one of 56 layers the highest, in both panels and by the published errors too."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two panels of errors against the training budget, on logarithmic axes: training images left, test images right, a colour and marker for each of four networks. After 2,000 and 4,000 iterations the plain network of 56 layers has by far the highest error, and the residual one of 56 layers a higher one than both of 20 layers. After 64,000 iterations the residual network of 56 layers has the lowest error of all, the plain one of 56 layers the highest, in both panels and by the published errors too."}} tags=["nbval-ignore-output"]
 recorded = tables.of_depth_table(records.load_all(records.find_results()))
 corners = ladder.corners(recorded)
 fig, axes = plt.subplots(1, 2)
@@ -480,14 +480,14 @@ plt.show()
 # and in all sources listed, by several points.
 #
 # **Do shortcuts cure it?** They *help* if a residual network errs less than its plain twin. They *cure* if, besides,
-# the deep residual network errs less than the shallow one. After the short training they help at every depth, the more
+# the deep residual network errs less than the shallow one. After 2,000 iterations they help at every depth, the more
 # the deeper, and do not cure: residual networks get worse with depth as well, though by less than half as many points.
-# After the long training they help and cure. On the training images our own runs show it. On the test images the
-# published numbers do, with gains of a point or more; ours, of a fifth of that, agrees in its sign and is too small to
-# show it.
+# After 4,000 it is the same. After 64,000 they help and cure. On the training images our own runs show it. On the test
+# images the published numbers do, with gains of a point or more; ours, of a fifth of that, agrees in its sign and is too
+# small to show it.
 #
 # So shortcuts cure, if one trains for long enough. What depth then *gains* is little beside what it costs without them.
-# And *why* does depth hurt? In a short training the long first steps are a part of the reason:
+# And *why* does depth hurt? In a short training the long first steps are a suspect:
 # [chapter 10](10_signals_through_training.ipynb) follows what they do to the weights. After a long one it is open.
 # [Chapter 8](08_take_it_apart.ipynb) and [chapter 9](09_the_landscape.ipynb) take trained networks apart to look for it.
 #

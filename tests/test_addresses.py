@@ -196,6 +196,7 @@ def test_what_would_be_lost_or_left_out_is_refused(project: Path, addresses: Mod
     source = project / "notebooks" / "01_small.py"
     with pytest.raises(addresses.AddressError, match="add the owner and the name"):
         addresses.write(project, addresses.Addresses("https://github.com/someone"))
+    addresses.write(project, address)
     text = source.read_text()
     source.write_text(
         text.replace(addresses.PARAMETERS_HEAD, f"# %% [markdown]\n# Mine.\n\n{addresses.PARAMETERS_HEAD}")

@@ -1178,9 +1178,10 @@ def test_published_plain_errors_rise_at_every_step_and_residual_ones_fall_at_mos
     assert [row.dropna().is_monotonic_decreasing for _, row in steps["residual"].iterrows()].count(False) == 1
 
 
-def test_after_2000_iterations_the_four_networks_stand_in_one_order_in_training_and_test_error() -> None:
+@pytest.mark.parametrize("recipe", ["short", "4k"])
+def test_after_2000_and_4000_iterations_the_four_networks_stand_in_one_order(recipe: str) -> None:
     for column in ("train_error", "test_error"):
-        error = after_the_short_training(column)
+        error = after_training(recipe, column)
         assert error.plain[56] > error.residual[56] > error.plain[20] > error.residual[20]
         assert error.plain[56] - error.plain[20] > 2 * (error.residual[56] - error.residual[20])
 
