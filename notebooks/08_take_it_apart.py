@@ -385,7 +385,7 @@ for size, group in paths.groupby(["depth", "iterations"]):
     unrelated = (group.number**0.5 * group.single).sum()
     by_sums = (group.length * group.share_together).sum()
     rows[size] = [effective_length(group)[0], by_sums, 100 * added / each.sum(), added / unrelated]
-names = ["mean length, by norms", "by sums", "of the norms (%)", "of unrelated ones (times)"]
+names = ["length by norms", "by sums", "sums / norms (%)", "sums / unrelated"]
 pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("depth, iterations").round(1)
 
 # %% [markdown]

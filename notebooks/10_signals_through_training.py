@@ -267,7 +267,7 @@ plt.show()
 # %% tags=["nbval-ignore-output"]
 some = signal_figures.of_networks(found, "blocks").query("recipe_iterations == 2000 & iteration in @MOMENTS")
 each = some.sort_values("block").groupby(["depth", "kind", "iteration", "origin"]).gradient_norm
-(each.first() / each.last()).unstack(["iteration", "origin"]).round(2)
+(each.first() / each.last()).unstack(["depth", "kind"]).round(2)
 
 # %% [markdown]
 # (The first block's gradient divided by the last one's. *Along the way*: repetitions; *record*: the recorded runs.)

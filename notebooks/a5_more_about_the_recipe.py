@@ -152,7 +152,8 @@ plt.show()
 # %% [markdown]
 # **Figure A5.1.** Root mean square of 1,000 weights that take noisy steps towards 0, at a large learning rate, a small
 # one, and one that drops after 100 steps (until then it is the large one). Dotted: the levels by equation (A5.1).
-#
+
+# %% [markdown]
 # A large rate travels fast and stays noisy. With a small one most of the 500 steps go into the way, and at the end it has
 # nearly arrived. A drop makes the jitter smaller. From there on the line falls no faster than with the small rate, but it
 # begins much nearer: it is the lowest after 200 steps, and just so at the end.
@@ -200,7 +201,8 @@ plt.show()
 # %% [markdown]
 # **Figure A5.2.** Root mean square of each block's output, before training, for one batch of 64 images: with batch norm
 # (left) and with the batch norms taken out (right).
-#
+
+# %% [markdown]
 # With batch norm $F(x)$ has the same size in every block, and the mean square of the sum grows by about the same amount
 # each time, like a walk and not like an explosion. (It falls at the beginning of each new stage: the shortcut fills the
 # new half of the channels with zeros, so that there is less to add to.) And without?
@@ -375,7 +377,8 @@ plt.show()
 # %% [markdown]
 # **Figure A5.3.** Loss of each batch during the first iterations of a residual network of 110 layers, one run each. Grey:
 # the loss of a network that gives all classes the same score.
-#
+
+# %% [markdown]
 # In this run most of the overshoot comes with the classifier's steps: with it frozen, the same rate does far less. A
 # loss above the grey line is worse than knowing nothing: the network is sure, and wrong. Untrained networks of this depth
 # begin there. With larger batches and larger rates, [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) found that a

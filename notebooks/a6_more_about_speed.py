@@ -215,7 +215,8 @@ plt.show()
 # **Figure A6.1.** The roof of this machine in float32 (line; the number is where it bends), and calls of ResNet-20 under
 # it: convolutions by their channels, the rest in grey. Where a call is faster than the matrix product, the fastest lies on
 # the level part by construction.
-#
+
+# %% [markdown]
 # To lie under the slanted part does not mean to be limited by memory. In training, batch norm has to read its input at
 # least twice, for the statistics and to normalise it, while we counted one reading. That would leave it two thirds of the
 # roof. What is missing beyond that is a matter of its own code: in evaluation, without statistics to compute, it does
