@@ -151,16 +151,6 @@ def test_without_batch_norm_the_convolutions_are_all_that_weighs_and_a_doubled_i
     torch.testing.assert_close(network.stages(network.stem(2 * BATCH[0])), 2 * signal)
 
 
-def test_first_losses_are_those_of_each_step_over_more_than_an_epoch() -> None:
-    network = tiny()
-    steps = len(TRAIN) // 64 + 2
-    losses = starts.first_losses(network, TRAIN, RECIPE, steps, 64)
-    assert len(losses) == steps
-    assert all(0 < loss < 10 for loss in losses)
-    again = starts.first_losses(tiny(), TRAIN, RECIPE, 2, 64)
-    assert again == pytest.approx(losses[:2])
-
-
 def test_a_pre_activation_block_adds_to_what_it_got_and_nothing_comes_behind() -> None:
     block = pre_activation.PreActivationBlock(16, 16)
     x = torch.randn(2, 16, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -221,9 +211,6 @@ def test_a_readers_block_is_told_what_is_wrong(forward: Callable[..., object], v
         (lambda: signals.after_a_step(tiny(), nan * signals.gradient(tiny(), BATCH)), "step: .* not finite"),
         (lambda: signals.after_a_step(tiny(), torch.zeros(3)), r"step: expected .* \(\d+,\), found \(3,\)"),
         (lambda: starts.zero_last_norms(tiny(shortcut=None)), "no residual block"),
-        (lambda: starts.first_losses(tiny(), TRAIN.subset(0), RECIPE, 2, 1), "train: the set .* is empty"),
-        (lambda: starts.first_losses(tiny(), BATCH, RECIPE, 2, 1), "train is of type tuple"),  # type: ignore[arg-type]
-        (lambda: starts.first_losses(tiny(), TRAIN, RECIPE, 0, 32), "iterations=0"),
         (lambda: pre_activation.PreActivationNetwork(21, torch.Generator()), "depth=21"),
         (lambda: pre_activation.PreActivationNetwork(20, 0), "generator=0"),  # type: ignore[arg-type]
     ],
@@ -277,9 +264,8 @@ SMOKE = "resnet20-builtin-smoke"
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One recorded run with its weights; measured on few images."""
-    for name, value in (("PAIRS", 1), ("IMAGES", 4), ("DISTANCES", (0.1,)), ("START_ITERATIONS", 2)):
+    for name, value in (("PAIRS", 1), ("IMAGES", 4), ("DISTANCES", (0.1,))):
         monkeypatch.setattr(signal_survey, name, value)
-    monkeypatch.setattr(signal_survey, "START_BATCH", 8)
     first = records.load_record(RESULTS / SMOKE / "seed0.json").recipe
     monkeypatch.setattr(signal_survey, "Recipe", lambda **fields: Recipe(**{**fields, "batch_size": 8}))
     assert first["batch_size"] > 8
@@ -314,7 +300,6 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
     ]
     assert len(told) == 3
     assert kept.frame("layers").groupby("iteration").layer.max().tolist() == [19, 19, 19]
-    assert len(kept.start_frame) == 4
     assert [each.experiment for each in records.load_all(results)] == [SMOKE]  # the new file is no record
     path = results / SMOKE / "seed0.signals.json"
     text = path.read_text()
@@ -472,8 +457,6 @@ def invented(experiment: str, seed: int, moments: tuple[int, ...], plain: bool) 
         "made_by": machine.describe("cpu", "float32", False),
         "kept_by": None,
         "stages": [stage(iteration) for iteration in moments],
-        "start_batch": 64,
-        "starts": [] if plain else [{"zeroed": zero, "losses": [2.3 if zero else 3.5, 2.0]} for zero in (True, False)],
     }
     return SignalRecord.model_validate_json(json.dumps(content))
 
