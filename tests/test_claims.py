@@ -122,18 +122,18 @@ def keeping_shape(frame: Frame) -> Frame:
     return frame[lesion_figures.keep_shape(frame)]
 
 
-def test_a_closed_shortcut_costs_some_three_lost_branches_with_nine_blocks_and_far_more_with_27_but_for_the_last() -> (
+def test_a_closed_shortcut_costs_over_two_lost_branches_with_nine_blocks_and_far_more_with_27_but_for_the_last() -> (
     None
 ):
     for each in RESIDUALS:
         closed = keeping_shape(cuts(*each)[cuts(*each).cut == "close shortcut"])
         for column in ("added", "added_anew"):
             worth = closed[column].median() / keeping_shape(one_lost(*each))[column].median()
-            assert 2.5 < worth < 5.2 if each[2] == 20 else worth > 13
-    closed = keeping_shape(cuts(*DEEP)[cuts(*DEEP).cut == "close shortcut"])
-    cheap = closed[closed.added_anew < 17]
-    assert [tuple(blocks) for blocks in cheap.blocks] == [(27,)]
-    assert cheap.added.item() == 0
+            assert worth > 2.5 if each[2] == 20 else worth > 13
+        if each[1] == LONG:
+            cheap = closed[closed.added < 40]
+            assert [tuple(blocks) for blocks in cheap.blocks] == [(9,) if each[2] == 20 else (27,)]
+            assert cheap[["added", "added_anew"]].max().max() < 0.7
 
 
 def test_swapping_two_blocks_typically_costs_about_as_much_as_losing_one_and_at_worst_more() -> None:
@@ -178,12 +178,10 @@ def test_by_exact_sums_paths_that_matter_are_as_long_as_by_norms_within_a_block_
     assert 8.5 < effective_length(paths(SHORT, 56))[0] < 9.5
 
 
-def test_paths_mostly_cancel_though_less_than_unrelated_ones_would() -> None:
-    for size in SIZES:
-        frame = paths(*size)
-        added = frame.together.sum()
-        assert added < (0.25 if size[1] == 20 else 1 / 30) * (frame.number * frame.single).sum()
-        assert added > (1.5 if size[1] == 20 else 5) * (frame.number**0.5 * frame.single).sum()
+def test_with_27_blocks_the_sums_of_paths_are_a_few_hundredths_of_what_their_norms_add_up_to() -> None:
+    left = {size: paths(*size).together.sum() / (paths(*size).number * paths(*size).single).sum() for size in SIZES}
+    assert 0.01 < min(left[SHORT, 56], left[LONG, 56]) < max(left[SHORT, 56], left[LONG, 56]) < 0.03
+    assert max(left.values()) < 0.25
 
 
 def out_or_swapped(each: tuple[str, int, int]) -> Frame:
