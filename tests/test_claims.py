@@ -1226,6 +1226,19 @@ def test_what_depth_costs_the_plain_network_is_many_times_the_spread_and_what_it
     assert train[56] < train[20] / 2
 
 
+def test_what_depth_gains_is_in_the_published_numbers_a_quarter_to_nearly_a_half_of_what_it_costs_without() -> None:
+    change = (published_errors()[56] - published_errors()[20]).dropna().unstack("kind").dropna()
+    share = -change.residual / change.plain
+    assert len(share) == 3
+    assert 0.24 < share.min() < share.max() < 0.46
+
+
+def test_our_deepest_residual_network_is_three_standard_deviations_off() -> None:
+    (theirs,) = (each for each in published.ERRORS if (each.source, each.model) == ("nabla0001", "resnet56"))
+    assert theirs.std is not None
+    assert 3 < (after_training("paper", "test_error").residual[56] - theirs.error) / theirs.std < 3.2
+
+
 def test_of_the_corners_the_deep_residual_network_alone_errs_more_than_any_that_was_published() -> None:
     error = after_training("paper", "test_error")
     for kind, theirs in published_errors().groupby("kind"):
