@@ -1,6 +1,5 @@
 """The loss around weights: directions, slices, lines, curvature; kept, drawn, and turned in a page."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -402,15 +401,11 @@ def test_a_plane_with_a_number_too_few_is_refused(kept_file: Path) -> None:
         landscape_records.LANDSCAPE.read(SMOKE, 0, kept_file.parent.parent)
 
 
-@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_the_committed_landscapes_are_sound_and_of_the_committed_weights(path: Path) -> None:
-    kept = landscape_records.LANDSCAPE.read(path.parent.name, 0, RESULTS)
-    assert kept
-    assert all(each.made_by["dirty"] is False for each in kept.sittings)
-    beside = hashlib.sha256(path.with_name("seed0.safetensors").read_bytes()).hexdigest()
-    trained = [each.around for each in kept.slices if each.around.at == "trained"]
-    assert {beside, kept.weights_sha256, *(each.weights_sha256 for each in trained)} == {beside}
-    assert path.stat().st_size < 300_000
+def test_the_committed_landscapes_are_small_and_were_measured_with_committed_code() -> None:
+    for path in KEPT:
+        sittings = json.loads(path.read_text())["sittings"]
+        assert [each["made_by"]["dirty"] for each in sittings] == [False] * len(sittings), path
+        assert path.stat().st_size < 300_000, path
 
 
 # --- Drawn and turned ---
