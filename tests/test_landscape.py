@@ -232,7 +232,7 @@ SMOKE = "resnet20-builtin-smoke"
 
 
 @pytest.fixture
-def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Path:
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One recorded run with its weights; grids of three steps, few images, one product for an eigenvalue."""
     folder = tmp_path / "results"
     (folder / SMOKE).mkdir(parents=True)
@@ -336,7 +336,6 @@ def test_two_seeds_of_one_network_are_not_drawn_as_one() -> None:
     for draw in (landscape_figures.draw_walks, landscape_figures.heights):
         with pytest.raises(ValueError, match="several runs, of seeds 0, 1"):
             draw(slices)
-    plt.close("all")
 
 
 @pytest.fixture
@@ -482,7 +481,6 @@ def test_whatever_is_recorded_is_drawn(found: list[LandscapeRecord]) -> None:
         ax = draw(frame, plt.figure().subplots())
         assert [text.get_text() for text in ax.texts] == ([] if found else ["nothing recorded yet"])
     landscape_figures.plot_way(slices, plt.figure().subplots(), "plain")
-    plt.close("all")
 
 
 def test_a_bowl_rises_alike_to_all_sides_and_leads_nowhere_down() -> None:

@@ -453,7 +453,6 @@ def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord])
         depth = "20 layers, " if found else ""
         assert [ax.get_title() for ax in panels.axes] == [depth + title for title in columns.values()]
     lesion_figures.draw_cut(plt.figure().subplots(), residual=True)
-    plt.close("all")
 
 
 def test_blocks_that_begin_a_stage_do_not_keep_the_shape_as_the_networks_themselves_say() -> None:
@@ -469,7 +468,6 @@ def test_two_seeds_of_one_network_get_a_line_each() -> None:
     again = [each.model_copy(update={"seed": 1}) for each in FOUND[:1]]
     ax = lesion_figures.plot_single(lesion_figures.all_cuts([*FOUND[:1], *again]), plt.figure().subplots())
     assert [label[-6:] for label in ax.get_legend_handles_labels()[1]] == ["seed 0", "seed 1"]
-    plt.close("all")
 
 
 def test_networks_of_two_depths_get_a_row_of_panels_each() -> None:
@@ -483,4 +481,3 @@ def test_networks_of_two_depths_get_a_row_of_panels_each() -> None:
     assert [len(ax.get_legend_handles_labels()[1]) for ax in panels.axes] == [3, 3, 2, 2]
     panels = lesion_figures.draw_by_budget(both, lesion_figures.plot_single)
     assert [len(ax.get_legend_handles_labels()[1]) for ax in panels.axes] == [2, 1, 2, 0]
-    plt.close("all")
