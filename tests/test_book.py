@@ -18,14 +18,14 @@ import axe_playwright_python
 import nbformat
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "book" / "_build" / "html"
 CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "notebooks").glob("[0-9a]*.py"))]
 PAGES = ["intro", *CHAPTERS, "live", "reproduce", "tested", "cluster", "api", "bibliography"]
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESKTOP, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
 
 
 @pytest.fixture(scope="module")
