@@ -1,22 +1,27 @@
 """Shared by the tests: the real CIFAR where it is, and small folders in its format where it need not be real."""
 
 import hashlib
-import importlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
+import pdf
 import pytest
 import torch
+from matplotlib.axes import Axes
 
 from resnet_book import cifar
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+matplotlib.use("agg")
+torch.set_num_threads(1)  # for networks this small, a second one only waits, long on a busy machine
 SMALL_BATCH = 4  # images in each file of the small folders
 
 
@@ -59,23 +64,24 @@ def write_small(root: Path, format: cifar.Format) -> cifar.Format:
     return replace(format, files=files)
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: for networks this small, a second one only waits, long on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+@pytest.fixture(autouse=True)
+def _no_figure_left() -> Iterator[None]:
+    """Close the figures of a test after it."""
     yield
-    torch.set_num_threads(threads)
+    plt.close("all")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def ax() -> Axes:
+    """An empty plot."""
+    return plt.subplots()[1]
+
+
+@pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
     """A headless Chromium."""
     from playwright.sync_api import sync_playwright  # not every environment has it
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(Path(__file__).parents[1] / "book"))
-        pdf = importlib.import_module("pdf")  # which needs one, too
     found = pdf.find_browser()
     if found is None:
         message = f"no browser found ({', '.join(pdf.BROWSERS)}): install Chromium, or name one in BROWSER_PATH"

@@ -7,6 +7,7 @@ can kill it anywhere: ``python small_runs.py run tiny-builtin-smoke --results DI
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ TRAIN = data.load("builtin", "train").subset(256)
 TEST = data.load("builtin", "test").subset(70)
 RECIPE = Recipe(iterations=20, batch_size=32, drops=(12, 16))  # two epochs of eight iterations, and a half
 NAME = "tiny-builtin-smoke"
-LONGER = Recipe(iterations=200, batch_size=32, drops=(100, 150))
+LONGER = Recipe(iterations=100, batch_size=32, drops=(50, 75))
 
 
 def tiny(seed: int = 0, shortcut: str | None = "subsample") -> Network:
@@ -61,6 +62,13 @@ def fit(
     """``train.fit`` on the few images, in silence."""
     calls = [*([Checkpoint(checkpoint)] if checkpoint else []), *([OnStep(on_step)] if on_step else [])]
     return train.fit(network, images, test, recipe, seed=seed, engine=engine, callbacks=calls)
+
+
+@cache
+def never_stopped(seed: int = 0) -> tuple[Network, History]:
+    """The network and the history of the run of ``LONGER`` that nothing disturbs."""
+    network = tiny(seed)
+    return network, fit(network, seed=seed, recipe=LONGER)
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:

@@ -1,6 +1,5 @@
 """One setting for the addresses: the buttons of the pages, the head of a page, and the cell that Colab needs."""
 
-import importlib
 import os
 import re
 import shutil
@@ -9,11 +8,13 @@ import sys
 import sysconfig
 import tomllib
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import addresses
+import build
 import jupytext
 import nbformat
+import page_extras
 import pytest
 import yaml
 
@@ -27,44 +28,44 @@ CHAPTER += '# ---\n\n# %% [markdown]\n# # A chapter\n\n# %% tags=["parameters"]\
 
 
 @pytest.fixture(autouse=True)
-def book_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the modules of ``book/`` be imported."""
-    monkeypatch.syspath_prepend(str(ROOT / "book"))
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tools set for their kernels goes with the test."""
     monkeypatch.setattr(os, "environ", os.environ.copy())
 
 
-@pytest.fixture
-def addresses() -> ModuleType:
-    return importlib.import_module("addresses")
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what carries the addresses, and one small chapter that was executed."""
-    (tmp_path / "notebooks").mkdir()
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "notebooks").mkdir()
     for name in ("pyproject.toml", "CITATION.cff"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    source = tmp_path / "notebooks" / "01_small.py"
+        shutil.copy(ROOT / name, folder / name)
+    source = folder / "notebooks" / "01_small.py"
     source.write_text(CHAPTER)
-    assert importlib.import_module("build").main(["sync", str(source)]) == 0
+    assert build.main(["sync", str(source)]) == 0
+    return folder
+
+
+@pytest.fixture
+def project(executed: Path, tmp_path: Path) -> Path:
+    """That folder, for one test."""
+    shutil.copytree(executed, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
 def set_address(project: Path, *arguments: str | None) -> None:
-    importlib.import_module("build").address(project, *arguments, *[None] * (2 - len(arguments)))
+    build.address(project, *arguments, *[None] * (2 - len(arguments)))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-def test_the_code_of_a_chapter_begins_with_the_cell_that_installs_the_package(
-    source: Path, addresses: ModuleType
-) -> None:
+def test_the_code_of_a_chapter_begins_with_the_cell_that_installs_the_package(source: Path) -> None:
     first, second = [cell for cell in jupytext.read(source).cells if cell.cell_type == "code"][:2]
     assert first.source == addresses.read(ROOT).first_cell, "run `make address`"
     assert first.metadata["tags"] == ["remove-cell"]
     assert second.metadata["tags"] == ["parameters"]
 
 
-def test_the_citation_names_the_addresses_of_the_setting(addresses: ModuleType) -> None:
+def test_the_citation_names_the_addresses_of_the_setting() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     found = addresses.read(ROOT)
     assert citation.get("repository-code", "") == found.repository, "run `make address`"
@@ -102,7 +103,7 @@ def test_setting_an_address_twice_changes_nothing_and_another_one_leaves_nothing
     assert b"someone" not in b"".join(files().values())
 
 
-def test_the_books_address_ends_with_one_slash_however_it_is_typed(project: Path, addresses: ModuleType) -> None:
+def test_the_books_address_ends_with_one_slash_however_it_is_typed(project: Path) -> None:
     for typed in ("https://example.org/book", "https://example.org/book//"):
         set_address(project, "https://github.com/someone/the-book", typed)
         text = (project / "pyproject.toml").read_text()
@@ -124,7 +125,6 @@ def test_setting_an_address_keeps_what_else_the_table_holds(project: Path, last:
 def test_a_setting_that_is_no_address_stops_the_build_with_a_message(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build = importlib.import_module("build")
     monkeypatch.setattr(build, "ROOT", project)
     monkeypatch.setattr(build, "BOOK", project / "book")
     path = project / "pyproject.toml"
@@ -143,21 +143,20 @@ def test_a_chapter_that_was_not_up_to_date_is_not_made_to_look_so(project: Path)
 
 @pytest.mark.parametrize("wrong", ["github.com/a/b", "http://github.com/a/b", 'https://a.b/c"; d', "https://a.b/c d"])
 def test_an_address_that_is_none_is_refused_before_anything_changes(project: Path, wrong: str) -> None:
-    build = importlib.import_module("build")
     before = (project / "CITATION.cff").read_bytes()
     with pytest.raises(build.BuildError, match="give an address like"):
         set_address(project, wrong)
     assert (project / "CITATION.cff").read_bytes() == before
 
 
-def links(addresses: ModuleType, repository: str, page: str) -> dict[str, str]:
+def links(repository: str, page: str) -> dict[str, str]:
     """The buttons of a page, by their texts."""
-    groups = importlib.import_module("page_extras").buttons(addresses.Addresses(repository), page, SERVERS, "main")
+    groups = page_extras.buttons(addresses.Addresses(repository), page, SERVERS, "main")
     return {link["text"]: link["url"] for group in groups for link in group["buttons"]}
 
 
-def test_a_chapter_on_github_opens_in_three_places_and_can_be_edited(addresses: ModuleType) -> None:
-    assert links(addresses, "https://github.com/someone/book", "chapters/01_x") == {
+def test_a_chapter_on_github_opens_in_three_places_and_can_be_edited() -> None:
+    assert links("https://github.com/someone/book", "chapters/01_x") == {
         "Colab": "https://colab.example/github/someone/book/blob/main/notebooks/01_x.ipynb",
         "Binder": "https://binder.example/v2/gh/someone/book/main?urlpath=lab/tree/notebooks/01_x.ipynb",
         "JupyterHub": "https://hub.example/hub/user-redirect/git-pull?repo=https%3A%2F%2Fgithub.com%2Fsomeone%2Fbook"
@@ -168,30 +167,30 @@ def test_a_chapter_on_github_opens_in_three_places_and_can_be_edited(addresses: 
     }
 
 
-def test_a_page_that_is_no_chapter_can_be_edited_and_not_launched(addresses: ModuleType) -> None:
-    found = links(addresses, "https://github.com/someone/book", "reproduce")
+def test_a_page_that_is_no_chapter_can_be_edited_and_not_launched() -> None:
+    found = links("https://github.com/someone/book", "reproduce")
     assert list(found) == ["Repository", "Edit this page", "Open an issue"]
     assert found["Edit this page"].endswith("/edit/main/book/reproduce.md")
 
 
-def test_gitlab_has_its_own_pages_and_no_colab_and_an_unknown_host_only_what_git_can(addresses: ModuleType) -> None:
-    found = links(addresses, "https://gitlab.com/group/book", "chapters/01_x")
+def test_gitlab_has_its_own_pages_and_no_colab_and_an_unknown_host_only_what_git_can() -> None:
+    found = links("https://gitlab.com/group/book", "chapters/01_x")
     assert "Colab" not in found
     assert found["Binder"].startswith("https://binder.example/v2/gl/group%2Fbook/main?")
     assert found["Edit this page"] == "https://gitlab.com/group/book/-/edit/main/notebooks/01_x.py"
     assert "/-/issues/new?issue%5Btitle%5D=" in found["Open an issue"]
     git_alone = ["Binder", "JupyterHub", "Repository"]
-    assert list(links(addresses, "https://git.example/me/book", "chapters/01_x")) == git_alone
-    company = links(addresses, "https://github.example.org/me/book", "chapters/01_x")  # no repository of github.com
+    assert list(links("https://git.example/me/book", "chapters/01_x")) == git_alone
+    company = links("https://github.example.org/me/book", "chapters/01_x")  # no repository of github.com
     assert "Colab" not in company
     assert company["Binder"].startswith("https://binder.example/v2/git/https%3A%2F%2Fgithub.example.org%2Fme%2Fbook/")
 
 
-def test_a_repository_that_is_its_owners_site_is_published_at_the_root(addresses: ModuleType) -> None:
+def test_a_repository_that_is_its_owners_site_is_published_at_the_root() -> None:
     assert addresses.Addresses("https://github.com/Alice/alice.github.io").published == "https://alice.github.io/"
 
 
-def test_what_would_be_lost_or_left_out_is_refused(project: Path, addresses: ModuleType) -> None:
+def test_what_would_be_lost_or_left_out_is_refused(project: Path) -> None:
     address = addresses.Addresses("https://github.com/someone/book")
     source = project / "notebooks" / "01_small.py"
     with pytest.raises(addresses.AddressError, match="add the owner and the name"):
@@ -209,8 +208,8 @@ def test_what_would_be_lost_or_left_out_is_refused(project: Path, addresses: Mod
         addresses.write(project, address)
 
 
-def test_without_an_address_no_page_has_such_buttons_and_the_build_says_why(addresses: ModuleType) -> None:
-    assert links(addresses, "", "chapters/01_x") == {}
+def test_without_an_address_no_page_has_such_buttons_and_the_build_says_why() -> None:
+    assert links("", "chapters/01_x") == {}
     assert "no launch, edit and issue buttons" in addresses.described(addresses.Addresses())
     assert "\n" not in addresses.described(addresses.Addresses())
 
@@ -261,9 +260,7 @@ def test_a_book_with_an_address_shows_its_buttons_and_describes_itself_to_other_
 
 
 @pytest.mark.slow
-def test_the_first_cell_installs_a_wheel_beside_the_notebook_where_the_package_is_not(
-    tmp_path: Path, addresses: ModuleType
-) -> None:
+def test_the_first_cell_installs_a_wheel_beside_the_notebook_where_the_package_is_not(tmp_path: Path) -> None:
     # An environment like Colab's: all that the package needs is there, the package is not.
     others = tmp_path / "others"
     others.mkdir()

@@ -1,17 +1,18 @@
 """The benchmarks run, their counts are right, and on one thread the claim is not far off even on a busy machine."""
 
-import importlib
 import re
 import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
+import cost
 import pytest
 import torch
 import torch.nn.functional as F
+import training
+import whole_machine
 
 from resnet_book import data, models
 from resnet_book.engine.device import Engine
@@ -19,20 +20,6 @@ from resnet_book.recipe import Recipe
 from resnet_book.train import fit
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
-
-@pytest.fixture
-def cost(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The benchmarks' module of that name, which is no part of the package."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("cost")
-
-
-@pytest.fixture
-def training(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The benchmarks' module of that name, which is no part of the package."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("training")
 
 
 def run(script: str, *arguments: str) -> str:
@@ -67,9 +54,7 @@ def test_the_training_benchmark_prints_the_ratio_and_the_floor() -> None:
 
 
 @pytest.mark.slow
-def test_the_benchmark_of_the_whole_machine_adds_up_what_its_processes_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    whole_machine = importlib.import_module("whole_machine")
+def test_the_benchmark_of_the_whole_machine_adds_up_what_its_processes_train() -> None:
     way = whole_machine.Way("two of one thread", "ours", 2, 1, kept=True)
     way.run(Namespace(model="plain20", seconds=0.5, data=None, compile=False))
     (rate,) = way.passes
@@ -77,8 +62,6 @@ def test_the_benchmark_of_the_whole_machine_adds_up_what_its_processes_train(mon
 
 
 def test_an_allocator_is_loaded_from_the_file_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    whole_machine = importlib.import_module("whole_machine")
     loaded = list[str]()
 
     def start(command: list[str], env: dict[str, str], **_: object) -> None:
@@ -97,8 +80,8 @@ def test_a_simulation_that_is_interrupted_before_the_workers_are_there_leaves_no
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    cluster = importlib.import_module("cluster")
+    import cluster
+
     left = list[str]()
 
     class Process:
@@ -122,16 +105,19 @@ def test_a_simulation_that_is_interrupted_before_the_workers_are_there_leaves_no
     assert left == []
 
 
-@pytest.mark.slow
-def test_a_simulation_refuses_workers_that_nodes_cannot_share() -> None:
+def test_a_simulation_refuses_workers_that_nodes_cannot_share(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("distributed")
-    command = [sys.executable, BENCHMARKS / "cluster.py", "--nodes", "3", "--workers", "200"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert "--workers=200: give each of --nodes=3 as many" in done.stderr
+    import cluster
+
+    monkeypatch.setattr(sys, "argv", ["cluster.py", "--nodes", "3", "--workers", "200"])
+    with pytest.raises(SystemExit, match="2"):
+        cluster.main()
+    assert "--workers=200: give each of --nodes=3 as many" in capsys.readouterr().err
 
 
-def test_the_benchmark_takes_the_steps_of_fit(training: ModuleType) -> None:
+def test_the_benchmark_takes_the_steps_of_fit() -> None:
     train, test = (data.load("builtin", split) for split in ("train", "test"))
     recipe = Recipe(iterations=5, drops=(), batch_size=8)
     timed, fitted = (models.narrow(8, residual=True)(generator=torch.Generator().manual_seed(0)) for _ in range(2))
@@ -143,15 +129,13 @@ def test_the_benchmark_takes_the_steps_of_fit(training: ModuleType) -> None:
         assert torch.equal(mine, theirs)
 
 
-@pytest.mark.slow
-def test_the_training_benchmark_refuses_passes_of_no_time() -> None:
-    command = [sys.executable, BENCHMARKS / "training.py", "--seconds", "0"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "--seconds above 0" in done.stderr
+def test_the_training_benchmark_refuses_passes_of_no_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        training.main(["--seconds", "0"])
+    assert "--seconds above 0" in capsys.readouterr().err
 
 
-def test_the_operations_of_resnet20_are_those_counted_by_hand(cost: ModuleType) -> None:
+def test_the_operations_of_resnet20_are_those_counted_by_hand() -> None:
     batch = 2
     convolutions = [(3, 16, 32)] + 6 * [(16, 16, 32)]  # channels that enter, that leave, pixels on a side of the output
     convolutions += [(16, 32, 16)] + 5 * [(32, 32, 16)]
@@ -171,7 +155,7 @@ def test_the_operations_of_resnet20_are_those_counted_by_hand(cost: ModuleType) 
     assert counted.flops == sum(forward) + backward + 3 * classifier
 
 
-def test_an_operation_moves_what_it_reads_and_what_it_writes(cost: ModuleType) -> None:
+def test_an_operation_moves_what_it_reads_and_what_it_writes() -> None:
     x, row = torch.randn(5, 7), torch.tensor([1])  # 140 bytes; 28 in a row
 
     def moved(step: Callable[[], object]) -> int:
@@ -187,7 +171,7 @@ def test_an_operation_moves_what_it_reads_and_what_it_writes(cost: ModuleType) -
     assert moved(lambda: x.index_select(0, row)) == 2 * 28  # reads that row, not all of them
 
 
-def test_only_convolutions_and_matrix_products_count_as_products(cost: ModuleType) -> None:
+def test_only_convolutions_and_matrix_products_count_as_products() -> None:
     x, weight = torch.randn(5, 7), torch.randn(7, 3)
     counted = cost.count(lambda: (x @ weight).relu())
     assert counted.moved_by_products == 4 * (35 + 21 + 15)
@@ -195,7 +179,7 @@ def test_only_convolutions_and_matrix_products_count_as_products(cost: ModuleTyp
     assert counted.flops == 2 * 5 * 7 * 3
 
 
-def test_the_floor_is_the_slower_of_operations_and_bytes(cost: ModuleType) -> None:
+def test_the_floor_is_the_slower_of_operations_and_bytes() -> None:
     device = cost.Device({"float32": 100.0, "bfloat16": 400.0}, bytes_per_second=10.0)
     step = cost.Cost({"convolution": 600, "mm": 200}, moved=1_000, moved_by_products=30)
     assert device.floor(step, "float32") == 8.0

@@ -1,12 +1,13 @@
 """The tools that execute chapters, on small ones of the test's own: papermill, sync, what `make` does with a folder."""
 
-import importlib
 import os
 import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import build as make_book
+import chapter_tables
 import nbformat
 import pytest
 
@@ -37,10 +38,8 @@ print(6 * 7)
 @pytest.fixture
 def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """``book/build.py`` as a function of its arguments that returns its exit status."""
-    monkeypatch.syspath_prepend(str(ROOT / "book"))
-    module = importlib.import_module("build")
     monkeypatch.setattr(os, "environ", os.environ.copy())  # it sets what kernels are to inherit
-    return lambda *arguments: module.main([str(each) for each in arguments])
+    return lambda *arguments: make_book.main([str(each) for each in arguments])
 
 
 @pytest.fixture
@@ -71,22 +70,20 @@ def test_the_book_says_where_and_in_how_many_seconds_a_chapter_was_executed(
     build: Callable[..., int], chapter: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "out" / "01_small.ipynb"
-    tables = importlib.import_module("chapter_tables")  # beside build
-    assert "no times" in tables.execution_table([])
+    assert "no times" in chapter_tables.execution_table([])
     assert build("execute", chapter, target, "--tier", "smoke") == 0
     row = re.search(
-        r"^\| \[\]\(chapters/01_small\) \| smoke \| \d+ \|$", tables.execution_table([target]), re.MULTILINE
+        r"^\| \[\]\(chapters/01_small\) \| smoke \| \d+ \|$", chapter_tables.execution_table([target]), re.MULTILINE
     )
     assert row
-    assert re.search(r"PyTorch [\d.]+\S*, 20\d\d-\d\d-\d\d\.$", tables.execution_table([target]), re.MULTILINE)
+    assert re.search(r"PyTorch [\d.]+\S*, 20\d\d-\d\d-\d\d\.$", chapter_tables.execution_table([target]), re.MULTILINE)
 
 
-def test_a_chapter_that_opens_without_a_question_is_named(build: Callable[..., int], chapter: Path) -> None:
-    tables = importlib.import_module("chapter_tables")
+def test_a_chapter_that_opens_without_a_question_is_named(chapter: Path) -> None:
     notebook = chapter.with_suffix(".ipynb")
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A chapter")]), notebook)
     with pytest.raises(ValueError, match=r"01_small\.ipynb: its first cell asks no question"):
-        tables.chapter_map([notebook])
+        chapter_tables.chapter_map([notebook])
 
 
 def test_a_cell_that_fails_is_named_and_its_notebook_kept_aside(
@@ -124,7 +121,7 @@ def test_sync_executes_what_changed_and_gives_the_same_bytes_twice(
     assert chapter.read_text() == "# mine"
 
 
-@pytest.mark.parametrize("folder", ["my data", "o'brien", 'a "b"', "a,b (c)"])
+@pytest.mark.parametrize("folder", ["my data", """a,b 'c' ("d")"""])
 @pytest.mark.parametrize("name", ["DATA", "RESNET_BOOK_DATA"])
 def test_make_understands_a_relative_folder_of_data_with_any_name(tmp_path: Path, name: str, folder: str) -> None:
     outer = tmp_path / "Makefile"

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 import slurm_node
-from small_runs import LONGER, fit, tiny
-from sweep_runs import COMMAND, ENVIRONMENT, LONG, add_experiments, wait_for
+from small_runs import LONGER, never_stopped
+from sweep_runs import COMMAND, ENVIRONMENT, LONG, add_experiments, go_on, wait_for
 
 from resnet_book.experiments import records
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.slow
 SEEDS = range(3)
 
 
@@ -54,7 +54,7 @@ def words(folder: Path, cluster: str) -> list[str]:
 def parts_of_undisturbed(folder: Path, seed: int) -> int:
     """In how many parts the run was trained, after a look that it ended as one that was never stopped, and once."""
     record = records.load_record(records.path_of(folder / "results", LONG, seed))
-    assert record.epochs == fit(tiny(seed), seed=seed, recipe=LONGER).epochs
+    assert record.epochs == never_stopped(seed)[1].epochs
     begins = [part.first_iteration for part in record.parts]
     ends = [part.last_iteration for part in record.parts]
     assert begins == [0, *ends[:-1]]  # nothing was trained twice
@@ -84,7 +84,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 def test_slurm_trains_every_run_once_though_a_job_is_cancelled_midway(slurm: dict[str, str], folder: Path) -> None:
-    environment = {**os.environ, **ENVIRONMENT, **slurm, "PAUSE": "0.05"}
+    environment = {**os.environ, **ENVIRONMENT, **slurm, "PAUSE": "0.3"}
     process = subprocess.Popen(
         [*words(folder, "slurm"), "--jobs", "2"],
         env=environment,
@@ -96,7 +96,9 @@ def test_slurm_trains_every_run_once_though_a_job_is_cancelled_midway(slurm: dic
         wait_for(lambda: len(trained(folder)) == 2)
         before = slurm_node.jobs(slurm)
         assert set(before.values()) == {"RUNNING"}
-        slurm_node.cancel(slurm, next(iter(before)))
+        slurm_node.cancel(slurm, cancelled := next(iter(before)))
+        wait_for(lambda: cancelled not in slurm_node.jobs(slurm), 60)
+        go_on(folder / "runs")
         said, _ = process.communicate(timeout=400)
     finally:
         process.kill()
@@ -148,7 +150,7 @@ def on_host(host: str, *command: str, **more: Any) -> Iterator[subprocess.Popen[
     """A process with the network of ``host`` alone; ended after."""
     process = subprocess.Popen(
         ["ip", "netns", "exec", host, *command],
-        env={**os.environ, **ENVIRONMENT, "PAUSE": "0.05", "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "5s"},
+        env={**os.environ, **ENVIRONMENT, "PAUSE": "0.3", "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "5s"},
         text=True,
         start_new_session=True,
         **more,
@@ -191,6 +193,7 @@ def test_a_host_that_is_cut_off_midway_costs_no_run_and_trains_none_twice(folder
         client = start(near, *words(folder, "tcp://10.83.0.1:8786"), **pipes)
         wait_for(lambda: len(trained(folder)) == 2)
         ip("-n", far, "link", "set", f"bk{os.getpid()}b", "down")  # the cable is out; the worker there goes on
+        go_on(folder / "runs")
         said, _ = client.communicate(timeout=400)
     assert client.returncode == 0, said
     assert "Recorded: 3 runs" in said

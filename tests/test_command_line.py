@@ -22,7 +22,8 @@ from click.testing import CliRunner, Result
 from filelock import FileLock
 from PIL import Image
 from safetensors.torch import load_file
-from small_runs import LONGER, NAME, TEST, TRAIN, add_tiny_experiment, fit, same_weights, tiny
+from small_runs import LONGER, NAME, TEST, TRAIN, add_tiny_experiment, fit, never_stopped, same_weights, tiny
+from sweep_runs import wait_for
 
 from resnet_book import __version__, cifar, data, train
 from resnet_book.cli import arguments, fetch
@@ -48,7 +49,6 @@ ROOT = Path(__file__).parent.parent
 RECORDED = ROOT / "results"
 SCRIPT = Path(sys.executable).with_name("resnet-book")
 SHORT = "resnet20-cifar10-short"
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def call(*typed: str) -> Result:
@@ -93,7 +93,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result, se
         add_tiny_experiment(patch)
         patch.setattr(data, "load", load)
         patch.chdir(folder)
-        torch.set_num_threads(1)
         places = ["--data", "images", "--runs", "a/runs", "--results", "b/records"]
         return folder, call("run", NAME, "--seed", "3", "--device", "cpu", "--tensorboard", *places), loaded
 
@@ -255,9 +254,7 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
         [*script, *tiny_run], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     checkpoint = tmp_path / "runs" / NAME / "seed0" / "checkpoint.pt"
-    while not checkpoint.exists():  # until it trains
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_for(lambda: checkpoint.exists() or process.poll() is not None)  # until it trains
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -266,32 +263,9 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on_to_the_same_record(
     add_tiny_experiment(monkeypatch, LONGER)
     assert call(*tiny_run).exit_code == 0
     resumed, record = weights.load_network(NAME, 0, tmp_path / "results")
-    network = tiny()
-    assert record.epochs == fit(network, recipe=LONGER).epochs
+    network, history = never_stopped()
+    assert record.epochs == history.epochs
     assert same_weights(resumed, network)
-
-
-@pytest.mark.slow
-def test_torchrun_chooses_how_many_processes_train_one_network(tiny_run: list[str], tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nimport pytest\n"
-        "from resnet_book.cli.main import main\nfrom small_runs import add_tiny_experiment\n"
-        "with pytest.MonkeyPatch.context() as patch:\n"
-        "    add_tiny_experiment(patch)\n    sys.exit(main(sys.argv[1:]))\n"
-    )
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*torchrun, str(script), *tiny_run],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{NAME}, seed 0, on cpu, 2 processes\n")
-    assert '"processes": 2' in (tmp_path / "results" / NAME / "seed0.json").read_text()
 
 
 # --- run, as a sweep --------------------------------------------------------------------------------------------------
@@ -494,8 +468,11 @@ def test_every_line_of_the_readme_works(
         (["classify"], "PICTURE"),
         (["classify", "no-such-picture.png"], "no-such-picture.png"),
         (["classify", __file__, "--network", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
-        *(([*command, "--results", "nowhere"], "'nowhere' does not exist") for command in (["list"], ["table"])),
-        (["curves", "--results", __file__], "is a file"),
+        *(
+            ([*command, "--results", "nowhere"], "'nowhere' does not exist")
+            for command in (["list"], ["table"], ["curves"])
+        ),
+        *(([command, "--results", __file__], "is a file") for command in ("list", "table", "curves")),
         (["features", SHORT, "--results", "nowhere"], "'nowhere' does not exist"),
         (["lesions", SHORT, "--results", "nowhere"], "'nowhere' does not exist"),
         (["lesions", "resnet20-cifar-10"], "did you mean resnet20-cifar10"),
@@ -622,7 +599,7 @@ def test_list_shows_what_is_under_way_and_how_far(
     damaged.write_bytes(b"?")
     shutil.copytree(tmp_path / "runs" / NAME / "seed0", tmp_path / "runs" / SHORT / "seed0")  # it is recorded
     first, second = call("list", "--under-way").stdout.splitlines()
-    assert re.fullmatch(rf"{NAME}, seed 0: 19 of 200 iterations, test error [\d.]+ %, about 0\.0 hours left", first)
+    assert re.fullmatch(rf"{NAME}, seed 0: 19 of 100 iterations, test error [\d.]+ %, about 0\.0 hours left", first)
     assert second.startswith(f"{NAME}, seed 1: {damaged.relative_to(tmp_path)} is not a checkpoint")
     older = tmp_path / "runs" / NAME / "seed0" / "checkpoint.pt"
     state = checkpoints.load(older)

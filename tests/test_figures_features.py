@@ -1,24 +1,11 @@
 """Claims about the figures of features and filters."""
 
-from collections.abc import Iterator
-
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 from matplotlib.axes import Axes
 
 from resnet_book.report import figures
-
-matplotlib.use("agg")
-
-
-@pytest.fixture
-def ax() -> Iterator[Axes]:
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
 
 
 @pytest.fixture

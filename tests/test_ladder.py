@@ -90,7 +90,6 @@ def test_the_figure_has_a_line_for_each_network_and_a_published_mark(recipes: li
     labels = [label.get_text() for label in test.get_xticklabels()]
     assert labels == [f"{each // 1000}k" for each in sorted(BUDGETS[recipe] for recipe in recipes)] + ["64k"]
     figure.canvas.draw()
-    plt.close(figure)
 
 
 def test_the_longest_recipe_that_compares_both_kinds_at_two_depths_is_shown() -> None:

@@ -1,20 +1,17 @@
 """The chapters as committed: pairs that agree, executed, opened and closed as every chapter is."""
 
-import importlib
 import re
 from itertools import pairwise
 from pathlib import Path
 
 import jupytext
 import nbformat
+import plain_text
 import pytest
 from nbformat import NotebookNode
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9a]*.py"))
-with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(str(NOTEBOOKS.parent / "book"))
-    plain_text = importlib.import_module("plain_text")
 pytestmark = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from small_runs import same_weights
 from torch import Tensor, nn
 
 from resnet_book import data, models, train
@@ -29,11 +30,6 @@ def trained(name: str = "resnet20", **choices: Any) -> Network:
         if tensor.is_floating_point():
             tensor.add_(0.01 * torch.rand(tensor.shape, generator=seeded(2)))
     return network
-
-
-def same(one: nn.Module, other: nn.Module) -> bool:
-    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
-    return all(name == its_name and torch.equal(a, b) for (name, a), (its_name, b) in pairs)
 
 
 @pytest.mark.slow
@@ -121,7 +117,7 @@ SPELLINGS: dict[str, Callable[[dict[str, Tensor]], dict[str, Any]]] = {
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_state_dict_is_understood_in_every_usual_spelling(spelling: str) -> None:
     source = trained()
-    assert same(load_state(models.build("resnet20"), SPELLINGS[spelling](source.state_dict())), source)
+    assert same_weights(load_state(models.build("resnet20"), SPELLINGS[spelling](source.state_dict())), source)
 
 
 @pytest.mark.parametrize("file", ["w.pt", "w.pth", "w.th", "w.safetensors", "called.safetensors", "called.pt"])
@@ -132,7 +128,7 @@ def test_a_file_is_understood_by_what_it_holds_not_by_its_ending(file: str, as_t
         save_file(source.state_dict(), path)
     else:
         torch.save({"state_dict": source.state_dict()}, path)
-    assert same(load_state(models.build("resnet20"), str(path) if as_text else path), source)
+    assert same_weights(load_state(models.build("resnet20"), str(path) if as_text else path), source)
 
 
 def test_half_precision_weights_become_float32() -> None:
@@ -181,7 +177,7 @@ def test_what_does_not_fit_is_named_in_two_lines_and_nothing_is_changed(misfit: 
     assert len(lines) == 2
     assert re.search(message, lines[0])
     assert len(str(caught.value)) < 300
-    assert same(network, untouched)
+    assert same_weights(network, untouched)
 
 
 def test_projection_weights_do_not_fit_a_network_without_and_the_error_says_so() -> None:

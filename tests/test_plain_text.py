@@ -1,19 +1,10 @@
 """The plain Markdown of the notebooks, as the book turns it into captions, references and citations."""
 
-import importlib
-from pathlib import Path
-from types import ModuleType
-
 import nbformat
+import plain_text
 import pytest
 
 WORKS = {"https://arxiv.org/abs/1512.03385": "he2015deep"}
-
-
-@pytest.fixture
-def plain_text(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "book"))
-    return importlib.import_module("plain_text")
 
 
 @pytest.mark.parametrize(
@@ -34,12 +25,12 @@ def plain_text(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         ("[Again](../book/reproduce.md)", "[Again](../reproduce)"),
     ],
 )
-def test_plain_text_becomes_what_myst_has_for_it(plain_text: ModuleType, plain: str, myst: str) -> None:
+def test_plain_text_becomes_what_myst_has_for_it(plain: str, myst: str) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(plain)])
     assert plain_text.as_myst(notebook, WORKS).cells[0].source == myst
 
 
-def test_a_caption_goes_to_the_figure_above_it(plain_text: ModuleType) -> None:
+def test_a_caption_goes_to_the_figure_above_it() -> None:
     figure = nbformat.v4.new_code_cell("plot()", metadata={"mystnb": {"image": {"alt": "A line."}}})
     caption = nbformat.v4.new_markdown_cell("**Figure 3.2.** A *line*,\nas in Figure 3.1.")
     (left,) = plain_text.as_myst(nbformat.v4.new_notebook(cells=[figure, caption]), WORKS).cells
@@ -47,7 +38,7 @@ def test_a_caption_goes_to_the_figure_above_it(plain_text: ModuleType) -> None:
     assert left.metadata["mystnb"] == {"image": {"alt": "A line."}, "figure": named}
 
 
-def test_every_work_has_an_address_of_its_own(plain_text: ModuleType) -> None:
+def test_every_work_has_an_address_of_its_own() -> None:
     entries = plain_text.read_entries()
     assert len(plain_text.read_works()) == len(entries)
     assert len({plain_text.in_words(entry) for entry in entries.values()}) == len(entries), (

@@ -8,32 +8,31 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import RECIPE, TEST, TRAIN, fit, tiny
+from small_runs import NAME, RECIPE, TEST, TRAIN, fit, tiny
 from torch import nn
 
 from resnet_book import train
 from resnet_book.engine import checkpoints, device, processes
 from resnet_book.engine.device import Engine
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-def fit_together(folder: Path, stop_at: int) -> None:
-    """Run ``fit_together.py`` in two processes."""
+def fit_together(folder: Path, stop_at: int) -> str:
+    """Run ``fit_together.py`` in two processes; returns what they print."""
     script = str(Path(__file__).with_name("fit_together.py"))
     done = subprocess.run([*TORCHRUN, script, str(folder), str(stop_at)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_numbers_of_one_but_for_rounding(tmp_path: Path) -> None:
+def test_two_processes_give_the_numbers_of_one_but_for_rounding_and_record_that_they_are_two(tmp_path: Path) -> None:
     alone, after_one_step = tiny(), tiny()
     expected = fit(alone).epochs
     fit(after_one_step, recipe=replace(RECIPE, iterations=1))
 
-    fit_together(tmp_path, stop_at=9)  # in the second epoch; both stop, at the same step, and save, and go on
+    said = fit_together(tmp_path, stop_at=9)  # in the second epoch; both stop, at the same step, and save, and go on
     saved = checkpoints.load(tmp_path / "stopped")
     assert saved is not None
     assert saved["iteration"] == 9
@@ -49,6 +48,8 @@ def test_two_processes_give_the_numbers_of_one_but_for_rounding(tmp_path: Path) 
         assert row["test_loss"] == pytest.approx(epoch.test_loss, rel=1e-2)
         assert (row["iteration"], row["learning_rate"]) == (epoch.iteration, epoch.learning_rate)
         assert row["train_error"] == pytest.approx(epoch.train_error, abs=0.8)  # one image of an epoch is 0.4 %
+    assert said.startswith(f"{NAME}, seed 0, on cpu, 2 processes\n")
+    assert '"processes": 2' in (tmp_path / "results" / NAME / "seed0.json").read_text()
 
 
 def test_alone_every_exchange_is_the_identity() -> None:

@@ -59,8 +59,6 @@ def test_an_impossible_value_is_refused_with_field_value_and_what_is_allowed(
     culprits = [value, *value] if isinstance(value, tuple | list | str) else [value]
     checked = [tuple(float(part) for part in value)] if field in ("mean", "std") and isinstance(value, tuple) else []
     assert any(str(caught.value).startswith(f"{field}={each!r}: ") for each in [*culprits, *checked])
-    with pytest.raises(ValueError, match=rf"^{field}="):
-        replace(RECIPE, **{field: value})
 
 
 def test_every_field_has_an_impossible_value_here() -> None:
@@ -148,7 +146,6 @@ def test_recipes_of_numpys_and_pythons_numbers_are_the_same_recipe() -> None:
     assert repr(FROM_NUMPY) == repr(FROM_PYTHON)  # by which a checkpoint knows its run
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_a_checkpoint_of_numpys_numbers_can_be_read_and_is_that_of_pythons(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     history = fit(tiny(), recipe=FROM_NUMPY, seed=np.arange(5)[3], checkpoint=path)
@@ -164,7 +161,6 @@ def test_a_seed_that_no_generator_takes_is_refused_before_anything_is_computed(s
     assert not network.training
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_the_largest_seed_trains() -> None:
     fit(tiny(), recipe=replace(RECIPE, iterations=1), seed=LARGEST)
 

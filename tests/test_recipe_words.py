@@ -76,7 +76,7 @@ def test_of_drops_without_runs_to_compare_nothing_is_told():
 
 
 def test_the_figure_of_drops_has_a_line_a_run_and_marks_every_drop():
-    figure, axes = plt.subplots(1, 2)
+    _, axes = plt.subplots(1, 2)
     recipe_figures.plot_drops(curves(), axes)
     (inset,) = axes[0].child_axes
     for ax, colours in (
@@ -90,14 +90,11 @@ def test_the_figure_of_drops_has_a_line_a_run_and_marks_every_drop():
         ]
         assert across.count(False) == len(PAPER.drops)
     assert inset.get_xlim()[0] == PAPER.iterations / 2
-    plt.close(figure)
 
 
-def test_the_valley_has_both_paths_by_name_and_its_bottom_at_zero():
-    figure, ax = plt.subplots()
+def test_the_valley_has_both_paths_by_name_and_its_bottom_at_zero(ax):
     paths = {"slow": np.array([[10.0, 1.0], [9.0, 0.0]]), "fast": np.array([[10.0, 1.0], [5.0, -1.0]])}
     recipe_figures.plot_valley(paths, ax)
     drawn = {line.get_label(): np.column_stack(line.get_data()).tolist() for line in ax.lines[:2]}
     assert drawn == {name: path.tolist() for name, path in paths.items()}
     assert np.column_stack(ax.lines[2].get_data()).tolist() == [[0, 0]]
-    plt.close(figure)

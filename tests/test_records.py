@@ -21,8 +21,6 @@ from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.records import Record
 from resnet_book.recipe import History
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

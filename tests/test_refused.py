@@ -232,4 +232,3 @@ def test_numbers_of_numpy_and_tensors_of_one_element_are_taken() -> None:
     assert Recipe().learning_rate_at(np.int64(0)) == 0.1  # type: ignore[arg-type]
     assert cutting.count_blocks(cutting.leave_out(network, torch.tensor([1]))) == 2  # type: ignore[arg-type]
     figures.show_grid(PIXELS, plt.figure().subplots(), np.int64(3))  # type: ignore[arg-type]
-    plt.close("all")

@@ -52,4 +52,3 @@ def test_without_studies_the_table_is_empty_and_can_be_shown_and_drawn():
     frame = study_figures.study_frame({})
     assert frame[["kind", "depth", "features", "test_error", "purity_low", "shared", "tied_at_zero"]].empty
     study_figures.plot_means(frame, plt.figure().subplots(), "purity", "purity")
-    plt.close("all")

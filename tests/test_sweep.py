@@ -19,11 +19,11 @@ from unittest.mock import MagicMock
 
 import pytest
 from dask import config
-from distributed import Nanny, Scheduler, SpecCluster
+from distributed import Client, Nanny, Scheduler, SpecCluster, Worker
 from distributed.core import Status
 from filelock import FileLock
-from small_runs import LONGER, NAME, RECIPE, fit, tiny
-from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_experiments, wait_for
+from small_runs import LONGER, NAME, RECIPE, never_stopped
+from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_experiments, go_on, wait_for
 
 from resnet_book import cifar, data
 from resnet_book.analysis import study
@@ -35,7 +35,6 @@ from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.order import Run
 from resnet_book.experiments.sweep import Sweep
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 SCHEDULER = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}}
 
 
@@ -49,11 +48,11 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runs.Options:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[SpecCluster]:
-    """Two workers that know the tiny experiments; they wait 0.03 s after each step of the long one."""
+    """Two workers that know the tiny experiments; they wait 0.1 s after each step of the long one."""
     common: dict[str, Any] = {"nthreads": 1, "memory_limit": None, "silence_logs": clusters.QUIET, "preload": [PRELOAD]}
     workers = {place: {"cls": Nanny, "options": common} for place in range(2)}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (ENVIRONMENT | {"PAUSE": "0.03"}).items():
+        for name, value in (ENVIRONMENT | {"PAUSE": "0.1"}).items():
             patch.setenv(name, value)
         with (
             config.set({"distributed.scheduler.allowed-failures": 10, "distributed.deploy.lost-worker-timeout": "1h"}),
@@ -82,7 +81,7 @@ def once_it_trains(options: runs.Options, run: Run, act: Callable[[], object]) -
 def undisturbed(options: runs.Options, run: Run) -> bool:
     """Whether the record of the long run has every number of one that was never stopped."""
     record = records.load_record(records.path_of(options.results, run.name, run.seed))
-    return record.epochs == fit(tiny(run.seed), seed=run.seed, recipe=LONGER).epochs
+    return record.epochs == never_stopped(run.seed)[1].epochs
 
 
 # --- The order --------------------------------------------------------------------------------------------------------
@@ -174,9 +173,10 @@ def test_what_the_budget_stops_goes_on_to_the_same_numbers(options: runs.Options
     assert (work.recorded, work.failed) == ({}, {})
     ((stopped, how_far),) = work.left
     assert stopped == run
-    assert how_far.endswith(" of 200 iterations")
+    assert how_far.endswith(f" of {LONGER.iterations} iterations")
     assert not runs.is_locked(checkpoint(options, run).parent)
 
+    go_on(options.runs)
     again = Sweep(options, cluster=cluster.scheduler_address)
     assert again.work([LONG], [3]) == 0
     assert again.recorded.keys() == {run}
@@ -202,7 +202,7 @@ def test_a_run_that_began_when_the_sweep_had_not_heard_of_it_yet_is_waited_for(
     assert work.work([LONG], [4]) == 0
     thread.join()
     assert not runs.is_locked(checkpoint(options, run).parent)
-    assert work.left[0][1].endswith(" of 200 iterations")
+    assert work.left[0][1].endswith(f" of {LONGER.iterations} iterations")
 
 
 @pytest.mark.slow
@@ -212,6 +212,7 @@ def test_the_run_of_a_killed_worker_is_taken_up_and_ends_as_if_nothing_had_been(
     def kill_workers() -> None:
         for nanny in cluster.workers.values():
             os.kill(nanny.pid, signal.SIGKILL)
+        go_on(options.runs)
 
     run = Run(LONG, 1)
     work = Sweep(options, cluster=cluster.scheduler_address)
@@ -229,6 +230,9 @@ def test_two_sweeps_of_one_scheduler_train_a_run_once(options: runs.Options, clu
     threads = [threading.Thread(target=each.work, args=([LONG], [0])) for each in sweeps]
     for thread in threads:
         thread.start()
+    tasks = cluster.scheduler.tasks  # pyright: ignore[reportOptionalMemberAccess]
+    wait_for(lambda: any(len(task.who_wants or ()) == len(sweeps) for task in list(tasks.values())))
+    go_on(options.runs)
     for thread in threads:
         thread.join()
     error = records.load_record(records.path_of(options.results, LONG, 0)).test_error
@@ -263,29 +267,29 @@ def test_a_run_of_its_own_that_ends_before_it_has_saved_is_not_called_elsewheres
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_sigterm_save_and_leave_no_process(number: signal.Signals, options: runs.Options) -> None:
+@pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
+def test_ctrl_c_and_sigterm_save_and_leave_no_process(number: signal.Signals, jobs: int, options: runs.Options) -> None:
     """As a terminal sends it, Ctrl-C reaches the workers' processes too."""
     folders = ["--results", str(options.results), "--runs", str(options.runs)]
     process = subprocess.Popen(
-        [*COMMAND, "run", LONG, "--jobs", "2", "--seeds", "2", "--device", "cpu", *folders],
-        env={**os.environ, **ENVIRONMENT, "PAUSE": "0.1"},
+        [*COMMAND, "run", LONG, "--jobs", str(jobs), "--seeds", str(jobs), "--device", "cpu", *folders],
+        env={**os.environ, **ENVIRONMENT, "PAUSE": "0.3"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
-    for seed in range(2):
+    for seed in range(jobs):
         wait_for(checkpoint(options, Run(LONG, seed)).exists)
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.count("stopped at ") == 2
+    assert said.count("stopped at ") == jobs
     assert said.endswith("Interrupted. The same command goes on from what was saved, if anything was yet.\n")
     assert "Traceback" not in said
     assert "distributed" not in said
     wait_for(lambda: not of_session(process.pid), 10)
-    assert not any(runs.is_locked(checkpoint(options, Run(LONG, seed)).parent) for seed in range(2))
+    assert not any(runs.is_locked(checkpoint(options, Run(LONG, seed)).parent) for seed in range(jobs))
 
 
 def of_session(session: int) -> list[str]:
@@ -302,12 +306,10 @@ def of_session(session: int) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lifetime", [None, 25])
-def test_a_worker_that_gets_sigterm_or_whose_time_is_up_saves_and_goes(
-    lifetime: int | None, options: runs.Options
-) -> None:
+@pytest.mark.parametrize("time_is_up", [False, True])
+def test_a_worker_that_gets_sigterm_or_whose_time_is_up_saves_and_goes(time_is_up: bool, options: runs.Options) -> None:
     with closing(SpecCluster(scheduler=SCHEDULER, silence_logs=clusters.QUIET)) as scheduler:
-        words = ["--nthreads", "1", *(["--lifetime", f"{lifetime}s"] if lifetime else [])]
+        words = ["--nthreads", "1"]
         process = subprocess.Popen(
             [sys.executable, "-m", "distributed.cli.dask_worker", scheduler.scheduler_address, *words],
             env={**os.environ, **ENVIRONMENT, "PAUSE": "0.5"},
@@ -316,8 +318,14 @@ def test_a_worker_that_gets_sigterm_or_whose_time_is_up_saves_and_goes(
         )
         run, work = Run(LONG, 0), Sweep(options, cluster=scheduler.scheduler_address)
 
+        def close_soon(dask_worker: Worker) -> None:
+            dask_worker.loop.call_later(0.1, dask_worker.close_gracefully)  # as after --lifetime
+
         def end() -> None:
-            if lifetime is None:
+            if time_is_up:
+                with Client(scheduler.scheduler_address) as client:
+                    client.run(close_soon)
+            else:
                 os.killpg(process.pid, signal.SIGTERM)  # to its nanny and itself, as from a batch system
             process.wait(90)
             work.stop_at = 0
@@ -329,7 +337,7 @@ def test_a_worker_that_gets_sigterm_or_whose_time_is_up_saves_and_goes(
     ((stopped, how_far),) = work.left
     assert stopped == run
     assert not runs.is_locked(checkpoint(options, run).parent)
-    assert how_far.endswith(" of 200 iterations")
+    assert how_far.endswith(f" of {LONGER.iterations} iterations")
     assert not list(checkpoint(options, run).parent.glob(".*.part"))
 
 

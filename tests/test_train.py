@@ -29,7 +29,6 @@ from resnet_book.experiments import catalogue
 from resnet_book.recipe import Recipe
 from resnet_book.state import Meter, Training, epoch_seed
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 MEAN, STD = (120.0, 121.0, 122.0), (60.0, 61.0, 62.0)
 SETS = {"images": TRAIN, "test": TEST}
 
@@ -374,9 +373,7 @@ def test_a_short_run_is_not_compiled_nor_any_without_a_compiler(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("precision", ["float16", "", "double"])
-def test_an_unknown_precision_is_refused(precision: str) -> None:
-    with pytest.raises(ValueError, match="float32, bfloat16"):
-        Engine(precision=precision)
+def test_testing_in_an_unknown_precision_is_refused(precision: str) -> None:
     with pytest.raises(ValueError, match="float32, bfloat16"):
         train.evaluate(tiny(), TEST, MEAN, STD, precision=precision)
 
@@ -487,11 +484,6 @@ def test_evaluation_takes_mean_and_deviation_as_arrays_and_tensors() -> None:
         assert train.evaluate(network, TEST, kind(MEAN), kind(STD), batch_size=np.int64(500)) == expected
 
 
-def test_a_recipe_is_a_value_that_cannot_be_changed() -> None:
-    with pytest.raises(AttributeError):
-        Recipe().learning_rate = 1.0  # type: ignore[misc]
-
-
 def test_labels_that_a_function_has_no_scores_for_are_refused() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4))
     with pytest.raises(ValueError, match="labels up to 9, the network 4 classes"):
@@ -513,9 +505,7 @@ def test_testing_leaves_every_module_in_its_own_mode() -> None:
     assert not network.stem[1].training
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("device", "gpu"), ("device", None), ("precision", "float16"), ("compiled", "no")]
-)
+@pytest.mark.parametrize(("field", "value"), [("device", None), ("precision", "float16"), ("compiled", "no")])
 def test_an_impossible_engine_is_refused_when_it_is_made(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{field}={value!r}: choose"):
         Engine(**{field: value})  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from resnet_book.experiments.checked_json import RecordError
 from resnet_book.recipe import History
 from resnet_book.state import Training
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.slow
 
 HOLDING_OUT = replace(RECIPE, validation_images=64)  # 192 are left: three epochs of six iterations, and two
 KEPT, HELD_OUT = data.hold_out(TRAIN, HOLDING_OUT.validation_images, HOLDING_OUT.validation_seed)

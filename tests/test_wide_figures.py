@@ -1,8 +1,5 @@
 """The wide networks' figures: what the axes hold is what was given, in the colours of the book."""
 
-from collections.abc import Iterator
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,13 +14,6 @@ from resnet_book.report import figures, wide_figures, wide_tables
 NAMES = ["b", "a", "d", "c"]
 GROUPS = ["y", "x", "x", "y"]
 MATRIX = torch.tensor([[6, 0, 0, 4], [0, 10, 0, 0], [0, 5, 5, 0], [0, 0, 2, 8]])
-
-
-@pytest.fixture
-def ax() -> Iterator[Axes]:
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
 
 
 def curves(epochs: int = 3) -> pd.DataFrame:
