@@ -18,7 +18,7 @@ from resnet_book.analysis import answers, cutting, diagnostics, landscape, lesio
 from resnet_book.analysis.lesions import Cut
 from resnet_book.experiments import catalogue
 from resnet_book.recipe import Recipe
-from resnet_book.report import figures, lesion_figures
+from resnet_book.report import figures
 
 NETWORK: Any = tiny()
 FEATURES = torch.rand(6, 8, generator=torch.Generator().manual_seed(0))
@@ -211,11 +211,6 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "images that are not there": (
         lambda: figures.show_ranked(PIXELS, torch.tensor([[9]]), torch.tensor([[1]]), ANY, [("", "")]),
         r"left\[0, 0\]=9: expected 0 to 5",
-    ),
-    "a cut beyond the end": (lambda: lesion_figures.draw_cut(ANY, True, 6, 7), "cut=7: .* from 1 to 6, the number of"),
-    "more blocks than can be drawn": (
-        lambda: lesion_figures.draw_cut(ANY, True, 10**9),
-        "blocks=10+: .* from 1 to 100",
     ),
 }
 

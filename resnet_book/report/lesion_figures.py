@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from resnet_book.engine.checks import whole
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.lesion_records import CutRow, LesionRecord, PathRow
 from resnet_book.report import figures
@@ -214,15 +213,12 @@ def _networks(frame: pd.DataFrame, ax: Axes) -> Iterator[tuple[pd.DataFrame, dic
         yield group, style
 
 
-def draw_cut(ax: Axes, residual: bool, blocks: int = 6, cut: int = 3) -> Axes:
+def draw_cut(ax: Axes, residual: bool) -> Axes:
     """A chain of blocks, one of which is cut out; around each block of a residual network leads its shortcut.
 
     A plain network has none: there a dashed arrow joins the neighbours.
-
-    Raises ValueError for a number of ``blocks`` from which ``cut`` cannot be taken, or too large to be drawn.
     """
-    blocks = whole("blocks", blocks, 1, 100)
-    cut = whole("cut", cut, 1, blocks, "the number of blocks")
+    blocks, cut = 6, 3
     colour = COLOURS["residual" if residual else "plain"]
     ax.set(xlim=(-0.2, blocks + 1.2), ylim=(-0.4, 0.8), aspect="equal")
     ax.set_axis_off()

@@ -36,8 +36,8 @@ window.LiveNetwork.start(document.querySelector(".live-network"), window.LIVE_NE
 class LiveNetwork:
     """Networks (see ``described``) as the output of a notebook's cell, to be played with. Needs no connection."""
 
-    def __init__(self, networks: Sequence[dict[str, Any]], height: int = 900) -> None:
-        self.networks, self.height = list(networks), height
+    def __init__(self, networks: Sequence[dict[str, Any]]) -> None:
+        self.networks = list(networks)
 
     def __repr__(self) -> str:
         names = " and ".join(each["experiment"] for each in self.networks) or "no network with its weights"
@@ -46,7 +46,7 @@ class LiveNetwork:
     def _repr_html_(self) -> str:
         parts = {name: (ASSETS / f"live.{name}").read_text(encoding="utf-8") for name in ("css", "js")}
         page = PAGE.format(css=parts["css"], data=as_script(self.networks), script=parts["js"])
-        style = f"width: 100%; height: {self.height}px; border: none"
+        style = "width: 100%; height: 900px; border: none"
         return f'<iframe title="A live network" style="{style}" srcdoc="{html.escape(page)}"></iframe>'
 
 

@@ -3,6 +3,7 @@
 Errors are % of wrong answers on the test set after the last epoch. Spread is the sample standard deviation over seeds.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -111,7 +112,7 @@ def by_chance(first_runs: int, second_runs: int) -> float:
 
 def points(difference: float, standard_error: float) -> str:
     """A difference in percentage points as text: "+1.20 ± 0.31 points", or "+1.20 points (no spread known)"."""
-    known = standard_error == standard_error  # not NaN
+    known = not math.isnan(standard_error)
     return f"{difference:+.2f}" + (f" ± {standard_error:.2f} points" if known else " points (no spread known)")
 
 
