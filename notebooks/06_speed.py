@@ -383,9 +383,9 @@ print("our step and the package's: the same weights")
 # instruction takes many at once.
 #
 # **bfloat16** numbers take 16 bits. Their range is that of float32, their grid is coarse: between 1 and 2 there are 128
-# of them. So the weights remain in float32, and `torch.autocast` rounds only what goes into convolutions and matrix
-# products. The nominal bytes of a step fall by half (from 1.81 to 0.93 GB), and a processor with instructions for it
-# multiplies faster. One without them imitates them: on such a CPU, a busy one, training fell from 159 images a second
+# of them. So the weights remain in float32, and `torch.autocast` rounds what goes into convolutions and matrix products.
+# Their results stay in 16 bits, and so does what batch norm, ReLU and additions make of them: the nominal bytes of a step
+# fall by half (from 1.81 to 0.93 GB). And a processor with instructions for it multiplies faster. One without them imitates them: on such a CPU, a busy one, training fell from 159 images a second
 # to 14. So on a CPU the package stays in float32 unless asked. Which kind is this one?
 
 # %% tags=["nbval-ignore-output"]
