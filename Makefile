@@ -28,7 +28,7 @@ EXECUTED := $(SOURCES:notebooks/%.py=build/$(TIER)/%.ipynb)
 CHAPTERS := $(EXECUTED)# what the book is rendered of
 # What every chapter depends on besides its own source: the package, what it puts into pages, and the recorded runs.
 INPUTS := $(sort $(wildcard resnet_book/*.py resnet_book/*/*.py resnet_book/report/*.css resnet_book/report/*.js) \
-    $(wildcard resnet_book/report/live/*.* results/*/*.json results/*/*.safetensors))
+    $(wildcard resnet_book/report/live/*.* resnet_book/report/live/*/*.* results/*/*.json results/*/*.safetensors))
 PAGES := $(sort $(wildcard book/*.md book/*.yml book/_templates/* book/*.bib book/_static/*)) $(wildcard book/*.py) pyproject.toml
 BOOK := book/_build/html/index.html
 
@@ -68,14 +68,14 @@ $(INSTALLED): requirements.lock pyproject.toml
 	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
 	    echo "$$found cannot make environments: install its venv package (Debian: apt-get install python3-venv)." >&2; \
 	    exit 1; fi; \
-	echo "Installing into $(VENV) with $$("$$found" --version): about 6 GB, some minutes the first time."; \
 	if ! $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
-	    "$$found" -m venv --clear $(VENV); fi
+	    "$$found" -m venv --clear $(VENV); fi; \
+	echo "Installing into $(VENV) with $$($(BIN)/python --version): about 6 GB, some minutes the first time."
 	@bar=off; if [ -t 1 ]; then bar=on; fi; \
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar $$bar \
 	    --require-hashes -r requirements.lock \
 	    | { grep -Ev '^(Requirement already satisfied|Ignoring )' || true; }
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 book: $(INSTALLED)  ## execute the chapters, render the book, print the page to open

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,9 @@ def simulate(plan: Plan) -> tuple[dict[str, float], Curve]:
                 process.wait()  # else it might still write into the folder that goes
         recorded = sum(1 for _ in folder.glob("results/*/seed*.json"))
         ticks = sum(path.stat().st_size for path in folder.glob("runs/*/seed*/worked.txt"))
-        worked = ticks * TICK_SECONDS * plan.speed
-        needed = sum(plan.length(seed) for seed in range(plan.runs))
+        tick = TICK_SECONDS * plan.speed
+        worked = ticks * tick
+        needed = sum(ceil(plan.length(seed) / tick) * tick for seed in range(plan.runs))  # the last tick is a whole one
         measured = {
             "status": status,
             "recorded": recorded,

@@ -58,7 +58,8 @@ class Addresses:
         """Where the host publishes the pages of this repository if nothing else was arranged."""
         owner, _, name = self.name.rpartition("/")
         known = urlparse(self.repository).netloc in ("github.com", "gitlab.com") and "/" not in owner
-        return f"https://{owner.lower()}.{self.host}.io/{name}/" if known else ""
+        own = f"{owner.lower()}.{self.host}.io"
+        return f"https://{own}/" + ("" if name.lower() == own else f"{name}/") if known else ""
 
     def edit(self, path: str, branch: str) -> str:
         """Edit the file."""
@@ -71,13 +72,14 @@ class Addresses:
         return f"{self.repository}{fields[0]}?{urlencode({fields[1]: title}, quote_via=quote)}" if fields else ""
 
     def colab(self, server: str, path: str, branch: str) -> str:
-        """Open the notebook in Colab, which knows GitHub alone."""
-        return f"{server}/github/{self.name}/blob/{branch}/{quote(path)}" if server and self.host == "github" else ""
+        """Open the notebook in Colab, which knows github.com alone."""
+        known = server and urlparse(self.repository).netloc == "github.com"
+        return f"{server}/github/{self.name}/blob/{branch}/{quote(path)}" if known else ""
 
     def binder(self, server: str, path: str, branch: str) -> str:
         """Open the notebook in Binder."""
-        known = {"github": f"gh/{self.name}", "gitlab": f"gl/{quote(self.name, safe='')}"}
-        source = known.get(self.host, f"git/{quote(self.repository, safe='')}")
+        known = {"github.com": f"gh/{self.name}", "gitlab.com": f"gl/{quote(self.name, safe='')}"}
+        source = known.get(urlparse(self.repository).netloc, f"git/{quote(self.repository, safe='')}")
         return f"{server}/v2/{source}/{branch}?urlpath=lab/tree/{quote(path)}" if server and self.repository else ""
 
     def jupyterhub(self, server: str, path: str, branch: str) -> str:
@@ -135,6 +137,8 @@ def _check(addresses: Addresses) -> None:
     for name, address in (("Repository", addresses.repository), ("Documentation", addresses.site)):
         if address and not re.fullmatch(r"https://[\w.-]+(:\d+)?(/[\w.~-]+)*/?", address):
             raise AddressError(f"{name}={address!r}: give an address like https://github.com/owner/name, without more")
+    if addresses.repository and "/" not in addresses.name:
+        raise AddressError(f"Repository={addresses.repository!r}: add the owner and the name of the repository to it")
 
 
 def _project(text: str, addresses: Addresses, path: Path) -> str:
@@ -152,6 +156,8 @@ def _citation(text: str, addresses: Addresses, path: Path) -> str:
     kept = re.sub(r"^(repository-code|url): .*\n", "", text, flags=re.MULTILINE)
     lines = f"repository-code: {addresses.repository}\n" if addresses.repository else ""
     lines += f"url: {addresses.site}\n" if addresses.site else ""
+    if not re.search(r"^version: .*\n", kept, flags=re.MULTILINE):
+        raise AddressError(f"{path}: there is no line that begins with version:, behind which addresses stand; add one")
     return re.sub(r"^(version: .*\n)", rf"\1{lines}", kept, count=1, flags=re.MULTILINE)
 
 
@@ -160,4 +166,8 @@ def _chapter(text: str, addresses: Addresses, path: Path) -> str:
     if not found:
         raise AddressError(f"{path}: there is no cell tagged parameters; CONTRIBUTING.md says what a chapter needs")
     start = before.find(FIRST_CELL_HEAD)
+    if start >= 0 and "\n# %%" in before[start:]:
+        raise AddressError(
+            f"{path}: a cell stands between the one that installs the package and the parameters; move it"
+        )
     return (before if start < 0 else before[:start]) + f"{FIRST_CELL_HEAD}{addresses.first_cell}\n\n{found}{after}"

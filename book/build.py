@@ -170,6 +170,10 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     browser = pdf.find_browser() if with_pdf else None
     if with_pdf and not browser:
         print(f"book: no PDF, for no Chromium was found ({', '.join(pdf.BROWSERS)})")
+    try:
+        questions = chapter_tables.chapter_map(chapters)
+    except ValueError as error:
+        raise BuildError(str(error)) from None
     for folder in ("chapters", "_generated", "_build"):
         shutil.rmtree(BOOK / folder, ignore_errors=True)
     (BOOK / "chapters").mkdir()
@@ -179,14 +183,13 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
         notebook = plain_text.as_myst(_with_live_network(nbformat.read(chapter, as_version=4)), works)
         nbformat.write(notebook, BOOK / "chapters" / chapter.name)
     table = subprocess.run(
-        [sys.executable, "-m", "resnet_book", "table", "--markdown"], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8"
+        [sys.executable, "-m", "resnet_book", "table", "--markdown", "--results", ROOT / "results"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
     )
     if table.returncode:
         raise BuildError("the table of recorded results could not be made; the message is above.")
-    try:
-        questions = chapter_tables.chapter_map(chapters)
-    except ValueError as error:
-        raise BuildError(str(error)) from None
     (BOOK / "_generated" / "chapters.md").write_text(questions, encoding="utf-8")
     times = chapter_tables.execution_table(chapters)
     (BOOK / "_generated" / "execution.md").write_text(times, encoding="utf-8")
@@ -317,12 +320,15 @@ def sync(sources: list[Path], force: bool = False) -> None:
             print(f"{source.stem}: up to date")
             continue
         print(f"{source.stem}: executing", flush=True)
+        text = source.read_text(encoding="utf-8")
         fresh = read_source(source)
         _execute_in_place(fresh, source)
         _without_live_network(fresh)
         _write_notebook(fresh, target)
         saved = jupytext.writes(nbformat.read(target, as_version=4), fmt="py:percent")
-        if saved != source.read_text(encoding="utf-8"):
+        if source.read_text(encoding="utf-8") != text:
+            print(f"{source.stem}: it was edited meanwhile, and is not up to date; what you wrote is kept")
+        elif saved != text:
             part = source.with_suffix(".part")
             part.write_text(saved, encoding="utf-8")
             part.replace(source)
@@ -348,7 +354,16 @@ def outside(folder: Path) -> None:
     for old in (folder, ROOT / "build" / "lib"):  # setuptools would put modules that are gone into the wheel
         shutil.rmtree(old, ignore_errors=True)
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("*.py", ".*", "__*"))
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+    ]
     command += ["--target", str(folder / "installed"), str(ROOT)]
     if subprocess.run(command).returncode:
         raise BuildError("the wheel could not be made; the message is above.")

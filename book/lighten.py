@@ -19,7 +19,7 @@ def lighten(html: Path) -> int:
         Image.open(picture).save(picture.with_suffix(".webp"), lossless=True, quality=60, method=2)
         picture.unlink()
     for page in html.rglob("*.html"):
-        if "_static" not in page.parts:
+        if "_static" not in page.relative_to(html).parts:
             text = ICON_SCRIPT.sub("", page.read_text(encoding="utf-8"))
             page.write_text(re.sub(r"(_images/[\w.-]+)\.png\b", r"\1.webp", text), encoding="utf-8")
     (html / "_static" / "scripts" / "fontawesome.js").unlink(missing_ok=True)

@@ -57,12 +57,15 @@ def find_browser() -> str | None:
 def print_pages(page: Path, target: Path, browser: str) -> None:
     """Print the single ``page`` of the book into the file ``target``, without links to files beside it.
 
-    Raises ValueError for code or a table that is wider than the paper.
+    Raises ValueError for code or a table that is wider than the paper, and for a browser that does not start.
     """
-    from playwright.sync_api import PdfMargins, sync_playwright
+    from playwright.sync_api import Error, PdfMargins, sync_playwright
 
     with sync_playwright() as playwright:
-        window = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page()
+        try:
+            window = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page()
+        except Error as error:
+            raise ValueError(f"{browser} did not start as a Chromium ($BROWSER_PATH names another): {error}") from None
         window.set_default_timeout(TIMEOUT)
         window.emulate_media(media="print", color_scheme="light")
         window.goto(page.as_uri(), wait_until="load")

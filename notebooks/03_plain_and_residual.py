@@ -275,16 +275,19 @@ plt.show()
 times = ends.gradient_norm["first"] / ends.gradient_norm["last"]
 text = f"""The signal of the plain networks keeps its size, and nothing vanishes on the way back: the gradient **grows**
 towards the images. From the last block to the first it becomes some {float(f"{times[56, 'plain']:.2g}"):,.0f} times
-larger in the plain network of 56 layers, and {times[20, "plain"]:.0f} times in that of 20; in the residual networks,
-{times[56, "residual"]:.0f} and {times[20, "residual"]:.0f} times. (One batch, one seed.)"""
+larger in the plain network of 56 layers, or {times[56, "plain"] ** (1 / 52):.2f} times a layer, and
+{times[20, "plain"]:.0f} times in that of 20; in the residual networks, {times[56, "residual"]:.0f} and
+{times[20, "residual"]:.0f} times. (One batch, one seed.)"""
 display(Markdown(text))
 
 # %% [markdown]
-# Why does it grow? What leaves a ReLU is never negative: a part of its size is its mean, and batch norm subtracts that.
-# So the standard deviation $\sigma$ that a batch norm finds is below 1 (about $\sqrt{1 - 1/\pi} \approx 0.83$). It
-# divides by $\sigma$, and so, by the chain rule, does the gradient on its way back: at every layer it grows by about
-# $1/\sigma$, exponentially with depth. In a residual network only $F$ goes through batch norms, and the sum $F(x) + x$
-# grows from block to block, as the table shows. So the nearer a block is to the classes, the smaller is the part of the
+# Why does it grow? He initialisation makes the mean square of a convolution's output about 1. But what leaves a ReLU is
+# never negative: a part of that size is its mean, and batch norm subtracts that. So the standard deviation $\sigma$ that
+# a batch norm finds is below 1 (in theory about $\sqrt{1 - 1/\pi} \approx 0.83$). It divides by $\sigma$, and so, by the
+# chain rule, does the gradient on its way back: at every layer it grows by about $1/\sigma$ (1.2, and somewhat less was
+# measured), exponentially with depth. In a residual network only $F$ goes through batch norms, and the sum $F(x) + x$
+# grows from block to block. (Where a stage begins, half of the channels are zeros, and it falls: hence the steps in the
+# blue lines.) So the nearer a block is to the classes, the smaller is the part of the
 # sum that its $F$ adds, and the nearer to 1 is its factor: in Figure 3.1 the blue lines are almost level on the right
 # and steepest next to the images. (The [appendix](a3_more_about_depth.ipynb) derives the factor.)
 #
@@ -364,10 +367,12 @@ plt.show()
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 luck = max((error * (100 - error) / len(test)) ** 0.5 for error in final.test_error)
+least = min((error * (100 - error) / len(test)) ** 0.5 for error in final.test_error)
 saved = {depth: final.test_error["residual", depth] - final.test_error["plain", depth] for depth in (shallow, deep)}
 text = f"""Shortcuts change the test error by {saved[deep]:+.1f} points at {deep} layers, and by {saved[shallow]:+.1f} at
-{shallow}. With {len(test):,} test images, which images they happen to be moves a test error by up to {luck:.1f} points
-(one standard deviation). And that is one run of each, seed 0: a demonstration, not a measurement."""
+{shallow}. With {len(test):,} test images, which images they happen to be gives a test error a standard deviation of
+{least:.1f} to {luck:.1f} points, so changes of that size show nothing. And that is one run of each, seed 0: a
+demonstration, not a measurement."""
 display(Markdown(text))
 
 # %% [markdown]
@@ -392,7 +397,7 @@ display(Markdown(text))
 # **Guess first.** Take four networks: plain and residual, of 20 and of 56 layers. In which order do their test errors
 # stand after the short training, and in which after the long one?
 
-# %% mystnb={"image": {"alt": "Two panels of errors against the training budget, on logarithmic axes: training images left, test images right, a colour and marker for each of four networks. After 2,000 iterations the plain network of 56 layers has by far the highest error, and the residual one of 56 layers a higher one than both of 20 layers. After 64,000 iterations the residual network of 56 layers has the lowest error of all, the plain one of 56 layers the highest, in both panels and by the published errors too."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two panels of errors against the training budget, on logarithmic axes: training images left, test images right, a colour and marker for each of four networks. After 2,000 and 4,000 iterations the plain network of 56 layers has by far the highest error, and the residual one of 56 layers a higher one than both of 20 layers. After 64,000 iterations the residual network of 56 layers has the lowest error of all, the plain one of 56 layers the highest, in both panels and by the published errors too."}} tags=["nbval-ignore-output"]
 recorded = tables.of_depth_table(records.load_all(records.find_results()))
 corners = ladder.corners(recorded)
 fig, axes = plt.subplots(1, 2)
@@ -423,15 +428,12 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 # How sure is that? Elsewhere the errors of several seeds of one network have a standard deviation of some 0.1 to 0.3
 # points (nabla0001 in the table below). What the deep plain network loses is many times that. What the deep residual
 # one gains on the test images after 64,000 iterations is no more than that, one run each: by itself it shows nothing.
-# On the training images its error is less than half of the shallow one's. And our residual network of 56 layers errs
-# more than any that was published, while the other three corners lie among the published errors or below. We do not know
-# why: luck of the seed, or what is special about that run. It was begun on one machine and in one precision and ended
-# on another, in another; but so were two of the other corners:
-
-# %% tags=["remove-input", "nbval-ignore-output"]
-display(Markdown(tables.provenance(recorded) + " (*Compiled*: translated to faster code before training.)"))
-
-# %% [markdown]
+# On the training images its error is less than half of the shallow one's, in the same single pair of runs. And our
+# residual network of 56 layers errs more than any that was published, by three standard deviations of nabla0001's runs,
+# which is hardly luck of the seed; the other three corners lie among the published errors or below. We do not know why.
+# The run was begun on one machine and in one precision and ended on another, in another; but so were two of the other
+# corners. (`resnet-book table` says what each run was trained on.)
+#
 # ## Beside the published numbers
 #
 # All recorded runs by depth. The first columns are ours; errors after a short training are to be compared down a column.
@@ -476,18 +478,19 @@ plt.show()
 #
 # ## Does depth hurt, and do shortcuts cure it?
 #
-# **Depth hurts** plain networks: after a short training and a long one, on training images and test images, in our runs
-# and in all sources listed, by several points.
+# **Depth hurts** plain networks: after a short training and a long one, on training images and test images in our runs,
+# and on test images in all sources that have plain networks, by several points.
 #
 # **Do shortcuts cure it?** They *help* if a residual network errs less than its plain twin. They *cure* if, besides,
-# the deep residual network errs less than the shallow one. After the short training they help at every depth, the more
-# the deeper, and do not cure: residual networks get worse with depth as well, though by less than half as many points.
-# After the long training they help and cure. On the training images our own runs show it. On the test images the
-# published numbers do, with gains of a point or more; ours, of a fifth of that, agrees in its sign and is too small to
-# show it.
+# the deep residual network errs less than the shallow one. After 2,000 iterations they help at every depth, the more
+# the deeper, and do not cure: residual networks get worse with depth as well, at 56 layers by less than half as many
+# points. So it is after 4,000, of which we have 20 and 56 layers. After 64,000 they help and cure. On the training images
+# our own pair of runs shows it. On the test images the published numbers do, with gains of a point or more; ours, of a
+# fifth of that, agrees in its sign and is too small to show it.
 #
-# So shortcuts cure, if one trains for long enough. What depth then *gains* is little beside what it costs without them.
-# And *why* does depth hurt? In a short training the long first steps are a part of the reason:
+# So shortcuts cure, if one trains for long enough. What depth then *gains* is, in the published numbers, a quarter to
+# nearly a half of what it costs without them.
+# And *why* does depth hurt? In a short training the long first steps are a suspect:
 # [chapter 10](10_signals_through_training.ipynb) follows what they do to the weights. After a long one it is open.
 # [Chapter 8](08_take_it_apart.ipynb) and [chapter 9](09_the_landscape.ipynb) take trained networks apart to look for it.
 #
@@ -546,6 +549,9 @@ else:
 #     nn.init.dirac_(block.convolution2.weight)
 # ```
 #
+# (In training mode batch norm subtracts a mean and divides by a standard deviation. There its weights and biases would
+# have to undo that, too.)
+#
 # </details>
 #
 # **2. Over-fitting?** "Of course `plain56` is worse on the test images: it has three times the parameters of `plain20`,
@@ -554,7 +560,7 @@ else:
 # <details><summary>Solution</summary>
 #
 # Its training error, which would be low if it over-fitted. It is higher than that of `plain20`, after the long training
-# too: the column `train` of the table under Figure 3.3 is above zero. And `resnet56`, with exactly as many parameters
+# too: in the table under Figure 3.3 the `change` of `train` is above zero in every row of a plain network. And `resnet56`, with exactly as many parameters
 # as `plain56`, is far better.
 #
 # </details>

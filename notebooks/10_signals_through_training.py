@@ -26,18 +26,18 @@
 #
 # Training never uses this gradient: it changes weights, not pixels.
 # [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591) use it as a probe of how rough the function is that a
-# network computes. So there are two questions. Does training make the function smoother? And is the gradient in the
+# network computes. So there are two questions. Do these gradients come to agree in training? And is the gradient in the
 # weights, which training does use, noise as well?
 #
 # **You will learn**
 #
-# - how rough a plain network and its *twin*, the same layers with shortcuts, are before training and later;
+# - how far gradients nearby agree in a plain network and its *twin*, the same layers with shortcuts;
 # - what becomes of signal and gradient, block by block;
 # - to ask what a gradient is worth, for other images and one step further on.
 #
-# **You need** [chapter 3](03_plain_and_residual.ipynb) for the blocks and
-# [chapter 5](05_training.ipynb) for the recipe. With `tier = "smoke"` the page takes about a minute on 2 cores and
-# downloads nothing. `"cpu"` and `"paper"` need CIFAR-10 (170 MB) and a few minutes more.
+# **You need** [chapter 3](03_plain_and_residual.ipynb) for the blocks and [chapter 5](05_training.ipynb) for the
+# recipe. With `tier = "smoke"` the page takes about a minute on 2 cores and downloads nothing. `"cpu"` and `"paper"`
+# need CIFAR-10 (170 MB) and a few minutes more.
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -135,7 +135,8 @@ plt.show()
 
 # %% [markdown]
 # The *likeness* of two gradients is their cosine, each taken as one long vector: 1 if they point the same way, 0 if
-# they are unrelated. Near 0, [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591) call gradients *shattered*.
+# they are unrelated. It compares directions, not sizes. [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591) call
+# gradients *shattered* that look like white noise; in our measure, a likeness near 0.
 #
 # **Predict.** At 8, 20 and 56 layers: sketch two lines, the likeness against the depth. Where does the plain one reach
 # 0? Does the residual one? Figure 10.2 has the answer.
@@ -163,8 +164,8 @@ plt.show()
 #
 # ## A pair in training
 #
-# A plain network of 20 layers and its twin get the same batches. A *callback* is called after every step; ours keeps a
-# copy of the network at some moments.
+# A plain network of 20 layers and its twin see the same batches. A *callback* is called after every step; ours copies
+# the network at some moments.
 
 
 # %%
@@ -189,7 +190,7 @@ recipe = replace(catalogue.PAPER, iterations=ITERATIONS, drops=(), batch_size=BA
 few = train_images.subset(BATCH * 30)  # so 30 steps are an epoch
 seen = replace(few, images=F.adaptive_avg_pool2d(few.images.float(), side).round().to(torch.uint8))
 device = find("auto")
-engine = Engine(device, default_precision(device), False)
+engine = Engine(device, default_precision(device), False)  # not compiled; below, 100 images stand in for a test set
 ways = {}
 for kind in figures.KINDS:
     look = Look((0, 1, 3, 10, 30, ITERATIONS))
@@ -198,27 +199,27 @@ for kind in figures.KINDS:
     print(f"{kind}: training loss {epochs[0].train_loss:.2f} in epoch 1, {epochs[-1].train_loss:.2f} in the last")
 
 # %% [markdown]
-# `signals.shattering` measures likeness as we did, with the same noise. Figure 10.3 has our pair, and beside it
-# *recorded* networks: full trainings on CIFAR-10 whose results the book keeps.
+# Blind guesses among ten classes have a loss of $\log 10 \approx 2.30$: with `tier = "smoke"` the two have hardly
+# learned. `signals.shattering` measures likeness as we did. Figure 10.3 has our pair, and 2,000 steps on CIFAR-10.
 #
-# **Predict.** After how many steps is the plain network as smooth as its twin? Does it stay so?
+# **Predict.** After how many steps does the plain network have as much likeness as its twin? Does it stay so?
 
-# %% mystnb={"image": {"alt": "Two panels, likeness of pixel gradients against the iteration: this page's pair, and recorded networks on CIFAR-10. The plain networks begin far below the residual ones; within some dozens of steps all are close to 1."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two panels, likeness of pixel gradients against the iteration: this page's pair, and repeated trainings on CIFAR-10. Each plain network begins far below its twin; after some dozens of steps all are close to 1."}} tags=["nbval-ignore-output"]
 batch = augment.normalise(seen.images[:64], *statistics), seen.labels[:64]
-about = {"depth": 20, "seed": 0, "recipe_iterations": ITERATIONS}
+about = {"experiment": "here", "depth": 20, "seed": 0, "recipe_iterations": ITERATIONS}
 near_here = pd.concat(
     signals.shattering(network, batch, (NOISE,)).assign(kind=kind, iteration=iteration, **about)
     for kind, kept in ways.items()
     for iteration, network in kept.items()
 )
-found = signal_records.all_signals(records.find_results())
-found = [each for each in found if each.experiment.endswith(("-cifar10", "-cifar10-short"))]
+measured = signal_records.all_signals(records.find_results())
+found = [each for each in measured if each.experiment.endswith(("-cifar10", "-cifar10-short"))]
 if not found:
     print("Nothing is recorded here, so the recorded parts of this page are empty.")
 near = signal_figures.of_networks(found, "distances")
+repeated_near = signal_figures.through_training(near[near.distance == NOISE])  # where weights on the way were kept
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.2))
-recorded_near = signal_figures.through_training(near[near.distance == NOISE])
-for ax, (title, frame) in zip(axes, {"this page": near_here, "recorded": recorded_near}.items(), strict=True):
+for ax, (title, frame) in zip(axes, {"this page": near_here, "repetitions": repeated_near}.items(), strict=True):
     signal_figures.plot_moments(frame, ax, "cosine", "likeness (cosine)", "spread")
     ax.set_title(title)
     ax.label_outer()
@@ -227,62 +228,66 @@ plt.show()
 
 # %% [markdown]
 # **Figure 10.3.** Likeness of pixel gradients through training: mean over pictures, bands of a standard deviation, the
-# axis logarithmic from 1 on. The recorded curves are of repetitions of the recorded runs, by the same recipe and seed.
-
-# %% tags=["nbval-ignore-output"]
-signal_figures.likeness_table(found, records.load_all(records.find_results()), NOISE).round(2)
+# axis logarithmic from 1 on. (Pictures, batch and data are others than in Figure 10.2, so the values at 0 are, too.)
 
 # %% [markdown]
-# In the recorded pairs the plain network has caught up after a hundred steps, with 56 layers, too: neighbours'
-# gradients are nearly the same in all four. The table has all recorded networks, one seed each. After the short
-# training (2,000 steps) none is noise any more, not even the plain network of 56 layers. After the long one (64,000) a
-# part of the likeness is lost again, in both kinds; why is open. Nor is likeness a proof of learning: after 2,000 steps
-# the plain network of 56 layers has as much of it as its twin, and makes far more mistakes, on training images as on
-# others.
+# The book's recorded runs kept no weights on the way. So they were repeated, and what this page shows on the way is of
+# the *repetitions*: the same recipe and seed, but later code that draws other batches. These are other trainings. The
+# recorded run of 56 plain layers ended at a test error of 71.4 %, its repetition at 81.6 %. So below the end of the
+# recorded run stands beside that of the repetition. This table is of recorded runs alone, one seed each.
+
+# %% tags=["nbval-ignore-output"]
+alike = signal_figures.likeness_table(found, records.load_all(records.find_results()), NOISE)
+alike.set_index(["steps", "depth", "kind"]).drop(columns="seed").round(2) if found else alike
+
+# %% [markdown]
+# A hundred steps into the repetitions the plain networks have caught up: neighbours' gradients are nearly the same in
+# all four. Nor is any recorded run noise after the short training. After the long one (64,000) a part of the likeness
+# is lost again, in both kinds; why is open. But likeness proves no learning: our own pair has it, too. After 2,000
+# steps the plain network of 56 layers has as much of it as its twin and far more mistakes, also on training images.
 #
 # ## Block by block
 #
-# The *signal* is the size of what a block puts out (root mean square), the gradient that of the loss with respect to
-# it.
+# The *signal* is the size of a block's output (root mean square), the gradient that of the loss with respect to it.
 #
 # **Predict.** Before training the gradient of a deep plain network grows on its way back, from the last block to the
 # first, by several powers of ten. And later? Follow the lines of Figure 10.4 from pale to full colour.
 
-# %% mystnb={"image": {"alt": "Four panels against the block, lines from pale to full colour for moments of a training on CIFAR-10, networks of 56 layers. Above the gradient, below the signal; plain left, residual right. Before training the plain gradient grows by more than three powers of ten towards the images, its twin's by about one. Ten steps later the plain one falls towards the images, and stays so."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Four panels against the block, lines from pale to full colour for moments of a training on CIFAR-10, networks of 56 layers. Above the gradient, below the signal; plain left, residual right. Before training the plain gradient grows by more than three powers of ten towards the images, its twin's by about one. Ten steps later the plain one is smaller in the first blocks than in the last, a hundred steps later its twin's is, too. At 2,000 the twin's has grown again, the plain one's has not. The plain signal is up to twelve times as large as before training in the first two blocks."}} tags=["nbval-ignore-output"]
 MOMENTS = [0, 1, 10, 100, 2_000]
 blocks = signal_figures.through_training(signal_figures.of_networks(found, "blocks"))
 deep = blocks[(blocks.depth == 56) & blocks.iteration.isin(MOMENTS)]
-fig, axes = plt.subplots(2, 2, sharex=True, sharey="row", figsize=(7.2, 5.4))
-for row, column, label in zip(axes, ("gradient_norm", "signal"), ("norm of the gradient", "signal"), strict=True):
-    for ax, kind in zip(row, figures.KINDS, strict=True):
-        signal_figures.plot_along(deep[deep.kind == kind], ax, column, label)
-        ax.set_title(kind if column == "gradient_norm" else "")
-        ax.label_outer()
-signal_figures.add_moments(fig, deep.iteration.unique())
+fig = plt.figure(figsize=(7.2, 5.4))
+signal_figures.plot_twins_along(fig, deep, {"gradient_norm": "norm of the gradient", "signal": "signal"}, "block")
 plt.show()
 
 # %% [markdown]
-# **Figure 10.4.** A recorded pair of 56 layers: gradient and signal by block, on logarithmic axes. Dotted: a new stage
-# begins.
+# **Figure 10.4.** The repetitions with 56 layers: gradient and signal, on logarithmic axes. Dotted: a stage begins.
 
 # %% tags=["nbval-ignore-output"]
-some = blocks[blocks.iteration.isin([0, 10, 30, 2_000])].sort_values("block")
-each = some.groupby(["depth", "kind", "iteration"]).gradient_norm
-(each.first() / each.last()).unstack("iteration").round(2)  # at the first block, divided by that at the last
+some = signal_figures.of_networks(found, "blocks").query("recipe_iterations == 2000 & iteration in @MOMENTS")
+each = some.sort_values("block").groupby(["depth", "kind", "iteration", "origin"]).gradient_norm
+(each.first() / each.last()).unstack(["depth", "kind"]).round(2)
 
 # %% [markdown]
-# The table has the first block's gradient divided by the last one's. Before training it grows more than a thousandfold
-# through the plain network of 56 layers, and far less through the others. Ten steps later that network is another one:
-# the gradient *shrinks* towards the images, and the signal of the first blocks has become ten times as large. With 20
-# layers the growth merely goes away for a while.
+# (The first block's gradient divided by the last one's. *Along the way*: repetitions; *record*: the recorded runs.)
+#
+# Before training the gradient grows more than a thousandfold through the plain network of 56 layers, and far less
+# through the others. Ten steps later it *shrinks* towards the images there; a hundred steps later it does in the
+# residual twin, too, and as much. At the end the twin has recovered. The plain repetition has not, the recorded plain
+# run has: so the ratio does not tell which twin has trouble. With 20 layers the growth goes away for a while.
+#
+# Both plain trainings of 56 layers have another trace. At the end their first block puts out ten times the signal of
+# before; ten steps into the repetition it is seven times. A plain block ends in a batch norm, so its learned scale and
+# shift must have grown. By itself a tenfold signal has a tenth of the gradient: a small part of the fall.
 #
 # ## Too long a step
 #
 # What have the first steps done? In front of a batch norm the length of the weights does not matter, only their
-# direction. So the gradient stands at a right angle to the weights, and each step makes them longer. And the longer
-# they are, the less a step turns them: weights of ten times the length have a tenth of the gradient, and turn by a
-# hundredth of the angle. ([Arora et al. (2018)](https://arxiv.org/abs/1812.03981) show that this lets a network find a
-# step of its own, whatever the learning rate.)
+# direction. So the gradient stands at a right angle to the weights, and a step along it makes them longer. And the
+# longer they are, the less a step turns them: weights of ten times the length have a tenth of the gradient, and turn by
+# a hundredth of the angle. ([Arora et al. (2018)](https://arxiv.org/abs/1812.03981) show that this lets a network find
+# a step of its own, whatever the learning rate.)
 
 # %% tags=["nbval-ignore-output"]
 network = untrained("plain", 56).train()
@@ -292,63 +297,61 @@ angle = torch.rad2deg(torch.acos(F.cosine_similarity(gradient.flatten(), weight.
 f"angle {angle:.1f} degrees; a step at 0.1 is {0.1 * gradient.norm() / weight.norm():.1f} times as long as the weights"
 
 # %% [markdown]
-# **Predict.** The recorded pair of 56 layers takes such steps, too. How long are the weights of the first layers after
-# a hundred of them, and how far does the next step move them? Figure 10.5 has both.
+# **Predict.** How many times as long are the weights of the first layers after a hundred steps of a training of 56
+# layers, and how far would the next step move them? Figure 10.5 has both.
 
-# %% mystnb={"image": {"alt": "Four panels against the layer, lines from pale to full colour for moments of a training on CIFAR-10, networks of 56 layers. Above the length of each layer's weights: in the plain network that of the first layers has become more than fifty times as large after a hundred steps, in the residual one about five times. Below how far a step moves them as a share of their length: in the first layers of the plain network from more than ten down to less than a millionth."}} tags=["nbval-ignore-output"]
-layers = signal_figures.through_training(signal_figures.of_networks(found, "layers"))
-layers["moved"] = layers.learning_rate * layers.gradient_norm / layers.weight_norm
-deep = layers[(layers.depth == 56) & layers.iteration.isin(MOMENTS)]
-labels_of = {"weight_norm": "length of the weights", "moved": "a step / that length"}
-fig, axes = plt.subplots(2, 2, sharex=True, sharey="row", figsize=(7.2, 5.4))
-for row, (column, label) in zip(axes, labels_of.items(), strict=True):
-    for ax, kind in zip(row, figures.KINDS, strict=True):
-        signal_figures.plot_along(deep[deep.kind == kind], ax, column, label, along="layer")
-        ax.set_title(kind if column == "weight_norm" else "")
-        ax.label_outer()
-signal_figures.add_moments(fig, deep.iteration.unique())
+# %% mystnb={"image": {"alt": "Four panels against the layer, lines from pale to full colour for moments of a training on CIFAR-10, networks of 56 layers. Above how many times as long as before training the weights are: in the first layers of the plain network up to seventy times after a hundred steps, in those of the residual one up to six times, hardly longer in the last. Below the length of a step at a rate of 0.1 as a share of that of the weights: after a hundred steps far smaller in all layers of both. At 2,000 the residual one's has grown again, that in the first layers of the plain one is below a millionth."}} tags=["nbval-ignore-output"]
+layers = signal_figures.with_moves(signal_figures.of_networks(found, "layers"))
+deep = signal_figures.through_training(layers).query("depth == 56 & iteration in @MOMENTS")
+labels_of = {"longer": "length / length before", "moved": "a step at 0.1 / length"}
+fig = plt.figure(figsize=(7.2, 5.4))
+signal_figures.plot_twins_along(fig, deep, labels_of, "layer")
 plt.show()
 
 # %% [markdown]
-# **Figure 10.5.** The same pair: the length of each layer's weights (above), and how far one step of gradient descent
-# would move them, as a share of it (below), on logarithmic axes. (At 2,000 the learning rate is a hundredth.)
-
-# %% tags=["nbval-ignore-output"]
-whose = ["depth", "kind"]
-start = layers[layers.iteration == 0].set_index([*whose, "layer"]).weight_norm.rename("start")
-after = layers[layers.iteration == 100].join(start, on=[*whose, "layer"])
-of_network = after.assign(longer=after.weight_norm / after.start).groupby(whose)
-pd.DataFrame({"times as long, at most": of_network.longer.max().round(1), "moved, median": of_network.moved.median()})
+# **Figure 10.5.** The same, on logarithmic axes. Above: how many times as long as before training each layer's weights
+# are. Below: the length of one step of gradient descent, without momentum, as a share of that of the weights. Its rate
+# is 0.1 at all moments; at 2,000 the recipe takes 0.001. Dotted: a new stage begins.
 
 # %% [markdown]
-# (After a hundred steps, over the layers of each network: how many times as long as before training the weights have
-# become, at most; and by which share of their length the next step moves a layer, the median.)
+# With 56 layers a step soon moves far less than with 20. Is it for the length? Weights $l$ times as long make a step
+# $l^2$ times smaller. The table has how many times less a step moves the layers of a stage than those of the network of
+# 20 layers and that kind (*both*), split into that factor (*length*) and the rest, smaller gradients (*gradient*).
+
+# %% tags=["nbval-ignore-output"]
+some = layers[layers.iteration.isin([100, 2_000, 64_000])]
+signal_figures.factors(some[some.depth == 56], some[some.depth == 20]).T.round(1)  # geometric means over layers
+
+# %% [markdown]
+# In the first stage of the plain network it is the length, above all. A hundred steps make its weights up to seventy
+# times as long, and so they stay in both trainings. At the end of the repetition a step moves them 1,600 times less
+# than with 20 layers: they are as good as frozen where the first steps threw them. (In the recorded run, 50 times.)
 #
-# The weights of the networks of 20 layers have hardly changed their length. In the residual network of 56 layers they
-# have become up to six times as long, in the plain one seventy times, and a step moves half of its layers by about a
-# hundredth, or less, of what it does with 20 layers: they are as good as frozen, where the first steps have thrown
-# them. That is the order in which the four networks end after the short training
-# ([chapter 3](03_plain_and_residual.ipynb)).
+# Elsewhere it is smaller gradients, above all, after a hundred steps. Where these come from is not answered here. They
+# pass: in the residual network from 10 to 100 times less to at most about six times. Of the two networks of 56 layers,
+# the one that moves less errs more after the short training ([chapter 3](03_plain_and_residual.ipynb)).
 #
-# It passes, but slowly. Only weight decay makes weights shorter. With this recipe (a rate of 0.1, a decay of 0.0001,
-# and momentum, which makes ten steps of each) it takes 10,000 steps to bring them to $1/e$. The short training ends
-# long before. The long one has 32,000 steps at that rate.
+# Without momentum, weight decay alone makes weights shorter. At a rate of 0.1, a decay of 0.0001, and momentum that
+# makes steps ten times as long, it takes off a ten-thousandth a step: 10,000 steps to $1/e$. The short training ends
+# before; the long one has 32,000 such steps. At its end a step moves each stage at most one and a half times less.
 #
 # If the first steps do the harm, smaller ones should avoid it. `short-warmup` takes a hundred steps at a rate of 0.001,
-# and then goes on as `short` does.
+# and then goes on as `short` does. Errors in %, how many runs, and the factors of before:
 
 # %% tags=["nbval-ignore-output"]
 every = tables.run_rows(records.load_all(records.find_results()))
-begun = every[every.dataset.eq("cifar10") & every.recipe.isin(["short", "short-warmup"]) & every.depth.isin([20, 56])]
+begun = every[every.dataset.eq("cifar10") & every.recipe.isin(["short", "short-warmup"]) & every.depth.eq(56)]
 errors = begun.rename(columns={"train_error": "training", "test_error": "test"})
-errors.groupby(["depth", "kind", "recipe"])[["training", "test"]].agg(["mean", "min", "max", "count"]).round(1)
+display(errors.groupby(["kind", "recipe"])[["training", "test"]].agg(["mean", "min", "max", "count"]).round(1))
+gentle = [each for each in measured if each.experiment.endswith("-short-warmup")]
+moves = signal_figures.with_moves(signal_figures.of_networks(gentle, "layers")).query("iteration in [300, 2000]")
+signal_figures.factors(moves[moves.origin != "record"], layers[layers.depth == 20]).T.round(1)
 
 # %% [markdown]
-# (Errors in %, and how many runs.) The plain network gains: begun gently, its weights become at most about one and a
-# half times as long, and more of its layers can learn. Both gentle runs end below all others, and nearly at one error,
-# where the others lie far apart. (The repetition whose weights Figure 10.5 shows is not among them; it ended at 81.6 %,
-# ten points above the recorded run with its seed.) The residual network gains nothing. So the first steps do a part of
-# the harm that depth does here, and not all of it: the plain network is still far behind its twin.
+# Begun gently, the plain network's weights hardly get longer, its first layers move, and it ends seven points lower.
+# That is a hint, no more: by the rule of [chapter 5](05_training.ipynb) means of two runs and of three must lie
+# thirteen points apart to be beyond luck. It is still far behind its twin. There one gentle run, between the two
+# others, shows no gain; but its gradients get small (at 300): that takes no long weights.
 #
 # ## What is a gradient worth?
 #
@@ -360,7 +363,7 @@ errors.groupby(["depth", "kind", "recipe"])[["training", "test"]].agg(["mean", "
 # - **other images:** the cosine between the gradients of A and of B, at the same weights;
 # - **after a step:** between the gradients of A before and after the step;
 # - **other images after a step:** between the gradient of A before the step and that of B after it. This is what
-#   training meets.
+#   training meets, though with momentum its step is another one.
 
 
 # %%
@@ -379,161 +382,109 @@ assert ours == tuple(signals.predictions(ways["plain"][ITERATIONS], six[:2], 0.1
 [round(each, 2) for each in ours]
 
 # %% [markdown]
-# **Predict.** Before the first step, with the learning rate of the recipe, which will spoil the gradient more, other
-# images or the step? And later? Figure 10.6 has the recorded networks, with the rate of each moment: 0.1, from 1,000
-# steps on 0.01, from 1,500 on a tenth of that.
+# At the end of our own plain training (`"smoke"`) other images spoil the gradient, and the step hardly does.
+#
+# **Predict.** And before the first step? Figure 10.6 has the repetitions. The learning rate is that of each moment: 0.1
+# at first, 0.01 from 1,000 steps on, 0.001 from 1,500 on.
 
-# %% mystnb={"image": {"alt": "Cosines of gradients in the weights against the iteration on CIFAR-10, a column a comparison: other images, after a step, other images after a step. Before training other images agree well in the residual network and hardly in the plain one. After a step both begin near zero and rise close to 1. Other images after a step stay low in both throughout."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Cosines of gradients in the weights against the iteration on CIFAR-10, a column a comparison: other images, after a step, other images after a step. Before training other images agree well in the residual network and hardly in the plain one. After a step both begin near zero or below and rise close to 1 within a hundred steps. Other images after a step stay low in both throughout, and all end near zero."}} tags=["nbval-ignore-output"]
 COSINES = {"other_images": "other images", "after_step": "after a step", "next": "other images\nafter a step"}
-recorded_worth = signal_figures.through_training(signal_figures.of_networks(found, "predictions"))
+repeated_worth = signal_figures.through_training(signal_figures.of_networks(found, "predictions"))
 fig, axes = plt.subplots(2, 3, sharex=True, sharey=True, figsize=(7.2, 5.0))
 for row, depth in zip(axes, (20, 56), strict=True):
     for ax, column in zip(row, COSINES, strict=True):
-        signal_figures.plot_moments(recorded_worth[recorded_worth.depth == depth], ax, column, "cosine")
+        signal_figures.plot_moments(repeated_worth[repeated_worth.depth == depth], ax, column, "cosine")
         ax.set(title=COSINES[column] if depth == 20 else "", ylabel=f"cosine, {depth} layers")
         ax.label_outer()
 figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
-# **Figure 10.6.** What a gradient in the weights predicts, in recorded networks: means over three pairs of batches,
-# bands of a standard deviation, the axis logarithmic from 1 on.
+# **Figure 10.6.** What a gradient in the weights predicts, in repetitions: means over three pairs of batches, bands of
+# a standard deviation, the axis logarithmic from 1 on.
 
 # %% [markdown]
-# Before training other images agree well in the recorded residual network, and hardly in the plain one. But after a
-# step at the rate of 0.1 no gradient holds, and the residual one even points slightly backwards. So by the last column,
-# which is what training meets, the plain network is not the worse one at first. A hundred steps later, at the same
-# rate, a step spoils little in either, and other images spoil most. At the end these have nothing in common, and a step
-# changes nothing; but then the rate is a hundred times lower.
+# Before training other images agree well in the residual networks, and hardly in the plain ones. But after a step at
+# the rate of 0.1 no gradient holds, and the residual ones even point slightly backwards. So by the last comparison the
+# plain networks are not the worse ones at first. A hundred steps later, at the same rate, a step spoils little, and
+# other images spoil most. In the plain network of 56 layers these never agree by more than a third, on average. At the
+# end no likeness is seen in any, within the spread of three pairs. A little may be there, and counts: over many steps
+# what batches share adds up, and noise partly cancels.
 #
 # A step is the rate times the gradient, and the plain network's gradient is larger. How long is the first step of 56
-# layers? And behind which steps, of equal length for both, would the gradient hold?
+# layers, beside all weights of the network? After steps of which length, equal for both, would the gradient hold?
 
 
 # %% tags=["nbval-ignore-output"]
 def held(network: nn.Module) -> dict[str, float]:
-    """The length of the first step at a rate of 0.1; and the cosine "after a step" for steps of given lengths."""
+    """Lengths: of all weights, and of the first step at a rate of 0.1. And the cosine after steps of given lengths."""
     norm = signals.gradient(network, six[0]).norm().item()
-    lengths = (1, 0.1, 0.01, 0.001, 0.0001)
+    whole = torch.cat([each.detach().flatten() for each in network.parameters()]).norm().item()
+    lengths = (1, 0.1, 0.01, 0.0001)
     cosines = {f"after {each:g}": signals.predictions(network, six[:2], each / norm).after_step[0] for each in lengths}
-    return {"first step": 0.1 * norm, **cosines}
+    return {"all weights": whole, "first step": 0.1 * norm, **cosines}
 
 
 pd.DataFrame({kind: held(untrained(kind, 56)) for kind in figures.KINDS}).T.round(2)
 
 # %% [markdown]
-# Here is the noise in the weights as well. The residual gradient holds behind a step of a hundredth. The plain one does
-# not hold even behind a step a hundred times shorter. But the first step that training takes is too long for both.
-#
-# ## Begin with nothing
-#
-# If depth is the trouble at the start, why begin deep? [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) set the
-# weight of the last batch norm in every residual branch $F$ to zero. Then $F(x) = 0$ and every block begins as its
-# shortcut: a network of 20 layers begins with two, the first convolution and the classifier.
-
-# %%
-usual = untrained("residual", 20)
-zeroed = deepcopy(usual)
-for block in (block for stage in zeroed.stages for block in stage):
-    nn.init.zeros_(block.layers[-1].weight)  # a branch ends in a batch norm
-assert torch.equal(zeroed(images), starts.zero_last_norms(usual)(images))
-f"loss {F.cross_entropy(usual(images), labels):.2f} as usual, {F.cross_entropy(zeroed(images), labels):.2f} at zero"
-
-# %% [markdown]
-# Blind guessing has a loss of $\log 10 \approx 2.30$. The usual start is worse: the signal has grown from block to
-# block (Figure 10.4), and with it the scores that the classifier puts out.
-#
-# And a start at zero? What flows back into a branch is multiplied by the last norm's weight, which is zero. So the
-# first step moves the last norms and nothing else in the branches; from the second on everything learns (exercise 1).
-# The network grows deep while it learns. What is its first gradient worth?
-
-# %% tags=["nbval-ignore-output"]
-pd.DataFrame({"as usual": held(usual), "last norms at zero": held(zeroed)}).T.round(2)
-
-# %% [markdown]
-# Behind steps of equal length it holds about as well as the usual one. But its first step is many times shorter, so
-# short that the gradient holds behind it. Figure 10.7 has recorded trainings that differ in the start alone.
-
-# %% mystnb={"image": {"alt": "Loss against iteration from two beginnings, as usual and with the last batch norms at zero: recorded networks of 20 and 56 layers on CIFAR-10. The usual beginning starts higher, with 56 layers most of all, and comes down later."}} tags=["nbval-ignore-output"]
-starts = signal_figures.of_networks(found, "starts").query("recipe_iterations == 2000")  # each seed once
-fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.0), sharey=True)
-for ax, depth in zip(axes, (20, 56), strict=True):
-    signal_figures.plot_starts(starts[starts.depth == depth], ax)
-    ax.set_title(f"{depth} layers")
-    ax.label_outer()
-figures.add_legend(fig)
-plt.show()
-
-# %% [markdown]
-# **Figure 10.7.** The first steps from two beginnings, one run each on CIFAR-10. The loss is on a logarithmic axis.
-
-# %% [markdown]
-# The usual start is worse than blind guesses, the more so with 56 layers, and gets worse before it gets better. The
-# start at zero begins where blind guesses are and does not rise noticeably above. With 20 layers the two have nearly
-# met after 40 steps; with 56 it is still ahead. [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) report that it
-# helps, most of all with batches of thousands of images. Its effect on the error after a whole training is not shown.
+# Here is the noise in the weights as well. The residual gradient still holds after a step of length 0.01. The plain one
+# does not hold even after a step a hundred times shorter. But the first step that training takes is too long for both:
+# in the plain network it is longer than all weights together.
 #
 # ## Summary: is the noise the reason?
 #
-# Does a deep plain network train worse *because* its gradient is noise? The noise is there before the first step, and
-# shortcuts lessen it. But training gets rid of it within dozens of steps: soon the deep plain network is as smooth as
-# its twin, and still far behind. What it cannot get rid of so soon is what the first steps did. They were too long, and
-# left its first layers with weights so long that nothing moves them for thousands of steps. The residual network
-# suffers the same, far more mildly, and the networks of 20 layers not at all: the order in which they end a short
-# training. A gentle start spares the plain network that, and a part of its handicap, not all of it. What holds it back
-# after a long training, when weight decay has long made its weights shorter, is not answered here. And all this was
-# seen in one to three runs of each network.
-#
-# - Before training, the gradient of a deep plain network is noise, and explodes towards the images. Shortcuts lessen
-#   both.
-# - In front of a batch norm, steps that are too long make weights long, and long weights hardly turn. A few steps
-#   decide how much of a deep network learns in the next thousands.
-# - A last batch norm at zero makes a network begin shallow, without a bad beginning, and with shorter steps.
+# - *Do gradients at pictures nearby come to agree?* Yes. Before training those of a deep plain network are noise, and
+#   shortcuts lessen it. A hundred steps later they agree nearly as well as its twin's, and the network is still far
+#   behind. So lasting noise is not the reason. Whether early noise does harm was not separated from the steps' length.
+# - *Is the gradient in the weights noise as well?* Before training, in the deep plain network, yes: it hardly agrees
+#   with that of other images, and not with itself after a tiny step. Later a step spoils little, other images most.
+# - Too long a step makes weights in front of a batch norm long, and long weights hardly turn. That holds back the first
+#   stage of the plain network of 56 layers through a short training. What a gentle start gains is within luck.
+# - Elsewhere with 56 layers gradients become small for a while, in both kinds. Why, and what holds the plain network
+#   back after a long training, is not answered here. All this was seen in one to three runs of each network.
 #
 # ## Exercises
 #
-# The cells of exercises 1 and 3 check themselves: put your answer in, run, read. They are run here without one.
+# Put your answer in, run, read. The cells are run here without one.
 #
-# **1. The second step.** Of a `resnet20` that begins at zero, how many of its 59 parameter tensors get a gradient that
-# is not all zeros, in the first step and in the second? There are the *stem* (a convolution and a batch norm), the
-# classifier, and nine blocks; a convolution has one tensor, a batch norm two.
+# **1. Begin with nothing.** If depth is the trouble, why begin deep?
+# [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) set the weight of the last batch norm in every residual branch
+# $F$ to zero. Then $F(x) = 0$, every block begins as its shortcut, and the network grows deep while it learns. Our
+# shortcuts pad new channels with zeros. In how many of the last stage's 64 channels will $F$ ever learn anything?
 
 # %%
-in_first, in_second = None, None  # your answers
-
-
-def with_gradient(network: nn.Module) -> int:
-    """How many parameter tensors have a gradient that is not zero everywhere."""
-    loss = F.cross_entropy(network.train()(images), labels)
-    return sum(bool(each.any()) for each in torch.autograd.grad(loss, list(network.parameters())))
-
-
-second = signals.after_a_step(zeroed, -0.1 * signals.gradient(zeroed, (images, labels)))
-right = with_gradient(zeroed), with_gradient(second)
-verdict = "Right." if (in_first, in_second) == right else "Wrong. What is the weight of the last norms in each step?"
-print("Not answered yet." if None in (in_first, in_second) else verdict)
+learning = None  # your answer
+network = starts.zero_last_norms(untrained("residual", 20))
+for _ in range(3):  # steps; more change nothing
+    network = signals.after_a_step(network, -0.1 * signals.gradient(network, (images, labels)))
+right = int(network.stages[-1][-1].layers[-1].weight.count_nonzero())  # of the last block's last norm
+verdict = "Right." if learning == right else "Wrong. What is the gradient of ReLU at 0 + 0?"
+print("Not answered yet." if learning is None else verdict)
 
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# `in_first, in_second = 23, 59`. The weight and the bias of nine last norms are 18, stem and classifier have 5. After
-# the first step the norms' weights are no longer zero, and gradients reach everything.
+# In 16. The other 48 are zeros of the padding, here as in the second stage. There the block puts out
+# $\mathrm{ReLU}(0 + 0)$, where PyTorch's gradient is 0. So weight and bias of their norms get none, in any block and at
+# any step: the network stays 16 channels wide, and 98,362 of its 269,722 weights learn. Goyal et al. have projections.
 #
 # </details>
 #
-# **2. Larger batches.** Which of the three cosines depends on the size of the batch? Predict, then make the pairs of
-# `six` with `2 * BATCH` in place of `BATCH`, and measure `ways["residual"][ITERATIONS]` again with
-# `signals.predictions`.
+# **2. Larger batches.** Which of the three cosines are higher for batches of twice the size? Predict, then make the
+# pairs of `six` with `2 * BATCH` in place of `BATCH`, seven pairs in place of three, and measure
+# `ways["residual"][ITERATIONS]` with `signals.predictions`, for both sizes.
 #
 # <details><summary>Solution</summary>
 #
-# "Other images" should rise: a mean over more images has less noise, so two of them agree better. "After a step"
-# compares a batch with itself, and has no such reason. With three pairs the spread is large; take more images.
+# All three, one would expect. A mean over more images has less noise, so two of them agree better. It is shorter as
+# well, for noise has length; so is the step, and the gradient holds better after it. The third has both reasons. With
+# `"smoke"` the second rises from 0.979 to 0.989, the others by 0.09, which is within the spread of the pairs.
 #
 # </details>
 #
 # **3. Keep the shortcut clean.** A residual block puts a ReLU *behind* the addition: $y = \mathrm{ReLU}(F(x) + x)$. So
-# every block cuts the sum at zero. In the *pre-activation* block of
+# each block cuts the sum at zero. In the *pre-activation* block of
 # [He et al. (2016)](https://arxiv.org/abs/1603.05027), batch norm and ReLU come *before* each convolution, and nothing
 # comes behind the addition:
 #
@@ -541,9 +492,10 @@ print("Not answered yet." if None in (in_first, in_second) else verdict)
 # y = x + W_2 * \mathrm{ReLU}\Bigl(\mathrm{BN}_2\bigl(W_1 * \mathrm{ReLU}(\mathrm{BN}_1(x))\bigr)\Bigr). \tag{10.1}
 # $$
 #
-# ($*$: convolution; where the shape changes, the first $x$ is the shortcut's output.) Complete the block. Its layers
-# are `self.norm1`, `self.convolution1`, `self.norm2`, `self.convolution2` and `self.shortcut`. Then predict: are the
-# pixel gradients of 56 layers now shattered more, less, or as much as the usual residual network's?
+# ($*$: convolution; where the shape changes, the first $x$ is the shortcut's output. In the paper that shortcut begins
+# behind the first ReLU.) Complete the block. Its layers are `self.norm1`, `self.convolution1`, `self.norm2`,
+# `self.convolution2` and `self.shortcut`. Then predict: are the pixel gradients of 56 layers now shattered more, less,
+# or as much as the usual residual network's?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -571,8 +523,8 @@ compared.round(3)
 #     return self.shortcut(x) + y
 # ```
 #
-# Do the seeds of one kind lie apart from those of the other? On the built-in images they mingle: no difference was
-# seen. In the paper the new block pays at depth: a network of 1,001 layers makes about a third fewer mistakes with it.
+# On the built-in images the seeds mingle, 0.70 to 0.77 against 0.71 to 0.74 of the usual one: no difference is seen. In
+# the paper the new block pays at depth: a network of 1,001 layers makes about a third fewer mistakes with it.
 #
 # </details>
 #

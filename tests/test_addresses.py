@@ -174,12 +174,38 @@ def test_a_page_that_is_no_chapter_can_be_edited_and_not_launched() -> None:
 
 
 def test_gitlab_has_its_own_pages_and_no_colab_and_an_unknown_host_only_what_git_can() -> None:
-    found = links("https://gitlab.example/group/book", "chapters/01_x")
+    found = links("https://gitlab.com/group/book", "chapters/01_x")
     assert "Colab" not in found
     assert found["Binder"].startswith("https://binder.example/v2/gl/group%2Fbook/main?")
-    assert found["Edit this page"] == "https://gitlab.example/group/book/-/edit/main/notebooks/01_x.py"
+    assert found["Edit this page"] == "https://gitlab.com/group/book/-/edit/main/notebooks/01_x.py"
     assert "/-/issues/new?issue%5Btitle%5D=" in found["Open an issue"]
-    assert list(links("https://git.example/book", "chapters/01_x")) == ["Binder", "JupyterHub", "Repository"]
+    git_alone = ["Binder", "JupyterHub", "Repository"]
+    assert list(links("https://git.example/me/book", "chapters/01_x")) == git_alone
+    company = links("https://github.example.org/me/book", "chapters/01_x")  # no repository of github.com
+    assert "Colab" not in company
+    assert company["Binder"].startswith("https://binder.example/v2/git/https%3A%2F%2Fgithub.example.org%2Fme%2Fbook/")
+
+
+def test_a_repository_that_is_its_owners_site_is_published_at_the_root() -> None:
+    assert addresses.Addresses("https://github.com/Alice/alice.github.io").published == "https://alice.github.io/"
+
+
+def test_what_would_be_lost_or_left_out_is_refused(project: Path) -> None:
+    address = addresses.Addresses("https://github.com/someone/book")
+    source = project / "notebooks" / "01_small.py"
+    with pytest.raises(addresses.AddressError, match="add the owner and the name"):
+        addresses.write(project, addresses.Addresses("https://github.com/someone"))
+    addresses.write(project, address)
+    text = source.read_text()
+    source.write_text(
+        text.replace(addresses.PARAMETERS_HEAD, f"# %% [markdown]\n# Mine.\n\n{addresses.PARAMETERS_HEAD}")
+    )
+    with pytest.raises(addresses.AddressError, match="a cell stands between"):
+        addresses.write(project, address)
+    source.write_text(text)
+    (project / "CITATION.cff").write_text("title: A book\n")
+    with pytest.raises(addresses.AddressError, match="no line that begins with version"):
+        addresses.write(project, address)
 
 
 def test_without_an_address_no_page_has_such_buttons_and_the_build_says_why() -> None:

@@ -114,6 +114,11 @@ def test_sync_executes_what_changed_and_gives_the_same_bytes_twice(
     assert build("sync", chapter) == 0
     assert "up to date" not in capsys.readouterr().out
     assert "48" in made.read_text()
+    writing = f"__import__('pathlib').Path('{chapter}').write_text('# mine')"
+    chapter.write_text(CHAPTER.replace("print(6 * 7)", writing))
+    assert build("sync", chapter) == 0
+    assert "what you wrote is kept" in capsys.readouterr().out
+    assert chapter.read_text() == "# mine"
 
 
 @pytest.mark.parametrize("folder", ["my data", """a,b 'c' ("d")"""])

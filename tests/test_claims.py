@@ -1,6 +1,6 @@
 """What the prose of the chapters says of the book's records, a test a claim: one that fails names what to rewrite."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from math import hypot
 from pathlib import Path
@@ -15,7 +15,15 @@ from resnet_book import augment, data, features, models
 from resnet_book.analysis import answers, diagnostics, landscape, pre_activation, purity, starts
 from resnet_book.analysis import signals as signals_measured
 from resnet_book.analysis.paths import effective_length
-from resnet_book.experiments import landscape_records, lesion_records, records, signal_records, studies, weights
+from resnet_book.experiments import (
+    catalogue,
+    landscape_records,
+    lesion_records,
+    records,
+    signal_records,
+    studies,
+    weights,
+)
 from resnet_book.report import (
     landscape_figures,
     lesion_figures,
@@ -25,6 +33,7 @@ from resnet_book.report import (
     tables,
     wide_tables,
 )
+from resnet_book.train import fit
 
 RESULTS = Path(__file__).parent.parent / "results"
 SHORT, LONG = 2_000, 64_000  # iterations
@@ -113,18 +122,18 @@ def keeping_shape(frame: Frame) -> Frame:
     return frame[lesion_figures.keep_shape(frame)]
 
 
-def test_a_closed_shortcut_costs_some_three_lost_branches_with_nine_blocks_and_far_more_with_27_but_for_the_last() -> (
+def test_a_closed_shortcut_costs_over_two_lost_branches_with_nine_blocks_and_far_more_with_27_but_for_the_last() -> (
     None
 ):
     for each in RESIDUALS:
         closed = keeping_shape(cuts(*each)[cuts(*each).cut == "close shortcut"])
         for column in ("added", "added_anew"):
             worth = closed[column].median() / keeping_shape(one_lost(*each))[column].median()
-            assert 2.5 < worth < 5.2 if each[2] == 20 else worth > 13
-    closed = keeping_shape(cuts(*DEEP)[cuts(*DEEP).cut == "close shortcut"])
-    cheap = closed[closed.added_anew < 17]
-    assert [tuple(blocks) for blocks in cheap.blocks] == [(27,)]
-    assert cheap.added.item() == 0
+            assert worth > 2.5 if each[2] == 20 else worth > 13
+        if each[1] == LONG:
+            cheap = closed[closed.added < 40]
+            assert [tuple(blocks) for blocks in cheap.blocks] == [(9,) if each[2] == 20 else (27,)]
+            assert cheap[["added", "added_anew"]].max().max() < 0.7
 
 
 def test_swapping_two_blocks_typically_costs_about_as_much_as_losing_one_and_at_worst_more() -> None:
@@ -169,12 +178,10 @@ def test_by_exact_sums_paths_that_matter_are_as_long_as_by_norms_within_a_block_
     assert 8.5 < effective_length(paths(SHORT, 56))[0] < 9.5
 
 
-def test_paths_mostly_cancel_though_less_than_unrelated_ones_would() -> None:
-    for size in SIZES:
-        frame = paths(*size)
-        added = frame.together.sum()
-        assert added < (0.25 if size[1] == 20 else 1 / 30) * (frame.number * frame.single).sum()
-        assert added > (1.5 if size[1] == 20 else 5) * (frame.number**0.5 * frame.single).sum()
+def test_with_27_blocks_the_sums_of_paths_are_a_few_hundredths_of_what_their_norms_add_up_to() -> None:
+    left = {size: paths(*size).together.sum() / (paths(*size).number * paths(*size).single).sum() for size in SIZES}
+    assert 0.01 < min(left[SHORT, 56], left[LONG, 56]) < max(left[SHORT, 56], left[LONG, 56]) < 0.03
+    assert max(left.values()) < 0.25
 
 
 def out_or_swapped(each: tuple[str, int, int]) -> Frame:
@@ -428,19 +435,25 @@ def in_training(rows: Any) -> Frame:
 
 
 def growth(measure: str) -> Frame:
-    """The first block's value over the last one's: a row a depth and iteration, a column a kind."""
-    blocks: Any = signal_figures.once(signal_figures.of_networks(signals(), "blocks"))
-    each = blocks[blocks.recipe_iterations == SHORT].sort_values("block").groupby(["depth", "iteration", "kind"])
-    return (each[measure].first() / each[measure].last()).unstack("kind")
+    """The first block's value over the last one's: a row an origin, depth and iteration, a column a kind."""
+    blocks: Any = signal_figures.of_networks(signals(), "blocks")
+    blocks = blocks[blocks.recipe_iterations == SHORT].sort_values("block")
+    each = blocks.groupby(["origin", "depth", "iteration", "kind"])[measure]
+    return (each.first() / each.last()).unstack("kind")
 
 
-def worth(depth: int = 20) -> Frame:
+def through_the_repetition(measure: str) -> Frame:
+    """The same of the repetitions alone: a row a depth and iteration."""
+    return growth(measure).loc["along the way"]
+
+
+def worth(depth: int) -> Frame:
     """The three cosines of gradients in the weights: a row an iteration, two columns (kinds) each."""
     rows = in_training("predictions").query("depth == @depth")
     return rows.pivot_table(index="iteration", columns="kind", values=["other_images", "after_step", "next"])
 
 
-def likeness(depth: int = 20) -> Frame:
+def likeness(depth: int) -> Frame:
     """Cosine of pixel gradients at pictures nearby, as in the chapter's figure: a row an iteration, a column a kind."""
     near = in_training("distances").query("distance == 0.01 and depth == @depth")
     return near.pivot_table(index="iteration", columns="kind", values="cosine")
@@ -482,6 +495,7 @@ def test_untrained_on_the_built_in_images_the_seeds_of_pre_activation_and_residu
     ours, usual = ([cosine(seed, moved=moved) for seed in range(3)] for moved in (True, False))
     assert min(ours) < max(usual)
     assert min(usual) < max(ours)
+    assert [round(each, 2) for each in (min(ours), max(ours), min(usual), max(usual))] == [0.70, 0.77, 0.71, 0.74]
 
 
 def held(network: models.Network, length: float | None = None) -> tuple[float, float]:
@@ -493,111 +507,214 @@ def held(network: models.Network, length: float | None = None) -> tuple[float, f
     return signals_measured.predictions(network, pair, length / norm).after_step[0], length
 
 
-def test_the_deep_residual_gradient_holds_behind_a_hundredth_and_the_plain_one_not_behind_a_hundredth_of_that() -> None:
+def test_the_deep_residual_gradient_holds_after_a_hundredth_and_the_plain_one_not_after_a_hundredth_of_that() -> None:
     plain, residual = (
         models.narrow(56, residual=residual)(generator=torch.Generator().manual_seed(0)) for residual in (False, True)
     )
     assert held(residual, 0.01)[0] > 0.9
     assert abs(held(plain, 0.0001)[0]) < 0.2
-    for network, shortest in ((plain, 100), (residual, 1)):  # the first step that training takes
-        cosine, length = held(network)
-        assert cosine < 0.1
-        assert length > shortest
+    assert all(held(network)[0] < 0.1 for network in (plain, residual))  # the first step that training takes
+    all_weights = torch.cat([each.detach().flatten() for each in plain.parameters()]).norm()
+    assert held(plain)[1] > 2 * all_weights
 
 
-def test_a_start_at_zero_takes_a_step_ten_times_shorter_and_more_and_holds_as_well_behind_one_of_equal_length() -> None:
-    usual = models.narrow(20, residual=True)(generator=torch.Generator().manual_seed(0))
-    zeroed = starts.zero_last_norms(usual)
-    assert held(zeroed)[1] < 0.1 * held(usual)[1]
-    assert held(usual)[0] < 0.1 < 0.9 < held(zeroed)[0]
-    for length in (0.1, 0.01, 0.001, 0.0001):
-        assert abs(held(zeroed, length)[0] - held(usual, length)[0]) < 0.1
-    assert max(held(network, 1.0)[0] for network in (usual, zeroed)) < 0
+def test_with_last_norms_at_zero_16_of_64_channels_and_98362_weights_learn() -> None:
+    network = starts.zero_last_norms(models.narrow(20, residual=True)(generator=torch.Generator().manual_seed(0)))
+    images, labels = (each[:32] for each in built_in())
+    for _ in range(3):
+        step = -0.1 * signals_measured.gradient(network, (images, labels))
+        network = signals_measured.after_a_step(network, step)
+    gradient = signals_measured.gradient(network, (images, labels))
+    assert gradient.shape == (269_722,)
+    assert gradient.count_nonzero() == 98_362
+    assert network.stages[-1][-1].layers[-1].weight.count_nonzero() == 16  # type: ignore[index, union-attr]
+
+
+@pytest.mark.slow
+def test_for_batches_of_twice_the_size_the_cosine_after_a_step_rises_and_the_others_do_within_their_spread() -> None:
+    train = data.load("builtin", "train")
+    statistics, few = augment.channel_mean_std(train.images), train.subset(960)
+    small = torch.nn.functional.adaptive_avg_pool2d(few.images.float(), 16).round().to(torch.uint8)
+    seen = replace(few, images=small)
+    recipe = replace(catalogue.PAPER, iterations=60, drops=(), batch_size=32, padding=2)
+    network = models.narrow(20, residual=True)(generator=torch.Generator().manual_seed(0))
+    fit(network, seen, seen.subset(100), recipe)
+    pixels, found, length = augment.normalise(small, *statistics), {}, {}
+    for size in (32, 64):
+        batches = list(zip(pixels.split(size), seen.labels.split(size), strict=True))[:14]
+        found[size] = signals_measured.predictions(network, batches, 0.1).agg(["mean", "std"])
+        length[size] = sum(signals_measured.gradient(network, each).norm() for each in batches)
+    assert length[64] < 0.9 * length[32]
+    assert [round(found[size].after_step["mean"], 3) for size in (32, 64)] == [0.979, 0.989]
+    for column in ("other_images", "next"):
+        rise = found[64][column]["mean"] - found[32][column]["mean"]
+        assert round(rise, 2) == 0.09
+        assert rise < found[64][column]["std"]
 
 
 def test_weights_on_the_way_are_of_repetitions() -> None:
     with_way = [each for each in signals() if any(stage.origin == "along the way" for stage in each.stages)]
-    assert with_way
-    assert all(each.kept_by for each in with_way)
+    assert sorted(each.experiment for each in with_way) == [
+        f"{name}-cifar10-short" for name in ("plain20", "plain56", "resnet20", "resnet56")
+    ]
+    for each in with_way:
+        run = next(run for run in recorded() if (run.experiment, run.seed) == (each.experiment, each.seed))
+        assert each.kept_by is not None
+        assert each.kept_by.commit != run.parts[0].commit
 
 
-def test_the_gradient_grows_towards_the_images_before_training_and_in_plain_56_shrinks_ten_steps_later() -> None:
-    found = growth("gradient_norm")
+def test_the_gradient_grows_towards_the_images_before_training_and_shrinks_soon_in_both_of_56_layers() -> None:
+    found = through_the_repetition("gradient_norm")
     assert found.plain[56, 0] > 1_000
     assert max(found.plain[20, 0], found.residual[20, 0], found.residual[56, 0]) < 20
     assert found.plain[56].loc[[10, 30, 100, SHORT]].max() < 0.2
-    assert found.loc[20, 30].max() < 1.5 < found.loc[20, SHORT].min()  # goes away for a while
-    signal = in_training("blocks").query("depth == 56 and kind == 'plain' and block == 1").set_index("iteration").signal
-    assert signal[100] > 10 * signal[0]
+    assert found.residual[56].loc[10] > 10 > 0.1 > found.residual[56].loc[[30, 100]].max()
+    assert found.residual[56, 100] == pytest.approx(found.plain[56, 100], rel=0.1)  # as much
+    assert found.loc[20, 100].max() < 1.5 < found.loc[20, SHORT].min()  # goes away for a while
+
+
+def test_at_the_end_the_twin_has_recovered_and_so_has_the_recorded_plain_run_but_not_its_repetition() -> None:
+    found = growth("gradient_norm")
+    assert found.plain["along the way", 56, SHORT] < 0.1
+    ends = (
+        found.plain["record", 56, SHORT],
+        *(found.residual[origin, 56, SHORT] for origin in ("along the way", "record")),
+    )
+    assert 1.5 < min(ends) < max(ends) < 3
+
+
+def test_the_first_block_of_plain_56_puts_out_seven_then_ten_times_the_signal_in_both_trainings() -> None:
+    blocks: Any = signal_figures.of_networks(signals(), "blocks")
+    blocks = blocks[(blocks.depth == 56) & (blocks.kind == "plain") & (blocks.recipe_iterations == SHORT)]
+    signal = blocks[blocks.block <= 2].set_index(["origin", "iteration", "block"]).signal
+    before, way, record = signal["along the way", 0], signal["along the way"], signal["record", SHORT]
+    assert 7 < way[10, 1] / before[1] < 8
+    assert 10 < way[SHORT, 1] / before[1] < 11.5
+    assert 10 < record[1] / before[1] < 11.5
+    assert max(way[moment, block] / before[block] for moment in (10, 100, SHORT) for block in (1, 2)) < 12.5
+    network, _ = weights.load_network("plain56-cifar10-short", 0, RESULTS)
+    norm = network.stages[0][0].layers[-1]  # type: ignore[index, union-attr]
+    assert min(each.square().mean().sqrt() for each in (norm.weight, norm.bias)) > 5  # 1 and 0 before
+
+
+def test_by_itself_a_signal_ten_times_as_large_has_a_tenth_of_the_gradient() -> None:
+    network, larger = (models.narrow(20, residual=False)(generator=torch.Generator().manual_seed(0)) for _ in range(2))
+    with torch.no_grad():
+        larger.stages[0][0].layers[-1].weight *= 10  # type: ignore[index, union-attr]
+    images, labels = (each[:32] for each in built_in(16))
+    one, other = (diagnostics.block_gradients(each, images, labels).iloc[0] for each in (network, larger))
+    assert other.signal == pytest.approx(10 * one.signal, rel=1e-3)
+    assert other.gradient_norm == pytest.approx(one.gradient_norm / 10, rel=1e-2)
 
 
 @cache
-def steps_and_lengths() -> Frame:
-    """Of each layer on the way: how many times its weights' first length, and how far a step moves it."""
-    layers = in_training("layers").set_index(["kind", "depth", "layer", "iteration"]).sort_index()
-    start = layers.xs(0, level="iteration").weight_norm
-    longer = layers.weight_norm / start
-    return longer.to_frame("longer").assign(moved=layers.learning_rate * layers.gradient_norm / layers.weight_norm)
+def layers() -> Frame:
+    """Of each layer: how many times its weights' first length, and how far a step at one rate moves it."""
+    return signal_figures.with_moves(signal_figures.of_networks(signals(), "layers"))
 
 
-def after_a_hundred(kind: str, depth: int) -> Frame:
-    return steps_and_lengths().loc[kind, depth].xs(100, level="iteration")
+def lengths_and_moves(kind: str, depth: int, iteration: int, origin: str = "along the way") -> Frame:
+    """A row a layer, of the short training."""
+    rows = layers().query("kind == @kind & depth == @depth & iteration == @iteration & origin == @origin")
+    return rows[rows.recipe_iterations == SHORT].set_index("layer")
+
+
+@cache
+def less_than_shallow() -> Frame:
+    """How many times less a step moves layers with 56 layers than with 20, as in the chapter's table of factors."""
+    return signal_figures.factors(layers()[layers().depth == 56], layers()[layers().depth == 20])
+
+
+@cache
+def less_when_begun_gently() -> Frame:
+    gentle = [each for each in signal_records.all_signals(RESULTS) if each.experiment.endswith("-short-warmup")]
+    moves = signal_figures.with_moves(signal_figures.of_networks(gentle, "layers"))
+    return signal_figures.factors(moves, layers()[layers().depth == 20])
+
+
+NETWORKS = [(kind, depth) for kind in ("plain", "residual") for depth in (20, 56)]
 
 
 def test_the_first_step_of_plain_56_is_ten_times_as_long_as_the_weights_it_moves() -> None:
-    first = steps_and_lengths().xs(0, level="iteration").moved
-    assert first["plain", 56].max() > 10
-    assert max(first[kind, depth].max() for kind, depth in (("plain", 20), ("residual", 20), ("residual", 56))) < 0.1
+    first = {each: lengths_and_moves(*each, 0).moved.max() for each in NETWORKS}
+    assert first.pop(("plain", 56)) > 10
+    assert max(first.values()) < 0.1
 
 
-def test_a_hundred_steps_make_the_weights_of_plain_56_seventy_times_as_long_and_freeze_its_layers() -> None:
-    longest = {key: after_a_hundred(*key).longer.max() for key in (("plain", 56), ("residual", 56))}
+def test_a_hundred_steps_make_the_first_weights_of_plain_56_seventy_times_as_long_and_so_they_stay() -> None:
+    longest = {each: lengths_and_moves(*each, 100).longer.max() for each in NETWORKS}
     assert 65 < longest["plain", 56] < 75
     assert 5 < longest["residual", 56] < 6
-    shallow = [after_a_hundred(kind, 20) for kind in ("plain", "residual")]
-    assert max(each.longer.max() for each in shallow) < 1.25
-    moved = {kind: after_a_hundred(kind, 56).moved.median() for kind in ("plain", "residual")}
-    assert moved["plain"] < moved["residual"] < 0.1 * min(each.moved.median() for each in shallow)
-    assert after_a_hundred("plain", 56).moved.median() < 0.015 * min(each.moved.median() for each in shallow)
+    assert max(longest["plain", 20], longest["residual", 20]) < 1.25
+    for origin in ("along the way", "record"):
+        assert lengths_and_moves("plain", 56, SHORT, origin).longer.max() > 60
+    assert lengths_and_moves("plain", 56, SHORT).moved[:6].max() < 1e-6  # below a millionth, in the figure
+    for kind in ("plain", "residual"):
+        assert lengths_and_moves(kind, 56, 100).longer[37:].max() < 1.15  # hardly longer in the last layers
 
 
-def test_the_order_of_these_steps_is_that_of_the_errors_after_the_short_training() -> None:
+def test_in_the_first_stage_of_plain_56_it_is_the_length_and_elsewhere_the_gradient() -> None:
+    soon = less_than_shallow()[100, "along the way"]
+    assert soon.length["plain", 1] > 50 * soon.gradient["plain", 1]
+    others = soon.drop(("plain", 1))
+    assert (others.gradient > 3 * others.length).all()
+    both = {origin: less_than_shallow()[SHORT, origin].both for origin in ("along the way", "record")}
+    assert round(both["along the way"]["plain", 1], -2) == 1_600
+    assert round(both["record"]["plain", 1], -1) == 50
+    assert less_than_shallow()[SHORT, "record"].length["plain", 1] > 200
+
+
+def test_in_the_residual_network_it_passes() -> None:
+    soon, end = (less_than_shallow()[when, "along the way"].both.loc["residual"] for when in (100, SHORT))
+    assert 9 < soon.min() < 11
+    assert 95 < soon.max() < 110
+    assert end.max() < 6.5
+    assert (less_than_shallow()[SHORT, "record"].both.loc["residual"] < 6.5).all()
+
+
+def test_after_the_long_training_a_step_moves_all_stages_at_most_one_and_a_half_times_less() -> None:
+    assert less_than_shallow()[LONG, "record"].both.max() < 1.55
+    longer = layers().query("iteration == 64_000 & depth == 56 & kind == 'plain'").longer
+    assert longer.max() < 3
+
+
+def test_the_two_of_56_layers_rank_by_their_steps_as_by_their_errors() -> None:
     error = after_the_short_training("test_error")
-    moved = {
-        (kind, depth): after_a_hundred(kind, depth).moved.median()
-        for kind in ("plain", "residual")
-        for depth in (20, 56)
-    }
-    assert error.plain[56] > error.residual[56] > max(error.plain[20], error.residual[20])
-    assert moved["plain", 56] < moved["residual", 56] < min(moved["plain", 20], moved["residual", 20])
+    assert error.plain[56] > error.residual[56]
+    soon = {kind: lengths_and_moves(kind, 56, 100).moved.median() for kind in ("plain", "residual")}
+    assert soon["plain"] < soon["residual"]
+    for when in ((100, "along the way"), (SHORT, "along the way"), (SHORT, "record")):
+        both = less_than_shallow()[when].both
+        assert both["plain"].mean() > both["residual"].mean()
 
 
-def test_a_gentle_start_helps_the_deep_plain_network_and_not_its_twin() -> None:
+def test_what_a_gentle_start_gains_the_deep_plain_network_is_within_luck_and_its_twin_shows_nothing() -> None:
     runs: Frame = tables.run_rows(recorded())
     runs = runs[runs.recipe.isin(["short", "short-warmup"]) & (runs.depth == 56)]
+    each = runs.groupby(["kind", "recipe"]).test_error.agg(["mean", "std", "min", "max", "count"])
+    usual, gentle = each.loc["plain", "short"], each.loc["plain", "short-warmup"]
+    assert (usual["count"], gentle["count"]) == (3, 2)
+    generator = torch.Generator().manual_seed(1)
+    base, others = (torch.randn(400_000, runs, generator=generator) for runs in (3, 2))
+    off = (others.mean(dim=1) - base.mean(dim=1)).abs() / base.std(dim=1)  # as chapter 5 does it
+    limit = off.quantile(0.95).item() * usual["std"]
+    assert round(usual["mean"] - gentle["mean"]) == 7
+    assert 13 < limit < 14
     for column in ("train_error", "test_error"):
-        each = runs.groupby(["kind", "recipe"])[column].agg(["mean", "min", "max"])
-        assert each["max"]["plain", "short-warmup"] < each["min"]["plain", "short"] - 3
-        apart = each["max"] - each["min"]
-        assert apart["plain", "short-warmup"] < 0.5 < 5 < apart["plain", "short"]
+        each = runs.groupby(["kind", "recipe"])[column].agg(["min", "max"])
         assert each["min"]["plain", "short-warmup"] > each["max"]["residual", "short"] + 15  # still far behind
-        assert each["min"]["residual", "short-warmup"] > each["min"]["residual", "short"]
-        assert each["max"]["residual", "short-warmup"] < each["max"]["residual", "short"]
+        assert each["min"]["residual", "short"] < each["min"]["residual", "short-warmup"]
+        assert each["max"]["residual", "short-warmup"] <= each["max"]["residual", "short"]
     (first,) = runs[(runs.kind == "plain") & (runs.recipe == "short") & (runs.seed == 0)].test_error
-    assert round(81.6 - first) == 10  # the repetition, of which the signals file says no error
+    assert round(first, 1) == 71.4
 
 
-def test_with_a_gentle_start_the_weights_of_plain_56_become_about_one_and_a_half_times_as_long() -> None:
-    (kept,) = [
-        each for each in signal_records.all_signals(RESULTS) if each.experiment == "plain56-cifar10-short-warmup"
-    ]
-    length = kept.frame("layers").pivot_table(index="layer", columns="iteration", values="weight_norm")
-    assert 1.4 < length.div(length[0], axis=0).max(axis=None) < 1.6
-
-
-def test_in_a_short_training_weight_decay_makes_weights_hardly_shorter() -> None:
-    longer = steps_and_lengths().loc["plain", 56].longer.unstack("iteration")
-    assert (longer[SHORT] / longer[100]).min() > 0.85
+def test_begun_gently_weights_hardly_get_longer_and_the_twins_gradients_get_small_all_the_same() -> None:
+    soon, end = (less_when_begun_gently()[when, "along the way"] for when in (300, SHORT))
+    assert max(soon.length.max(), end.length.max()) < 2
+    assert soon.both["plain", 1] < 10
+    assert end.both["plain", 1] < 2.5
+    assert (soon.gradient["residual"] > 10).all()
 
 
 def test_the_signal_has_one_size_in_untrained_plain_networks_and_grows_in_residual_ones_but_where_stages_begin() -> (
@@ -617,15 +734,15 @@ def test_the_signal_has_one_size_in_untrained_plain_networks_and_grows_in_residu
 
 
 def test_after_the_short_training_the_signal_grows_no_longer_and_is_large_in_the_first_blocks_of_plain_56() -> None:
-    found = growth("signal").xs(SHORT, level="iteration")
+    found = through_the_repetition("signal").xs(SHORT, level="iteration")
     assert found.min(axis=None) > 0.95
     assert found.plain[56] > 10
 
 
-def test_within_a_hundred_steps_the_plain_networks_pixel_gradients_are_as_alike_as_its_twins() -> None:
-    near = likeness()
-    assert near.plain[0] < 0.6 < 0.8 < near.residual[0]
-    assert near.loc[100].min() > 0.98
+def test_after_some_dozens_of_steps_the_plain_networks_pixel_gradients_are_nearly_as_alike_as_their_twins() -> None:
+    for depth in (20, 56):
+        assert likeness(depth).plain[0] < likeness(depth).residual[0] - 0.3
+        assert likeness(depth).loc[[30, 100]].min(axis=None) > 0.97
 
 
 def test_after_the_short_training_none_is_noise_and_by_the_long_one_a_part_of_the_likeness_is_lost_again() -> None:
@@ -643,23 +760,26 @@ def test_after_training_the_deep_twins_are_as_smooth_and_the_plain_one_makes_far
             assert plain[error] > 1.5 * residual[error]
 
 
-def test_before_training_other_images_agree_well_in_the_residual_network_and_no_gradient_holds_after_a_step() -> None:
-    first = worth().loc[0]
-    assert first["other_images"].plain < 0.2 < 0.8 < first["other_images"].residual
-    assert first["after_step"].plain < 0.2
-    assert -0.3 < first["after_step"].residual < -0.1  # slightly backwards
+def test_before_training_other_images_agree_well_in_residual_networks_and_no_gradient_holds_after_a_step() -> None:
+    for depth in (20, 56):
+        first = worth(depth).loc[0]
+        assert first["other_images"].plain < 0.2 < 0.8 < first["other_images"].residual
+        assert first["after_step"].plain < 0.1
+        assert -0.3 < first["after_step"].residual < -0.1  # slightly backwards
+        assert first["next"].plain > first["next"].residual  # not the worse one
 
 
-def test_at_first_the_plain_gradient_is_the_less_bad_one_for_other_images_after_a_step() -> None:
-    assert 0.1 < worth().loc[0]["next"].plain < 0.2
-    assert -0.3 < worth().loc[0]["next"].residual < -0.1
-
-
-def test_a_hundred_steps_later_other_images_spoil_it_and_at_the_end_these_have_nothing_in_common() -> None:
-    assert worth().after_step.loc[100].min() > 0.9
-    assert worth().other_images.loc[100].max() < 0.3
-    assert worth().other_images.loc[2_000].abs().max() < 0.05
-    assert worth().after_step.loc[2_000].min() > 0.95
+def test_a_hundred_steps_later_other_images_spoil_it_and_at_the_end_they_agree_within_the_spread_of_three_pairs() -> (
+    None
+):
+    for depth in (20, 56):
+        assert worth(depth).after_step.loc[100].min() > 0.9
+        assert worth(depth).other_images.loc[100].max() < 0.3
+        assert worth(depth).after_step.loc[SHORT].min() > 0.95
+        end = in_training("predictions").query("depth == @depth & iteration == 2_000").groupby("kind")
+        for column in ("other_images", "next"):
+            assert (end[column].mean().abs() < end[column].std()).all()
+    assert worth(56).other_images.plain.max() < 1 / 3
 
 
 def test_the_learning_rates_on_the_way_are_those_of_the_short_recipe() -> None:
@@ -669,21 +789,6 @@ def test_the_learning_rates_on_the_way_are_those_of_the_short_recipe() -> None:
             assert rates[0] == rates[100] == pytest.approx(0.1)
             assert rates[1_000] == pytest.approx(0.01)
             assert rates[1_500] == rates[2_000] == pytest.approx(0.001)
-
-
-def test_the_usual_start_is_worse_than_blind_guesses_and_gets_worse_and_the_start_at_zero_does_not() -> None:
-    whose = ["recipe_iterations", "depth", "zeroed"]
-    each = signal_figures.of_networks(signals(), "starts").groupby(whose).loss
-    first, most = each.first().unstack("zeroed"), each.max().unstack("zeroed")
-    late = each.apply(lambda loss: loss.tail(10).mean()).unstack("zeroed")
-    assert first[False].xs(56, level="depth").min() > first[False].xs(20, level="depth").max()
-    assert first[False].min() > landscape_figures.CHANCE + 1
-    assert (most[False] > first[False]).all()
-    assert (first[True] - landscape_figures.CHANCE).abs().max() < 0.1
-    assert most[True].max() < landscape_figures.CHANCE + 0.1
-    ahead = (late[False] - late[True]).groupby("depth").agg(["min", "max"])
-    assert 0 < ahead["min"][20] <= ahead["max"][20] < 0.15  # they have nearly met
-    assert ahead["min"][56] > 0.3
 
 
 # --- Chapter 5 ---
@@ -775,6 +880,104 @@ def test_a_short_training_has_a_gap_without_augmentation_and_none_with_it_and_th
     assert 3.5 < without.test_error - without.train_error < 4.5
     assert paper.train_error < 1
     assert paper.test_error - paper.train_error > 0.8 * paper.test_error
+
+
+# --- The appendix to chapter 5: untrained networks, and drawings of 16x16 pixels ---
+
+
+@cache
+def small_drawings() -> tuple[torch.Tensor, torch.Tensor]:
+    """64 images (64, 3, 16, 16) float32, and their labels."""
+    few = data.load("builtin", "train").subset(64)
+    halved = torch.nn.functional.avg_pool2d(few.images.float(), 2).round().to(torch.uint8)
+    return augment.normalise(halved, *augment.channel_mean_std(halved)), few.labels
+
+
+def of_seed(seed: int, depth: int, residual: bool = True) -> models.Network:
+    return models.narrow(depth, residual)(generator=torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+def sizes_without_norm(seed: int, depth: int, residual: bool, padding: str = "zeros") -> torch.Tensor:
+    """Root mean square of each block's output."""
+    network, found = starts.without_batch_norm(of_seed(seed, depth, residual)), list[torch.Tensor]()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.padding_mode = padding  # type: ignore[assignment]
+    x = network.stem(small_drawings()[0])
+    for _, block in diagnostics.blocks(network):
+        x = block(x)
+        found.append(x.square().mean().sqrt())
+    return torch.stack(found)
+
+
+def test_without_batch_norm_a_residual_block_about_doubles_the_mean_square_and_most_plain_ones_lose_some() -> None:
+    grown, plain = sizes_without_norm(0, 56, True), sizes_without_norm(0, 56, False)
+    assert 1.8 < (grown[-1] / grown[0]).square() ** (1 / 26) < 2.2
+    assert (plain[1:] < plain[:-1]).float().mean() > 0.75
+
+
+def test_zeros_at_the_border_are_a_part_of_the_reason_why_the_plain_signal_shrinks() -> None:
+    shrunk = {
+        padding: torch.stack([sizes[-1] / sizes[0] for sizes in each]).pow(1 / 16).mean()
+        for padding in ("zeros", "circular")
+        for each in [[sizes_without_norm(seed, 20, False, padding) for seed in range(3)]]
+    }
+    assert 0.85 < shrunk["zeros"] < shrunk["circular"] - 0.02 < 0.98
+
+
+def test_the_classifiers_first_step_lowers_the_loss_of_20_layers_and_raises_that_of_110() -> None:
+    images, labels = small_drawings()
+
+    def losses(seed: int, depth: int) -> list[float]:
+        features = (network := of_seed(seed, depth)).features(images).detach()
+        scores = network.classifier(features).detach()
+        errors = scores.softmax(dim=1) - torch.nn.functional.one_hot(labels, 10)
+        move = -features @ features.T @ errors / len(features)
+        return [torch.nn.functional.cross_entropy(scores + rate * move, labels).item() for rate in (0, 0.1, 0.01)]
+
+    before, after, gently = np.array([[losses(seed, depth) for depth in (20, 56, 110)] for seed in range(4)]).mean(0).T
+    assert after[0] < before[0] - 0.9
+    assert before[1] - 0.15 * before[1] < after[1] < before[1]
+    assert after[2] > before[2] + 1
+    assert (gently < before).all()
+
+
+def test_most_of_the_overshoot_of_110_layers_comes_with_the_classifiers_steps() -> None:
+    images, labels = small_drawings()
+
+    def peak(frozen: bool) -> float:
+        network, losses = of_seed(0, 110), list[float]()
+        network.classifier.requires_grad_(not frozen)
+        learning = [each for each in network.parameters() if each.requires_grad]
+        optimizer = torch.optim.SGD(learning, 0.1, 0.9, weight_decay=1e-4)
+        for step in range(4):
+            batch = slice(16 * step, 16 * step + 16)
+            loss = torch.nn.functional.cross_entropy(network(images[batch]), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        return max(losses) / losses[0]
+
+    assert peak(frozen=True) - 1 < 0.3 * (peak(frozen=False) - 1)
+
+
+# --- The appendix to chapter 6 ---
+
+
+def test_between_precisions_no_effect_was_found_in_three_short_runs_of_each() -> None:
+    fine, coarse = (summaries().loc[f"resnet20-cifar10-short{end}"] for end in ("", "-bfloat16"))
+    assert (fine.runs, coarse.runs) == (3, 3)
+    change, error = tables.change(coarse, fine)
+    assert round(tables.by_chance(3, 3), 1) == 2.8
+    assert abs(change) < 0.6 * tables.by_chance(3, 3) * error
+    assert {each.precision for each in recorded() if each.experiment in (fine.name, coarse.name)} == {
+        "float32",
+        "bfloat16",
+    }
+    float32 = {each.experiment for each in recorded() if each.precision == "float32"}
+    assert not float32 & {"resnet20-cifar10-float32", "resnet56-cifar10-float32"}  # no other pair has two precisions
 
 
 # --- Chapter 7 and its appendix ---
@@ -973,9 +1176,10 @@ def test_published_plain_errors_rise_at_every_step_and_residual_ones_fall_at_mos
     assert [row.dropna().is_monotonic_decreasing for _, row in steps["residual"].iterrows()].count(False) == 1
 
 
-def test_after_2000_iterations_the_four_networks_stand_in_one_order_in_training_and_test_error() -> None:
+@pytest.mark.parametrize("recipe", ["short", "4k"])
+def test_after_2000_and_4000_iterations_the_four_networks_stand_in_one_order(recipe: str) -> None:
     for column in ("train_error", "test_error"):
-        error = after_the_short_training(column)
+        error = after_training(recipe, column)
         assert error.plain[56] > error.residual[56] > error.plain[20] > error.residual[20]
         assert error.plain[56] - error.plain[20] > 2 * (error.residual[56] - error.residual[20])
 
@@ -1020,6 +1224,19 @@ def test_what_depth_costs_the_plain_network_is_many_times_the_spread_and_what_it
     assert (theirs[20] - theirs[56]).min() > 1
     train = after_training("paper", "train_error").residual
     assert train[56] < train[20] / 2
+
+
+def test_what_depth_gains_is_in_the_published_numbers_a_quarter_to_nearly_a_half_of_what_it_costs_without() -> None:
+    change = (published_errors()[56] - published_errors()[20]).dropna().unstack("kind").dropna()
+    share = -change.residual / change.plain
+    assert len(share) == 3
+    assert 0.24 < share.min() < share.max() < 0.46
+
+
+def test_our_deepest_residual_network_is_three_standard_deviations_off() -> None:
+    (theirs,) = (each for each in published.ERRORS if (each.source, each.model) == ("nabla0001", "resnet56"))
+    assert theirs.std is not None
+    assert 3 < (after_training("paper", "test_error").residual[56] - theirs.error) / theirs.std < 3.2
 
 
 def test_of_the_corners_the_deep_residual_network_alone_errs_more_than_any_that_was_published() -> None:

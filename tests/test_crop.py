@@ -89,6 +89,7 @@ def test_without_javascript_a_sentence_stands_there(browser: Browser) -> None:
         (IMAGES[0], 4, r"images: expected uint8 \(N, 3, S, S\)"),
         (IMAGES[:0], 4, r"images: expected uint8 \(N, 3, S, S\)"),
         (IMAGES[..., :20], 4, r"images: expected uint8 \(N, 3, S, S\)"),
+        (IMAGES[..., :1, :1], 1, "S from 2"),
         (IMAGES / 255, 4, "uint8"),
         (IMAGES, 0, "padding=0"),
         (IMAGES, 32, "padding=32"),

@@ -48,3 +48,60 @@ def test_the_check_of_the_plain_identity_tells_right_wrong_and_empty_answers_apa
 def test_a_plain_identity_of_other_layers_is_refused(answer: str) -> None:
     with pytest.raises(RuntimeError, match="loading state_dict for PlainBlock"):
         check(answer)
+
+
+RECIPE_PAGE = Path(__file__).parent.parent / "notebooks" / "a5_more_about_the_recipe.py"
+EACH_KEPT = "\n        if isinstance(block.shortcut, nn.Identity):\n            nn.init.zeros_(block.layers[-1].weight)"
+
+
+def check_gentle_start(answer: str) -> None:
+    """Run exercise 2 of the appendix on the recipe with ``answer`` as what is done to each block."""
+    cells = [cell.source for cell in jupytext.read(RECIPE_PAGE).cells if cell.cell_type == "code"]
+    begins = "import math", "from resnet_book", "wanted =", "def new_network", "@torch.no_grad()\ndef first_step"
+    names: dict[str, Any] = {"tier": "smoke", "data_root": ""}
+    for begin in begins:
+        exec(next(cell for cell in cells if cell.startswith(begin)).partition("\neach = {(depth")[0], names)
+    loop = f"    for block in (block for stage in network.stages for block in stage):\n        {answer}\n"
+    exercise = next(cell for cell in cells if cell.startswith("def begin_as_identity"))
+    exec(exercise.replace("    # your code", f"{loop}    # your code"), names)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (EACH_KEPT.strip(), "Right. The scores now move by 0."),
+        (f"nn.init.constant_(block.layers[-1].weight, 0.1){EACH_KEPT}", "Right. The scores now move by 0."),
+        ("pass", "Not answered yet"),
+        ("nn.init.zeros_(block.layers[-1].weight)", "Wrong: 6 of 9 blocks have channels"),
+        ("nn.init.zeros_(block.layers[1].weight)", "Wrong: 9 of 9 blocks have channels"),
+        ("nn.init.zeros_(block.layers[3].weight)", "Wrong: 9 of 9 blocks have channels"),
+        ("nn.init.constant_(block.layers[-1].weight, 0.1)", "Wrong: 7 of 7 branches still put something out."),
+    ],
+)
+def test_a_gentle_start_is_right_only_where_every_channel_can_learn(
+    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_gentle_start(answer)
+    assert capsys.readouterr().out.startswith(said)
+
+
+SPEED_PAGE = Path(__file__).parent.parent / "notebooks" / "a6_more_about_speed.py"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("{16}", "Right."),
+        ("16", "Right."),
+        ("[16, 32]", "Nearly: how many bytes"),
+        ("{64}", "Wrong: at how many FLOP"),
+        ("None", "Not answered yet."),
+    ],
+)
+def test_which_convolutions_wait_for_memory_may_be_said_as_a_number_or_a_set(
+    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [cell.source for cell in jupytext.read(SPEED_PAGE).cells if cell.cell_type == "code"]
+    exercise = next(cell for cell in cells if cell.startswith("waiting = None"))
+    exec(exercise.replace("waiting = None", f"waiting = {answer}"), {})
+    assert capsys.readouterr().out.startswith(said)

@@ -44,6 +44,7 @@ def test_networks_of_other_depths_recipes_and_datasets_are_left_out() -> None:
         ([], "By no recipe are the residual networks of 20 and of 56 layers both recorded yet."),
         ([("short", 9)], "After 2,000 iterations the residual network of 56 layers errs more often than that of 20. ("),
         ([("short", 9)], "The training errors are in the same order, so it fails to fit: this is no over-fitting."),
+        ([("16k", 0)], "After 16,000 iterations the residual network of 56 layers errs as often as that of 20."),
         (
             [("16k", -1)],
             "errs less often than that of 20. (No other budget has records of both.) The training errors are",

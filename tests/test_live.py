@@ -18,6 +18,7 @@ from torch import nn
 
 from resnet_book import augment, data, load_trained, models
 from resnet_book.experiments import lesion_records
+from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.trained import TrainedNetwork
 from resnet_book.report import live_network
 
@@ -104,6 +105,10 @@ def test_twins_are_of_one_recipe_the_first_that_has_both(tmp_path: Path) -> None
         if name == "resnet20-cifar10":
             assert names() == [name]
     assert names() == ["resnet20-cifar10-short", "plain20-cifar10-short"]
+    lesions = tmp_path / "resnet20-cifar10-short" / "seed0.lesions.json"
+    lesions.write_bytes(lesions.read_bytes()[:1000])
+    with pytest.raises(RecordError, match=r"seed0\.lesions\.json"):
+        names()
 
 
 def test_without_a_recorded_network_the_page_says_so(page: Page) -> None:

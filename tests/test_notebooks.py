@@ -103,6 +103,7 @@ def test_every_figure_has_a_description_and_a_number_that_the_prose_uses(source:
         number += 1
         caption = plain_text.CAPTION.fullmatch(after.source)
         assert caption, f"no caption in a cell below the figure of {cell.source}"
+        assert "\n\n" not in caption[2], f"more than a caption in one cell: {after.source}"
         assert caption[1] == f"{plain_text.prefix(source.stem)}.{number}", "figures are numbered in their order"
         assert caption[1] in figures_named(source), f"the prose does not name figure {caption[1]}"
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.signal_records import SignalRecord
 from resnet_book.recipe import Recipe
 from resnet_book.report import signal_figures
+from resnet_book.train import fit
 
 RESULTS = Path(__file__).parent.parent / "results"
 KEPT = sorted(RESULTS.glob("*/seed*.signals.json"))
@@ -132,22 +133,22 @@ def test_with_last_norms_at_zero_the_first_step_moves_nothing_else_in_a_branch()
     assert {name.split(".")[0] for name in moved} == {"stem", "stages", "classifier"}
 
 
+@pytest.mark.parametrize(("shortcut", "awake"), [("subsample", [16, 16, 16]), ("projection", [16, 32, 64])])
+def test_with_last_norms_at_zero_the_channels_that_padding_adds_never_learn(shortcut: str, awake: list[int]) -> None:
+    network = starts.zero_last_norms(models.untrained("resnet20", shortcut=shortcut))
+    fit(network, TRAIN, TRAIN.subset(2), replace(RECIPE, iterations=8))
+    for width, stage in zip(awake, network.stages, strict=True):
+        for block in stage:  # type: ignore[attr-defined]
+            norm = block.layers[-1]
+            assert norm.weight.count_nonzero() == norm.bias.count_nonzero() == width
+
+
 def test_without_batch_norm_the_convolutions_are_all_that_weighs_and_a_doubled_image_gives_doubled_signals() -> None:
     network = starts.without_batch_norm(tiny())
     kinds = {type(each).__name__ for each in network.modules() if any(True for _ in each.parameters(recurse=False))}
     assert kinds == {"Conv2d", "Linear"}
     signal = network.stages(network.stem(BATCH[0]))
     torch.testing.assert_close(network.stages(network.stem(2 * BATCH[0])), 2 * signal)
-
-
-def test_first_losses_are_those_of_each_step_over_more_than_an_epoch() -> None:
-    network = tiny()
-    steps = len(TRAIN) // 64 + 2
-    losses = starts.first_losses(network, TRAIN, RECIPE, steps, 64)
-    assert len(losses) == steps
-    assert all(0 < loss < 10 for loss in losses)
-    again = starts.first_losses(tiny(), TRAIN, RECIPE, 2, 64)
-    assert again == pytest.approx(losses[:2])
 
 
 def test_a_pre_activation_block_adds_to_what_it_got_and_nothing_comes_behind() -> None:
@@ -210,9 +211,6 @@ def test_a_readers_block_is_told_what_is_wrong(forward: Callable[..., object], v
         (lambda: signals.after_a_step(tiny(), nan * signals.gradient(tiny(), BATCH)), "step: .* not finite"),
         (lambda: signals.after_a_step(tiny(), torch.zeros(3)), r"step: expected .* \(\d+,\), found \(3,\)"),
         (lambda: starts.zero_last_norms(tiny(shortcut=None)), "no residual block"),
-        (lambda: starts.first_losses(tiny(), TRAIN.subset(0), RECIPE, 2, 1), "train: the set .* is empty"),
-        (lambda: starts.first_losses(tiny(), BATCH, RECIPE, 2, 1), "train is of type tuple"),  # type: ignore[arg-type]
-        (lambda: starts.first_losses(tiny(), TRAIN, RECIPE, 0, 32), "iterations=0"),
         (lambda: pre_activation.PreActivationNetwork(21, torch.Generator()), "depth=21"),
         (lambda: pre_activation.PreActivationNetwork(20, 0), "generator=0"),  # type: ignore[arg-type]
     ],
@@ -268,9 +266,8 @@ SMOKE = "resnet20-builtin-smoke"
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One recorded run with its weights; measured on few images."""
-    for name, value in (("PAIRS", 1), ("IMAGES", 4), ("DISTANCES", (0.1,)), ("START_ITERATIONS", 2)):
+    for name, value in (("PAIRS", 1), ("IMAGES", 4), ("DISTANCES", (0.1,))):
         monkeypatch.setattr(signal_survey, name, value)
-    monkeypatch.setattr(signal_survey, "START_BATCH", 8)
     first = records.load_record(RESULTS / SMOKE / "seed0.json").recipe
     monkeypatch.setattr(signal_survey, "Recipe", lambda **fields: Recipe(**{**fields, "batch_size": 8}))
     assert first["batch_size"] > 8
@@ -305,7 +302,6 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
     ]
     assert len(told) == 3
     assert kept.frame("layers").groupby("iteration").layer.max().tolist() == [19, 19, 19]
-    assert len(kept.start_frame) == 4
     assert [each.experiment for each in records.load_all(results)] == [SMOKE]  # the new file is no record
     path = results / SMOKE / "seed0.signals.json"
     text = path.read_text()
@@ -461,8 +457,6 @@ def invented(experiment: str, seed: int, moments: tuple[int, ...], plain: bool) 
         "made_by": machine.describe("cpu", "float32", False),
         "kept_by": None,
         "stages": [stage(iteration) for iteration in moments],
-        "start_batch": 64,
-        "starts": [] if plain else [{"zeroed": zero, "losses": [2.3 if zero else 3.5, 2.0]} for zero in (True, False)],
     }
     return SignalRecord.model_validate_json(json.dumps(content))
 
@@ -479,7 +473,7 @@ SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], F
 def test_the_recorded_network_stands_for_the_end_where_weights_on_the_way_do_not_reach_it() -> None:
     rows = [(0, "along the way"), (30, "along the way"), (2_000, "record")]
     frame = pd.DataFrame(rows, columns=["iteration", "origin"])
-    frame = frame.assign(kind="plain", depth=20, seed=0, recipe_iterations=2_000)
+    frame = frame.assign(experiment="a", kind="plain", depth=20, seed=0, recipe_iterations=2_000)
     assert signal_figures.through_training(frame).iteration.tolist() == [0, 30, 2_000]
     whole = pd.concat([frame, frame.iloc[:1].assign(iteration=2_000)])
     assert signal_figures.through_training(whole).origin.unique().tolist() == ["along the way"]
@@ -490,8 +484,8 @@ def test_the_recorded_network_stands_for_the_end_where_weights_on_the_way_do_not
 
 @SETS
 def test_whatever_is_recorded_is_drawn(found: list[SignalRecord]) -> None:
-    blocks, predicted, near, starts = (
-        signal_figures.of_networks(found, rows) for rows in ("blocks", "predictions", "distances", "starts")
+    blocks, predicted, near = (
+        signal_figures.of_networks(found, rows) for rows in ("blocks", "predictions", "distances")
     )
     on_the_way = signal_figures.through_training(blocks)
     assert set(on_the_way.depth) <= {20}
@@ -507,7 +501,56 @@ def test_whatever_is_recorded_is_drawn(found: list[SignalRecord]) -> None:
         ax = signal_figures.plot_moments(frame, plt.figure().subplots(), column, column)
         assert len(ax.get_legend_handles_labels()[1]) == len(kinds)
     signal_figures.plot_moments(near, plt.figure().subplots(), "cosine", "cosine", spread="spread")
-    signal_figures.plot_starts(starts, plt.figure().subplots())
+
+
+@SETS
+def test_a_pair_is_drawn_plain_left_residual_right_with_one_legend(found: list[SignalRecord]) -> None:
+    blocks = signal_figures.through_training(signal_figures.of_networks(found, "blocks"))
+    figure = plt.figure()
+    signal_figures.plot_twins_along(figure, blocks, {"signal": "size", "gradient_norm": "norm"}, "block")
+    assert [ax.get_title() for ax in figure.axes] == ["plain", "residual", "", ""]
+    assert [ax.get_ylabel() for ax in figure.axes[::2]] == ["size", "norm"]
+    assert [bool(ax.lines) for ax in figure.axes[:2]] == [kind in set(blocks.kind) for kind in ("plain", "residual")]
+    assert len(figure.legends) == bool(len(blocks))
+
+
+def test_a_band_of_cosines_ends_at_one() -> None:
+    frame = signal_figures.through_training(signal_figures.of_networks(FOUND[:1], "predictions"))
+    ax: Any = signal_figures.plot_moments(frame.assign(wide=0.9), plt.figure().subplots(), "after_step", "", "wide")
+    heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert heights.max() == 1
+    assert heights.min() == pytest.approx(0.5 - 0.9)
+
+
+def layers_of(depth: int, lengths: list[float], gradients: list[float]) -> pd.DataFrame:
+    """Rows of layers before training, where all lengths are 2, and after ten steps."""
+    rows = [
+        {"layer": layer, "iteration": iteration, "weight_norm": length, "gradient_norm": norm}
+        for iteration, each in ((0, [2.0] * len(lengths)), (10, lengths))
+        for layer, (length, norm) in enumerate(zip(each, gradients, strict=True), start=1)
+    ]
+    about = {"origin": "along the way", "kind": "plain", "depth": depth, "seed": 0, "recipe_iterations": 2_000}
+    return signal_figures.with_moves(pd.DataFrame(rows).assign(experiment="a", **about))
+
+
+def test_two_recipes_of_equally_many_iterations_are_two_networks() -> None:
+    both = [FOUND[0], FOUND[0].model_copy(update={"experiment": f"{FOUND[0].experiment}-warmup"})]
+    frame = signal_figures.of_networks(both, "predictions")
+    ax = signal_figures.plot_moments(frame, plt.figure().subplots(), "next", "")
+    assert len(ax.get_legend_handles_labels()[1]) == 2
+
+
+def test_how_much_less_a_step_moves_layers_is_split_into_their_length_and_the_rest() -> None:
+    shallow, deep = layers_of(8, [2] * 7, [0.4] * 7), layers_of(14, [6.0] * 5 + [2] * 8, [0.1] * 13)
+    assert deep.stage[:13].tolist() == [1] * 5 + [2] * 4 + [3] * 4
+    assert shallow.stage[:7].tolist() == [1, 1, 1, 2, 2, 3, 3]
+    assert deep.moved[13] == pytest.approx(0.1 * 0.1 / 6)
+    table = signal_figures.factors(deep, shallow)[10, "along the way"]
+    assert table.loc["plain", 1].tolist() == pytest.approx(
+        [9, 4 / 3, 12]
+    )  # three times as long, a quarter of the gradient
+    assert table.loc["plain", 2].tolist() == pytest.approx([1, 4, 4])
+    assert signal_figures.factors(deep.iloc[:0], shallow.iloc[:0]).empty
 
 
 def test_likeness_stands_beside_the_errors_of_the_network_that_has_it() -> None:

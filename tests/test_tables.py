@@ -32,6 +32,13 @@ def test_a_difference_comes_with_its_standard_error() -> None:
     assert tables.points(*found) == "+12.00 ± 2.00 points"
 
 
+@pytest.mark.parametrize(("runs", "expected"), [((3, 3), 2.776), ((100, 100), 1.972)])
+def test_what_a_difference_exceeds_by_chance_is_students_t_for_as_many_runs_of_each(
+    runs: tuple[int, int], expected: float
+) -> None:
+    assert tables.by_chance(*runs) == pytest.approx(expected, rel=0.01)
+
+
 def test_a_difference_to_a_single_run_has_no_standard_error() -> None:
     summaries = tables.summary([*TWO_SEEDS, record("plain20-cifar10-short", 0, 20.0)])
     difference, standard_error = tables.change(summaries.iloc[1], summaries.iloc[0])

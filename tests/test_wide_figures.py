@@ -87,7 +87,8 @@ def test_the_first_epochs_of_a_long_run_do_not_set_the_height(ax: Axes) -> None:
 
 def test_nothing_recorded_is_said_in_the_figure(ax: Axes) -> None:
     wide_figures.plot_phases(curves().iloc[:0], ax)
-    assert ax.texts[0].get_text() == "nothing recorded yet"
+    wide_figures.plot_phases(curves().assign(validation_error=float("nan")), ax)
+    assert [text.get_text() for text in ax.texts] == ["nothing recorded yet"] * 2
 
 
 def test_classes_are_sorted_by_superclass_and_right_answers_are_masked(ax: Axes) -> None:

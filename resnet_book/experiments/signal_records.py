@@ -24,7 +24,7 @@ from resnet_book.experiments.kept import (
 from resnet_book.experiments.record_checks import require
 from resnet_book.recipe import Part
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 Number = Annotated[int, Field(ge=1)]
 Cosine = Annotated[float, Field(ge=-1.001, le=1.001)]
 FLOAT32_MAX = 3.4028235e38
@@ -84,13 +84,6 @@ class Stage(Checked):
     distances: list[DistanceRow]
 
 
-class StartRow(Checked):
-    """The losses (nats) of a training's first steps."""
-
-    zeroed: bool  # whether the last batch norm of each branch began at zero
-    losses: list[Size]
-
-
 class SignalRecord(KeptOfTraining):
     """Signals and gradients of one run."""
 
@@ -100,9 +93,7 @@ class SignalRecord(KeptOfTraining):
     started: str  # UTC, ISO 8601
     made_by: Machine
     kept_by: Part | None  # the first part of the run that left the weights along the way; None: not known
-    stages: list[Stage]
-    start_batch: Number
-    starts: list[StartRow]  # [] of a plain network
+    stages: Annotated[list[Stage], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -131,18 +122,6 @@ class SignalRecord(KeptOfTraining):
             {**{name: getattr(stage, name) for name in of_stage}, **row.model_dump()}
             for stage in self.stages
             for row in getattr(stage, rows)
-        )
-
-    @property
-    def start_frame(self) -> pd.DataFrame:
-        """A row a step: zeroed, iteration (finished ones before it), loss."""
-        return pd.DataFrame(
-            [
-                {"zeroed": row.zeroed, "iteration": iteration, "loss": loss}
-                for row in self.starts
-                for iteration, loss in enumerate(row.losses)
-            ],
-            columns=["zeroed", "iteration", "loss"],
         )
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 from resnet_book import augment, data
-from resnet_book.analysis import diagnostics, lesions, signals, starts
+from resnet_book.analysis import diagnostics, lesions, signals
 from resnet_book.engine import callbacks, checkpoints, machine
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
@@ -32,7 +32,6 @@ from resnet_book.recipe import Recipe
 PAIRS = 3  # of training batches, each as large as the recipe's, augmented: what one gradient says of the next
 IMAGES = 64  # the first training images, as they are: sizes, and gradients at pictures nearby
 DISTANCES = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the noise that makes a picture nearby; the pixels have about 1
-START_ITERATIONS, START_BATCH = 40, 64  # of the trainings that compare two beginnings
 
 
 def make_signals(
@@ -90,8 +89,6 @@ def make_signals(
         "made_by": made_by,
         "kept_by": kept_by,
         "stages": stages,
-        "start_batch": START_BATCH,
-        "starts": _starts(record, train) if record.model["name"].startswith("resnet") else [],
         "seconds": round(time.monotonic() - began, 1),
     }
     return SIGNALS.write(_rounded(content), record, path)
@@ -130,31 +127,18 @@ class _Ruler:
         }
 
 
-def _starts(record: Record, train: data.ImageSet) -> list[dict[str, Any]]:
-    """The first steps from the usual beginning, and with the last batch norms at zero: the same batches for both."""
-    usual = weights.untrained(record)
-    return [
-        {
-            "zeroed": zeroed,
-            "losses": starts.first_losses(
-                network, train, Recipe(**record.recipe), START_ITERATIONS, START_BATCH, record.seed
-            ),
-        }
-        for zeroed, network in ((True, starts.zero_last_norms(usual)), (False, usual))
-    ]
-
-
 def _refuse_to_lose(path: Path, record: Record, iterations: set[int]) -> None:
     """Raise RecordError if what is kept is of networks that are not here, beside ``path`` or in ``iterations``.
 
     A file that cannot be read at all may be replaced.
     """
-    here, stages, file = {"initialisation"}, list[dict[str, Any]](), SIGNALS.path_of(path)
+    here, file = {"initialisation"}, SIGNALS.path_of(path)
     if path.with_suffix(".safetensors").exists():
         here.add("record")
-    with suppress(OSError, ValueError, AttributeError):
-        stages = json.loads(file.read_text(encoding="utf-8")).get("stages") or []
-    lost = sum(stage.get("origin") not in here and stage.get("iteration") not in iterations for stage in stages)
+    lost = 0
+    with suppress(OSError, ValueError, AttributeError, TypeError):
+        stages = json.loads(file.read_text(encoding="utf-8"))["stages"]
+        lost = sum(stage.get("origin") not in here and stage.get("iteration") not in iterations for stage in stages)
     if lost:
         raise RecordError(
             f"{file} has {lost} networks whose weights are not here, so they would be lost. Name "

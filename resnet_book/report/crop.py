@@ -21,10 +21,11 @@ def movable(images: Tensor, padding: int = 4) -> str:
         images.dtype != torch.uint8
         or images.shape[1:2] != (3,)
         or images.shape[2:] != images.shape[-1:] * 2
+        or images.shape[-1] < 2
         or not len(images)
     ):
         found = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
-        raise ValueError(f"images: expected uint8 (N, 3, S, S), N from 1 up, found {found}")
+        raise ValueError(f"images: expected uint8 (N, 3, S, S), N from 1 up, S from 2, found {found}")
     pixels = to_pixels(images)
     whole("padding", padding, 1, pixels.shape[1] - 1)
     script, style = (files("resnet_book.report").joinpath(f"crop.{end}").read_text("utf-8") for end in ("js", "css"))

@@ -172,6 +172,8 @@ def plot_layers(frame: pd.DataFrame, ax: Axes, measure: str, label: str, log: bo
 
     ``frame``: kind, depth, layer (1 is nearest to the images) and the column ``measure``, described by ``label``.
     """
+    if frame.empty:
+        return say_nothing_recorded(ax)
     for (kind, depth), group in frame.groupby(["kind", "depth"]):  # type: ignore[misc]
         ax.plot(group.layer, group[measure], **look(kind, depth))
     if log:
@@ -263,6 +265,8 @@ def purity_histogram(purities: Mapping[str, Tensor], colours: Sequence[str], cha
     ``purities``: name -> (C,) multiples of 1 / k; ``colours``: one for each name, keys of COLOURS; ``chance``
     (k + 1,): probability of m of k images in the largest class.
     """
+    if not purities:
+        return say_nothing_recorded(ax)
     k, width = len(chance) - 1, 0.8 / len(purities)
     for place, ((name, purity), colour) in enumerate(zip(purities.items(), colours, strict=True)):
         counts = (purity * k).round().long().bincount(minlength=k + 1).numpy()

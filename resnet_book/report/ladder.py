@@ -60,6 +60,8 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
     elif len(behind) and len(ahead):
         text = f"{deep} errs more often than {shallow} after {_listed(behind)} iterations and less often after "
         text += f"{_listed(ahead)}: these runs show no single crossing."
+    elif (found.test == 0).all():
+        text = f"After {_listed(found.iterations)} iterations {deep} errs as often as {shallow}."
     else:
         often = "more" if len(behind) else "less"
         text = (
@@ -101,7 +103,8 @@ def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]
         if last.iterations < PAPER_ITERATIONS:
             test.plot([last.iterations, beside], [last.test_error, theirs], ":", color=colour, linewidth=0.8)
         test.plot(beside, theirs, marker, color=colour, markerfacecolor="white")
-    training.plot([], [], "D", color=COLOURS["neutral"], markerfacecolor="white", label="open: the paper's own")
+    published_look = {"color": COLOURS["neutral"], "markerfacecolor": "white", "label": "open: the paper's own"}
+    training.plot([], [], MARKERS[DEEP], **published_look)  # type: ignore[arg-type]
     for ax, title, measure in ((training, "training images", "train_error"), (test, "test images", "test_error")):
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")

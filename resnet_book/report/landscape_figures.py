@@ -131,10 +131,13 @@ def dips(loss: np.ndarray) -> int:
 
 def dips_of(found: Iterable[LandscapeRecord]) -> Frame:
     """``dips`` of the planes around trained weights: a row a network, a column for each statistics."""
-    planes = [(each.experiment, words, each.find("trained", [0, 1], words)) for each in found for words in BOTH]
-    rows = [(network, words, dips(plane.surface().numpy())) for network, words, plane in planes if plane]
-    counted = pd.DataFrame(rows, columns=["network", "statistics", "dips"])
-    return counted.pivot_table(index="network", columns="statistics", values="dips", aggfunc="sum")
+    planes = [
+        (each.experiment, each.seed, words, each.find("trained", [0, 1], words)) for each in found for words in BOTH
+    ]
+    rows = [(network, seed, words, dips(plane.surface().numpy())) for network, seed, words, plane in planes if plane]
+    counted = pd.DataFrame(rows, columns=["network", "seed", "statistics", "dips"])
+    _one_run_each(counted.assign(kind=counted.network, depth=0))
+    return counted.pivot(index="network", columns="statistics", values="dips")
 
 
 # --- Still figures --------------------------------------------------------------------------------------------------
@@ -144,12 +147,12 @@ def plot_map(loss: np.ndarray, steps: Sequence[float], ax: Axes, kind: str, stat
     """The loss on a plane (S, S) as a map: darker is higher, contour lines with their loss; a cross in the middle."""
     heights = np.log10(np.clip(loss, *CUT_OFF[statistics])).T  # the first direction to the right
     low, high = np.log10(CUT_OFF[statistics])
-    ax.imshow(heights, origin="lower", extent=(-1, 1, -1, 1), cmap=colour_map(kind), vmin=low, vmax=high)
+    ax.pcolormesh(steps, steps, heights, cmap=colour_map(kind), vmin=low, vmax=high, rasterized=True)
     levels = {float(np.log10(each)): f"{each:g}" for each in CONTOURS[statistics]}
     drawn = ax.contour(steps, steps, heights, levels=list(levels), colors="black", linewidths=0.5, linestyles="solid")
     ax.clabel(drawn, fmt=levels, fontsize=8)
     ax.plot(0, 0, "+", color="black", markersize=8)
-    ax.set(xlabel="first direction", ylabel="second direction", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+    ax.set(xlabel="first direction", ylabel="second direction", xticks=(-1, 0, 1), yticks=(-1, 0, 1), aspect="equal")
     ax.grid(False)
     return ax
 
@@ -183,9 +186,10 @@ def draw_maps(found: Sequence[LandscapeRecord]) -> Figure:
 def _one_run_each(frame: Frame) -> Frame:
     """``frame``. Raises ValueError where it has several runs of one network, which would be drawn as one.
 
-    A frame of the reader's own, without the columns iterations and seed, is of one.
+    A frame of the reader's own, without the columns iterations, seed and experiment, is of one.
     """
-    for column, what in (("iterations", "recipes, of {} iterations"), ("seed", "runs, of seeds {}")):
+    several = {"iterations": "recipes, of {} iterations", "seed": "runs, of seeds {}", "experiment": "recipes, {}"}
+    for column, what in several.items():
         if column in frame and (frame.groupby(["kind", "depth"])[column].nunique() > 1).any():
             found = ", ".join(map(str, sorted(set(frame[column]))))
             raise ValueError(f"rows of several {what.format(found)}: draw one after the other")
@@ -266,6 +270,8 @@ def plot_way(slices: Frame, ax: Axes, kind: str) -> Axes:
     stages = slices[slices["at"].map(lambda at: isinstance(at, int)) & (slices.kind == kind)]
     if stages.empty:
         return say_nothing_recorded(ax)
+    if stages.depth.nunique() > 1:
+        raise ValueError(f"slices: networks of {sorted(set(stages.depth))} layers; draw one after the other")
     iterations = sorted(set(_one_run_each(stages)["at"]))
     for number, iteration in enumerate(iterations, start=1):
         line = stages[stages["at"] == iteration]

@@ -7,7 +7,6 @@ import base64
 import html
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resnet_book.experiments.checked_json import RecordError
+from resnet_book.experiments import records
 from resnet_book.experiments.lesion_records import LESIONS, LesionRecord
 from resnet_book.experiments.trained import TrainedNetwork, load_trained
 from resnet_book.models import ResidualBlock, SubsampleShortcut
@@ -55,22 +54,25 @@ def recorded_twins(results: str | Path | None = None) -> list[dict[str, Any]]:
     """The recorded networks of 20 layers on CIFAR-10, residual and plain, with what single cuts cost where it is kept.
 
     Both are of one recipe: the first of ``RECIPES`` by which both have weights, or else one of them. Empty where there
-    are none.
+    are none. Raises RecordError for one that is there and damaged.
     """
+    folder = records.find_results(results)
     of_recipes = list[list[dict[str, Any]]]()
     for recipe in RECIPES:
         of_recipes.append([])
         for name in (f"resnet20-{recipe}", f"plain20-{recipe}"):
-            with suppress(RecordError):
-                network = load_trained(name, results=results)
-                of_recipes[-1].append(described(network, LESIONS.read(name, results=results)))
+            if records.path_of(folder, name, 0).with_suffix(".safetensors").exists():
+                of_recipes[-1].append(described(load_trained(name, results=folder), LESIONS.read(name, results=folder)))
     return max(of_recipes, key=len)  # the first of those with most
 
 
 def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Weights (out, in, 3, 3) and biases (out,) of the convolution that does what both do in evaluation mode."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
+    """Weights (out, in, 3, 3) and biases (out,) of the convolution that does what both do in evaluation mode.
+
+    Raises ValueError for a batch norm without running statistics.
+    """
+    if norm.running_mean is None or norm.running_var is None:
+        raise ValueError("norm: it keeps no statistics (track_running_stats=False), so there is nothing to fold in")
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     return convolution.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale
 
@@ -100,6 +102,7 @@ def described(trained: TrainedNetwork, lesions: LesionRecord | None = None) -> d
         "experiment": record.experiment,
         "seed": record.seed,
         "test_error": record.test_error,
+        "test_images": record.dataset["test"]["images"],
         "classes": list(trained.class_names),
         "mean": record.mean,
         "std": record.std,

@@ -9,6 +9,7 @@ moment, iteration, origin.
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
@@ -19,37 +20,36 @@ from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, Nul
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.records import Record
 from resnet_book.experiments.signal_records import BlockRow, DistanceRow, LayerRow, PredictionRow, SignalRecord
-from resnet_book.report.figures import COLOURS, look, say_nothing_recorded
+from resnet_book.report.figures import COLOURS, KINDS, look, say_nothing_recorded
 from resnet_book.report.tables import kind_and_depth, stacked
 
 PALEST = 0.72  # share of white in the colour of a training's first moment
 MARKERS = ("o", "s", "^", "D", "v", "P")  # of the moments, one after the other
 MOMENTS_SHOWN = len(MARKERS)  # lines in a panel, at most
 STAGES = 3  # of a narrow network, all with as many blocks
-STARTS = {False: ("as usual", COLOURS["residual"]), True: ("last norms at zero", COLOURS["accent"])}
-NETWORK = ["kind", "depth", "seed", "recipe_iterations"]
+RATE = 0.1  # the learning rate of the step that ``with_moves`` asks about, the same at every moment
+NETWORK = ["experiment", "kind", "depth", "seed", "recipe_iterations"]
 STAGE = ["iteration", "origin", "learning_rate"]
 COLUMNS = {
     "layers": [*STAGE, *LayerRow.model_fields],
     "blocks": [*STAGE, *BlockRow.model_fields],
     "predictions": [*STAGE, *PredictionRow.model_fields],
     "distances": [*STAGE, *DistanceRow.model_fields],
-    "starts": ["zeroed", "iteration", "loss"],
 }
 
 
 def of_networks(
-    found: Iterable[SignalRecord], rows: Literal["layers", "blocks", "predictions", "distances", "starts"]
+    found: Iterable[SignalRecord], rows: Literal["layers", "blocks", "predictions", "distances"]
 ) -> pd.DataFrame:
     """The rows of all records, with whose they are. Empty, with the same columns, where there are none."""
     frames = []
     for each in found:
         known = catalogue.get(each.experiment)
         kind, depth = kind_and_depth(known.model)
-        frame = each.start_frame if rows == "starts" else each.frame(rows)
+        frame = each.frame(rows)
         if len(frame):
-            own = {"kind": kind, "depth": depth, "seed": each.seed, "recipe_iterations": known.recipe.iterations}
-            frames.append(frame.assign(**own))
+            own = (each.experiment, kind, depth, each.seed, known.recipe.iterations)
+            frames.append(frame.assign(**dict(zip(NETWORK, own, strict=True))))
     return stacked(frames, [*COLUMNS[rows], *NETWORK])
 
 
@@ -95,6 +95,39 @@ def likeness_table(found: Iterable[SignalRecord], runs: Iterable[Record], noise:
     return pd.DataFrame(rows).sort_values(["steps", "depth", "kind"], ignore_index=True) if rows else pd.DataFrame()
 
 
+def with_moves(layers: pd.DataFrame) -> pd.DataFrame:
+    """The rows of layers with three columns more: stage, longer and moved.
+
+    stage: 1 to 3, the stem in the first. longer: how many times as long as before training the weights are. moved: the
+    length of one step of gradient descent at a rate of ``RATE``, as a share of that of the weights.
+    """
+    start = layers[layers.iteration == 0].set_index([*NETWORK, "layer"]).weight_norm.rename("start")
+    start = layers.join(start, on=[*NETWORK, "layer"]).start
+    return layers.assign(
+        stage=(layers.layer - 2).clip(lower=0) // ((layers.depth - 2) // STAGES) + 1,
+        longer=layers.weight_norm / start,
+        moved=RATE * layers.gradient_norm / layers.weight_norm,
+    )
+
+
+def factors(deep: pd.DataFrame, shallow: pd.DataFrame) -> pd.DataFrame:
+    """How many times less a step moves the layers of a deep network than those of a shallow one, as two factors.
+
+    Takes rows of ``with_moves``. A row a kind and stage of the deep network; for each moment (iteration, origin)
+    *length*, the square of how much longer the weights have become, *both*, how many times less they move than the
+    layers of the shallow network of that kind at that moment, and *gradient*, what is left of it. Geometric means over
+    layers, so that length times gradient is both.
+    """
+    moment = ["kind", "iteration", "origin"]
+    moved: Any = np.log(shallow.moved)
+    usual = moved.groupby([shallow[name] for name in moment]).mean().rename("usual")
+    length, both = 2 * np.log(deep.longer), deep.join(usual, on=moment).usual - np.log(deep.moved)
+    each = pd.DataFrame({"length": length, "gradient": both - length, "both": both})
+    means: Any = each.groupby([deep[name] for name in ("kind", "stage", "iteration", "origin")]).mean()
+    table = np.exp(means).unstack(["iteration", "origin"]).reorder_levels([1, 2, 0], axis=1)
+    return table.sort_index(axis=1, level=[0, 1], sort_remaining=False)
+
+
 def plot_along(
     frame: pd.DataFrame,
     ax: Axes,
@@ -120,12 +153,29 @@ def plot_along(
     ax.set_yscale("log" if log else "linear")
     if log:
         low, high = ax.get_ylim()
-        ax.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 100 * low else (1, 2, 5)))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 1_000 * low else (1, 2, 5)))
         few = high < 1e5 * low
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}") if few else LogFormatterMathtext())
         ax.yaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
+
+
+def plot_twins_along(
+    figure: Figure, frame: pd.DataFrame, measures: dict[str, str], along: Literal["block", "layer"]
+) -> Figure:
+    """``plot_along`` of a pair, plain left, residual right, a row a measurement, and one legend of the moments below.
+
+    ``measures``: the label of each column drawn.
+    """
+    rows = figure.subplots(len(measures), 2, sharex=True, sharey="row", squeeze=False)
+    for row, (measure, label) in zip(rows, measures.items(), strict=True):
+        for ax, kind in zip(row, KINDS, strict=True):
+            plot_along(frame.loc[frame.kind == kind], ax, measure, label, along=along)
+            ax.set_title(kind if ax in rows[0] else "")
+            ax.label_outer()
+    add_moments(figure, frame.iteration.unique())
+    return figure
 
 
 def add_moments(figure: Figure, moments: Iterable[int]) -> None:
@@ -145,9 +195,9 @@ def _moments(moments: Iterable[int], colour: str) -> Iterator[tuple[int, dict[st
 
 
 def plot_moments(frame: pd.DataFrame, ax: Axes, measure: str, label: str, spread: str | None = None) -> Axes:
-    """A measurement against the iteration, a line a network: the mean over its rows, a band of a standard deviation.
+    """A cosine against the iteration, a line a network: the mean over its rows, a band of a standard deviation.
 
-    ``spread``: a column that holds the standard deviation already.
+    The band ends at 1, where a cosine does. ``spread``: a column that holds the standard deviation already.
     """
     ax.set(xlabel="iteration", ylabel=label)
     if frame.empty:
@@ -157,7 +207,8 @@ def plot_moments(frame: pd.DataFrame, ax: Axes, measure: str, label: str, spread
         each: Any = group.groupby("iteration")[measure].agg(["mean", "std"])
         width = group.groupby("iteration")[spread].mean() if spread else each["std"].fillna(0)
         ax.plot(each.index, each["mean"], marker="o", markersize=2.5, **style)
-        ax.fill_between(each.index, each["mean"] - width, each["mean"] + width, color=style["color"], alpha=0.15, lw=0)
+        top = (each["mean"] + width).clip(upper=1)
+        ax.fill_between(each.index, each["mean"] - width, top, color=style["color"], alpha=0.15, lw=0)
     _iterations(ax, frame.iteration.max())
     return ax
 
@@ -178,30 +229,12 @@ def plot_against_depth(frame: pd.DataFrame, ax: Axes, measure: str, label: str) 
     return ax
 
 
-def plot_starts(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """The loss of a training's first steps from two beginnings: the mean over seeds, a band from lowest to highest."""
-    ax.set(xlabel="iteration", ylabel="loss of the batch")
-    if frame.empty:
-        return say_nothing_recorded(ax)
-    for zeroed, group in frame.groupby("zeroed"):
-        name, colour = STARTS[bool(zeroed)]
-        each = group.groupby("iteration").loss.agg(["mean", "min", "max"])
-        ax.plot(each.index, each["mean"], color=colour, label=name, linewidth=1.6)
-        ax.fill_between(each.index, each["min"], each["max"], color=colour, alpha=0.15, lw=0)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_yscale("log")
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.set_yticks([tick for tick in (0.5, 1, 2, 3, 5, 10, 20, 50) if ax.get_ylim()[0] <= tick <= ax.get_ylim()[1]])
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    return ax
-
-
 def _networks(frame: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
     """Each run's rows and how to draw them, plain first; runs of one network but for the seed are labelled once."""
     named, each = set(), frame.groupby(NETWORK)
-    for (kind, depth, _, recipe), group in each:  # type: ignore[misc]
-        yield group, look(kind, depth, (kind, depth, recipe) not in named) | {"linewidth": 1.5}
-        named.add((kind, depth, recipe))
+    for (experiment, kind, depth, _, _), group in each:  # type: ignore[misc]
+        yield group, look(kind, depth, (experiment, kind, depth) not in named) | {"linewidth": 1.5}
+        named.add((experiment, kind, depth))
 
 
 def _iterations(ax: Axes, last: int) -> None:

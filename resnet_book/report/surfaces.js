@@ -24,7 +24,7 @@
   }
 
   function digits(loss) {
-    return loss >= 1e6 ? "a million or more" : Number(loss.toPrecision(3)).toLocaleString("en");
+    return loss >= 1e6 ? "a million or more" : loss.toLocaleString("en", { maximumSignificantDigits: 3 });
   }
 
   // What a surface shows, for those who cannot see it.

@@ -30,7 +30,8 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
                 about = whose(each.experiment, each.seed)
                 iterations = about["iterations"] if at == "trained" else 0  # before training all recipes are one
                 pair = pairs.setdefault((at == "trained", about["depth"], iterations, each.seed), {})
-                pair.setdefault(statistics, {})[about["kind"]] = plane
+                if pair.setdefault(statistics, {}).setdefault(about["kind"], plane) is not plane and at == "trained":
+                    raise ValueError(f"found: two recipes of {iterations:,} iterations; draw one after the other")
     several = len({seed for *_, seed in pairs}) > 1
     made = list[dict[str, Any]]()
     for (trained, depth, iterations, seed), by_statistics in sorted(pairs.items(), reverse=True):

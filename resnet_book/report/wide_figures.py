@@ -47,9 +47,10 @@ def plot_phases(curves: pd.DataFrame, ax: Axes) -> Axes:
     """Validation errors (%) against epochs, a line a run, never an average, and the phases of the learning rate.
 
     ``curves``: kind, depth, seed, iteration, learning_rate and validation_error, as ``tables.curves`` gives them. A
-    marker a seed, but not in long runs, of which the first tenth may leave the axes at the top. Where there is nothing
-    to draw, a sentence says so.
+    marker a seed, but not in long runs, of which the first tenth may leave the axes at the top. Runs without validation
+    images are left out. Where there is nothing to draw, a sentence says so.
     """
+    curves = curves.dropna(subset="validation_error")
     if curves.empty:
         ax.set_axis_off()
         return say_nothing_recorded(ax)

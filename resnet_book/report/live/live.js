@@ -330,7 +330,7 @@
     function costInWords() {
       const { name, test_error: error, lesions } = state.network;
       const cuts = state.cuts.map((cut, number) => [cut, number]).filter(([cut]) => cut);
-      const whole = `${name} as it was trained errs on ${error.toFixed(2)} % of the 10,000 test images.`;
+      const whole = `${name} as it was trained errs on ${error.toFixed(2)} % of the ${state.network.test_images.toLocaleString("en")} test images.`;
       if (cuts.length === 0) return whole;
       const [kind, number] = cuts[0];
       const known = cuts.length === 1 && lesions ? lesions.errors[`${kind} ${number + 1}`] : undefined;
