@@ -69,6 +69,20 @@ def never_stopped() -> tuple[Network, History]:
 Whole = tuple[Network, History]
 
 
+@pytest.fixture(scope="module")
+def bytes_of_finished(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("finished") / "checkpoint"
+    fit(tiny(), checkpoint=path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def finished(bytes_of_finished: bytes, tmp_path: Path) -> Path:
+    """The checkpoint of a run that came to its end."""
+    (tmp_path / "checkpoint").write_bytes(bytes_of_finished)
+    return tmp_path / "checkpoint"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("iteration", [0, 3, 7, 8, 15, 18, 19])  # 7 and 15 end an epoch, 19 ends the run
 def test_a_run_that_was_interrupted_ends_as_the_run_that_was_not(
@@ -182,10 +196,9 @@ def test_another_version_of_torch_which_describes_modules_otherwise_may_go_on(
     assert [part.first_iteration for part in fit(tiny(), checkpoint=tmp_path / "checkpoint").parts] == [0, 6]
 
 
-def test_a_checkpoint_keeps_momenta_and_not_how_a_device_steps(tmp_path: Path) -> None:
+def test_a_checkpoint_keeps_momenta_and_not_how_a_device_steps(finished: Path) -> None:
     """So that a run of a CPU goes on on a GPU with the GPU's fused step, which a CUDA graph needs."""
-    fit(tiny(), checkpoint=tmp_path / "checkpoint")
-    state = checkpoints.load(tmp_path / "checkpoint")
+    state = checkpoints.load(finished)
     assert state is not None
     other = Training(tiny(), {"train": TRAIN, "test": TEST}, RECIPE, 0, CPU)
     (group,) = other.optimizer.param_groups
@@ -378,14 +391,12 @@ OTHER_RUNS = {
 
 
 @pytest.mark.parametrize("name", OTHER_RUNS)
-def test_the_checkpoint_of_another_run_is_refused_and_kept(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint"
-    fit(tiny(), checkpoint=path)
-    before = path.read_bytes()
+def test_the_checkpoint_of_another_run_is_refused_and_kept(name: str, finished: Path) -> None:
+    before = finished.read_bytes()
     with pytest.raises(CheckpointError, match=rf"another run \({name}[^;]*\)\. Delete it") as caught:
-        fit(**({"network": tiny()} | OTHER_RUNS[name]), checkpoint=path)
-    assert str(path) in str(caught.value)
-    assert path.read_bytes() == before
+        fit(**({"network": tiny()} | OTHER_RUNS[name]), checkpoint=finished)
+    assert str(finished) in str(caught.value)
+    assert finished.read_bytes() == before
 
 
 class Bomb:
@@ -411,14 +422,12 @@ def test_a_checkpoint_that_would_execute_something_is_refused_and_executes_nothi
     assert harm.exists()  # the bomb is a bomb
 
 
-def test_a_checkpoint_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint"
-    fit(tiny(), checkpoint=path)
-    whole = path.read_bytes()
+def test_a_checkpoint_cut_off_anywhere_is_refused(finished: Path) -> None:
+    whole = finished.read_bytes()
     for length in (0, 1, 2, 100, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:length])
+        finished.write_bytes(whole[:length])
         with pytest.raises(CheckpointError, match="Delete it"):
-            fit(tiny(), checkpoint=path)
+            fit(tiny(), checkpoint=finished)
 
 
 NOT_CHECKPOINTS = {

@@ -137,7 +137,7 @@ def exact_hessian(network: Network, anew: bool) -> torch.Tensor:
 @pytest.mark.slow
 @pytest.mark.parametrize("anew", [False, True])
 def test_products_and_the_top_eigenvalue_are_those_of_the_exact_hessian(anew: bool) -> None:
-    network = Network((2, 3), (1, 1), "subsample", generator=torch.Generator().manual_seed(0)).eval()
+    network = Network((1, 2), (1, 1), "subsample", generator=torch.Generator().manual_seed(0)).eval()
     exact = exact_hessian(network, anew)
     direction = [torch.randn(each.shape, generator=torch.Generator().manual_seed(1)) for each in network.parameters()]
     flat = torch.cat([each.flatten() for each in direction])

@@ -160,7 +160,7 @@ def test_random_blocks_keep_the_shape_are_in_order_and_follow_the_seed(network: 
 @BOTH
 def test_no_cut_touches_the_network_it_is_made_of(network: Network) -> None:
     before, answers = {name: each.clone() for name, each in network.state_dict().items()}, network(IMAGES)
-    for cut in lesions.all_cuts(network):
+    for cut in {cut.kind: cut for cut in lesions.all_cuts(network)}.values():  # one of each kind
         made = lesions.measured_anew(cut.made(network), TRAIN, *STATISTICS)
         with torch.no_grad():
             for each in made.parameters():
@@ -305,10 +305,8 @@ def test_what_cannot_be_done_is_an_error_that_names_it(call: Callable[[], object
 SMOKE = "resnet20-builtin-smoke"
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """One recorded run with its weights."""
-    folder = tmp_path / "results"
+def copy_run(folder: Path) -> Path:
+    """Copy one recorded run with its weights into the new folder."""
     (folder / SMOKE).mkdir(parents=True)
     for ending in (".json", ".safetensors"):
         shutil.copy(RESULTS / SMOKE / f"seed0{ending}", folder / SMOKE)
@@ -316,12 +314,33 @@ def results(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """One recorded run with its weights."""
+    return copy_run(tmp_path / "results")
+
+
+def take_few(patch: pytest.MonkeyPatch) -> None:
+    """Three cuts on few images."""
+    for name, value in (("TEST_IMAGES", 20), ("MEASURING_IMAGES", 30), ("PATH_IMAGES", 2), ("PATH_SAMPLES", 1)):
+        patch.setattr(lesion_survey, name, value)
+    cuts = [Cut("nothing"), Cut("leave out", (1,)), Cut("scale", factor=0.5)]
+    patch.setattr(lesions, "all_cuts", lambda network: cuts)
+
+
+@pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies of three cuts on few images."""
-    for name, value in (("TEST_IMAGES", 20), ("MEASURING_IMAGES", 30), ("PATH_IMAGES", 2), ("PATH_SAMPLES", 1)):
-        monkeypatch.setattr(lesion_survey, name, value)
-    cuts = [Cut("nothing"), Cut("leave out", (1,)), Cut("scale", factor=0.5)]
-    monkeypatch.setattr(lesions, "all_cuts", lambda network: cuts)
+    take_few(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the file of such a study holds."""
+    results = copy_run(tmp_path_factory.mktemp("lesions") / "results")
+    with pytest.MonkeyPatch.context() as patch:
+        take_few(patch)
+        lesion_survey.make_lesions(SMOKE, results=results)
+    return (results / SMOKE / "seed0.lesions.json").read_text()
 
 
 @pytest.mark.usefixtures("few")
@@ -355,10 +374,9 @@ def test_where_none_are_kept_none_are_found(results: Path) -> None:
         ({"more": 1}, "not a sound lesions file: more: Extra inputs"),
     ],
 )
-def test_lesions_that_are_not_of_the_record_are_refused(results: Path, change: dict, message: str) -> None:
-    lesion_survey.make_lesions(SMOKE, results=results)
+def test_lesions_that_are_not_of_the_record_are_refused(results: Path, kept: str, change: dict, message: str) -> None:
     path = results / SMOKE / "seed0.lesions.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    path.write_text(json.dumps(json.loads(kept) | change))
     with pytest.raises(RecordError, match=message):
         lesion_records.LESIONS.read(SMOKE, 0, results)
 
@@ -374,11 +392,10 @@ def test_what_is_said_of_damaged_lesions_works(results: Path) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_all_lesions_name_every_damaged_file_and_need_no_particular_name(results: Path) -> None:
-    lesion_survey.make_lesions(SMOKE, results=results)
+def test_all_lesions_name_every_damaged_file_and_need_no_particular_name(results: Path, kept: str) -> None:
     path = results / SMOKE / "seed0.lesions.json"
     copy = path.with_name("seed0 (copy).lesions.json")
-    shutil.copy(path, copy)
+    copy.write_text(kept)
     path.write_text("{")
     with pytest.raises(RecordError) as caught:
         lesion_records.all_lesions(results)

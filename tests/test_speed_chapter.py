@@ -42,63 +42,41 @@ def test_the_table_of_the_chapter_is_that_of_the_benchmark() -> None:
         )
 
 
-@pytest.mark.parametrize(
-    ("said", "measured"),
-    [
-        ("loaded 16,000 images a second one by one, and 469,000 at once", "| 2 | 468,897 | 16,095 |"),
-        ("On its CPU it trained on 836 a second", "ours, float32, compiled | 836 "),
-        ("on its GPU on 80,000", "| H200 | ours, bfloat16, compiled | 80,461 "),
-        (
-            "convolutions took 54 % of a step on the CPU, batch norm 20 %, ReLU 15 %, additions 7 %",
-            "convolutions 54 %, batch norm 20 %, ReLU 15 %, additions 7 %",
-        ),
-        ("from 1.81 to 0.93 GB", "move 1.81 GB, of which convolutions and matrix products 0.48 GB; in bfloat16 0.93"),
-        ("a busy one, training fell from 159 images a second to 14", "14 (11 to 16) images/s"),
-        ("a busy one, training fell from 159 images a second to 14", "compiled, against 159 in float32"),
-        (
-            "12 seconds on the CPU, repaid after some 250 steps",
-            "first compiled step takes 12 s for `resnet20` with a cold",
-        ),
-        ("12 seconds on the CPU, repaid after some 250 steps", "repaid after some 250 and 420 steps"),
-        ("20 more on the GPU, repaid after 45,000", "took 20 s more with a cold cache"),
-        ("20 more on the GPU, repaid after 45,000", "repaid after 45,000 or 8,000 steps"),
-        ("Passes of 4 seconds (GPU: 1.5) took turns, 7 of each way (GPU: 3)", "n = 7 passes of about 4 seconds"),
-        ("Passes of 4 seconds (GPU: 1.5) took turns, 7 of each way (GPU: 3)", "n = 3 passes of 1.5 seconds"),
-        ("PyTorch 2.15 on the CPU", "torch 2.15.0+cu132"),
-        ("and 2.11 on the GPU", "torch 2.11.0+cu130"),
-        ("from 188 to 237 images a second on one CPU", "one of 2 threads, memory given back | 188 "),
-        ("from 188 to 237 images a second on one CPU", "ours, one of 2 threads | 237 "),
-        ("from 689 to 1,005 on another", "one of 2 threads, memory given back | 689 "),
-        ("from 689 to 1,005 on another", "ours, one of 2 threads | 1,005 "),
-        ("from 4.20 to 1.97 ms (one run)", "channels_last took 1.97 ms in bfloat16 against 4.20 in NCHW"),
-        ("362 kernels, and 1.46 of 1.60 ms inside them", "362 compiled, 1.46 of 1.60"),
-        (
-            "would take a 27th of the time",
-            "compiled | 80,461 (80,263 to 80,537) | 1.59 | 6.44 (5.36 to 6.62) | 5.1 | 27.4 |",
-        ),
-    ],
-)
-def test_what_the_chapter_quotes_was_measured(said: str, measured: str) -> None:
-    assert said in PROSE
+QUOTED = [  # a number of the chapter, the cell or the words of benchmarks/README.md that have it, maybe not rounded
+    ("16,000", "| 2 | 468,897 | 16,095 |"),
+    ("469,000", "| 2 | 468,897 | 16,095 |"),
+    ("836", "ours, float32, compiled | 836 "),
+    ("80,000", "| H200 | ours, bfloat16, compiled | 80,461 "),
+    *(
+        (share, "convolutions 54 %, batch norm 20 %, ReLU 15 %, additions 7 %")
+        for share in ("54 %", "20 %", "15 %", "7 %")
+    ),
+    ("1.81", "move 1.81 GB, of which convolutions and matrix products 0.48 GB"),
+    ("0.93 GB", "matrix products 0.48 GB; in bfloat16 0.93"),
+    ("159", "compiled, against 159 in float32"),
+    ("14", "14 (11 to 16) images/s"),
+    ("12 seconds", "first compiled step takes 12 s for `resnet20` with a cold"),
+    ("250 steps", "repaid after some 250 and 420 steps"),
+    ("20", "took 20 s more with a cold cache"),
+    ("45,000", "repaid after 45,000 or 8,000 steps"),
+    ("4 seconds", "n = 7 passes of about 4 seconds"),
+    ("1.5", "n = 3 passes of 1.5 seconds"),
+    ("2.15", "torch 2.15.0+cu132"),
+    ("2.11", "torch 2.11.0+cu130"),
+    ("188", "one of 2 threads, memory given back | 188 "),
+    ("237", "ours, one of 2 threads | 237 "),
+    ("689", "one of 2 threads, memory given back | 689 "),
+    ("1,005", "ours, one of 2 threads | 1,005 "),
+    *((time, "channels_last took 1.97 ms in bfloat16 against 4.20 in NCHW") for time in ("4.20", "1.97 ms")),
+    *((each, "362 compiled, 1.46 of 1.60") for each in ("362", "1.46", "1.60 ms")),
+    ("27th", "compiled | 80,461 (80,263 to 80,537) | 1.59 | 6.44 (5.36 to 6.62) | 5.1 | 27.4 |"),
+]
+
+
+@pytest.mark.parametrize(("number", "measured"), QUOTED)
+def test_a_number_that_the_chapter_quotes_was_measured(number: str, measured: str) -> None:
+    assert re.search(rf"(?<![\d.,]){re.escape(number)}(?!\d|[.,]\d)", PROSE)
     assert measured in README
-
-
-@pytest.mark.parametrize(
-    ("said", "computed"),
-    [
-        ("that one would need five processes that load one by one", round(80_461 / 16_095) == 5),
-        ("So two fifths of the time go to three kinds", round((20 + 15 + 7) / 20) == 2),
-        ("many small kernels, of four microseconds each on average", round(1_460 / 362) == 4),
-        (
-            "with compilation 1.5, and with bfloat16 2.2",
-            [round(each, 1) for each in (1.28, 1.53, 2.21)] == [1.3, 1.5, 2.2],
-        ),
-        ("it is 5 times, and 6.4 compiled", [round(each, 1) for each in (5.01, 6.44)] == [5.0, 6.4]),
-    ],
-)
-def test_what_the_chapter_concludes_follows_from_what_it_quotes(said: str, computed: bool) -> None:
-    assert said in PROSE
-    assert computed
 
 
 # What is counted.

@@ -509,7 +509,7 @@ def test_a_cluster_without_a_worker_leaves_every_run_and_says_so(
     options: runs.Options, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with closing(SpecCluster(scheduler=SCHEDULER, silence_logs=clusters.QUIET)) as scheduler:
-        work = Sweep(options, cluster=scheduler.scheduler_address, budget=2)
+        work = Sweep(options, cluster=scheduler.scheduler_address, budget=1)
         assert work.work([NAME], [0, 1]) == 0
     assert (work.recorded, work.failed, work.left) == ({}, {}, [(Run(NAME, 0), ""), (Run(NAME, 1), "")])
     assert f"--cluster {scheduler.scheduler_address}: no worker began in time." in capsys.readouterr().err

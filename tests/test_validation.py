@@ -1,9 +1,11 @@
 """Validation images: held out by a recipe, never trained on, tested after every epoch, and recorded."""
 
 import signal
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import small_runs
@@ -16,6 +18,7 @@ from resnet_book.engine.device import Engine, begin_peak_memory
 from resnet_book.engine.machine import Part
 from resnet_book.experiments import records
 from resnet_book.experiments.checked_json import RecordError
+from resnet_book.models import Network
 from resnet_book.recipe import History
 from resnet_book.state import Training
 
@@ -34,12 +37,24 @@ def held_out_places() -> torch.Tensor:
 fit = partial(small_runs.fit, recipe=HOLDING_OUT)
 
 
+class Whole(NamedTuple):
+    network: Network
+    history: History
+    checkpoint: Path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A run with images held out; what it leaves is not to be changed."""
+    network, path = tiny(), tmp_path_factory.mktemp("whole") / "checkpoint"
+    return Whole(network, fit(network, checkpoint=path), path)
+
+
 # --- Training -------------------------------------------------------------------------------------------------------
 
 
-def test_every_epoch_tells_the_error_on_the_images_held_out() -> None:
-    network = tiny()
-    history = fit(network)
+def test_every_epoch_tells_the_error_on_the_images_held_out(whole: Whole) -> None:
+    network, history, _ = whole
     assert [epoch.iteration for epoch in history.epochs] == [6, 12, 18, 20]
     assert all(epoch.validation_error is not None for epoch in history.epochs)
     last = history.epochs[-1]
@@ -54,53 +69,49 @@ def test_a_recipe_that_holds_out_nothing_leaves_no_validation_errors() -> None:
     assert all(epoch.validation_error is epoch.validation_loss is None for epoch in history.epochs)
 
 
-def test_training_is_that_on_the_kept_images_alone() -> None:
-    network, alone = tiny(), tiny()
-    history = fit(network)
+def test_training_is_that_on_the_kept_images_alone(whole: Whole) -> None:
+    alone = tiny()
     expected = small_runs.fit(alone, images=KEPT)
-    assert same_weights(network, alone)
-    without = [replace(epoch, validation_loss=None, validation_error=None) for epoch in history.epochs]
+    assert same_weights(whole.network, alone)
+    without = [replace(epoch, validation_loss=None, validation_error=None) for epoch in whole.history.epochs]
     assert without == expected.epochs
 
 
-def test_other_pixels_in_the_images_held_out_change_their_error_and_not_the_weights() -> None:
+def test_other_pixels_in_the_images_held_out_change_their_error_and_not_the_weights(whole: Whole) -> None:
     pixels = TRAIN.images.clone()
     pixels[held_out_places()] = 255 - pixels[held_out_places()]
-    network, other = tiny(), tiny()
-    history, changed = fit(network), fit(other, images=replace(TRAIN, images=pixels))
-    assert same_weights(network, other)
-    assert history.epochs[-1].validation_loss != changed.epochs[-1].validation_loss
-    assert [epoch.test_loss for epoch in history.epochs] == [epoch.test_loss for epoch in changed.epochs]
+    other = tiny()
+    changed = fit(other, images=replace(TRAIN, images=pixels))
+    assert same_weights(whole.network, other)
+    assert whole.history.epochs[-1].validation_loss != changed.epochs[-1].validation_loss
+    assert [epoch.test_loss for epoch in whole.history.epochs] == [epoch.test_loss for epoch in changed.epochs]
 
 
-def test_other_labels_of_the_images_held_out_change_their_error_and_not_the_weights() -> None:
-    labels = TRAIN.labels.clone()
-    network, other = tiny(), tiny()
-    history = fit(network)
+def test_other_labels_of_the_images_held_out_change_their_error_and_not_the_weights(whole: Whole) -> None:
+    labels, other = TRAIN.labels.clone(), tiny()
+    network, history, _ = whole
     mean, std = (torch.tensor(values) for values in (history.mean, history.std))
     with torch.no_grad():
-        answered = network.eval()(augment.normalise(HELD_OUT.images, mean, std)).argmax(dim=1)
+        answered = deepcopy(network).eval()(augment.normalise(HELD_OUT.images, mean, std)).argmax(dim=1)
     labels[held_out_places()] = (answered + 1) % 10
     changed = fit(other, images=replace(TRAIN, labels=labels))
     assert same_weights(network, other)
     assert changed.epochs[-1].validation_error == 100
 
 
-def test_other_pixels_in_a_kept_image_change_the_weights() -> None:
+def test_other_pixels_in_a_kept_image_change_the_weights(whole: Whole) -> None:
     pixels = TRAIN.images.clone()
     kept = next(place for place in range(len(TRAIN)) if place not in held_out_places())
     pixels[kept] = 255 - pixels[kept]
-    network, other = tiny(), tiny()
-    fit(network)
+    other = tiny()
     fit(other, images=replace(TRAIN, images=pixels))
-    assert not same_weights(network, other)
+    assert not same_weights(whole.network, other)
 
 
-def test_the_mean_that_is_subtracted_is_that_of_the_kept_images() -> None:
+def test_the_mean_that_is_subtracted_is_that_of_the_kept_images(whole: Whole) -> None:
     mean, std = augment.channel_mean_std(KEPT.images)
-    history = fit(tiny())
-    assert (history.mean, history.std) == (tuple(mean.tolist()), tuple(std.tolist()))
-    assert history.mean != tuple(augment.channel_mean_std(TRAIN.images)[0].tolist())
+    assert (whole.history.mean, whole.history.std) == (tuple(mean.tolist()), tuple(std.tolist()))
+    assert whole.history.mean != tuple(augment.channel_mean_std(TRAIN.images)[0].tolist())
 
 
 def test_the_seed_of_the_run_does_not_choose_the_images_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,29 +122,25 @@ def test_the_seed_of_the_run_does_not_choose_the_images_held_out(monkeypatch: py
     assert seen == [(64, 0), (64, 0)]
 
 
-@pytest.mark.parametrize("iteration", [4, 12, 19])
-def test_a_run_that_was_interrupted_ends_with_the_same_validation_errors(iteration: int, tmp_path: Path) -> None:
+def test_a_run_that_was_interrupted_ends_with_the_same_validation_errors(whole: Whole, tmp_path: Path) -> None:
     def stop(finished: int, _: History) -> None:
-        if finished == iteration:
+        if finished == 12:
             signal.raise_signal(signal.SIGINT)
 
-    whole, resumed = tiny(), tiny(seed=9)
-    history = fit(whole)
+    resumed = tiny(seed=9)
     with pytest.raises(KeyboardInterrupt):
         fit(tiny(), checkpoint=tmp_path / "checkpoint", on_step=stop)
-    assert fit(resumed, checkpoint=tmp_path / "checkpoint").epochs == history.epochs
-    assert same_weights(resumed, whole)
+    assert fit(resumed, checkpoint=tmp_path / "checkpoint").epochs == whole.history.epochs
+    assert same_weights(resumed, whole.network)
 
 
 @pytest.mark.parametrize(
     "changes", [{"validation_images": 0}, {"validation_images": 65}, {"validation_seed": 1}], ids=str
 )
-def test_a_checkpoint_is_not_taken_up_with_other_images_held_out(changes: dict[str, int], tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint"
-    fit(tiny(), checkpoint=path)
+def test_a_checkpoint_is_not_taken_up_with_other_images_held_out(changes: dict[str, int], whole: Whole) -> None:
     other = replace(HOLDING_OUT, **changes)
     with pytest.raises(checkpoints.CheckpointError, match="belongs to another run"):
-        fit(tiny(), recipe=other, checkpoint=path)
+        fit(tiny(), recipe=other, checkpoint=whole.checkpoint)
 
 
 @pytest.mark.parametrize("count", [256, 1_000])
@@ -153,12 +160,10 @@ def test_a_batch_larger_than_what_is_left_is_refused() -> None:
 
 
 @pytest.fixture
-def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> records.Record:
+def record(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> records.Record:
     """The record of a run with images held out."""
     add_tiny_experiment(monkeypatch, HOLDING_OUT)
-    network = tiny()
-    history = fit(network, checkpoint=tmp_path / "checkpoint")
-    return records.make_record(NAME, 0, (TRAIN, TEST), network, history)
+    return records.make_record(NAME, 0, (TRAIN, TEST), whole.network, whole.history)
 
 
 def test_a_record_keeps_the_validation_errors(record: records.Record, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from resnet_book.experiments import records
@@ -51,8 +52,19 @@ def build(kind: str, source: Path, target: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """What is built, once for all processes of pytest-xdist."""
     pytest.importorskip("setuptools", minversion="77")
-    folder = tmp_path_factory.mktemp("wheel")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheel"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            build_all(folder)
+    (sdist,), (wheel,) = ((folder / name).iterdir() for name in ("unpacked", "dist"))
+    return Built(sdist, wheel, folder / "installed")
+
+
+def build_all(folder: Path) -> None:
+    """Build an sdist of a clone in which somebody works, of it a wheel, and unpack both."""
     shutil.copytree(ROOT, folder / "clone", ignore=shutil.ignore_patterns(*NOT_COPIED))
     for hidden in (".binder", ".ci", ".devcontainer", ".gitattributes", ".github", ".gitignore"):
         copy = shutil.copytree if (ROOT / hidden).is_dir() else shutil.copy
@@ -63,19 +75,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     with tarfile.open(build("sdist", folder / "clone", folder / "sdist")) as archive:
         archive.extractall(folder / "unpacked", filter="data")
     (sdist,) = (folder / "unpacked").iterdir()
-    wheel = build("wheel", sdist, folder / "dist")
-    zipfile.ZipFile(wheel).extractall(folder / "installed")
-    return Built(sdist, wheel, folder / "installed")
-
-
-def outside(built: Built, folder: Path, *arguments: str | Path) -> str:
-    """What Python prints in ``folder``, where of this project only the wheel is to be found."""
-    named = {name: value for name, value in os.environ.items() if not name.startswith("RESNET_BOOK_")}
-    environment = {**named, "PYTHONPATH": str(built.installed)}
-    command = [sys.executable, *map(str, arguments)]
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    zipfile.ZipFile(build("wheel", sdist, folder / "dist")).extractall(folder / "installed")
 
 
 def files_under(folder: Path) -> set[str]:
@@ -138,22 +138,26 @@ def test_the_wheel_holds_every_module(built: Built) -> None:
 # --- Where there is nothing but the wheel -------------------------------------------------------------------------
 
 
-def test_a_trained_network_answers_where_only_the_wheel_is(built: Built, tmp_path: Path) -> None:
+def test_a_network_answers_and_the_table_shows_the_records_where_only_the_wheel_is(
+    built: Built, tmp_path: Path
+) -> None:
     Image.new("RGB", (300, 200), "skyblue").save(tmp_path / "sky.png")
     code = """
 import sys, resnet_book
 from pathlib import Path
+from resnet_book.cli.main import main
 assert Path(resnet_book.__file__).is_relative_to(sys.argv[1]), resnet_book.__file__
 trained = resnet_book.load_trained("resnet20-cifar10-short")
 print(trained, trained.classify("sky.png"))
+sys.exit(main(["table"]))
 """
-    answer = outside(built, tmp_path, "-c", code, built.installed)
-    assert answer.startswith("<TrainedNetwork: resnet20-cifar10-short, seed 0, 10 classes, test error ")
-    assert "(picture of 300 x 200 pixels, resized on the short side and cut to the middle 32 x 32)" in answer
-
-
-def test_the_table_shows_the_records_where_only_the_wheel_is(built: Built, tmp_path: Path) -> None:
-    table = outside(built, tmp_path, "-m", "resnet_book", "table")
+    named = {name: value for name, value in os.environ.items() if not name.startswith("RESNET_BOOK_")}
+    environment = {**named, "PYTHONPATH": str(built.installed)}  # of this project, only the wheel is to be found
+    command = [sys.executable, "-c", code, str(built.installed)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("<TrainedNetwork: resnet20-cifar10-short, seed 0, 10 classes, test error ")
+    assert "(picture of 300 x 200 pixels, resized on the short side and cut to the middle 32 x 32)" in done.stdout
     runs = len(list((ROOT / "results" / "resnet20-cifar10-short").glob("seed?.json")))
-    (row,) = [line for line in table.splitlines() if line.startswith("resnet20 ")]
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("resnet20 ")]
     assert f"({runs} runs)" in row
