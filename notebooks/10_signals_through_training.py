@@ -231,8 +231,8 @@ plt.show()
 # %% [markdown]
 # The book's recorded runs kept no weights on the way. So what this page shows on the way is of *repetitions*: the same
 # recipe and seed, but later code that draws other batches. That of 56 plain layers is an unusually bad run: it ended at
-# a test error of 81.6 %, the recorded ones of three seeds at 64.7 to 71.4 %. Below, *along the way* is of repetitions,
-# *record* of recorded runs with seed 0. This table is of recorded runs alone, one seed each.
+# a test error of 81.6 %, the recorded ones of three seeds at 64.7 to 71.4 %. In tables below, *along the way* is of
+# repetitions, *record* of the recorded runs with seed 0. This table is of these alone.
 
 # %% tags=["nbval-ignore-output"]
 alike = signal_figures.likeness_table(found, records.load_all(records.find_results()), NOISE)
@@ -272,12 +272,10 @@ each.agg(lambda norms: norms.iloc[0] / norms.iloc[-2]).unstack(["depth", "kind"]
 # repetition the gradient of the deep residual network falls to a twentieth in it alone.)
 #
 # Before training the gradient grows more than a thousandfold through the plain network of 56 layers, and far less
-# through the others. Ten steps later it *shrinks* towards the images there, and so it does to the end of this
-# bad run. Its twin's is level at a hundred steps and grows at the end. But at the end of the recorded plain run it grows
-# again, too, about as much. So a network can end far behind without a gradient that shrinks at the end.
-#
-# The plain signal has changed as well. At the end of both trainings the first of 56 layers' blocks puts out ten times
-# the signal of before: the learned scale and shift of its last batch norm must have grown.
+# through the others. Ten steps later it *shrinks* towards the images there, and so it does to the end of this bad run.
+# Its twin's is level at a hundred steps and grows at the end. But at the end of the recorded plain run it grows, too,
+# about as much. So a network can end far behind without a gradient that shrinks at the end. (The signal has changed as
+# well: at the end of both plain trainings the first block puts out ten times that of before.)
 #
 # ## Too long a step
 #
@@ -311,11 +309,10 @@ plt.show()
 # is 0.1 at all moments; at 2,000 the recipe takes 0.001. Dotted: a new stage begins.
 
 # %% [markdown]
-# With 56 layers a step soon moves far less than with 20. Is it for the length? The gradient is smaller, too, where the
-# weights are longer, so weights $l$ times as long make the share $l^2$ times smaller. The table compares each stage
-# with the same stage of 20 layers, at the same moment: how many times less does a step move a layer (*both*)? It is the
-# square of how many times as long the weights are (*length*), times how many times smaller the gradient would be at
-# equal length (*gradient*).
+# With 56 layers a step soon moves far less than with 20. Is it for the length? Weights $l$ times as long have an $l$
+# times smaller gradient, so a step beside them is $l^2$ times smaller. The table compares a stage of 56 layers with the
+# same stage of 20: how many times less does a step move a layer (*both*)? This is the square of how many times as long
+# the weights are (*length*), times how many times smaller the gradient would be at equal length (*gradient*).
 
 # %% tags=["nbval-ignore-output"]
 some = layers[layers.iteration.isin([100, 2_000, 64_000])]
@@ -323,17 +320,18 @@ signal_figures.factors(some[some.depth == 56], some[some.depth == 20]).T.round(1
 
 # %% [markdown]
 # Take the first stage of the plain network at the end of the recorded run. Its weights are eleven times as long as with
-# 20 layers, which alone makes a step move them 128 times less. But at equal length the gradient would be twice as
-# *large* (a factor of one half), so it is 60 times less. In the bad repetition the gradient is smaller as well, and it
-# is 1,600 times. There a hundred steps have made the weights that long, and they stay so (Figure 10.5).
+# 20 layers, so that a step moves them 128 times less. But at equal length the gradient would be twice as *large* (a
+# factor of one half): so it is 60 times. In the bad repetition the gradient is smaller as well, and it is 1,600 times.
+# There a hundred steps have made the weights that long, and they stay so (Figure 10.5).
 #
-# Elsewhere it is smaller gradients, above all, after a hundred steps. Where these come from is not answered here. They
+# Elsewhere, after a hundred steps, it is smaller gradients, above all. Where these come from is not answered here. They
 # pass: in the residual network a step moves a stage up to 145 times less, and at the end at most about six times.
 #
-# What makes weights shorter? No step at a right angle; weight decay alone. Each step takes off 0.1 times 0.0001 of
-# them, and with the recipe's momentum ten times that, a ten-thousandth: 10,000 steps to $1/e$. The short training ends
-# before. The long one has 32,000 steps at that rate. At its end (64,000) the weights are shorter than with 20 layers in
-# every stage, and though the gradients are smaller, a step moves no stage more than 1.7 times less.
+# What makes weights shorter? Without momentum the gradient cannot, at its right angle; weight decay alone does. At a
+# rate of 0.1 a decay of 0.0001 takes off a hundred-thousandth a step; with the recipe's momentum, which lets a gradient
+# act ten times, a ten-thousandth: 10,000 steps to $1/e$. The short training ends before; the long one has 32,000 such
+# steps. At its end (64,000) the weights of every stage are shorter than with 20 layers. So a step moves no stage more
+# than 1.7 times less, although the gradients would be smaller at equal length.
 #
 # If the first steps do the harm, smaller ones should avoid it. `short-warmup` takes a hundred steps at a rate of 0.001,
 # and then goes on as `short` does. Errors in %, how many runs, and the factors at the end:
@@ -341,18 +339,18 @@ signal_figures.factors(some[some.depth == 56], some[some.depth == 20]).T.round(1
 # %% tags=["nbval-ignore-output"]
 every = tables.run_rows(records.load_all(records.find_results()))
 begun = every[every.dataset.eq("cifar10") & every.recipe.isin(["short", "short-warmup"]) & every.depth.eq(56)]
-errors = begun.rename(columns={"train_error": "training", "test_error": "test"})
-display(errors.groupby(["kind", "recipe"])[["training", "test"]].agg(["mean", "min", "max", "count"]).round(1))
+errors = begun.groupby(["kind", "recipe"])[["train_error", "test_error"]]
+display(errors.agg(["mean", "min", "max", "count"]).round(1))
 gentle = [each for each in measured if each.experiment.endswith("-short-warmup")]
 moves = signal_figures.with_moves(signal_figures.of_networks(gentle, "layers")).query("iteration == 2000")
 signal_figures.factors(moves[moves.origin == "record"], layers[layers.depth == 20]).T.round(1)
 
 # %% [markdown]
-# Begun gently, the plain network has weights hardly longer than those of 20 layers, and a step moves its first stage two
-# or three times less. Both gentle runs end below all three others, by seven points in the mean. That is a hint, no
-# more: of five runs that differ by luck alone, two given ones are the lowest once in ten times. And they still end 20
-# points above its twin. So, as far as these runs go, long weights explain at most 7 of some 28 points. In the twin one
-# gentle run, between the two others, shows no gain.
+# Begun gently, the plain network has weights hardly longer than those of 20 layers, and a step moves its first stage
+# 2.5 times less. Both gentle runs end below all three others, by seven points in the mean. That is a hint, no more: of
+# five runs that differ by luck alone, two given ones are the lowest once in ten times. And they still end 20 points
+# above the twin. So, as far as these runs go, long weights explain at most 7 of some 28 points. The twin's one gentle
+# run shows no gain.
 #
 # ## What is a gradient worth?
 #
@@ -383,9 +381,9 @@ assert ours == tuple(signals.predictions(ways["plain"][ITERATIONS], six[:2], 0.1
 [round(each, 2) for each in ours]
 
 # %% [markdown]
-# At the end of our own plain training (`"smoke"`) other images spoil the gradient, and the step hardly does. **Predict.**
-# And before the first step? Figure 10.6 has the repetitions, each moment at the recipe's learning rate: 0.1 at first,
-# 0.01 from 1,000 steps on, 0.001 from 1,500 on.
+# At the end of our own plain training (`"smoke"`) other images spoil the gradient, and the step hardly does.
+# **Predict.** And before the first step? Figure 10.6 has the repetitions, each moment at the recipe's learning rate:
+# 0.1 at first, 0.01 from 1,000 steps on, 0.001 from 1,500 on.
 
 # %% mystnb={"image": {"alt": "Cosines of gradients in the weights against the iteration on CIFAR-10, a column a comparison: other images, after a step, other images after a step. Before training other images agree well in the residual network and hardly in the plain one. After a step both begin near zero or below and rise close to 1 within a hundred steps. Other images after a step stay low in both throughout, and all end near zero."}} tags=["nbval-ignore-output"]
 COSINES = {"other_images": "other images", "after_step": "after a step", "next": "other images\nafter a step"}
@@ -405,60 +403,55 @@ plt.show()
 
 # %% [markdown]
 # Before training other images agree well in the residual networks, and hardly in the plain ones. But after a step at
-# the rate of 0.1 no gradient holds, and the residual ones even point slightly backwards. So by the last comparison the
-# plain networks are not the worse ones at first. A hundred steps later a step at the same rate spoils little. But with
-# 56 layers it has shrunk, beside the weights to a fifth or less in every layer (Figure 10.5); with 20 layers to about a
-# third in a typical one. Then other images spoil most: from ten steps on they agree by no more than about a third in
-# either network of 56 layers. At the end no likeness is seen in any, within the spread of three pairs. A little may be
-# there, and counts: over many steps what batches share adds up, and noise partly cancels.
+# the rate of 0.1 no gradient holds, and the residual ones even point slightly backwards. A hundred steps later a step
+# at the same rate spoils little, but it has shrunk: beside the weights to a fifth or less in every layer of 56, with 20
+# to about a third in a typical one. Now other images spoil most: from ten steps on they agree by no more than about a
+# third in either network of 56 layers. At the end no likeness is seen, within the spread of three pairs.
 #
 # A step is the rate times the gradient, and the plain network's gradient is larger. So let us compare steps that
-# *promise* equally much. If the gradient held, a step of length $s$ along a gradient of length $g$ would lower the loss
-# by $sg$. After steps that promise 1, 0.1 and 0.01, how well does the gradient hold, with 56 layers?
+# *promise* equally much: if the gradient held, a step of length $s$ along a gradient of length $g$ would lower the loss
+# by $sg$. After steps that promise 1, 0.1 and 0.01, how well does the gradient of 56 layers hold, with three seeds?
 
 
 # %% tags=["nbval-ignore-output"]
-def held(network: nn.Module) -> dict[str, float]:
-    """Lengths: of all weights, and of the first step at a rate of 0.1. And the cosine after steps by their promise."""
+def held(network: nn.Module, promise: float) -> float:
+    """The cosine between the gradients before and after a step along the first that promises so much."""
     before = signals.gradient(network, six[0])
-    whole = torch.cat([each.detach().flatten() for each in network.parameters()])
-    found = {"all weights": whole.norm().item(), "first step": 0.1 * before.norm().item()}
-    for promise in (1, 0.1, 0.01):
-        moved = signals.after_a_step(network, -promise / before.norm() ** 2 * before)
-        found[f"after {promise:g}"] = F.cosine_similarity(before, signals.gradient(moved, six[0]), dim=0).item()
-    return found
+    moved = signals.after_a_step(network, -promise / before.norm() ** 2 * before)
+    return F.cosine_similarity(before, signals.gradient(moved, six[0]), dim=0).item()
 
 
-pd.DataFrame({(kind, seed): held(untrained(kind, 56, seed)) for kind in figures.KINDS for seed in range(3)}).T.round(2)
+deep = {(kind, seed): untrained(kind, depth, seed) for kind, depth, seed in networks if depth == 56}
+kept = {promise: {name: held(each, promise) for name, each in deep.items()} for promise in (1, 0.1, 0.01)}
+pd.DataFrame(kept).round(2)
 
 # %% [markdown]
-# After a step that promises 0.1 the residual gradient still holds, and the plain one does not: it holds less than the
-# residual one after ten times the promise. After 0.01 both hold. So right beside its point the plain gradient is no
-# noise, but it is soon lost. And the first step that training takes is too long for both: in the plain network it is
-# longer than all weights together.
+# After a step that promises 0.1 the residual gradient still holds, and the plain one less than the residual one after
+# ten times the promise. After 0.01 both hold. So right beside its point the plain gradient is no noise, but it is soon
+# lost, and the first step of training is too long for both.
 #
 # ## Summary: is the noise the reason?
 #
 # - *Do gradients at pictures nearby come to agree?* Yes. Before training those of a deep plain network are noise, and
 #   shortcuts lessen it. A hundred steps later they agree nearly as well as its twin's, and the network is still far
 #   behind. So lasting noise is not the reason. Whether early noise does harm was not separated from the steps' length.
-# - *Is the gradient in the weights noise as well?* Before training, nearly, in the deep plain network: it hardly agrees
-#   with that of other images, and is lost after a step that promises a tenth of what its twin's gradient bears. After a
-#   hundred steps, which are shorter ones, other images spoil most.
+# - *Is the gradient in the weights noise as well?* Nearly, before training, in the deep plain network: it hardly agrees
+#   with that of other images, and does not survive a step that promises a tenth of what its twin's survives. After a
+#   hundred steps, which have shrunk by then, other images spoil most.
 # - Too long a step makes weights in front of a batch norm long, and long weights hardly turn. So, after the short
 #   training, a step moves the first stage of the plain network of 56 layers 60 times less than with 20. A gentle start
-#   takes that away, and at most 7 of the 28 points between it and its twin: a gain that may be luck.
-# - Elsewhere with 56 layers gradients become small for a while, in both kinds. Why, and what holds the plain network
-#   back, is mostly not answered here. All this was seen in one to three runs of each network.
+#   takes nearly all of that away, and at most 7 of the 28 points between the twins: a gain that may be luck.
+# - Elsewhere with 56 layers gradients become small for a while, in both kinds. Why, and what else holds the plain
+#   network back, was not found in these one to three runs of each network.
 #
 # ## Exercises
 #
 # Put your answer in, run, read. The cells are run here without one.
 #
-# **1. Begin with nothing.** If depth is the trouble, why begin deep?
-# [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) set the weight of the last batch norm in every residual branch
-# $F$ to zero. Then $F(x) = 0$, every block begins as its shortcut, and the network grows deep while it learns. Our
-# shortcuts pad new channels with zeros. In how many of the last stage's 64 channels will $F$ ever learn anything?
+# **1. Begin with nothing.** [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) set the weight of the last batch
+# norm in every residual branch $F$ to zero. Then $F(x) = 0$, every block begins as its shortcut, and the network grows
+# deep while it learns. Our shortcuts pad new channels with zeros. In how many of the last stage's 64 channels will $F$
+# ever learn anything?
 
 # %%
 learning = None  # your answer
@@ -484,25 +477,24 @@ print("Not answered yet." if learning is None else verdict)
 #
 # <details><summary>Solution</summary>
 #
-# All three, one would expect. A mean over more images has less noise, so two of them agree better. It is shorter as
-# well, for noise has length; so is the step, and the gradient holds better after it. The third has both reasons. With
-# `"smoke"` all three rise, but the first and the third by less than the pairs scatter.
+# All three, one would expect. A mean over more images has less noise, so two of them agree better. It is shorter, too,
+# for noise has length; so is the step, and the gradient holds better after it. The third has both reasons. With
+# `"smoke"` all three rise, but the first and third by less than the pairs scatter.
 #
 # </details>
 #
-# **3. Keep the shortcut clean.** A residual block puts a ReLU *behind* the addition: $y = \mathrm{ReLU}(F(x) + x)$. So
-# each block cuts the sum at zero. In the *pre-activation* block of
-# [He et al. (2016)](https://arxiv.org/abs/1603.05027), batch norm and ReLU come *before* each convolution, and nothing
-# comes behind the addition:
+# **3. Keep the shortcut clean.** A residual block puts a ReLU *behind* the addition, $y = \mathrm{ReLU}(F(x) + x)$, so
+# it cuts the sum at zero. In the *pre-activation* block of [He et al. (2016)](https://arxiv.org/abs/1603.05027) batch
+# norm and ReLU come *before* each convolution, and nothing behind the addition:
 #
 # $$
 # y = x + W_2 * \mathrm{ReLU}\Bigl(\mathrm{BN}_2\bigl(W_1 * \mathrm{ReLU}(\mathrm{BN}_1(x))\bigr)\Bigr). \tag{10.1}
 # $$
 #
 # ($*$: convolution; where the shape changes, the first $x$ is the shortcut's output. In the paper that shortcut begins
-# behind the first ReLU.) Complete the block. Its layers are `self.norm1`, `self.convolution1`, `self.norm2`,
+# behind the first ReLU.) Complete the block, of the layers `self.norm1`, `self.convolution1`, `self.norm2`,
 # `self.convolution2` and `self.shortcut`. Then predict: are the pixel gradients of 56 layers now shattered more, less,
-# or as much as the usual residual network's?
+# or as much as in the usual residual network?
 
 
 # %% tags=["nbval-ignore-output"]
