@@ -404,9 +404,10 @@ plt.show()
 # %% [markdown]
 # Before training other images agree well in the residual networks, and hardly in the plain ones. But after a step at
 # the rate of 0.1 no gradient holds, and the residual ones even point slightly backwards. A hundred steps later a step
-# at the same rate spoils little, but it has shrunk: beside the weights to a fifth or less in every layer of 56, with 20
-# to about a third in a typical one. Now other images spoil most: from ten steps on they agree by no more than about a
-# third in either network of 56 layers. At the end no likeness is seen, within the spread of three pairs.
+# at the same rate spoils little, but it has shrunk: with 56 layers, beside the weights, to a fifth or far less in every
+# layer (Figure 10.5), with 20 to about a third in a typical one (not shown). Now other images spoil most: from ten steps
+# on they agree by no more than about a third in either network of 56 layers. At the end no likeness is seen, within the
+# spread of three pairs.
 #
 # A step is the rate times the gradient, and the plain network's gradient is larger. So let us compare steps that
 # *promise* equally much: if the gradient held, a step of length $s$ along a gradient of length $g$ would lower the loss
@@ -421,9 +422,9 @@ def held(network: nn.Module, promise: float) -> float:
     return F.cosine_similarity(before, signals.gradient(moved, six[0]), dim=0).item()
 
 
-deep = {(kind, seed): untrained(kind, depth, seed) for kind, depth, seed in networks if depth == 56}
-kept = {promise: {name: held(each, promise) for name, each in deep.items()} for promise in (1, 0.1, 0.01)}
-pd.DataFrame(kept).round(2)
+six_deep = {(kind, seed): untrained(kind, depth, seed) for kind, depth, seed in networks if depth == 56}
+kept = {f"promise {by:g}": {name: held(each, by) for name, each in six_deep.items()} for by in (1, 0.1, 0.01)}
+pd.DataFrame(kept).rename_axis(["kind", "seed"]).round(2)
 
 # %% [markdown]
 # After a step that promises 0.1 the residual gradient still holds, and the plain one less than the residual one after

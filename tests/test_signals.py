@@ -555,7 +555,7 @@ def test_how_much_less_a_step_moves_a_stage_is_split_into_the_length_of_its_weig
     assert table.loc["plain", 1].tolist() == pytest.approx([9, 4 / 3, 12])  # three times as long, a quarter as steep
     assert table.loc["plain", 2].tolist() == pytest.approx([1, 2, 2])  # beside the same stage
     assert table.loc["plain", 3].tolist() == pytest.approx([1 / 4, 4, 1])
-    assert signal_figures.factors(deep, shallow[shallow.iteration == 10]).shape == (3, 3)  # of moments that both have
+    assert signal_figures.factors(deep, shallow.query("iteration == 10")).shape == (3, 3)  # a moment that both have
     assert signal_figures.factors(deep.iloc[:0], shallow.iloc[:0]).empty
 
 

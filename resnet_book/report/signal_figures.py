@@ -120,11 +120,12 @@ def factors(deep: pd.DataFrame, shallow: pd.DataFrame) -> pd.DataFrame:
     where = ["kind", "stage", "iteration", "origin"]
 
     def means(layers: pd.DataFrame) -> Any:
-        return np.log(layers[["weight_norm", "moved"]]).groupby([layers[name] for name in where]).mean()
+        logarithms: Any = np.log(layers[["weight_norm", "moved"]])
+        return logarithms.groupby([layers[name] for name in where]).mean()
 
     apart = (means(deep) - means(shallow)).dropna()
     length, both = 2 * apart.weight_norm, -apart.moved
-    each = np.exp(pd.DataFrame({"length": length, "gradient": both - length, "both": both}))
+    each: Any = np.exp(pd.DataFrame({"length": length, "gradient": both - length, "both": both}))
     table = each.unstack(["iteration", "origin"]).reorder_levels([1, 2, 0], axis=1)
     return table.sort_index(axis=1, level=[0, 1], sort_remaining=False)
 
