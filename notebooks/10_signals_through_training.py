@@ -404,10 +404,10 @@ plt.show()
 # %% [markdown]
 # Before training other images agree well in the residual networks, and hardly in the plain ones. But after a step at
 # the rate of 0.1 no gradient holds, and the residual ones even point slightly backwards. A hundred steps later a step
-# at the same rate spoils little, but it has shrunk: with 56 layers, beside the weights, to a fifth or far less in every
-# layer (Figure 10.5), with 20 to about a third in a typical one (not shown). Now other images spoil most: from ten steps
-# on they agree by no more than about a third in either network of 56 layers. At the end no likeness is seen, within the
-# spread of three pairs.
+# at the same rate spoils little, but it has shrunk: beside the weights to a fifth or far less in every layer of 56
+# (Figure 10.5), with 20 to about a third in a typical one (not shown). Now other images spoil most: from ten steps on
+# they agree by no more than about a third in either network of 56 layers, and at the end no likeness is seen, within
+# the spread of three pairs.
 #
 # A step is the rate times the gradient, and the plain network's gradient is larger. So let us compare steps that
 # *promise* equally much: if the gradient held, a step of length $s$ along a gradient of length $g$ would lower the loss
