@@ -135,8 +135,7 @@ plt.show()
 
 # %% [markdown]
 # The *likeness* of two gradients is their cosine, each taken as one long vector: 1 if they point the same way, 0 if
-# they are unrelated. It compares directions, not sizes. Gradients that look like white noise, in our measure a likeness
-# near 0, are called *shattered*.
+# they are unrelated, whatever their sizes. Gradients with a likeness near 0 are called *shattered*.
 #
 # **Predict.** Sketch two lines, the likeness against the depth, at 8, 20 and 56 layers. Figure 10.2 has the answer.
 
@@ -321,8 +320,8 @@ signal_figures.factors(some[some.depth == 56], some[some.depth == 20]).T.round(1
 # %% [markdown]
 # Take the first stage of the plain network at the end of the recorded run. Its weights are eleven times as long as with
 # 20 layers, so that a step moves them 128 times less. But at equal length the gradient would be twice as *large* (a
-# factor of one half): so it is 60 times. In the bad repetition the gradient is smaller as well, and it is 1,600 times.
-# There a hundred steps have made the weights that long, and they stay so (Figure 10.5).
+# factor of one half), which leaves 60 times. In the bad repetition the gradient is smaller as well, and it is 1,600
+# times. There a hundred steps have made the weights that long, and they stay so (Figure 10.5).
 #
 # Elsewhere, after a hundred steps, it is smaller gradients, above all. Where these come from is not answered here. They
 # pass: in the residual network a step moves a stage up to 145 times less, and at the end at most about six times.
@@ -479,8 +478,7 @@ print("Not answered yet." if learning is None else verdict)
 # <details><summary>Solution</summary>
 #
 # All three, one would expect. A mean over more images has less noise, so two of them agree better. It is shorter, too,
-# for noise has length; so is the step, and the gradient holds better after it. The third has both reasons. With
-# `"smoke"` all three rise, but the first and third by less than the pairs scatter.
+# for noise has length; so is the step, and the gradient holds better after it. The third has both reasons.
 #
 # </details>
 #
