@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 from functools import cache
-from math import hypot
+from math import comb, hypot
 from pathlib import Path
 from typing import Any
 
@@ -435,11 +435,11 @@ def in_training(rows: Any) -> Frame:
 
 
 def growth(measure: str) -> Frame:
-    """The first block's value over the last one's: a row an origin, depth and iteration, a column a kind."""
+    """The first block's value over that of the last but one: a row an origin, depth and iteration, a column a kind."""
     blocks: Any = signal_figures.of_networks(signals(), "blocks")
     blocks = blocks[blocks.recipe_iterations == SHORT].sort_values("block")
     each = blocks.groupby(["origin", "depth", "iteration", "kind"])[measure]
-    return (each.first() / each.last()).unstack("kind")
+    return each.agg(lambda values: values.iloc[0] / values.iloc[-2]).unstack("kind")
 
 
 def through_the_repetition(measure: str) -> Frame:
@@ -498,24 +498,32 @@ def test_untrained_on_the_built_in_images_the_seeds_of_pre_activation_and_residu
     assert [round(each, 2) for each in (min(ours), max(ours), min(usual), max(usual))] == [0.70, 0.77, 0.71, 0.74]
 
 
-def held(network: models.Network, length: float | None = None) -> tuple[float, float]:
-    """The cosine after a step on built-in images, of the given length or at a rate of 0.1; and the step's length."""
-    images, labels = built_in(16)
-    pair = list(zip(images.split(32), labels.split(32), strict=True))
-    norm = signals_measured.gradient(network, pair[0]).norm().item()
-    length = length or 0.1 * norm
-    return signals_measured.predictions(network, pair, length / norm).after_step[0], length
+def held(network: models.Network, promise: float) -> float:
+    """The cosine of gradients before and after a step on built-in images that would lower the loss by so much."""
+    images, labels = (each[:32] for each in built_in(16))
+    before = signals_measured.gradient(network, (images, labels))
+    moved = signals_measured.after_a_step(network, -promise / before.norm() ** 2 * before)
+    return torch.cosine_similarity(before, signals_measured.gradient(moved, (images, labels)), dim=0).item()
 
 
-def test_the_deep_residual_gradient_holds_after_a_hundredth_and_the_plain_one_not_after_a_hundredth_of_that() -> None:
+def test_the_deep_plain_gradient_holds_after_a_step_of_small_promise_and_the_residual_one_after_a_larger() -> None:
+    networks = {
+        kind: [
+            models.narrow(56, residual=kind == "residual")(generator=torch.Generator().manual_seed(seed))
+            for seed in range(3)
+        ]
+        for kind in ("plain", "residual")
+    }
     plain, residual = (
-        models.narrow(56, residual=residual)(generator=torch.Generator().manual_seed(0)) for residual in (False, True)
+        {promise: [held(each, promise) for each in networks[kind]] for promise in (1, 0.1, 0.01)} for kind in networks
     )
-    assert held(residual, 0.01)[0] > 0.9
-    assert abs(held(plain, 0.0001)[0]) < 0.2
-    assert all(held(network)[0] < 0.1 for network in (plain, residual))  # the first step that training takes
-    all_weights = torch.cat([each.detach().flatten() for each in plain.parameters()]).norm()
-    assert held(plain)[1] > 2 * all_weights
+    assert min(residual[0.1]) > 0.95 > 0.4 > max(plain[0.1])
+    assert max(plain[0.1]) < min(residual[1])  # less than after ten times the promise
+    assert min(plain[0.01] + residual[0.01]) > 0.85
+    for each in networks.values():  # the first step that training takes
+        images, labels = built_in(16)
+        norm = signals_measured.gradient(each[0], (images[:32], labels[:32])).norm().item()
+        assert held(each[0], 0.1 * norm**2) < 0.1
 
 
 def test_with_last_norms_at_zero_16_of_64_channels_and_98362_weights_learn() -> None:
@@ -545,11 +553,10 @@ def test_for_batches_of_twice_the_size_the_cosine_after_a_step_rises_and_the_oth
         found[size] = signals_measured.predictions(network, batches, 0.1).agg(["mean", "std"])
         length[size] = sum(signals_measured.gradient(network, each).norm() for each in batches)
     assert length[64] < 0.9 * length[32]
-    assert [round(found[size].after_step["mean"], 3) for size in (32, 64)] == [0.979, 0.989]
+    assert found[64].after_step["mean"] > found[32].after_step["mean"]
     for column in ("other_images", "next"):
         rise = found[64][column]["mean"] - found[32][column]["mean"]
-        assert round(rise, 2) == 0.09
-        assert rise < found[64][column]["std"]
+        assert 0 < rise < found[64][column]["std"]
 
 
 def test_weights_on_the_way_are_of_repetitions() -> None:
@@ -563,48 +570,33 @@ def test_weights_on_the_way_are_of_repetitions() -> None:
         assert each.kept_by.commit != run.parts[0].commit
 
 
-def test_the_gradient_grows_towards_the_images_before_training_and_shrinks_soon_in_both_of_56_layers() -> None:
+def test_of_56_layers_the_gradient_shrinks_soon_in_the_plain_repetition_and_is_level_in_its_twin() -> None:
     found = through_the_repetition("gradient_norm")
     assert found.plain[56, 0] > 1_000
     assert max(found.plain[20, 0], found.residual[20, 0], found.residual[56, 0]) < 20
-    assert found.plain[56].loc[[10, 30, 100, SHORT]].max() < 0.2
-    assert found.residual[56].loc[10] > 10 > 0.1 > found.residual[56].loc[[30, 100]].max()
-    assert found.residual[56, 100] == pytest.approx(found.plain[56, 100], rel=0.1)  # as much
-    assert found.loc[20, 100].max() < 1.5 < found.loc[20, SHORT].min()  # goes away for a while
+    assert found.plain[56].loc[10:].max() < 1
+    assert found.plain[56].loc[[10, 100, SHORT]].max() < 0.2  # in the figure
+    assert found.residual[56, 100] == pytest.approx(1, abs=0.1)
+    blocks = in_training("blocks").query("kind == 'residual' & depth == 56 & iteration == 100").sort_values("block")
+    assert blocks.gradient_norm.iloc[-2] / blocks.gradient_norm.iloc[-1] == pytest.approx(1 / 20, rel=0.1)
 
 
-def test_at_the_end_the_twin_has_recovered_and_so_has_the_recorded_plain_run_but_not_its_repetition() -> None:
-    found = growth("gradient_norm")
-    assert found.plain["along the way", 56, SHORT] < 0.1
-    ends = (
-        found.plain["record", 56, SHORT],
-        *(found.residual[origin, 56, SHORT] for origin in ("along the way", "record")),
-    )
-    assert 1.5 < min(ends) < max(ends) < 3
+def test_at_the_end_the_gradient_grows_in_the_twin_and_the_recorded_plain_run_and_not_in_its_repetition() -> None:
+    found = growth("gradient_norm").xs(SHORT, level="iteration")
+    assert found.plain["along the way", 56] < 0.2
+    assert 3 < found.residual["along the way", 56] < 7
+    record = found.loc["record", 56]
+    assert 3 < min(record.plain, record.residual) < max(record.plain, record.residual) < 4  # about as much
 
 
-def test_the_first_block_of_plain_56_puts_out_seven_then_ten_times_the_signal_in_both_trainings() -> None:
+def test_the_first_block_of_plain_56_puts_out_ten_times_the_signal_at_the_end_of_both_trainings() -> None:
     blocks: Any = signal_figures.of_networks(signals(), "blocks")
     blocks = blocks[(blocks.depth == 56) & (blocks.kind == "plain") & (blocks.recipe_iterations == SHORT)]
     signal = blocks[blocks.block <= 2].set_index(["origin", "iteration", "block"]).signal
     before, way, record = signal["along the way", 0], signal["along the way"], signal["record", SHORT]
-    assert 7 < way[10, 1] / before[1] < 8
     assert 10 < way[SHORT, 1] / before[1] < 11.5
     assert 10 < record[1] / before[1] < 11.5
     assert max(way[moment, block] / before[block] for moment in (10, 100, SHORT) for block in (1, 2)) < 12.5
-    network, _ = weights.load_network("plain56-cifar10-short", 0, RESULTS)
-    norm = network.stages[0][0].layers[-1]  # type: ignore[index, union-attr]
-    assert min(each.square().mean().sqrt() for each in (norm.weight, norm.bias)) > 5  # 1 and 0 before
-
-
-def test_by_itself_a_signal_ten_times_as_large_has_a_tenth_of_the_gradient() -> None:
-    network, larger = (models.narrow(20, residual=False)(generator=torch.Generator().manual_seed(0)) for _ in range(2))
-    with torch.no_grad():
-        larger.stages[0][0].layers[-1].weight *= 10  # type: ignore[index, union-attr]
-    images, labels = (each[:32] for each in built_in(16))
-    one, other = (diagnostics.block_gradients(each, images, labels).iloc[0] for each in (network, larger))
-    assert other.signal == pytest.approx(10 * one.signal, rel=1e-3)
-    assert other.gradient_norm == pytest.approx(one.gradient_norm / 10, rel=1e-2)
 
 
 @cache
@@ -653,68 +645,56 @@ def test_a_hundred_steps_make_the_first_weights_of_plain_56_seventy_times_as_lon
         assert lengths_and_moves(kind, 56, 100).longer[37:].max() < 1.15  # hardly longer in the last layers
 
 
-def test_in_the_first_stage_of_plain_56_it_is_the_length_and_elsewhere_the_gradient() -> None:
+def test_in_the_first_stage_of_plain_56_it_is_the_length_and_soon_elsewhere_the_gradient() -> None:
     soon = less_than_shallow()[100, "along the way"]
-    assert soon.length["plain", 1] > 50 * soon.gradient["plain", 1]
+    assert soon.length["plain", 1] > 30 * soon.gradient["plain", 1]
     others = soon.drop(("plain", 1))
     assert (others.gradient > 3 * others.length).all()
-    both = {origin: less_than_shallow()[SHORT, origin].both for origin in ("along the way", "record")}
-    assert round(both["along the way"]["plain", 1], -2) == 1_600
-    assert round(both["record"]["plain", 1], -1) == 50
-    assert less_than_shallow()[SHORT, "record"].length["plain", 1] > 200
+    end = less_than_shallow()[SHORT, "record"].loc["plain", 1]  # the example worked out
+    assert round(end.length**0.5) == 11
+    assert round(end.length) == 128
+    assert round(end.gradient, 1) == 0.5
+    assert round(end.both, -1) == 60
+    repetition = less_than_shallow()[SHORT, "along the way"].loc["plain", 1]
+    assert round(repetition.both, -2) == 1_600
+    assert repetition.gradient > 10
 
 
 def test_in_the_residual_network_it_passes() -> None:
-    soon, end = (less_than_shallow()[when, "along the way"].both.loc["residual"] for when in (100, SHORT))
-    assert 9 < soon.min() < 11
-    assert 95 < soon.max() < 110
-    assert end.max() < 6.5
-    assert (less_than_shallow()[SHORT, "record"].both.loc["residual"] < 6.5).all()
+    assert round(less_than_shallow()[100, "along the way"].both.loc["residual"].max()) == 145
+    for origin in ("along the way", "record"):
+        assert less_than_shallow()[SHORT, origin].both.loc["residual"].max() < 6.5
 
 
-def test_after_the_long_training_a_step_moves_all_stages_at_most_one_and_a_half_times_less() -> None:
-    assert less_than_shallow()[LONG, "record"].both.max() < 1.55
-    longer = layers().query("iteration == 64_000 & depth == 56 & kind == 'plain'").longer
-    assert longer.max() < 3
+def test_after_the_long_training_weights_are_shorter_than_those_of_20_layers_and_a_step_moves_hardly_less() -> None:
+    end = less_than_shallow()[LONG, "record"]
+    assert end.length.max() < 1 < end.gradient.min()
+    assert round(end.both.max(), 1) == 1.7
 
 
-def test_the_two_of_56_layers_rank_by_their_steps_as_by_their_errors() -> None:
-    error = after_the_short_training("test_error")
-    assert error.plain[56] > error.residual[56]
-    soon = {kind: lengths_and_moves(kind, 56, 100).moved.median() for kind in ("plain", "residual")}
-    assert soon["plain"] < soon["residual"]
-    for when in ((100, "along the way"), (SHORT, "along the way"), (SHORT, "record")):
-        both = less_than_shallow()[when].both
-        assert both["plain"].mean() > both["residual"].mean()
-
-
-def test_what_a_gentle_start_gains_the_deep_plain_network_is_within_luck_and_its_twin_shows_nothing() -> None:
+def test_both_gentle_runs_end_below_the_usual_ones_and_far_above_the_twin_where_one_shows_no_gain() -> None:
     runs: Frame = tables.run_rows(recorded())
     runs = runs[runs.recipe.isin(["short", "short-warmup"]) & (runs.depth == 56)]
-    each = runs.groupby(["kind", "recipe"]).test_error.agg(["mean", "std", "min", "max", "count"])
-    usual, gentle = each.loc["plain", "short"], each.loc["plain", "short-warmup"]
-    assert (usual["count"], gentle["count"]) == (3, 2)
-    generator = torch.Generator().manual_seed(1)
-    base, others = (torch.randn(400_000, runs, generator=generator) for runs in (3, 2))
-    off = (others.mean(dim=1) - base.mean(dim=1)).abs() / base.std(dim=1)  # as chapter 5 does it
-    limit = off.quantile(0.95).item() * usual["std"]
+    test = runs.groupby(["kind", "recipe"]).test_error.agg(["mean", "min", "max", "count"])
+    usual, gentle, twin = (
+        test.loc[each] for each in (("plain", "short"), ("plain", "short-warmup"), ("residual", "short"))
+    )
+    assert (usual["count"], gentle["count"], comb(3 + 2, 2)) == (3, 2, 10)  # once in ten times
     assert round(usual["mean"] - gentle["mean"]) == 7
-    assert 13 < limit < 14
+    assert round(gentle["mean"] - twin["mean"]) == 20
+    assert round(usual["mean"] - twin["mean"]) == 28
     for column in ("train_error", "test_error"):
         each = runs.groupby(["kind", "recipe"])[column].agg(["min", "max"])
-        assert each["min"]["plain", "short-warmup"] > each["max"]["residual", "short"] + 15  # still far behind
+        assert each["max"]["plain", "short-warmup"] < each["min"]["plain", "short"]
         assert each["min"]["residual", "short"] < each["min"]["residual", "short-warmup"]
         assert each["max"]["residual", "short-warmup"] <= each["max"]["residual", "short"]
-    (first,) = runs[(runs.kind == "plain") & (runs.recipe == "short") & (runs.seed == 0)].test_error
-    assert round(first, 1) == 71.4
+    assert (round(usual["min"], 1), round(usual["max"], 1)) == (64.7, 71.4)
 
 
-def test_begun_gently_weights_hardly_get_longer_and_the_twins_gradients_get_small_all_the_same() -> None:
-    soon, end = (less_when_begun_gently()[when, "along the way"] for when in (300, SHORT))
-    assert max(soon.length.max(), end.length.max()) < 2
-    assert soon.both["plain", 1] < 10
-    assert end.both["plain", 1] < 2.5
-    assert (soon.gradient["residual"] > 10).all()
+def test_begun_gently_the_plain_weights_hardly_get_longer_and_a_step_moves_the_first_stage() -> None:
+    end = less_when_begun_gently()[SHORT, "record"].loc["plain"]
+    assert end.length.max() < 1.2
+    assert round(end.both[1], 1) == 2.5
 
 
 def test_the_signal_has_one_size_in_untrained_plain_networks_and_grows_in_residual_ones_but_where_stages_begin() -> (
@@ -766,7 +746,6 @@ def test_before_training_other_images_agree_well_in_residual_networks_and_no_gra
         assert first["other_images"].plain < 0.2 < 0.8 < first["other_images"].residual
         assert first["after_step"].plain < 0.1
         assert -0.3 < first["after_step"].residual < -0.1  # slightly backwards
-        assert first["next"].plain > first["next"].residual  # not the worse one
 
 
 def test_a_hundred_steps_later_other_images_spoil_it_and_at_the_end_they_agree_within_the_spread_of_three_pairs() -> (
@@ -779,7 +758,14 @@ def test_a_hundred_steps_later_other_images_spoil_it_and_at_the_end_they_agree_w
         end = in_training("predictions").query("depth == @depth & iteration == 2_000").groupby("kind")
         for column in ("other_images", "next"):
             assert (end[column].mean().abs() < end[column].std()).all()
-    assert worth(56).other_images.plain.max() < 1 / 3
+    assert worth(56).other_images.loc[10:].max(axis=None) < 0.35
+
+
+def test_beside_the_weights_the_step_at_one_rate_shrinks_in_a_hundred_steps_most_with_56_layers() -> None:
+    shrunk = {each: lengths_and_moves(*each, 100).moved / lengths_and_moves(*each, 0).moved for each in NETWORKS}
+    for kind in ("plain", "residual"):
+        assert shrunk[kind, 56].max() < 0.2
+        assert 0.28 < shrunk[kind, 20].median() < 0.36
 
 
 def test_the_learning_rates_on_the_way_are_those_of_the_short_recipe() -> None:

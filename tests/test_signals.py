@@ -540,16 +540,18 @@ def test_two_recipes_of_equally_many_iterations_are_two_networks() -> None:
     assert len(ax.get_legend_handles_labels()[1]) == 2
 
 
-def test_how_much_less_a_step_moves_layers_is_split_into_their_length_and_the_rest() -> None:
-    shallow, deep = layers_of(8, [2] * 7, [0.4] * 7), layers_of(14, [6.0] * 5 + [2] * 8, [0.1] * 13)
+def test_how_much_less_a_step_moves_a_stage_is_split_into_the_length_of_its_weights_and_the_rest() -> None:
+    shallow = layers_of(8, [2.0] * 7, [0.4] * 3 + [0.2] * 4)
+    deep = layers_of(14, [6.0] * 5 + [2] * 4 + [1] * 4, [0.1] * 13)
     assert deep.stage[:13].tolist() == [1] * 5 + [2] * 4 + [3] * 4
     assert shallow.stage[:7].tolist() == [1, 1, 1, 2, 2, 3, 3]
     assert deep.moved[13] == pytest.approx(0.1 * 0.1 / 6)
     table = signal_figures.factors(deep, shallow)[10, "along the way"]
-    assert table.loc["plain", 1].tolist() == pytest.approx(
-        [9, 4 / 3, 12]
-    )  # three times as long, a quarter of the gradient
-    assert table.loc["plain", 2].tolist() == pytest.approx([1, 4, 4])
+    assert table.columns.tolist() == ["length", "gradient", "both"]
+    assert table.loc["plain", 1].tolist() == pytest.approx([9, 4 / 3, 12])  # three times as long, a quarter as steep
+    assert table.loc["plain", 2].tolist() == pytest.approx([1, 2, 2])  # beside the same stage
+    assert table.loc["plain", 3].tolist() == pytest.approx([1 / 4, 4, 1])
+    assert signal_figures.factors(deep, shallow.query("iteration == 10")).shape == (3, 3)  # a moment that both have
     assert signal_figures.factors(deep.iloc[:0], shallow.iloc[:0]).empty
 
 

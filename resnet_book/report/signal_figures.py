@@ -113,18 +113,20 @@ def with_moves(layers: pd.DataFrame) -> pd.DataFrame:
 def factors(deep: pd.DataFrame, shallow: pd.DataFrame) -> pd.DataFrame:
     """How many times less a step moves the layers of a deep network than those of a shallow one, as two factors.
 
-    Takes rows of ``with_moves``. A row a kind and stage of the deep network; for each moment (iteration, origin)
-    *length*, the square of how much longer the weights have become, *both*, how many times less they move than the
-    layers of the shallow network of that kind at that moment, and *gradient*, what is left of it. Geometric means over
-    layers, so that length times gradient is both.
+    Takes rows of ``with_moves``. A row a kind and stage; for each moment (iteration, origin) that both networks have,
+    like with like: *length*, the square of how many times as long the weights of the deep network are, *both*, how many
+    times less a step moves them, and *gradient*, what is left of it. Of geometric means over the layers of a stage.
     """
-    moment = ["kind", "iteration", "origin"]
-    moved: Any = np.log(shallow.moved)
-    usual = moved.groupby([shallow[name] for name in moment]).mean().rename("usual")
-    length, both = 2 * np.log(deep.longer), deep.join(usual, on=moment).usual - np.log(deep.moved)
-    each = pd.DataFrame({"length": length, "gradient": both - length, "both": both})
-    means: Any = each.groupby([deep[name] for name in ("kind", "stage", "iteration", "origin")]).mean()
-    table = np.exp(means).unstack(["iteration", "origin"]).reorder_levels([1, 2, 0], axis=1)
+    where = ["kind", "stage", "iteration", "origin"]
+
+    def means(layers: pd.DataFrame) -> Any:
+        logarithms: Any = np.log(layers[["weight_norm", "moved"]])
+        return logarithms.groupby([layers[name] for name in where]).mean()
+
+    apart = (means(deep) - means(shallow)).dropna()
+    length, both = 2 * apart.weight_norm, -apart.moved
+    each: Any = np.exp(pd.DataFrame({"length": length, "gradient": both - length, "both": both}))
+    table = each.unstack(["iteration", "origin"]).reorder_levels([1, 2, 0], axis=1)
     return table.sort_index(axis=1, level=[0, 1], sort_remaining=False)
 
 
