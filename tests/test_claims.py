@@ -369,27 +369,29 @@ def test_a_twentieth_of_a_step_along_the_eigenvector_raises_the_loss_more_than_h
     assert ends.idxmax() == (56, "plain")
 
 
-def test_which_of_the_deep_twins_is_more_curved_changes_with_the_ruler() -> None:
-    found = curvatures().loc[SHORT].loc["anew"].loc[56]
-    networks = [weights.load_network(each, 0, RESULTS)[0] for each in found.experiment]
-    directions = [landscape.random_direction(network, 0) for network in networks]
-    length = found.assign(length=[landscape.dot(each, each).sqrt().item() for each in directions]).length
-    assert 7.5 < length.plain / length.residual < 8.5
-    assert found.top.plain < found.top.residual
-    per_step = found.top * length**2
-    assert per_step.plain > 10 * per_step.residual
-    changed = curvatures().loc[SHORT].loc["anew"].last_change
-    assert changed[changed > 0.1].index.tolist() == [(56, "plain")]  # had not settled
+def test_along_the_eigenvector_the_curvature_at_the_weights_soon_foretells_far_too_much() -> None:
+    slices = landscape_figures.slice_frame(landscapes())
+    along = slices[(slices.direction == landscape_records.EIGENVECTOR) & (slices.statistics == "anew")]
+    along = along[along.iterations == LONG]
+    assert len(set(along.experiment)) == 4
+    for name, walk in along.groupby("experiment"):
+        one = landscape.random_direction(weights.load_network(name, 0, RESULTS)[0], 0)
+        distance = landscape_records.EIGENVECTOR_SHARE * landscape.dot(one, one).sqrt().item()
+        found = curvatures().loc[LONG].loc["anew"]
+        foretold = found[found.experiment == name].top.item() * distance**2 / 2
+        loss = walk.set_index("step").loss
+        assert 60 < foretold / (loss[[-1.0, 1.0]].mean() - loss[0.0]) < 110
+        first = loss.index[loss.index > 0].min()
+        rises = loss[[-first, first]] - loss[0.0]
+        assert (foretold * first**2 > 10 * rises).all()
 
 
-def test_before_training_the_weights_lie_on_a_ridge_and_then_in_a_valley_whose_eigenvalue_falls() -> None:
+def test_before_training_the_weights_lie_on_a_ridge_and_then_in_a_valley() -> None:
     assert way().columns.tolist() == [0, 100, 1000, 2000]
     assert way()[0].max() < -100
-    assert way()[2000].min() > 0
-    assert way()[100].between(5, 6).all()
+    assert way()[[100, 1000, 2000]].min().min() > 0
     assert (way()[100] > way()[1000]).all()
     assert (way()[1000] > way()[2000]).all()
-    assert way()[2000].between(3, 4).all()
 
 
 def test_on_the_way_slices_get_deeper_and_their_sides_steeper() -> None:
@@ -399,18 +401,6 @@ def test_on_the_way_slices_get_deeper_and_their_sides_steeper() -> None:
         loss = by_step.loc[kind].loc[[100, 1000, 2000]]
         assert loss[0.0].is_monotonic_decreasing
         assert all((loss[side] - loss[0.0]).is_monotonic_increasing for side in (-1.0, 1.0))
-
-
-def test_after_long_training_the_largest_eigenvalue_measured_anew_is_several_times_as_large() -> None:
-    top = curvatures().top.xs("anew", level="statistics").xs(20, level="depth").unstack("iterations")
-    assert (top[LONG] / top[SHORT]).min() > 5
-    assert (top[LONG] / way()[2000]).min() > 5
-
-
-def test_a_repeat_of_the_plain_training_differs_more_from_the_record_than_the_twin_does() -> None:
-    top = curvatures().top.loc[SHORT].loc["anew"].loc[20]
-    assert (round(way()[2000].plain, 2), round(top.plain, 2)) == (3.54, 5.84)
-    assert abs(top.plain - way()[2000].plain) > abs(top.plain - top.residual)
 
 
 def test_between_two_seeds_there_is_a_barrier_less_than_half_as_high_measured_anew() -> None:
