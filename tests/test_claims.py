@@ -277,6 +277,12 @@ def test_as_trained_the_scores_of_the_built_in_twins_grow_to_one_side_and_shrink
                     spread[kind, anew, step] = there(batch.images).std(dim=0).mean().item()
             sides = [spread[kind, anew, step] / spread[kind, anew, 0] for step in (-1, 1)]
             assert sides[0] < 0.1 and sides[1] > 40 if not anew else 0.25 < sides[0] < 1 < sides[1] < 4
+        loss = [landscape.losses(network, [direction], [step], batch)[0].item() for step in (-1, -0.75, -0.5)]
+        chance = landscape_figures.CHANCE
+        assert max(loss) < chance + 0.05 if kind == "plain" else chance + 0.4 < loss[0] < loss[1] < loss[2]
+        with torch.no_grad():
+            scores = landscape.moved(network, [direction], [-1]).eval()(batch.images)  # of a side that does not explode
+        assert kind == "plain" or scores.mean(dim=0).std() > 10 * spread[kind, False, -1]
     assert spread["plain", False, -1] < 1e-4
     assert errors["plain"] < errors["residual"]
 
@@ -284,8 +290,6 @@ def test_as_trained_the_scores_of_the_built_in_twins_grow_to_one_side_and_shrink
 def test_after_2000_iterations_the_deep_plain_network_had_hardly_learned() -> None:
     record = records.load_record(RESULTS / "plain56-cifar10-short" / "seed0.json")
     assert record.epochs[-1].train_error > 70
-    middle = rises().loc[(SHORT, "anew", 56, "plain")].middle.iloc[0]
-    assert landscape_figures.CHANCE - 0.35 < middle < landscape_figures.CHANCE
 
 
 def test_measured_anew_the_maps_have_no_dips_and_as_trained_a_few_more_around_the_plain_networks() -> None:
@@ -348,17 +352,12 @@ def test_with_images_cropped_as_in_training_it_is_at_most_about_twice_as_high(ci
     images = data.load("cifar10", "train", cifar_root).subset(128)
     for name in ("plain20-cifar10", "resnet20-cifar10", "plain56-cifar10", "resnet56-cifar10"):
         network, record = weights.load_network(name, 0, RESULTS)
-        for seed in range(4):
+        for seed in range(2):
             drawn = augment.sample(len(images.images), torch.Generator().manual_seed(seed))
             cropped = replace(images, images=augment.apply(images.images, drawn))
             batch = landscape.batch_of(cropped, record.mean, record.std)
             kept, anew = (landscape.loss_and_error(network, batch, each)[0] for each in (False, True))
             assert anew < 2.1 * kept
-
-
-def test_after_long_training_medians_one_step_away_are_two_to_six_times_as_high_as_trained() -> None:
-    medians = rises().loc[LONG].end.groupby(PLACE[1:]).median()
-    assert (medians["as trained"] / medians["anew"]).between(1.9, 6).all()
 
 
 def test_as_trained_the_highest_walk_is_the_same_in_seven_of_eight_networks_and_mostly_far_above_the_next() -> None:
@@ -370,8 +369,6 @@ def test_as_trained_the_highest_walk_is_the_same_in_seven_of_eight_networks_and_
     for name in ("plain20-cifar10", "plain56-cifar10"):
         assert highest[name].iloc[0] > 800
         assert highest[name].iloc[1] < 60
-    assert highest["resnet56-cifar10-short"].iloc[0] > 1e5
-    assert highest["resnet56-cifar10-short"].iloc[1] < 60
     assert [name for name, walk in highest.items() if walk.iloc[1] > 1e4] == ["plain56-cifar10-short"]
 
 
@@ -443,11 +440,11 @@ def test_on_the_way_slices_get_deeper_and_their_sides_steeper() -> None:
         assert all((loss[side] - loss[0.0]).is_monotonic_increasing for side in (-1.0, 1.0))
 
 
-def test_between_two_seeds_there_is_a_barrier_less_than_half_as_high_measured_anew() -> None:
+def test_between_two_seeds_there_is_a_barrier_of_3_4_nats_as_trained_and_1_6_measured_anew() -> None:
     lines = landscape_figures.line_frame(landscapes())
     loss = lines[lines.seeds == "two"].groupby(["kind", "statistics"]).loss
     barrier = loss.apply(lambda values: landscape.barrier(values.tolist())).loc["residual"]
-    assert 0.3 < barrier["anew"] < 0.5 * barrier["as trained"]
+    assert (round(barrier["as trained"], 1), round(barrier["anew"], 1)) == (3.4, 1.6)
 
 
 # --- Chapter 10 ---
