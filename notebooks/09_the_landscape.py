@@ -198,7 +198,7 @@ pd.Series(spread).rename_axis(["kind", "statistics", "step"]).unstack().map("{:,
 # higher scores than others, nearly whatever the image, and the loss is higher. Which side explodes depends on the draw;
 # why, we have not tested. Measured anew, the spread stays within a factor of four.
 #
-# Training computes with the statistics of the batch, and never sees the surface on the left. Published pictures can: the
+# Training computes with the statistics of the batch, and never sees the surface on the left. Published pictures may: the
 # [code of Li et al.](https://github.com/tomgoldstein/loss-landscape/blob/master/evaluation.py) calls `net.eval()`.
 #
 # ## The recorded networks, on CIFAR-10
@@ -392,9 +392,9 @@ stages.set_index(["kind", "iteration"])[["top", "last_change"]].round(2)
 #   cannot be compared. Draw several: what changes with the draw is no property of the network.
 # - With batch norm, say which statistics a picture used: the high walls are there as trained, and not measured anew.
 # - A random direction sees the average curvature, far less than the largest.
-# - Is the residual network's surface smoother? Measured anew, after long training, neither twin's has a dip that our
-#   points would show. With 56 layers the residual bowl is wider, on five of six walks along three directions; with 20 we
-#   see no difference. As trained the result is mixed. That is one training of each.
+# - Is the residual network's surface smoother? Measured anew, after long training, our points show no dip around either
+#   twin. With 56 layers the residual bowl is wider, on five of six walks along three directions; with 20 we see no
+#   difference. As trained the result is mixed. That is one training of each.
 # - Could a picture tell why residual networks train better? Ours do not: they show where a training ended.
 
 # %% [markdown]
@@ -456,7 +456,7 @@ else:
 #
 # **3. Between two seeds.** Walk in a straight line from the weights of one training to those of another (as trained, the
 # kept statistics move along with them). Let the *barrier* be how far the loss rises above the straight line between its
-# two ends. ([Frankle et al., 2020](https://arxiv.org/abs/1912.05671), measure it above the mean of the two ends.)
+# two ends; [Frankle et al. (2020)](https://arxiv.org/abs/1912.05671) measure it above the mean of the two ends.
 # Complete the function; the cell applies it to two recorded residual networks of 20 layers, of two seeds.
 
 
@@ -486,7 +486,7 @@ else:
 # ```
 #
 # There is a barrier with either statistics: 3.4 nats high as trained, 1.6 measured anew
-# ([Jordan et al., 2023](https://arxiv.org/abs/2211.08403), on why). A path may lead around it.
+# ([Jordan et al., 2023](https://arxiv.org/abs/2211.08403)). A path may lead around it.
 #
 # </details>
 #
