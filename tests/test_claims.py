@@ -275,6 +275,12 @@ def test_as_trained_the_scores_of_the_built_in_twins_grow_to_one_side_and_shrink
                     spread[kind, anew, step] = there(batch.images).std(dim=0).mean().item()
             sides = [spread[kind, anew, step] / spread[kind, anew, 0] for step in (-1, 1)]
             assert sides[0] < 0.1 and sides[1] > 40 if not anew else 0.25 < sides[0] < 1 < sides[1] < 4
+        loss = [landscape.losses(network, [direction], [step], batch)[0].item() for step in (-1, -0.75, -0.5)]
+        chance = landscape_figures.CHANCE
+        assert max(loss) < chance + 0.05 if kind == "plain" else chance + 0.4 < loss[0] < loss[1] < loss[2]
+        with torch.no_grad():
+            scores = landscape.moved(network, [direction], [-1]).eval()(batch.images)  # of a side that does not explode
+        assert kind == "plain" or scores.mean(dim=0).std() > 10 * spread[kind, False, -1]
     assert spread["plain", False, -1] < 1e-4
     assert errors["plain"] < errors["residual"]
 
@@ -282,8 +288,6 @@ def test_as_trained_the_scores_of_the_built_in_twins_grow_to_one_side_and_shrink
 def test_after_2000_iterations_the_deep_plain_network_had_hardly_learned() -> None:
     record = records.load_record(RESULTS / "plain56-cifar10-short" / "seed0.json")
     assert record.epochs[-1].train_error > 70
-    middle = rises().loc[(SHORT, "anew", 56, "plain")].middle.iloc[0]
-    assert landscape_figures.CHANCE - 0.35 < middle < landscape_figures.CHANCE
 
 
 def test_measured_anew_the_maps_have_no_dips_and_as_trained_a_few_more_around_the_plain_networks() -> None:
@@ -300,10 +304,9 @@ def test_the_points_of_a_map_are_a_fifth_or_a_quarter_of_a_step_apart() -> None:
     assert {round(step, 3) for step in steps} == {0.2, 0.25}
 
 
-@pytest.mark.parametrize("iterations", [SHORT, LONG])
 @pytest.mark.parametrize("statistics", landscape_records.BOTH)
-def test_with_20_layers_the_ranges_of_the_twins_overlap(iterations: int, statistics: str) -> None:
-    plain, residual = (rises().loc[(iterations, statistics, 20, kind)] for kind in ("plain", "residual"))
+def test_with_20_layers_the_ranges_of_the_twins_overlap(statistics: str) -> None:
+    plain, residual = (rises().loc[(LONG, statistics, 20, kind)] for kind in ("plain", "residual"))
     assert len(plain) == len(residual) == 10  # five directions, two sides
     for column in ("half", "end"):
         assert max(plain[column].min(), residual[column].min()) < min(plain[column].max(), residual[column].max())
@@ -329,26 +332,60 @@ def test_after_long_training_the_median_of_the_deep_residual_network_as_trained_
     assert residual.end.median() > plain.end.median()
 
 
-def test_after_long_training_next_to_no_piece_of_a_walk_leads_down() -> None:
-    assert rises().loc[LONG].groupby(PLACE[1:]).down.sum().max() == 1
+def test_after_long_training_no_piece_of_a_walk_leads_down_measured_anew_and_one_at_most_as_trained() -> None:
+    down = rises().loc[LONG].groupby(PLACE[1:]).down.sum()
+    assert down["anew"].tolist() == [0, 0, 0, 0]
+    assert down["as trained"].max() == 1
     assert rises().loc[LONG].groupby(PLACE[1:]).pieces.sum().min() == 24
 
 
-def test_after_long_training_medians_one_step_away_are_two_to_six_times_as_high_as_trained() -> None:
-    medians = rises().loc[LONG].end.groupby(PLACE[1:]).median()
-    assert (medians["as trained"] / medians["anew"]).between(1.9, 6).all()
+def test_at_the_weights_the_loss_measured_anew_is_higher_in_three_networks_more_than_ten_times() -> None:
+    start = rises().loc[LONG].middle.groupby(PLACE[1:]).first()
+    times = start["anew"] / start["as trained"]
+    assert times.min() > 1
+    assert times[times < 10].index.tolist() == [(56, "plain")]
 
 
-def test_as_trained_the_highest_walk_of_each_plain_network_ends_a_hundred_times_as_high_as_its_lowest() -> None:
-    for depth in (20, 56):
-        ends = rises().loc[(LONG, "as trained", depth, "plain")].end
-        assert ends.max() > 99 * ends.min()
+def test_with_images_cropped_as_in_training_it_is_at_most_about_twice_as_high(cifar_root: Path) -> None:
+    images = data.load("cifar10", "train", cifar_root).subset(128)
+    for name in ("plain20-cifar10", "resnet20-cifar10", "plain56-cifar10", "resnet56-cifar10"):
+        network, record = weights.load_network(name, 0, RESULTS)
+        for seed in range(2):
+            drawn = augment.sample(len(images.images), torch.Generator().manual_seed(seed))
+            cropped = replace(images, images=augment.apply(images.images, drawn))
+            batch = landscape.batch_of(cropped, record.mean, record.std)
+            kept, anew = (landscape.loss_and_error(network, batch, each)[0] for each in (False, True))
+            assert anew < 2.1 * kept
 
 
-def test_as_trained_the_walls_around_deep_networks_fall_from_a_hundred_thousand_to_below_a_thousand() -> None:
-    most = rises().end.groupby(PLACE).max()
-    assert most[SHORT, "as trained", 56, "plain"] > most[SHORT, "as trained", 56, "residual"] > 1e5
-    assert most[LONG].max() < 1000
+def test_as_trained_the_highest_walk_is_the_same_in_seven_of_eight_networks_and_mostly_far_above_the_next() -> None:
+    ends = landscape_figures.rises(landscape_figures.slice_frame(landscapes())).query("statistics == 'as trained'")
+    ends = ends.set_index(["experiment", "direction", "side"]).end
+    highest = {name: group.droplevel(0).sort_values(ascending=False) for name, group in ends.groupby("experiment")}
+    assert len(highest) == 8
+    assert [name for name, walk in highest.items() if walk.index[0] != (0, 1)] == ["resnet56-cifar10"]
+    for name in ("plain20-cifar10", "plain56-cifar10"):
+        assert highest[name].iloc[0] > 800
+        assert highest[name].iloc[1] < 60
+    assert [name for name, walk in highest.items() if walk.iloc[1] > 1e4] == ["plain56-cifar10-short"]
+
+
+def test_twins_share_the_random_numbers_of_a_direction_and_20_and_56_layers_those_of_the_first_seven_layers() -> None:
+    def drawn(depth: int, residual: bool) -> list[torch.Tensor]:
+        network = models.narrow(depth, residual=residual)(generator=torch.Generator().manual_seed(0))
+        direction = landscape.random_direction(network, 0)
+        layers = [each for each in direction if each.ndim > 1]
+        return [
+            torch.nn.functional.normalize(each.flatten(1), dim=1) for each in layers
+        ]  # without the length of the filters
+
+    def alike(one: tuple[int, bool], other: tuple[int, bool]) -> list[bool]:
+        pairs = zip(drawn(*one), drawn(*other), strict=False)
+        return [a.shape == b.shape and torch.allclose(a, b, atol=1e-5) for a, b in pairs]
+
+    assert all(alike((20, False), (20, True)))
+    assert all(alike((56, False), (56, True)))
+    assert alike((20, False), (56, False)).index(False) == 7
 
 
 def test_the_most_curved_direction_curves_more_than_ten_thousand_times_as_much_as_a_random_one() -> None:
@@ -367,27 +404,29 @@ def test_a_twentieth_of_a_step_along_the_eigenvector_raises_the_loss_more_than_h
     assert ends.idxmax() == (56, "plain")
 
 
-def test_which_of_the_deep_twins_is_more_curved_changes_with_the_ruler() -> None:
-    found = curvatures().loc[SHORT].loc["anew"].loc[56]
-    networks = [weights.load_network(each, 0, RESULTS)[0] for each in found.experiment]
-    directions = [landscape.random_direction(network, 0) for network in networks]
-    length = found.assign(length=[landscape.dot(each, each).sqrt().item() for each in directions]).length
-    assert 7.5 < length.plain / length.residual < 8.5
-    assert found.top.plain < found.top.residual
-    per_step = found.top * length**2
-    assert per_step.plain > 10 * per_step.residual
-    changed = curvatures().loc[SHORT].loc["anew"].last_change
-    assert changed[changed > 0.1].index.tolist() == [(56, "plain")]  # had not settled
+def test_along_the_eigenvector_the_curvature_at_the_weights_soon_foretells_far_too_much() -> None:
+    slices = landscape_figures.slice_frame(landscapes())
+    along = slices[(slices.direction == landscape_records.EIGENVECTOR) & (slices.statistics == "anew")]
+    along = along[along.iterations == LONG]
+    assert len(set(along.experiment)) == 4
+    for name, walk in along.groupby("experiment"):
+        one = landscape.random_direction(weights.load_network(name, 0, RESULTS)[0], 0)
+        distance = landscape_records.EIGENVECTOR_SHARE * landscape.dot(one, one).sqrt().item()
+        found = curvatures().loc[LONG].loc["anew"]
+        foretold = found[found.experiment == name].top.item() * distance**2 / 2
+        loss = walk.set_index("step").loss
+        assert 60 < foretold / (loss[[-1.0, 1.0]].mean() - loss[0.0]) < 110
+        first = loss.index[loss.index > 0].min()
+        rises = loss[[-first, first]] - loss[0.0]
+        assert (foretold * first**2 > 10 * rises).all()
 
 
-def test_before_training_the_weights_lie_on_a_ridge_and_then_in_a_valley_whose_eigenvalue_falls() -> None:
+def test_before_training_the_weights_lie_on_a_ridge_and_then_in_a_valley() -> None:
     assert way().columns.tolist() == [0, 100, 1000, 2000]
     assert way()[0].max() < -100
-    assert way()[2000].min() > 0
-    assert way()[100].between(5, 6).all()
+    assert way()[[100, 1000, 2000]].min().min() > 0
     assert (way()[100] > way()[1000]).all()
     assert (way()[1000] > way()[2000]).all()
-    assert way()[2000].between(3, 4).all()
 
 
 def test_on_the_way_slices_get_deeper_and_their_sides_steeper() -> None:
@@ -399,23 +438,11 @@ def test_on_the_way_slices_get_deeper_and_their_sides_steeper() -> None:
         assert all((loss[side] - loss[0.0]).is_monotonic_increasing for side in (-1.0, 1.0))
 
 
-def test_after_long_training_the_largest_eigenvalue_measured_anew_is_several_times_as_large() -> None:
-    top = curvatures().top.xs("anew", level="statistics").xs(20, level="depth").unstack("iterations")
-    assert (top[LONG] / top[SHORT]).min() > 5
-    assert (top[LONG] / way()[2000]).min() > 5
-
-
-def test_a_repeat_of_the_plain_training_differs_more_from_the_record_than_the_twin_does() -> None:
-    top = curvatures().top.loc[SHORT].loc["anew"].loc[20]
-    assert (round(way()[2000].plain, 2), round(top.plain, 2)) == (3.54, 5.84)
-    assert abs(top.plain - way()[2000].plain) > abs(top.plain - top.residual)
-
-
-def test_between_two_seeds_there_is_a_barrier_less_than_half_as_high_measured_anew() -> None:
+def test_between_two_seeds_there_is_a_barrier_of_3_4_nats_as_trained_and_1_6_measured_anew() -> None:
     lines = landscape_figures.line_frame(landscapes())
     loss = lines[lines.seeds == "two"].groupby(["kind", "statistics"]).loss
     barrier = loss.apply(lambda values: landscape.barrier(values.tolist())).loc["residual"]
-    assert 0.3 < barrier["anew"] < 0.5 * barrier["as trained"]
+    assert (round(barrier["as trained"], 1), round(barrier["anew"], 1)) == (3.4, 1.6)
 
 
 # --- Chapter 10 ---

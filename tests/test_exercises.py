@@ -1,5 +1,6 @@
 """What the check of an exercise says to right, wrong, empty and sly answers."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -104,4 +105,26 @@ def test_which_convolutions_wait_for_memory_may_be_said_as_a_number_or_a_set(
     cells = [cell.source for cell in jupytext.read(SPEED_PAGE).cells if cell.cell_type == "code"]
     exercise = next(cell for cell in cells if cell.startswith("waiting = None"))
     exec(exercise.replace("waiting = None", f"waiting = {answer}"), {})
+    assert capsys.readouterr().out.startswith(said)
+
+
+LANDSCAPE_PAGE = Path(__file__).parent.parent / "notebooks" / "09_the_landscape.py"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("269_722 ** -0.5", "Right."),
+        ("0.0019", "Right."),
+        ("(2 / (math.pi * 269_722)) ** 0.5", "Wrong: n variances"),  # the mean absolute cosine
+        ("1 / 269_722", "Wrong: n variances"),
+        ("None", "Not answered yet."),
+    ],
+)
+def test_the_deviation_of_a_cosine_is_not_its_mean_size(
+    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [cell.source for cell in jupytext.read(LANDSCAPE_PAGE).cells if cell.cell_type == "code"]
+    exercise = next(cell for cell in cells if cell.startswith("deviation = None"))
+    exec(exercise.replace("deviation = None", f"deviation = {answer}"), {"math": math})
     assert capsys.readouterr().out.startswith(said)

@@ -475,7 +475,6 @@ def test_whatever_is_recorded_is_drawn(found: list[LandscapeRecord]) -> None:
     landscape_figures.draw_walks(slices)
     for draw, frame in (
         (landscape_figures.plot_curvature, curvatures),
-        (landscape_figures.plot_way_curvature, curvatures),
         (landscape_figures.plot_eigenvector, slices),
     ):
         ax = draw(frame, plt.figure().subplots())

@@ -281,20 +281,6 @@ def plot_way(slices: Frame, ax: Axes, kind: str) -> Axes:
     return ax
 
 
-def plot_way_curvature(curvatures: Frame, ax: Axes) -> Axes:
-    """The largest eigenvalue against the iteration, without the start, where it is far from all later ones."""
-    ax.set(xlabel="iteration", ylabel="largest eigenvalue")
-    stages = curvatures[curvatures["at"].map(lambda at: isinstance(at, int) and at > 0).astype(bool)]
-    if stages.empty:
-        return say_nothing_recorded(ax)
-    for (kind, depth), group in _one_run_each(stages).groupby(["kind", "depth"]):
-        in_order = group.sort_values("at")
-        ax.plot(in_order["at"], in_order.top, "o-", color=COLOURS[str(kind)], label=f"{kind}, {depth} layers")
-    ax.legend()
-    ax.set_ylim(bottom=0)
-    return ax
-
-
 def colour_map(kind: str) -> LinearSegmentedColormap:
     """From nearly white to the colour of "plain" or "residual"."""
     return LinearSegmentedColormap.from_list(kind, ["#F5F5F5", COLOURS[kind]])

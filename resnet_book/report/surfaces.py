@@ -78,14 +78,18 @@ def _still(shown: Sequence[dict[str, Any]]) -> bytes:
     figure = plt.figure(figsize=(7.2, 3.4 * len(shown)))
     for part, scene in zip(figure.subfigures(len(shown), 1, squeeze=False)[:, 0], shown, strict=True):
         part.suptitle(scene["title"], fontsize=11)
-        axes = part.subplots(1, 2, subplot_kw={"projection": "3d"})
+        axes = part.subplots(1, 2, subplot_kw={"projection": "3d", "computed_zorder": False})
         x, y = np.meshgrid(scene["steps"], scene["steps"], indexing="ij")
         low, high = np.log10(scene["floor"]), np.log10(scene["ceiling"])
         ticks = range(round(low), round(high) + 1)
         for ax, surface in zip(axes, scene["surfaces"], strict=True):
             heights = np.log10(np.clip(surface["loss"], scene["floor"], scene["ceiling"]))
             ax.plot_surface(x, y, heights, cmap=colour_map(surface["kind"]), vmin=low, vmax=high, rcount=50, ccount=50)
+            middle = len(scene["steps"]) // 2
+            ax.plot(0, 0, heights[middle, middle], "o", color="black", markersize=5)  # the network itself
             ax.set(zlim=(low, high), title=surface["name"], xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+            ax.set(xlabel="first direction", ylabel="second direction", zlabel="loss (nats)")
+            ax.set_box_aspect(None, zoom=0.88)  # room for the labels
             ax.set_zticks(ticks, [f"{10.0**k:g}" for k in ticks])
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=100, facecolor="white")
