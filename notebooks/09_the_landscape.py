@@ -347,11 +347,13 @@ table.assign(times=(at_end.top / random).map("{:,.0f}".format))
 
 # %% tags=["nbval-ignore-output"]
 anew = curvatures.query("statistics == 'anew'").set_index(["depth", "kind"]).sort_index()
-ones = [landscape.random_direction(weights.load_network(name, 0, results)[0], 0) for name in anew.experiment]
-distance = pd.Series([0.05 * landscape.dot(one, one).sqrt().item() for one in ones], anew.index)
+kept = anew[[(results / name / "seed0.safetensors").exists() for name in anew.experiment]]  # the weights are here
+ones = [landscape.random_direction(weights.load_network(name, 0, results)[0], 0) for name in kept.experiment]
+distance = pd.Series([0.05 * landscape.dot(one, one).sqrt().item() for one in ones], kept.index)
 along = slices[(slices.statistics == "anew") & (slices.direction == landscape_records.EIGENVECTOR)]
 at_ends = along[along.step.abs() == 1].groupby(["depth", "kind"]).loss.mean()
-pd.DataFrame({"distance": distance, "rise if it held": anew.top * distance**2 / 2, "loss": at_ends}).round(1)
+far = {"distance": distance, "rise if it held": kept.top * distance**2 / 2, "loss": at_ends.reindex(kept.index)}
+pd.DataFrame(far).round(1)
 
 # %% [markdown]
 # A twentieth of a step along the eigenvector, the `loss` (the mean of both sides) is higher than half a step along a
