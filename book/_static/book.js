@@ -16,6 +16,15 @@ document.addEventListener("DOMContentLoaded", () => {
     tell();
   }
 
+  // A table that is wider than the page scrolls. The Tab key stops there, so that the arrow keys can move it.
+  const reach = () => {
+    for (const table of document.querySelectorAll("article.bd-article table.table"))
+      if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+      else table.removeAttribute("tabindex");
+  };
+  for (const moment of ["load", "resize"]) window.addEventListener(moment, reach);
+  reach();
+
   // That a cell was copied shows beside its button only.
   const status = Object.assign(document.createElement("p"), { className: "visually-hidden" });
   status.setAttribute("role", "status");
