@@ -239,8 +239,8 @@ def test_a_full_disk_while_unpacking_leaves_the_files_that_were_there(
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"what was there")
 
-    def stop_half_way(tar: tarfile.TarFile, path: Path, filter: Any) -> None:
-        tar.extract(f"{FOLDER}/data_batch_1.bin", path, filter=filter)
+    def stop_half_way(tar: tarfile.TarFile, path: Path, **safely: Any) -> None:
+        tar.extract(f"{FOLDER}/data_batch_1.bin", path, **safely)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as full:
