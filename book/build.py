@@ -354,17 +354,8 @@ def outside(folder: Path) -> None:
     for old in (folder, ROOT / "build" / "lib"):  # setuptools would put modules that are gone into the wheel
         shutil.rmtree(old, ignore_errors=True)
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("*.py", ".*", "__*"))
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--no-build-isolation",
-    ]
-    command += ["--target", str(folder / "installed"), str(ROOT)]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--no-build-isolation", "--target", str(folder / "installed"), str(ROOT)]
     if subprocess.run(command).returncode:
         raise BuildError("the wheel could not be made; the message is above.")
 

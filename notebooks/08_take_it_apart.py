@@ -384,7 +384,7 @@ plt.show()
 # %% tags=["nbval-ignore-output"]
 rows = {}
 for size, group in paths.groupby(["depth", "iterations"]):
-    rows[size] = [effective_length(group)[0], (group.length * group.share_together).sum()]
+    rows[size] = [effective_length(group), (group.length * group.share_together).sum()]
 lengths = pd.DataFrame.from_dict(rows, orient="index", columns=["by norms", "by sums"])
 lengths.rename_axis("depth, iterations").round(1)
 

@@ -155,10 +155,10 @@ def test_a_factor_of_three_quarters_or_five_adds_nine_points_as_trained_and_litt
 
 
 def test_with_nine_blocks_the_paths_that_matter_are_about_as_long_as_most_and_with_27_far_shorter() -> None:
-    share = {size: effective_length(paths(*size))[0] / paths(*size).length.max() for size in SIZES}
+    share = {size: effective_length(paths(*size)) / paths(*size).length.max() for size in SIZES}
     assert 0.45 < min(share[SHORT, 20], share[LONG, 20]) < max(share[SHORT, 20], share[LONG, 20]) < 0.55
     assert share[LONG, 56] < share[SHORT, 56] < 0.36
-    assert 5.5 < effective_length(paths(LONG, 56))[0] < 6.5
+    assert 5.5 < effective_length(paths(LONG, 56)) < 6.5
 
 
 def test_a_longer_path_carries_less_but_for_nine_blocks_after_long_training_and_most_so_for_27_after_it() -> None:
@@ -174,8 +174,8 @@ def test_by_exact_sums_paths_that_matter_are_as_long_as_by_norms_within_a_block_
     assert 4 < by_sums((SHORT, 20)) < by_sums((LONG, 20)) < 5
     assert by_sums((LONG, 56)) == pytest.approx(5.4, abs=0.1)
     assert by_sums((SHORT, 56)) == pytest.approx(7.9, abs=0.1)
-    assert 5.5 < effective_length(paths(LONG, 56))[0] < 6.5
-    assert 8.5 < effective_length(paths(SHORT, 56))[0] < 9.5
+    assert 5.5 < effective_length(paths(LONG, 56)) < 6.5
+    assert 8.5 < effective_length(paths(SHORT, 56)) < 9.5
 
 
 def test_with_27_blocks_the_sums_of_paths_are_a_few_hundredths_of_what_their_norms_add_up_to() -> None:

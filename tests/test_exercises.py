@@ -1,6 +1,7 @@
 """What the check of an exercise says to right, wrong, empty and sly answers."""
 
 import math
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from resnet_book import models
+from resnet_book.analysis import cutting
 
 CHAPTER = Path(__file__).parent.parent / "notebooks" / "03_plain_and_residual.py"
 CELLS = [cell.source for cell in jupytext.read(CHAPTER).cells if cell.cell_type == "code"]
@@ -86,45 +90,57 @@ def test_a_gentle_start_is_right_only_where_every_channel_can_learn(
     assert capsys.readouterr().out.startswith(said)
 
 
-SPEED_PAGE = Path(__file__).parent.parent / "notebooks" / "a6_more_about_speed.py"
+def check_page(page: str, empty: str, answer: str, names: dict[str, Any]) -> None:
+    """Run the exercise of a page whose cell has ``empty`` where an answer goes."""
+    pages = Path(__file__).parent.parent / "notebooks"
+    cells = [cell.source for cell in jupytext.read(pages / f"{page}.py").cells if cell.cell_type == "code"]
+    exec(next(cell for cell in cells if empty in cell).replace(empty, answer), names)
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("page", "name", "answer", "said"),
     [
-        ("{16}", "Right."),
-        ("16", "Right."),
-        ("[16, 32]", "Nearly: how many bytes"),
-        ("{64}", "Wrong: at how many FLOP"),
-        ("None", "Not answered yet."),
+        # A number is as good as a set.
+        ("a6_more_about_speed", "waiting", "{16}", "Right."),
+        ("a6_more_about_speed", "waiting", "16", "Right."),
+        ("a6_more_about_speed", "waiting", "[16, 32]", "Nearly: how many bytes"),
+        ("a6_more_about_speed", "waiting", "{64}", "Wrong: at how many FLOP"),
+        ("a6_more_about_speed", "waiting", "None", "Not answered yet."),
+        # The deviation of a cosine is not its mean size.
+        ("09_the_landscape", "deviation", "269_722 ** -0.5", "Right."),
+        ("09_the_landscape", "deviation", "0.0019", "Right."),
+        ("09_the_landscape", "deviation", "(2 / (math.pi * 269_722)) ** 0.5", "Wrong: n variances"),
+        ("09_the_landscape", "deviation", "1 / 269_722", "Wrong: n variances"),
+        ("09_the_landscape", "deviation", "None", "Not answered yet."),
     ],
 )
-def test_which_convolutions_wait_for_memory_may_be_said_as_a_number_or_a_set(
-    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+def test_the_check_of_a_number_tells_right_and_wrong_ones_apart(
+    page: str, name: str, answer: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cells = [cell.source for cell in jupytext.read(SPEED_PAGE).cells if cell.cell_type == "code"]
-    exercise = next(cell for cell in cells if cell.startswith("waiting = None"))
-    exec(exercise.replace("waiting = None", f"waiting = {answer}"), {})
+    check_page(page, f"{name} = None", f"{name} = {answer}", {"math": math})
     assert capsys.readouterr().out.startswith(said)
 
 
-LANDSCAPE_PAGE = Path(__file__).parent.parent / "notebooks" / "09_the_landscape.py"
+BLOCKS = "cut = deepcopy(network); blocks = cut.stages[0]; "
+SWAPPED = "blocks[first], blocks[second] = blocks[second], blocks[first]; return cut"
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ("269_722 ** -0.5", "Right."),
-        ("0.0019", "Right."),
-        ("(2 / (math.pi * 269_722)) ** 0.5", "Wrong: n variances"),  # the mean absolute cosine
-        ("1 / 269_722", "Wrong: n variances"),
-        ("None", "Not answered yet."),
+        (BLOCKS + SWAPPED, "Right."),
+        ("return None", "Not answered yet."),
+        ("cut = network; blocks = cut.stages[0]; " + SWAPPED, "Wrong: the network itself has changed."),
+        ("return deepcopy(network)", "Wrong: nothing was exchanged."),
+        (BLOCKS + "blocks[first] = blocks[second]; return cut", "Wrong: another network than the one asked for."),
+        (BLOCKS + "blocks[0], blocks[2] = blocks[2], blocks[0]; return cut", "Nearly: other blocks than the ones"),
     ],
 )
-def test_the_deviation_of_a_cosine_is_not_its_mean_size(
+def test_the_check_of_two_exchanged_blocks_sees_a_changed_network_and_blocks_that_were_not_named(
     answer: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cells = [cell.source for cell in jupytext.read(LANDSCAPE_PAGE).cells if cell.cell_type == "code"]
-    exercise = next(cell for cell in cells if cell.startswith("deviation = None"))
-    exec(exercise.replace("deviation = None", f"deviation = {answer}"), {"math": math})
+    network = models.untrained("resnet20").eval()
+    few = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    names = {"network": network, "few": few, "deepcopy": deepcopy, "cutting": cutting, "torch": torch}
+    check_page("08_take_it_apart", "return None  # your code", answer, names)
     assert capsys.readouterr().out.startswith(said)

@@ -263,9 +263,7 @@ def test_the_effective_length_of_binomial_shares_is_half_of_the_blocks() -> None
     frame = gradients_by_length(RESIDUAL, IMAGES, LABELS).assign(
         share=[1 / 32, 5 / 32, 10 / 32, 10 / 32, 5 / 32, 1 / 32]
     )
-    assert effective_length(frame) == (2.5, 0, 5)
-    assert effective_length(frame, 0.9) == (2.5, 1, 4)
-    assert effective_length(frame, 0.3) == (2.5, 2, 3)
+    assert effective_length(frame) == 2.5
 
 
 # --- Bad input ---

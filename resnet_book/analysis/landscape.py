@@ -88,7 +88,7 @@ def random_direction(network: Network, seed: int) -> Direction:
             direction.append(torch.zeros_like(weight))
             continue
         drawn = torch.randn(weight.shape, generator=generator).to(weight.device)
-        direction.append(drawn * filter_norms(weight.detach()) / filter_norms(drawn).clamp(min=1e-12))
+        direction.append(drawn * (filter_norms(weight.detach()) / filter_norms(drawn).clamp(min=1e-12)))
     return direction
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from resnet_book.analysis import diagnostics
 from resnet_book.analysis.cutting import checked_blocks, checked_residual, count_blocks
-from resnet_book.engine.checks import checked_seed, real, whole
+from resnet_book.engine.checks import checked_seed, whole
 from resnet_book.engine.device import in_mode
 from resnet_book.models import Network
 
@@ -70,20 +70,17 @@ def gradients_by_length(
     return frame.assign(share=carried / carried.sum())
 
 
-def effective_length(frame: pd.DataFrame, within: float = 0.95) -> tuple[float, int, int]:
-    """Mean length of a path, weighted by ``share`` of ``gradients_by_length``, and the lengths that hold ``within``.
+def effective_length(frame: pd.DataFrame) -> float:
+    """Mean length of a path, weighted by ``share`` of ``gradients_by_length``.
 
-    The range leaves out at most half of the rest at either end. Raises ValueError for ``within`` that is not between 0
-    and 1, for a frame without rows, as a plain network has, and for shares that are no numbers, as of no gradient.
+    Raises ValueError for a frame without rows, as a plain network has, and for shares that are no numbers, as of no
+    gradient.
     """
     if frame.empty:
         raise ValueError("frame: it has no row; a plain network has no paths to measure")
     if frame.share.isna().any():
         raise ValueError("frame: some shares are not numbers; was every gradient zero?")
-    outside = (1 - real("within", within, 0, 1)) / 2
-    below = frame.share.cumsum()
-    lengths = frame.length[(below > outside) & (below - frame.share < 1 - outside)]
-    return float((frame.length * frame.share).sum()), int(lengths.iloc[0]), int(lengths.iloc[-1])
+    return float((frame.length * frame.share).sum())
 
 
 def _forward(network: Network, images: Tensor, labels: Tensor) -> tuple[list[_BlockPass], Tensor]:

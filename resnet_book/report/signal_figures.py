@@ -135,7 +135,6 @@ def plot_along(
     ax: Axes,
     measure: str,
     label: str,
-    log: bool = True,
     along: Literal["block", "layer"] = "block",
 ) -> Axes:
     """A measurement against the block or the layer, a line a moment of one training, from pale to full colour.
@@ -152,13 +151,12 @@ def plot_along(
     for stage in range(1, STAGES):
         begins = before + stage * (last - before) / STAGES + 0.5
         ax.axvline(begins, color=COLOURS["neutral"], linestyle=":", linewidth=1)
-    ax.set_yscale("log" if log else "linear")
-    if log:
-        low, high = ax.get_ylim()
-        ax.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 1_000 * low else (1, 2, 5)))
-        few = high < 1e5 * low
-        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}") if few else LogFormatterMathtext())
-        ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 1_000 * low else (1, 2, 5)))
+    few = high < 1e5 * low
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}") if few else LogFormatterMathtext())
+    ax.yaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
 

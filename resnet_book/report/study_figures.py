@@ -112,12 +112,7 @@ def show_row_classes(shown: Study, ax: Axes, every: int = 1) -> Axes:
     order = shown.purest_first[:: whole("every", every, 1)]
     halves = [group[indices[order]].numpy() for indices in (shown.least, shown.most)]  # (C, k) each
     cells = np.concatenate([halves[0], np.full((len(order), 1), blank), halves[1]], axis=1)
-    places = (
-        -0.5,
-        cells.shape[1] - 0.5,
-        every * len(order) - 0.5,
-        -0.5,
-    )  # lines as thick as the features they stand for
+    places = (-0.5, cells.shape[1] - 0.5, every * len(order) - 0.5, -0.5)  # a line is as thick as its features
     ax.imshow(cells, ListedColormap([*palette, "white"]), aspect="auto", vmin=0, vmax=blank, extent=places)
     ax.set_xticks([(shown.k - 1) / 2, shown.k + (shown.k + 1) / 2], ["least relevant", "most relevant"])
     ax.set_ylabel("features, purest first" + (f", one of {every}" if every > 1 else ""))
