@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -357,14 +357,25 @@ def test_what_killed_workers_leave_is_cleaned_up_without_a_word() -> None:
 def test_a_sweep_whose_scheduler_is_killed_says_so_and_fails(options: runs.Options, tmp_path: Path) -> None:
     """The worker saves and goes; the sweep gives up once dask does, here sooner than by default."""
     address, run = tmp_path / "scheduler.json", Run(LONG, 0)
-    quiet: dict[str, Any] = {"stderr": subprocess.DEVNULL, "env": {**os.environ, **ENVIRONMENT, "PAUSE": "0.5"}}
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-    scheduler = subprocess.Popen([*command, "--no-dashboard", "--scheduler-file", str(address)], **quiet)
-    wait_for(address.exists)
-    uri = json.loads(address.read_text())["address"]
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", uri, "--nthreads", "1", "--no-dashboard"]
-    worker = subprocess.Popen(command, **quiet)
-    try:
+
+    def start(*command: str) -> subprocess.Popen[bytes]:
+        """Start a program of dask; it is killed at the end of this test in any case."""
+        process = processes.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-m", *command, "--no-dashboard"],
+                env={**os.environ, **ENVIRONMENT, "PAUSE": "0.5"},
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        processes.callback(process.kill)
+        return process
+
+    with ExitStack() as processes:
+        here = ("--host", "127.0.0.1", "--port", "0")
+        scheduler = start("distributed.cli.dask_scheduler", *here, "--scheduler-file", str(address))
+        wait_for(lambda: address.exists() and address.read_text().endswith("\n}"))  # it is written in pieces
+        uri = json.loads(address.read_text())["address"]
+        worker = start("distributed.cli.dask_worker", uri, "--nthreads", "1")
         thread = once_it_trains(options, run, scheduler.kill)
         with config.set({"distributed.comm.timeouts.connect": "5s"}):
             work = Sweep(options, cluster=uri)
@@ -373,9 +384,6 @@ def test_a_sweep_whose_scheduler_is_killed_says_so_and_fails(options: runs.Optio
         assert work.failed == dict.fromkeys([run, Run(LONG, 1)], sweep.GONE)
         assert (work.recorded, work.left) == ({}, [])
         worker.wait(60)
-    finally:
-        scheduler.kill()
-        worker.kill()
     assert not runs.is_locked(checkpoint(options, run).parent)
     assert runs.begun(options.runs, run.name, run.seed)
 
