@@ -23,14 +23,15 @@
 # Will it err less? Write down a guess. The answer is in Figure 7.1.
 #
 # [Sariyildiz (2018)](https://github.com/mbsariyildiz/resnet-pytorch), on this page *the source*, trained such networks
-# with and without shortcuts, and makes two claims:
+# with and without shortcuts, and says two things of them:
 #
-# 1. Shortcuts should have no parameters.
-# 2. The gap between plain and residual networks opens with depth: 10 and 18 layers end alike, 34 do not.
+# 1. Shortcuts with parameters contradict the idea that deep networks struggle to represent the identity.
+# 2. On CIFAR-10 networks of 10 and 18 layers end alike with and without shortcuts; the gap opens with depth, "i.e., ~2%
+#    on ResNet-34".
 #
-# This page builds the networks and asks what supports the claims. (A third one, about stable training, is left to the
-# [appendix](a7_more_about_wide_networks.ipynb).) The full training takes a GPU, and the book has no run of it yet. So of
-# the deep networks the page has only the source's numbers.
+# This page builds the networks and asks what supports that, on CIFAR-100 too. (A third remark, about stable training, is
+# left to the [appendix](a7_more_about_wide_networks.ipynb).) The full training takes a GPU, and the book has no run of
+# it yet. So of the deep networks the page has only the source's numbers.
 #
 # **You will learn**
 #
@@ -79,8 +80,7 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 # %% [markdown]
 # ## Four stages of width
 #
-# The plan is that of every residual network. A stem, a 3x3 convolution, leads from the three colours to 64 channels.
-# Then come stages of equal blocks, an average over all places, and one linear layer. Here there are four stages, of 64,
+# The plan is that of chapter 3. A stem, a 3x3 convolution, leads from the three colours to 64 channels. Then come stages of equal blocks, an average over all places, and one linear layer. Here there are four stages, of 64,
 # 128, 256 and 512 channels. Each but the first halves height and width. The networks differ in their number of blocks.
 
 # %%
@@ -114,11 +114,13 @@ class Shortcut(nn.Module):
 
 
 x = torch.tensor([[[[1.0, 3.0], [5.0, 7.0]]]])  # (1, 1, 2, 2)
+assert torch.equal(Shortcut(1, 1, stride=1)(x), x)
 Shortcut(1, 3, stride=2)(x).flatten().tolist()
 
 # %% [markdown]
-# One channel of four pixels became one pixel, their mean, and two channels of zeros. The blocks are those of chapter 3,
-# now imported. With our shortcut in them they make up the stages.
+# One channel of four pixels became one pixel, their mean, and two channels of zeros. Where nothing changes, the shortcut
+# averages over single pixels and appends nothing: it is the identity. The blocks are those of chapter 3, now imported.
+# With our shortcut in them they make up the stages.
 
 
 # %%
@@ -244,9 +246,8 @@ costs.round(1)
 #
 # ### What a shortcut hands on
 #
-# The argument of the source is not about cost. As we read it: a deep stack of layers struggles to represent the
-# identity, and a shortcut hands it over for nothing. After a projection what arrives is a learned mixture of channels
-# instead.
+# The argument of the source is not about cost. As we read it, a shortcut hands over for nothing what a deep stack of
+# layers struggles to represent, the identity. After a projection what arrives is a learned mixture of channels instead.
 #
 # What do the shortcuts do alone? Let every block add nothing, by setting the weights of its last batch norm to zero,
 # and look at what reaches the classifier.
@@ -269,13 +270,13 @@ with torch.no_grad():
     stem = padded.stem(pixels).mean(dim=(2, 3))  # the stem's 64 channels, averaged over the image
     values = {"zeros": padded.features(pixels), "projections": projecting.features(pixels)}
 assert torch.allclose(values["zeros"][:, :64], stem, atol=1e-6)  # but for rounding
-{kind: f"{(each != 0).any(dim=0).sum()} of {each.shape[1]} are not zero" for kind, each in values.items()}
+pd.DataFrame({kind: (each != 0).sum(dim=1) for kind, each in values.items()}).agg(["min", "max"])
 
 # %% [markdown]
-# With zeros, 64 features are left, the first ones. Each is the average of one channel of the stem, mixed with no other.
-# That is not the identity either: three times 2x2 pixels became their mean, so much of *where* is lost. (A projection
-# loses it, too: it takes every second pixel.) With projections nearly all features are filled, each from a mixture. The
-# few others were negative in all eight images, and a ReLU made them zero.
+# (The fewest and the most, of 512, over eight images of noise.) With zeros, 64 features are left, the first ones. Each is
+# the average of one channel of the stem, mixed with no other. That is not the identity either: three times 2x2 pixels became their mean, so much of *where* is lost. (A projection
+# loses it, too: it takes every second pixel.) With projections most features are filled, each from a mixture. In the
+# others the mixture was negative at every place, and a ReLU made it zero.
 #
 # This shows what the two are built to do, not which trains better. A trained projection may hand on what matters. And
 # zeros have a price: in the first block of stages 2 to 4 the new channels get nothing from the shortcut, as in a plain
@@ -284,8 +285,8 @@ assert torch.allclose(values["zeros"][:, :64], stem, atol=1e-6)  # but for round
 #
 # ## Do the wide networks need shortcuts?
 #
-# Two recipes train the networks, by stochastic gradient descent. The learning rate is 0.1, a tenth of that from the
-# first of the `drops` on, and a hundredth from the second.
+# The recipes train by stochastic gradient descent. The learning rate is 0.1, a tenth of that from the first of the
+# `drops` on, and a hundredth from the second.
 
 # %%
 recipes = {"wide": WIDE, "wide, 50 layers": EXPERIMENTS["resnet50-cifar10"].recipe, "short": WIDE_SHORT}
@@ -298,10 +299,12 @@ pd.DataFrame(map(asdict, recipes.values()), index=list(recipes))[shown]
 # epochs of 45,000 images (5,000 are held out). It is a whole training, if a very short one. Its errors are **only to be
 # compared with one another**.
 #
-# The source gives one accuracy for each network, without saying whether it is that of the last epoch or of the best.
-# How much of a difference is luck? Part of it is known without any further run: with other test images the error would
-# have been another share. That gives it a standard error. What seeds do comes on top. On this page a difference below
-# two standard errors is called *chance*.
+# The source gives one accuracy for each network, without saying whether it is that of the last epoch or of the best. Its
+# code has no network without shortcuts, so its plain ones are taken on trust. How much of a difference is luck? Part of
+# it is known without any further run. If a network errs on an image with probability $p$, whatever the image, its share
+# of errors on $n$ images has a variance of $p (1 - p) / n$. The root of that is the *standard error*: how far the share
+# strays when the test images are others. In a difference of two independent numbers the variances add up. What seeds do
+# comes on top. Below two standard errors we say that two networks are *not told apart*. That does not make them equal.
 
 
 # %%
@@ -327,9 +330,9 @@ figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
-# **Figure 7.1.** The source's test errors against depth. The axes do not begin at zero. Bars: one standard error from
-# the choice of the test images; how much seeds differ is not published. The 50 layers stand apart: they have other
-# blocks, half the batch and twice the steps.
+# **Figure 7.1.** The source's test errors against depth. The axes do not begin at zero. Bars: one standard error of each
+# network, from the choice of the test images; how much seeds differ is not published. The 50 layers stand apart: they
+# have other blocks, half the batch and twice the steps.
 
 # %%
 gaps = wide_tables.gaps(errors)
@@ -339,16 +342,17 @@ gaps.rename(columns=units).set_index(["dataset", "depth"]).rename_axis(columns=N
 
 # %% [markdown]
 # The gap is plain minus residual. Its standard error is computed as if the two networks made their mistakes
-# independently. They see the same images and probably share mistakes, so it is rather too large.
+# independently. They see the same images and probably share mistakes, so it is rather too large: a gap of many standard
+# errors is safe, one of nearly two is open.
 #
-# At 10 layers every gap is chance. At 18 the one on CIFAR-10 is, but that on CIFAR-100 is more than four standard
-# errors, and from 34 layers on all are more than six. From 18 to 34 layers most of the opening is the *plain* network's
+# At 10 layers the kinds are not told apart. At 18 they are not on CIFAR-10, where a gap of up to 0.8 points would fit as
+# well; on CIFAR-100 the gap is more than four standard errors, and from 34 layers on all are more than six. From 18 to 34 layers most of the opening is the *plain* network's
 # doing: its error rises. More layers, more parameters, as many epochs, and more mistakes. In chapter 3 the training
 # error rises as well, and that is called degradation. Here it is not published, so this rise may be something else.
 #
-# From 18 layers on, the residual errors on one dataset lie within half a point, and that is chance. On CIFAR-10 the
-# plain network of 18 layers is less than a point behind the best of all. So beyond 18 layers the plain networks get
-# worse, and the residual ones hardly better. All this rests on one number a network.
+# Do residual networks get better beyond 18 layers? On CIFAR-100 the 0.2 points are not told apart, on CIFAR-10 the half
+# point from 18 to 34 layers is nearly two of the too large standard errors, so it is open. All this rests on one number
+# a network.
 #
 # ### The book's own runs
 #
@@ -367,31 +371,32 @@ apart = {
     "zeros minus plain": zeros - plain,
     "zeros minus projections": zeros - projections,
     "projections minus plain": projections - plain,
-    f"ResNet-20, highest minus lowest of {len(seeds)} seeds": max(seeds) - min(seeds),
+    f"2 √2 standard deviations of {len(seeds)} runs of ResNet-20": 2 * 2**0.5 * pd.Series(seeds).std(),
 }
 pd.Series(apart, name="test error on CIFAR-10 (points)").to_frame().round(2)
 
 # %% [markdown]
 # On CIFAR-10 the plain network is ahead of both residual ones, and zeros come last; so it is on the training images. On
-# CIFAR-100 the difference between plain and zeros is chance.
+# CIFAR-100 plain and zeros are not told apart.
 #
-# How far can that be trusted? The first two differences hang on one run, that of the zeros: if its seed was unlucky,
-# both are too large. The last row is a yardstick, if a poor one. Three seeds of chapter 3's ResNet-20, trained for
-# fewer steps, lie farther apart than projections from either of the others, so these runs do not say whether
-# projections help. The plain network's lead over zeros is larger than that. But it is one pair of runs, and not seen on
-# CIFAR-100. In none of these runs do shortcuts visibly help. With 10 layers the source's gaps are chance, too.
+# How far can that be trusted? By the test images alone all three differences would be sure. But after so short a training
+# seeds matter more. The last row is a yardstick, if a poor one: twice the standard deviation that a difference of two
+# runs has if they scatter as chapter 3's ResNet-20, which took fewer steps. Two of the differences lie below it. The plain
+# network's lead over zeros is little above, which after three seeds is no proof, and it is not seen on CIFAR-100. So
+# these runs do not tell the three apart. Visible help by shortcuts is in none of them.
 #
 # ## Summary
 #
-# What supports the claims? *Shortcuts should have no parameters*: open. They work without, but the source shows no
-# error with them, and the book's one run with projections is ahead of zeros by less than seeds may differ. *10 and 18
-# layers end alike, 34 do not*: on CIFAR-10 the source's numbers say so; on CIFAR-100 they are apart at 18 already.
+# What supports the source? *Parameters in shortcuts contradict the idea*: open. Shortcuts work without, but the source
+# shows no error with them, and the book's one run with projections is ahead of zeros by less than seeds may differ. *The
+# gap opens with depth*: on CIFAR-10 at 34 layers, clearly, and not visibly before; on CIFAR-100 it is open at 18.
 #
 # - The wide networks are four stages of the blocks of chapter 3. Most of their parameters are in the last stage.
 # - A shortcut of averages and zeros keeps the channels apart, at a coarser resolution, and gives the new ones nothing.
 #   A projection fills all with mixtures, and costs little, except with bottlenecks.
 # - In the source's numbers the plain networks get worse from 18 to 34 layers, and the residual ones do not.
-# - Errors on 10,000 images differ by chance. Compute by how much before you compare them; seeds add to it.
+# - Errors on 10,000 images differ by chance. Compute by how much before you compare them; seeds add to it. Not told
+#   apart is not the same.
 
 # %% [markdown]
 # ## Exercises
@@ -409,11 +414,11 @@ def bottleneck(in_channels: int, width: int, stride: int) -> nn.Sequential | Non
     return None  # your code
 
 
-mine, theirs = bottleneck(64, 32, 2), models.bottleneck_layers(64, 32, 2)
+mine, theirs = bottleneck(48, 32, 4), models.bottleneck_layers(48, 32, 4)
 if mine is None:
     print("Not answered yet.")
-elif (shape := mine(torch.zeros(2, 64, 8, 8)).shape) != (2, 128, 4, 4):
-    print(f"Wrong: 64 channels of 8x8 became {tuple(shape)[1:]}; 128 channels of 4x4 were wanted.")
+elif (shape := mine(torch.zeros(2, 48, 8, 8)).shape) != (2, 128, 2, 2):
+    print(f"Wrong: with stride 4, 48 channels of 8x8 became {tuple(shape)[1:]}; 128 channels of 2x2 were wanted.")
 elif (difference := models.count_parameters(mine) - models.count_parameters(theirs)) != 0:
     print(f"Wrong: {abs(difference):,} parameters too {'many' if difference > 0 else 'few'}. Biases? Batch norms?")
 elif [type(each) for each in mine] != [type(each) for each in theirs]:
@@ -452,7 +457,7 @@ else:
     if how_many != len(found):
         print("Wrong: can a shortcut without parameters make a channel out of nothing?")
     elif first != found[0]:
-        print("The first is right, the second wrong: how many zeros come in front at each of the three changes?")
+        print("`how_many` is right, `first` is not: how many zeros come in front at each of the three changes?")
     else:
         print("Right.")
 

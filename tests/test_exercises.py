@@ -144,3 +144,28 @@ def test_the_check_of_two_exchanged_blocks_sees_a_changed_network_and_blocks_tha
     names = {"network": network, "few": few, "deepcopy": deepcopy, "cutting": cutting, "torch": torch}
     check_page("08_take_it_apart", "return None  # your code", answer, names)
     assert capsys.readouterr().out.startswith(said)
+
+
+BOTTLENECK = """return nn.Sequential(
+        nn.Conv2d(in_channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, width, 3, stride, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width),
+    )"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (BOTTLENECK, "Right."),
+        ("return None", "Not answered yet."),
+        (BOTTLENECK.replace("3, stride", "3, 2"), "Wrong: with stride 4, 48 channels of 8x8 became (128, 4, 4)"),
+        (BOTTLENECK.replace("4 * width", "2 * in_channels"), "Wrong: with stride 4, 48 channels of 8x8 became (96,"),
+        (BOTTLENECK.replace(", bias=False", ""), "Wrong: 192 parameters too many."),
+        (BOTTLENECK.replace("3, stride", "3").replace("width, 1,", "width, 1, stride,", 1), "Nearly: which of the"),
+    ],
+)
+def test_the_check_of_a_bottleneck_sees_a_stride_or_a_width_that_is_right_for_one_block_alone(
+    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_page("07_wide_networks", "return None  # your code", answer, {"nn": nn, "torch": torch, "models": models})
+    assert capsys.readouterr().out.startswith(said)
