@@ -383,14 +383,15 @@ def test_a_budget_is_hours_minutes_and_seconds(text: str, seconds: float) -> Non
     assert arguments.budget(text) == seconds
 
 
-# --- What the README promises -----------------------------------------------------------------------------------------
+# --- What README and book promise -------------------------------------------------------------------------------------
 
-PROMISES = (ROOT / "README.md").read_text("utf-8").split("## The command line\n")[1].split("\n## ")[0]
+README, PAGE = ((ROOT / path).read_text("utf-8") for path in ("README.md", "book/commands.md"))
+PROMISES = README.split("## The command line\n")[1].split("\n## ")[0] + PAGE
 LINES = re.findall(r"^\$ (.*(?:(?<=\\)\n.*)*resnet[-_]book .*)", PROMISES, re.MULTILINE)
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if "COMPLETE" not in line])
-def test_every_line_of_the_readme_works(
+@pytest.mark.parametrize("line", sorted({line for line in LINES if "COMPLETE" not in line}))
+def test_every_line_of_readme_and_book_works(
     line: str, few_records: list[records.Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a CPU, and without training, torchrun, the sweep and the network that data come from."""

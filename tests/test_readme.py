@@ -102,8 +102,11 @@ def test_the_wheel_named_is_of_this_version() -> None:
     assert name == f"resnet_book-{__version__}-py3-none-any.whl"
 
 
-def test_every_experiment_named_exists() -> None:
-    assert set(re.findall(r"resnet-book run (\S+)", README)) <= set(catalogue.EXPERIMENTS)
+@pytest.mark.parametrize("text", ["README.md", "book/commands.md", "book/reproduce.md", "results/README.md"])
+def test_every_experiment_named_exists(text: str) -> None:
+    named = re.findall(r"^\$ resnet-book run ((?:\w+-[\w-]+ )+)", (ROOT / text).read_text(encoding="utf-8"), re.MULTILINE)
+    assert {name for names in named for name in names.split()} <= set(catalogue.EXPERIMENTS)
+    assert named
 
 
 def test_the_readme_asks_the_questions_that_the_chapters_open_with() -> None:

@@ -87,8 +87,8 @@ def _device_name(text: str) -> str:
 
 
 _DEVICES = "cpu, cuda, cuda:1, ..., mps (default: a CUDA GPU where there is one)"
-_DATASETS = "folder of the datasets (default: $RESNET_BOOK_DATA, else ./data)"
-_RECORDS = "folder of the records (default: ./results, else those that came with the book)"
+_DATASETS = "folder of the datasets (default: $RESNET_BOOK_DATA, else data here or in the folder above)"
+_RECORDS = "folder of the records (default: results here or in the folder above, else those that came with the book)"
 _ENVIRONMENT = {"envvar": "RESNET_BOOK_RESULTS", "show_envvar": True, "metavar": "DIR"}
 device_option = click.option("--device", type=_device_name, default="auto", metavar="DEVICE", help=_DEVICES)
 data_option = click.option("--data", type=folder, metavar="DIR", help=_DATASETS)
