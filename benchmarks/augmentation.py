@@ -36,13 +36,9 @@ def batches_at_once(images: Tensor, mean: Tensor, std: Tensor) -> Augmentation:
     return run
 
 
-def one_by_one(images: Tensor, mean: Tensor, std: Tensor) -> Augmentation:
-    """The conventional way: torchvision's transforms on one PIL image after the other, then a stack.
-
-    The PIL images are made beforehand, which usual datasets do anew for each image; that time is not counted.
-    """
-    pictures: list[Any] = [Image.fromarray(image) for image in images.permute(0, 2, 3, 1).contiguous().numpy()]
-    transform = transforms.Compose(
+def conventional_transform(mean: Tensor, std: Tensor) -> transforms.Compose:
+    """torchvision's transforms for one PIL image, to float32 (3, 32, 32); ``mean`` and ``std`` are of 0 to 255."""
+    return transforms.Compose(
         [
             transforms.RandomCrop(32, padding=4),
             transforms.RandomHorizontalFlip(),
@@ -50,6 +46,15 @@ def one_by_one(images: Tensor, mean: Tensor, std: Tensor) -> Augmentation:
             transforms.Normalize((mean / 255).tolist(), (std / 255).tolist()),
         ]
     )
+
+
+def one_by_one(images: Tensor, mean: Tensor, std: Tensor) -> Augmentation:
+    """The conventional way: torchvision's transforms on one PIL image after the other, then a stack.
+
+    The PIL images are made beforehand, which usual datasets do anew for each image; that time is not counted.
+    """
+    pictures: list[Any] = [Image.fromarray(image) for image in images.permute(0, 2, 3, 1).contiguous().numpy()]
+    transform = conventional_transform(mean, std)
 
     def run(begin: int, end: int) -> Tensor:
         return torch.stack([transform(picture) for picture in pictures[begin:end]])

@@ -20,11 +20,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 import torchvision
+from augmentation import conventional_transform
 from cost import Cost, Device, count, measure_device, wait_for_gpu
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler
-from torchvision import transforms
 
 from resnet_book import augment, data, models, train
 from resnet_book.engine import machine
@@ -71,14 +71,7 @@ class Pictures(Dataset):
     def __init__(self, images: data.ImageSet, mean: Tensor, std: Tensor) -> None:
         self.arrays = images.images.permute(0, 2, 3, 1).contiguous().numpy()
         self.labels = images.labels.tolist()
-        self.transform = transforms.Compose(
-            [
-                transforms.RandomCrop(32, padding=4),
-                transforms.RandomHorizontalFlip(),
-                transforms.ToTensor(),
-                transforms.Normalize((mean / 255).tolist(), (std / 255).tolist()),
-            ]
-        )
+        self.transform = conventional_transform(mean, std)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -16,7 +16,9 @@ import jupytext
 import nbformat
 import page_extras
 import pytest
+import rendering
 import yaml
+from errors import BuildError
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "notebooks").glob("[0-9a]*.py"))
@@ -125,8 +127,8 @@ def test_setting_an_address_keeps_what_else_the_table_holds(project: Path, last:
 def test_a_setting_that_is_no_address_stops_the_build_with_a_message(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(build, "ROOT", project)
-    monkeypatch.setattr(build, "BOOK", project / "book")
+    monkeypatch.setattr(rendering, "ROOT", project)
+    monkeypatch.setattr(rendering, "BOOK", project / "book")
     path = project / "pyproject.toml"
     path.write_text(path.read_text().replace("[project.urls]", '[project.urls]\nRepository = "github.com/a/b"'))
     assert build.main(["render", "01.ipynb", "--tier", "smoke"]) == 1
@@ -144,7 +146,7 @@ def test_a_chapter_that_was_not_up_to_date_is_not_made_to_look_so(project: Path)
 @pytest.mark.parametrize("wrong", ["github.com/a/b", "http://github.com/a/b", 'https://a.b/c"; d', "https://a.b/c d"])
 def test_an_address_that_is_none_is_refused_before_anything_changes(project: Path, wrong: str) -> None:
     before = (project / "CITATION.cff").read_bytes()
-    with pytest.raises(build.BuildError, match="give an address like"):
+    with pytest.raises(BuildError, match="give an address like"):
         set_address(project, wrong)
     assert (project / "CITATION.cff").read_bytes() == before
 
