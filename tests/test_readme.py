@@ -104,7 +104,8 @@ def test_the_wheel_named_is_of_this_version() -> None:
 
 @pytest.mark.parametrize("text", ["README.md", "book/commands.md", "book/reproduce.md", "results/README.md"])
 def test_every_experiment_named_exists(text: str) -> None:
-    named = re.findall(r"^\$ resnet-book run ((?:\w+-[\w-]+ )+)", (ROOT / text).read_text(encoding="utf-8"), re.MULTILINE)
+    page = (ROOT / text).read_text(encoding="utf-8")
+    named = re.findall(r"^\$ resnet-book run ((?:\w+-[\w-]+ )+)", page, re.MULTILINE)
     assert {name for names in named for name in names.split()} <= set(catalogue.EXPERIMENTS)
     assert named
 
