@@ -19,7 +19,7 @@ from torch import nn
 from resnet_book import augment, models
 from resnet_book.analysis import diagnostics, paths, pre_activation, signals, starts
 from resnet_book.cli.main import main
-from resnet_book.engine import callbacks, checkpoints, machine
+from resnet_book.engine import checkpointing, checkpoints, machine
 from resnet_book.experiments import catalogue, records, signal_records, signal_survey, weights
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.signal_records import SignalRecord
@@ -362,7 +362,7 @@ def test_a_checkpoint_beside_the_weights_says_whose_they_are(
     name: str, other: dict[str, Any], is_taken: bool, tmp_path: Path
 ) -> None:
     record = records.load_record(RESULTS / SMOKE / "seed0.json")
-    identity = {"network": callbacks.structure_of(models.untrained(name)), "recipe": repr(Recipe(**record.recipe))}
+    identity = {"network": checkpointing.structure_of(models.untrained(name)), "recipe": repr(Recipe(**record.recipe))}
     history = {"parts": [{"commit": "abc"}]}
     checkpoints.save({"identity": {**identity, "seed": 0, **other}, "history": history}, tmp_path / "checkpoint.pt")
     if is_taken:

@@ -20,7 +20,7 @@ import torch
 
 from resnet_book import augment, data
 from resnet_book.analysis import diagnostics, lesions, signals
-from resnet_book.engine import callbacks, checkpoints, machine
+from resnet_book.engine import checkpointing, checkpoints, machine
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.checked_json import RecordError
@@ -166,7 +166,7 @@ def _kept_by(
     run = f"{record.experiment}, seed {record.seed}"
     checkpoint = folder.parent / "checkpoint.pt"
     if repetition is None and (under_way := checkpoints.load(checkpoint)):
-        structure, recipe = callbacks.structure_of(weights.untrained(record)), repr(Recipe(**record.recipe))
+        structure, recipe = checkpointing.structure_of(weights.untrained(record)), repr(Recipe(**record.recipe))
         expected = {"network": structure, "recipe": recipe, "seed": record.seed}
         if not expected.items() <= under_way.get("identity", {}).items():
             raise RecordError(
