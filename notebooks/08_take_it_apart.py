@@ -61,7 +61,7 @@ from IPython.display import Markdown, display
 # %%
 from resnet_book import augment, data, features
 from resnet_book.analysis import cutting, lesions
-from resnet_book.analysis.lesions import Cut
+from resnet_book.analysis.cuts import Cut
 from resnet_book.analysis.paths import effective_length, path_gradient
 from resnet_book.experiments import lesion_records, records, weights
 from resnet_book.recipe import Recipe
