@@ -100,7 +100,7 @@ class _Ruler:
     def __init__(self, record: Record, train: data.ImageSet, device: str | torch.device) -> None:
         self.recipe, self.device = Recipe(**record.recipe), torch.device(device)
 
-        def batch(images: data.ImageSet) -> signals.Batch:
+        def batch(images: data.ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
             pixels = augment.normalise(images.images, record.mean, record.std)
             return pixels.to(device, memory_format=torch.channels_last), images.labels.to(device)
 
