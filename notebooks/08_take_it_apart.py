@@ -179,7 +179,7 @@ plt.show()
 # differences between cuts of one network, on the same images, are surer than that.
 
 # %% tags=["nbval-ignore-output"]
-found = [each for each in lesion_records.all_lesions(results) if each.experiment.split("-")[1] == "cifar10"]
+found = [each for each in lesion_records.LESIONS.read_all(results) if each.experiment.split("-")[1] == "cifar10"]
 cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
 if not found:
     print("Nothing is recorded here, so what follows is empty.")

@@ -75,7 +75,7 @@ f"this page measures lines at {STEPS} points, each on {IMAGES} images"
 
 # %% tags=["nbval-ignore-output"]
 results = records.find_results()
-every = landscape_records.all_landscapes(results)
+every = landscape_records.LANDSCAPE.read_all(results)
 long, short = ([each for each in every if each.experiment.endswith(end)] for end in ("-cifar10", "-cifar10-short"))
 HTML(surfaces.turnable(surfaces.scenes(long + short)))
 

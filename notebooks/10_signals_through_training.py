@@ -209,7 +209,7 @@ near_here = pd.concat(
     for kind, kept in ways.items()
     for iteration, network in kept.items()
 )
-measured = signal_records.all_signals(records.find_results())
+measured = signal_records.SIGNALS.read_all(records.find_results())
 found = [each for each in measured if each.experiment.endswith(("-cifar10", "-cifar10-short"))]
 if not found:
     print("Nothing is recorded here, so the recorded parts of this page are empty.")

@@ -46,7 +46,7 @@ Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
 
 @cache
 def lesions() -> list[lesion_records.LesionRecord]:
-    return [each for each in lesion_records.all_lesions(RESULTS) if each.experiment.split("-")[1] == "cifar10"]
+    return [each for each in lesion_records.LESIONS.read_all(RESULTS) if each.experiment.split("-")[1] == "cifar10"]
 
 
 def cuts(kind: str, iterations: int = SHORT, depth: int = 20) -> Frame:
@@ -234,7 +234,7 @@ PLACE = ["iterations", "statistics", "depth", "kind"]
 def landscapes() -> list[landscape_records.LandscapeRecord]:
     return [
         each
-        for each in landscape_records.all_landscapes(RESULTS)
+        for each in landscape_records.LANDSCAPE.read_all(RESULTS)
         if each.experiment.endswith(("-cifar10", "-cifar10-short"))
     ]
 
@@ -451,7 +451,7 @@ def test_between_two_seeds_there_is_a_barrier_of_3_4_nats_as_trained_and_1_6_mea
 
 @cache
 def signals() -> list[signal_records.SignalRecord]:
-    every = signal_records.all_signals(RESULTS)
+    every = signal_records.SIGNALS.read_all(RESULTS)
     return [each for each in every if each.experiment.endswith(("-cifar10", "-cifar10-short"))]
 
 
@@ -647,7 +647,7 @@ def less_than_shallow() -> Frame:
 
 @cache
 def less_when_begun_gently() -> Frame:
-    gentle = [each for each in signal_records.all_signals(RESULTS) if each.experiment.endswith("-short-warmup")]
+    gentle = [each for each in signal_records.SIGNALS.read_all(RESULTS) if each.experiment.endswith("-short-warmup")]
     moves = signal_figures.with_moves(signal_figures.of_networks(gentle, "layers"))
     return signal_figures.factors(moves, layers()[layers().depth == 20])
 

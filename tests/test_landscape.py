@@ -249,7 +249,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_landscape_is_kept_beside_the_record_and_read_again_and_goes_on_with_what_is_missing(results: Path) -> None:
     told = list[str]()
     kept = landscape_survey.make_landscape(SMOKE, results=results, runs=results / "runs", tell=told.append)
-    assert landscape_records.all_landscapes(results) == [kept]
+    assert landscape_records.LANDSCAPE.read_all(results) == [kept]
     assert kept.weights_sha256 == records.load_record(results / SMOKE / "seed0.json").weights_sha256
     assert {each.around.weights_sha256 for each in kept.slices if each.around.at == "trained"} == {kept.weights_sha256}
     assert len(told) == len(kept.slices) + len(kept.curvatures)

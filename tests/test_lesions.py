@@ -347,7 +347,7 @@ def test_lesions_are_kept_beside_the_record_and_read_again(results: Path) -> Non
     told = list[str]()
     kept = lesion_survey.make_lesions(SMOKE, results=results, tell=told.append)
     assert len(told) == 3
-    assert lesion_records.all_lesions(results) == [kept]
+    assert lesion_records.LESIONS.read_all(results) == [kept]
     assert kept == lesion_records.LESIONS.read(SMOKE, 0, results)
     assert kept.weights_sha256 == records.load_record(results / SMOKE / "seed0.json").weights_sha256
     assert kept.cut_frame.kind.tolist() == ["nothing", "leave out", "scale"]
@@ -357,7 +357,7 @@ def test_lesions_are_kept_beside_the_record_and_read_again(results: Path) -> Non
 
 def test_where_none_are_kept_none_are_found(results: Path) -> None:
     assert lesion_records.LESIONS.read(SMOKE, 0, results) is None
-    assert lesion_records.all_lesions(results) == []
+    assert lesion_records.LESIONS.read_all(results) == []
 
 
 @pytest.mark.usefixtures("few")
@@ -391,13 +391,13 @@ def test_what_is_said_of_damaged_lesions_works(results: Path) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_all_lesions_name_every_damaged_file_and_need_no_particular_name(results: Path, kept: str) -> None:
+def test_reading_all_lesions_names_every_damaged_file_and_needs_no_particular_name(results: Path, kept: str) -> None:
     path = results / SMOKE / "seed0.lesions.json"
     copy = path.with_name("seed0 (copy).lesions.json")
     copy.write_text(kept)
     path.write_text("{")
     with pytest.raises(RecordError) as caught:
-        lesion_records.all_lesions(results)
+        lesion_records.LESIONS.read_all(results)
     assert re.findall(r"^(.*?\.(?:lesions\.)?json)", str(caught.value), re.MULTILINE) == [
         str(copy.with_name("seed0 (copy).json")),
         str(path),

@@ -8,7 +8,6 @@ can be made again from the weights.
 import math
 from functools import cache
 from math import comb
-from pathlib import Path
 from typing import Annotated, Self
 
 import pandas as pd
@@ -91,11 +90,6 @@ def _require_images(found: LesionRecord, record: Record) -> None:
 
 
 LESIONS = Kind(LesionRecord, ".lesions.json", SCHEMA_VERSION, "lesions", _require_images)
-
-
-def all_lesions(results: str | Path | None = None) -> list[LesionRecord]:
-    """All that lie beside records, by experiment, then seed. Raises RecordError as ``Kind.read_all``."""
-    return LESIONS.read_all(results)
 
 
 @cache
