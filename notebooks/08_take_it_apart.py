@@ -61,7 +61,7 @@ from IPython.display import Markdown, display
 # %%
 from resnet_book import augment, data, features
 from resnet_book.analysis import cutting, lesions
-from resnet_book.analysis.lesions import Cut
+from resnet_book.analysis.cuts import Cut
 from resnet_book.analysis.paths import effective_length, path_gradient
 from resnet_book.experiments import lesion_records, records, weights
 from resnet_book.recipe import Recipe
@@ -179,7 +179,7 @@ plt.show()
 # differences between cuts of one network, on the same images, are surer than that.
 
 # %% tags=["nbval-ignore-output"]
-found = [each for each in lesion_records.all_lesions(results) if each.experiment.split("-")[1] == "cifar10"]
+found = [each for each in lesion_records.LESIONS.read_all(results) if each.experiment.split("-")[1] == "cifar10"]
 cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
 if not found:
     print("Nothing is recorded here, so what follows is empty.")

@@ -55,7 +55,7 @@ from IPython.display import HTML, Markdown, display
 from resnet_book import data
 from resnet_book.analysis import landscape
 from resnet_book.experiments import landscape_records, records, weights
-from resnet_book.report import figures, landscape_figures, surfaces
+from resnet_book.report import figures, landscape_figures, landscape_frames, surfaces
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -75,7 +75,7 @@ f"this page measures lines at {STEPS} points, each on {IMAGES} images"
 
 # %% tags=["nbval-ignore-output"]
 results = records.find_results()
-every = landscape_records.all_landscapes(results)
+every = landscape_records.LANDSCAPE.read_all(results)
 long, short = ([each for each in every if each.experiment.endswith(end)] for end in ("-cifar10", "-cifar10-short"))
 HTML(surfaces.turnable(surfaces.scenes(long + short)))
 
@@ -224,7 +224,7 @@ plt.show()
 # **Figure 9.2.** The loss around networks of 64,000 iterations, in nats on the lines. Darkest: 1,000, right 10.
 
 # %% tags=["nbval-ignore-output"]
-landscape_figures.dips_of(long)
+landscape_frames.dips_of(long)
 
 # %% [markdown]
 # The table counts dips: points, beside the middle, that lie lower than their neighbours along both directions. Measured
@@ -233,7 +233,7 @@ landscape_figures.dips_of(long)
 # in five random directions (three with 56 layers), to both sides. **Predict.** Which twin stays lower?
 
 # %% mystnb={"image": {"alt": "Loss on walks away from networks trained for 64,000 iterations, a row for each depth, statistics as trained on the left, measured anew on the right. With 20 layers the walks of plain and residual networks are mixed. With 56 layers, measured anew, five of the six residual ones stay below all plain ones half a step and one step away; as trained, the medians cross."}} tags=["nbval-ignore-output"]
-slices = landscape_figures.slice_frame(long)
+slices = landscape_frames.slice_frame(long)
 landscape_figures.draw_walks(slices)
 plt.show()
 
@@ -242,7 +242,7 @@ plt.show()
 # (thick). Left on a logarithmic scale. Dotted: blind guesses.
 
 # %% tags=["nbval-ignore-output"]
-landscape_figures.heights(slices)
+landscape_frames.heights(slices)
 
 # %% [markdown]
 # (`start`: loss at the weights. Then its median over the walks, and least to most; with 20 layers half a step lies on
@@ -262,7 +262,7 @@ landscape_figures.heights(slices)
 # million was kept as a million).
 
 # %% tags=["nbval-ignore-output"]
-walks = landscape_figures.rises(landscape_figures.slice_frame(long + short)).query("statistics == 'as trained'")
+walks = landscape_frames.rises(landscape_frames.slice_frame(long + short)).query("statistics == 'as trained'")
 each = walks.sort_values("end", ascending=False).groupby("experiment")
 each[["direction", "side", "end"]].first().assign(next=each.end.agg(lambda ends: ends.iloc[1])).round(1)
 
@@ -323,7 +323,7 @@ f"curvature after each product: {[round(each, 2) for each in estimates]}; the la
 # curvature, small beside the largest. Figure 9.4 has the networks of 64,000 iterations.
 
 # %% mystnb={"image": {"alt": "Left: curvature for each network and statistics; circles for the most curved direction lie four to five orders of magnitude to the right of bars for random ones. Right: the loss along the most curved direction rises steeply within a twentieth of a step, the most around the plain network of 56 layers, where random directions are flat."}} tags=["nbval-ignore-output"]
-curvatures = landscape_figures.curvature_frame(long)
+curvatures = landscape_frames.curvature_frame(long)
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6))
 landscape_figures.plot_curvature(curvatures, axes[0])
 landscape_figures.plot_eigenvector(slices, axes[1])
@@ -373,14 +373,14 @@ pd.DataFrame(far).round(1)
 # %% mystnb={"image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers: there is no valley before training, and then one that gets deeper and steeper."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
 for ax, kind in zip(axes, twins, strict=True):
-    landscape_figures.plot_way(landscape_figures.slice_frame(short), ax, kind)
+    landscape_figures.plot_way(landscape_frames.slice_frame(short), ax, kind)
 plt.show()
 
 # %% [markdown]
 # **Figure 9.5.** The loss along one direction at stages of a training, statistics measured anew (darker: later).
 
 # %% tags=["nbval-ignore-output"]
-stages = landscape_figures.curvature_frame(short).query("at != 'trained'").rename(columns={"at": "iteration"})
+stages = landscape_frames.curvature_frame(short).query("at != 'trained'").rename(columns={"at": "iteration"})
 stages.set_index(["kind", "iteration"])[["top", "last_change"]].round(2)
 
 # %% [markdown]
@@ -468,7 +468,7 @@ def barrier_by_hand(values: list[float]) -> float | None:
     return None  # your code
 
 
-between = landscape_figures.line_frame(short).query("seeds == 'two'").groupby("statistics").loss
+between = landscape_frames.line_frame(short).query("seeds == 'two'").groupby("statistics").loss
 answers = {statistics: barrier_by_hand(list(losses)) for statistics, losses in between}
 if None in answers.values():
     print("Not answered yet.")

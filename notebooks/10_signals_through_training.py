@@ -209,7 +209,7 @@ near_here = pd.concat(
     for kind, kept in ways.items()
     for iteration, network in kept.items()
 )
-measured = signal_records.all_signals(records.find_results())
+measured = signal_records.SIGNALS.read_all(records.find_results())
 found = [each for each in measured if each.experiment.endswith(("-cifar10", "-cifar10-short"))]
 if not found:
     print("Nothing is recorded here, so the recorded parts of this page are empty.")
@@ -365,7 +365,9 @@ signal_figures.factors(moves[moves.origin == "record"], layers[layers.depth == 2
 
 
 # %%
-def worth(network: nn.Module, a: signals.Batch, b: signals.Batch, learning_rate: float) -> tuple[float, ...]:
+def worth(
+    network: nn.Module, a: tuple[torch.Tensor, torch.Tensor], b: tuple[torch.Tensor, torch.Tensor], learning_rate: float
+) -> tuple[float, ...]:
     """The three cosines with the gradient of batch A: of B, of A after a step along it, and of B after that step."""
     before = signals.gradient(network, a)  # with respect to all weights, as one vector
     moved = signals.after_a_step(network, -learning_rate * before)  # a copy

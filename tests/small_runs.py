@@ -17,8 +17,9 @@ from torch import nn
 from resnet_book import data, models, train
 from resnet_book.cli.main import main
 from resnet_book.data import ImageSet
-from resnet_book.engine import callbacks
-from resnet_book.engine.callbacks import Callback, Checkpoint
+from resnet_book.engine import checkpointing
+from resnet_book.engine.callbacks import Callback
+from resnet_book.engine.checkpointing import Checkpoint
 from resnet_book.engine.device import CPU, Engine
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.catalogue import Experiment
@@ -95,6 +96,6 @@ def add_tiny_experiment(patch: pytest.MonkeyPatch, recipe: Recipe = RECIPE) -> N
 if __name__ == "__main__":
     with pytest.MonkeyPatch.context() as monkeypatch:
         add_tiny_experiment(monkeypatch, LONGER)
-        monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
+        monkeypatch.setattr(checkpointing, "CHECKPOINT_SECONDS", 0)
         torch.set_num_threads(1)
         sys.exit(main(sys.argv[1:]))

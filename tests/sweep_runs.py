@@ -17,7 +17,7 @@ import torch
 from small_runs import LONGER, add_tiny_experiment
 
 from resnet_book.cli.main import main
-from resnet_book.engine import callbacks
+from resnet_book.engine import checkpointing
 from resnet_book.experiments import catalogue, worker
 from resnet_book.experiments.catalogue import Experiment
 from resnet_book.recipe import Recipe
@@ -61,15 +61,15 @@ def prepare() -> None:
     patch.setattr(worker, "PATIENCE_SECONDS", 1)
     torch.set_num_threads(1)
     if "PAUSE" in os.environ:
-        after_step = callbacks.Checkpoint.before_step
+        after_step = checkpointing.Checkpoint.before_step
 
-        def wait_too(self: callbacks.Checkpoint, training: Training) -> None:
+        def wait_too(self: checkpointing.Checkpoint, training: Training) -> None:
             after_step(self, training)
             if training.recipe == LONGER and not (self.path.parents[2] / "go on").exists():
                 time.sleep(float(os.environ["PAUSE"]))
 
-        patch.setattr(callbacks.Checkpoint, "before_step", wait_too)
-        patch.setattr(callbacks, "CHECKPOINT_SECONDS", 0.5)
+        patch.setattr(checkpointing.Checkpoint, "before_step", wait_too)
+        patch.setattr(checkpointing, "CHECKPOINT_SECONDS", 0.5)
 
 
 if __name__ == "__main__":

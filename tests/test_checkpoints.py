@@ -17,8 +17,9 @@ from small_runs import RECIPE, TEST, TRAIN, fit, same_weights, tiny
 from torch import Tensor
 
 from resnet_book import features, train
-from resnet_book.engine import callbacks, checkpoints
-from resnet_book.engine.callbacks import Checkpoint
+from resnet_book.engine import checkpointing, checkpoints
+from resnet_book.engine.callbacks import Callback
+from resnet_book.engine.checkpointing import Checkpoint
 from resnet_book.engine.checkpoints import CheckpointError
 from resnet_book.engine.device import CPU, Engine
 from resnet_book.engine.files import write_atomically
@@ -106,7 +107,7 @@ def test_a_run_that_died_goes_on_from_its_last_checkpoint(
         raise MemoryError
 
     network, history = never_stopped
-    monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", -1)
+    monkeypatch.setattr(checkpointing, "CHECKPOINT_SECONDS", -1)
     at_step(monkeypatch, iteration, die)
     with pytest.raises(MemoryError):
         fit(tiny(), checkpoint=tmp_path / "checkpoint")
@@ -144,7 +145,7 @@ def test_a_run_that_died_in_a_test_of_the_network_only_tests_again(
     network, history = never_stopped
     tests = iter(range(1, 4))
     with monkeypatch.context() as patch:
-        patch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
+        patch.setattr(checkpointing, "CHECKPOINT_SECONDS", 0)
         patch.setattr(train, "evaluate", dying(train.evaluate))
         patch.setattr(features, "extract", dying(features.extract))  # in the last test
         with pytest.raises(SystemExit):
@@ -278,7 +279,7 @@ def test_a_second_ctrl_c_interrupts_at_once(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_ctrl_c_after_the_last_save_interrupts_too_and_nothing_is_lost(tmp_path: Path) -> None:
-    class Late(callbacks.Callback):
+    class Late(Callback):
         def end(self, training: Training) -> None:
             ctrl_c()
 
@@ -323,7 +324,7 @@ def test_signals_are_handled_as_before_after_the_run(fails: bool, tmp_path: Path
 
 
 def test_a_checkpoint_is_due_within_a_minute() -> None:
-    assert 0 < callbacks.CHECKPOINT_SECONDS < 60
+    assert 0 < checkpointing.CHECKPOINT_SECONDS < 60
 
 
 def test_a_checkpoint_is_written_as_soon_as_it_is_due_and_at_the_end(
@@ -334,7 +335,7 @@ def test_a_checkpoint_is_written_as_soon_as_it_is_due_and_at_the_end(
     fit(tiny(), checkpoint=tmp_path / "checkpoint")
     assert saved == [8, 20]  # before the first test, of which nobody knows how long it will take
     saved.clear()
-    monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", -1)
+    monkeypatch.setattr(checkpointing, "CHECKPOINT_SECONDS", -1)
     fit(tiny(), checkpoint=tmp_path / "checkpoint")
     assert saved == sorted([*range(1, 20), *2 * [8, 16, 20]])  # an epoch's end, before its test and after it
 
@@ -370,7 +371,7 @@ def test_weights_spoilt_by_the_last_step_stop_the_run(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_what_diverged_is_never_saved(interrupted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at_step(monkeypatch, 10, lambda training: (spoil(training), ctrl_c() if interrupted else None))
-    monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", -1)
+    monkeypatch.setattr(checkpointing, "CHECKPOINT_SECONDS", -1)
     with pytest.raises(DivergedError):
         fit(tiny(), checkpoint=tmp_path / "checkpoint")
     saved = checkpoints.load(tmp_path / "checkpoint")

@@ -26,6 +26,7 @@ from resnet_book.experiments import (
 )
 from resnet_book.report import (
     landscape_figures,
+    landscape_frames,
     lesion_figures,
     published,
     signal_figures,
@@ -45,7 +46,7 @@ Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
 
 @cache
 def lesions() -> list[lesion_records.LesionRecord]:
-    return [each for each in lesion_records.all_lesions(RESULTS) if each.experiment.split("-")[1] == "cifar10"]
+    return [each for each in lesion_records.LESIONS.read_all(RESULTS) if each.experiment.split("-")[1] == "cifar10"]
 
 
 def cuts(kind: str, iterations: int = SHORT, depth: int = 20) -> Frame:
@@ -233,7 +234,7 @@ PLACE = ["iterations", "statistics", "depth", "kind"]
 def landscapes() -> list[landscape_records.LandscapeRecord]:
     return [
         each
-        for each in landscape_records.all_landscapes(RESULTS)
+        for each in landscape_records.LANDSCAPE.read_all(RESULTS)
         if each.experiment.endswith(("-cifar10", "-cifar10-short"))
     ]
 
@@ -241,11 +242,11 @@ def landscapes() -> list[landscape_records.LandscapeRecord]:
 @cache
 def rises() -> Frame:
     """The loss half a step and one step away: a row a walk."""
-    return landscape_figures.rises(landscape_figures.slice_frame(landscapes())).set_index(PLACE).sort_index()
+    return landscape_frames.rises(landscape_frames.slice_frame(landscapes())).set_index(PLACE).sort_index()
 
 
 def curvatures() -> Frame:
-    frame = landscape_figures.curvature_frame(landscapes())
+    frame = landscape_frames.curvature_frame(landscapes())
     return frame[frame["at"] == "trained"].set_index(PLACE).sort_index()
 
 
@@ -255,7 +256,7 @@ def on_the_way(frame: Frame) -> Frame:
 
 def way() -> Frame:
     """The largest eigenvalue: a row a network, a column an iteration of the training."""
-    frame = on_the_way(landscape_figures.curvature_frame(landscapes()))
+    frame = on_the_way(landscape_frames.curvature_frame(landscapes()))
     return frame.pivot_table(index="kind", columns="at", values="top")
 
 
@@ -291,7 +292,7 @@ def test_after_2000_iterations_the_deep_plain_network_had_hardly_learned() -> No
 
 
 def test_measured_anew_the_maps_have_no_dips_and_as_trained_a_few_more_around_the_plain_networks() -> None:
-    dips = landscape_figures.dips_of([each for each in landscapes() if each.experiment.endswith("-cifar10")])
+    dips = landscape_frames.dips_of([each for each in landscapes() if each.experiment.endswith("-cifar10")])
     assert len(dips) == 4
     assert (dips["anew"] == 0).all()
     assert dips["as trained"].between(0, 3).all()
@@ -359,7 +360,7 @@ def test_with_images_cropped_as_in_training_it_is_at_most_about_twice_as_high(ci
 
 
 def test_as_trained_the_highest_walk_is_the_same_in_seven_of_eight_networks_and_mostly_far_above_the_next() -> None:
-    ends = landscape_figures.rises(landscape_figures.slice_frame(landscapes())).query("statistics == 'as trained'")
+    ends = landscape_frames.rises(landscape_frames.slice_frame(landscapes())).query("statistics == 'as trained'")
     ends = ends.set_index(["experiment", "direction", "side"]).end
     highest = {name: group.droplevel(0).sort_values(ascending=False) for name, group in ends.groupby("experiment")}
     assert len(highest) == 8
@@ -396,7 +397,7 @@ def test_the_most_curved_direction_curves_more_than_ten_thousand_times_as_much_a
 
 
 def test_a_twentieth_of_a_step_along_the_eigenvector_raises_the_loss_more_than_half_a_random_step() -> None:
-    slices = landscape_figures.slice_frame(landscapes())
+    slices = landscape_frames.slice_frame(landscapes())
     along = slices[(slices.direction == landscape_records.EIGENVECTOR) & (slices["at"] == "trained")]
     ends = along[along.step.abs() == 1].groupby(PLACE).loss.mean().loc[LONG, "anew"]
     half = rises().loc[LONG].loc["anew"].half.groupby(["depth", "kind"]).median()
@@ -405,7 +406,7 @@ def test_a_twentieth_of_a_step_along_the_eigenvector_raises_the_loss_more_than_h
 
 
 def test_along_the_eigenvector_the_curvature_at_the_weights_soon_foretells_far_too_much() -> None:
-    slices = landscape_figures.slice_frame(landscapes())
+    slices = landscape_frames.slice_frame(landscapes())
     along = slices[(slices.direction == landscape_records.EIGENVECTOR) & (slices.statistics == "anew")]
     along = along[along.iterations == LONG]
     assert len(set(along.experiment)) == 4
@@ -430,7 +431,7 @@ def test_before_training_the_weights_lie_on_a_ridge_and_then_in_a_valley() -> No
 
 
 def test_on_the_way_slices_get_deeper_and_their_sides_steeper() -> None:
-    slices = on_the_way(landscape_figures.slice_frame(landscapes()))
+    slices = on_the_way(landscape_frames.slice_frame(landscapes()))
     by_step: Any = slices.pivot_table(index=["kind", "at"], columns="step", values="loss")
     for kind in ("plain", "residual"):
         loss = by_step.loc[kind].loc[[100, 1000, 2000]]
@@ -439,7 +440,7 @@ def test_on_the_way_slices_get_deeper_and_their_sides_steeper() -> None:
 
 
 def test_between_two_seeds_there_is_a_barrier_of_3_4_nats_as_trained_and_1_6_measured_anew() -> None:
-    lines = landscape_figures.line_frame(landscapes())
+    lines = landscape_frames.line_frame(landscapes())
     loss = lines[lines.seeds == "two"].groupby(["kind", "statistics"]).loss
     barrier = loss.apply(lambda values: landscape.barrier(values.tolist())).loc["residual"]
     assert (round(barrier["as trained"], 1), round(barrier["anew"], 1)) == (3.4, 1.6)
@@ -450,7 +451,7 @@ def test_between_two_seeds_there_is_a_barrier_of_3_4_nats_as_trained_and_1_6_mea
 
 @cache
 def signals() -> list[signal_records.SignalRecord]:
-    every = signal_records.all_signals(RESULTS)
+    every = signal_records.SIGNALS.read_all(RESULTS)
     return [each for each in every if each.experiment.endswith(("-cifar10", "-cifar10-short"))]
 
 
@@ -646,7 +647,7 @@ def less_than_shallow() -> Frame:
 
 @cache
 def less_when_begun_gently() -> Frame:
-    gentle = [each for each in signal_records.all_signals(RESULTS) if each.experiment.endswith("-short-warmup")]
+    gentle = [each for each in signal_records.SIGNALS.read_all(RESULTS) if each.experiment.endswith("-short-warmup")]
     moves = signal_figures.with_moves(signal_figures.of_networks(gentle, "layers"))
     return signal_figures.factors(moves, layers()[layers().depth == 20])
 

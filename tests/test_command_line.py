@@ -28,7 +28,7 @@ from sweep_runs import wait_for
 from resnet_book import __version__, cifar, data, train
 from resnet_book.cli import arguments, fetch
 from resnet_book.cli.main import DATASETS, EXIT_LOCKED, program
-from resnet_book.engine import callbacks, checkpoints, device
+from resnet_book.engine import checkpointing, checkpoints, device
 from resnet_book.experiments import (
     catalogue,
     clusters,
@@ -588,7 +588,7 @@ def test_list_shows_what_is_under_way_and_how_far(
             raise KeyboardInterrupt
 
     add_tiny_experiment(monkeypatch, LONGER)
-    monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(checkpointing, "CHECKPOINT_SECONDS", 0)
     for seed in range(2):
         with pytest.raises(KeyboardInterrupt):
             fit(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_runs import NAME, add_tiny_experiment, fit, tiny
 
-from resnet_book.engine import callbacks
+from resnet_book.engine import checkpointing
 from resnet_book.experiments import records, weights
 from resnet_book.experiments import run as runs
 
@@ -51,7 +51,7 @@ def test_a_trained_run_whose_results_do_not_fit_on_the_disk_is_recorded_later(
     kept = runs.folder_of(options.runs, NAME, 0) / "checkpoint.pt"
     assert f"the trained run is in {kept}. Make room in {options.results / NAME}" in str(failure.value)
     assert records.load_all(options.results) == []
-    monkeypatch.setattr(callbacks.Checkpoint, "before_step", lambda *_: pytest.fail("it was trained again"))
+    monkeypatch.setattr(checkpointing.Checkpoint, "before_step", lambda *_: pytest.fail("it was trained again"))
     record = runs.train_and_record(NAME, 0, options)
     network = tiny()
     assert record.epochs == fit(network).epochs

@@ -22,7 +22,7 @@ import torch
 from small_runs import NAME, add_tiny_experiment
 
 from resnet_book.cli.main import main
-from resnet_book.engine import callbacks, checkpoints
+from resnet_book.engine import checkpointing, checkpoints
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.recipe import Recipe
@@ -53,7 +53,7 @@ def run_and_die(folder: Path, writes: int, delay: float | None, act: Callable[[]
     """
     with pytest.MonkeyPatch.context() as patch:
         add_tiny_experiment(patch, RECIPE)
-        patch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
+        patch.setattr(checkpointing, "CHECKPOINT_SECONDS", 0)
         torch.set_num_threads(1)
         synchronise, left = os.fsync, [writes]
 

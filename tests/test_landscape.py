@@ -24,7 +24,7 @@ from resnet_book.experiments import landscape_records, landscape_survey, records
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.landscape_records import BOTH, LandscapeRecord
 from resnet_book.models import Network
-from resnet_book.report import landscape_figures, surfaces
+from resnet_book.report import landscape_figures, landscape_frames, surfaces
 
 RESULTS = Path(__file__).parent.parent / "results"
 KEPT = sorted(RESULTS.glob("*/seed*.landscape.json"))
@@ -249,7 +249,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_landscape_is_kept_beside_the_record_and_read_again_and_goes_on_with_what_is_missing(results: Path) -> None:
     told = list[str]()
     kept = landscape_survey.make_landscape(SMOKE, results=results, runs=results / "runs", tell=told.append)
-    assert landscape_records.all_landscapes(results) == [kept]
+    assert landscape_records.LANDSCAPE.read_all(results) == [kept]
     assert kept.weights_sha256 == records.load_record(results / SMOKE / "seed0.json").weights_sha256
     assert {each.around.weights_sha256 for each in kept.slices if each.around.at == "trained"} == {kept.weights_sha256}
     assert len(told) == len(kept.slices) + len(kept.curvatures)
@@ -322,7 +322,7 @@ def test_a_recipe_without_drops_has_no_line_from_a_drop(tmp_path: Path) -> None:
 
 
 def test_two_recipes_of_one_network_are_not_drawn_as_one() -> None:
-    slices = landscape_figures.slice_frame(FOUND[:1])
+    slices = landscape_frames.slice_frame(FOUND[:1])
     mixed = pd.concat([slices, slices.assign(iterations=64_000)])
     with pytest.raises(ValueError, match="several recipes, of 2000, 64000 iterations"):
         landscape_figures.draw_walks(mixed)
@@ -332,8 +332,8 @@ def test_two_seeds_of_one_network_are_not_drawn_as_one() -> None:
     again = [each.model_copy(update={"seed": 1}) for each in FOUND]
     assert len(surfaces.scenes([*FOUND, *again])) == 2 * len(surfaces.scenes(FOUND))
     assert len(landscape_figures.draw_maps([*FOUND, *again]).axes) == 2 * len(landscape_figures.draw_maps(FOUND).axes)
-    slices = landscape_figures.slice_frame([*FOUND, *again])
-    for draw in (landscape_figures.draw_walks, landscape_figures.heights):
+    slices = landscape_frames.slice_frame([*FOUND, *again])
+    for draw in (landscape_figures.draw_walks, landscape_frames.heights):
         with pytest.raises(ValueError, match="several runs, of seeds 0, 1"):
             draw(slices)
 
@@ -470,7 +470,7 @@ SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], F
 
 @SETS
 def test_whatever_is_recorded_is_drawn(found: list[LandscapeRecord]) -> None:
-    slices, curvatures = landscape_figures.slice_frame(found), landscape_figures.curvature_frame(found)
+    slices, curvatures = landscape_frames.slice_frame(found), landscape_frames.curvature_frame(found)
     landscape_figures.draw_maps(found)
     landscape_figures.draw_walks(slices)
     for draw, frame in (
@@ -483,31 +483,31 @@ def test_whatever_is_recorded_is_drawn(found: list[LandscapeRecord]) -> None:
 
 
 def test_a_bowl_rises_alike_to_all_sides_and_leads_nowhere_down() -> None:
-    found = landscape_figures.rises(landscape_figures.slice_frame(FOUND[:1]))
+    found = landscape_frames.rises(landscape_frames.slice_frame(FOUND[:1]))
     walked = {key: [0, 0, 1, 1, 2, 2] for key in BOTH}  # to both sides
     assert found.groupby("statistics").direction.apply(list).to_dict() == walked
     assert found[["middle", "half", "end", "pieces", "down"]].iloc[0].tolist() == pytest.approx([0.4, 1.4, 4.4, 2, 0])
-    assert landscape_figures.rises(landscape_figures.slice_frame([])).empty
+    assert landscape_frames.rises(landscape_frames.slice_frame([])).empty
 
 
 def test_a_table_of_heights_has_the_median_and_the_least_and_the_most() -> None:
-    slices = landscape_figures.slice_frame(FOUND[:1])
+    slices = landscape_frames.slice_frame(FOUND[:1])
     slices.loc[(slices.direction == 2) & (slices.step == 1), "loss"] = 1234.5
-    row = landscape_figures.heights(slices).loc[20, "anew", "plain"]
+    row = landscape_frames.heights(slices).loc[20, "anew", "plain"]
     assert row.tolist() == ["0.400", "1.40 (1.20–1.40)", "4.40 (4.20–1,234)", "0 of 12"]
-    assert landscape_figures.heights(landscape_figures.slice_frame([])).empty
+    assert landscape_frames.heights(landscape_frames.slice_frame([])).empty
 
 
 def test_dips_are_points_lower_than_their_neighbours_beside_the_middle() -> None:
     bowl = np.add.outer(np.arange(-2, 3) ** 2, np.arange(-2, 3) ** 2).astype(float)
-    assert landscape_figures.dips(bowl) == 0
+    assert landscape_frames.dips(bowl) == 0
     bowl[0, 0] = bowl[1, 3] = -1.0  # in a corner and inside
-    assert landscape_figures.dips(bowl) == 2
-    assert landscape_figures.dips(np.zeros((5, 5))) == 0  # as low is not lower
-    counted = landscape_figures.dips_of(FOUND)
+    assert landscape_frames.dips(bowl) == 2
+    assert landscape_frames.dips(np.zeros((5, 5))) == 0  # as low is not lower
+    counted = landscape_frames.dips_of(FOUND)
     assert counted.index.tolist() == sorted(each.experiment for each in FOUND)
     assert (counted == 0).all().all()
-    assert landscape_figures.dips_of([]).empty
+    assert landscape_frames.dips_of([]).empty
 
 
 def test_without_records_the_page_says_so_in_place_of_the_figure() -> None:

@@ -19,7 +19,7 @@ from torch import nn
 
 from resnet_book import augment, models
 from resnet_book.analysis import cutting, diagnostics, lesions, pre_activation
-from resnet_book.analysis.lesions import Cut
+from resnet_book.analysis.cuts import KINDS, Cut, all_cuts
 from resnet_book.analysis.paths import effective_length, gradients_by_length, path_gradient
 from resnet_book.engine import machine
 from resnet_book.experiments import lesion_records, lesion_survey, records
@@ -104,7 +104,7 @@ def test_blocks_of_another_kind_are_refused_by_every_cut() -> None:
         lambda: cutting.scale_branches(network, 0.5),
         lambda: cutting.keeping_shape(network),
         lambda: path_gradient(network, IMAGES, LABELS, [1]),
-        lambda: lesions.all_cuts(network),
+        lambda: all_cuts(network),
     ):
         with pytest.raises(ValueError, match=message):
             cut()
@@ -160,7 +160,7 @@ def test_random_blocks_keep_the_shape_are_in_order_and_follow_the_seed(network: 
 @BOTH
 def test_no_cut_touches_the_network_it_is_made_of(network: Network) -> None:
     before, answers = {name: each.clone() for name, each in network.state_dict().items()}, network(IMAGES)
-    for cut in {cut.kind: cut for cut in lesions.all_cuts(network)}.values():  # one of each kind
+    for cut in {cut.kind: cut for cut in all_cuts(network)}.values():  # one of each kind
         made = lesions.measured_anew(cut.made(network), TRAIN, *STATISTICS)
         with torch.no_grad():
             for each in made.parameters():
@@ -173,14 +173,14 @@ def test_no_cut_touches_the_network_it_is_made_of(network: Network) -> None:
 def test_every_cut_of_a_network_answers(name: str) -> None:
     network = models.build(name).eval()
     with torch.no_grad():
-        for cut in lesions.all_cuts(network)[::7]:
+        for cut in all_cuts(network)[::7]:
             assert cut.made(network)(IMAGES[:1]).shape == (1, 10)
 
 
 def test_twins_are_cut_alike_and_shortcuts_only_where_there_are_some() -> None:
-    residual, plain = (lesions.all_cuts(models.build(name)) for name in ("resnet56", "plain56"))
+    residual, plain = (all_cuts(models.build(name)) for name in ("resnet56", "plain56"))
     assert plain == [cut for cut in residual if cut.kind in ("nothing", "leave out", "swap")]
-    assert {cut.kind for cut in residual} == set(lesions.KINDS)
+    assert {cut.kind for cut in residual} == set(KINDS)
     assert len(set(residual)) == len(residual)
 
 
@@ -287,7 +287,7 @@ def test_the_effective_length_of_binomial_shares_is_half_of_the_blocks() -> None
         (lambda: cutting.scale_branches(RESIDUAL, -1), "factor=-1"),
         (lambda: cutting.scale_branches(PLAIN, 0.5), "no shortcut"),
         (lambda: cutting.leave_out(nn.Linear(1, 1), [1]), "network is of type Linear"),  # type: ignore[arg-type]
-        (lambda: lesions.all_cuts(nn.Linear(1, 1)), "network is of type Linear"),  # type: ignore[arg-type]
+        (lambda: all_cuts(nn.Linear(1, 1)), "network is of type Linear"),  # type: ignore[arg-type]
         (lambda: path_gradient(PLAIN, IMAGES, LABELS, [1]), "no shortcut"),
         (lambda: path_gradient(RESIDUAL, IMAGES, LABELS, [9]), "block=9"),
         (lambda: gradients_by_length(RESIDUAL, IMAGES, LABELS, samples=0), "samples=0"),
@@ -322,7 +322,8 @@ def take_few(patch: pytest.MonkeyPatch) -> None:
     for name, value in (("TEST_IMAGES", 20), ("MEASURING_IMAGES", 30), ("PATH_IMAGES", 2), ("PATH_SAMPLES", 1)):
         patch.setattr(lesion_survey, name, value)
     cuts = [Cut("nothing"), Cut("leave out", (1,)), Cut("scale", factor=0.5)]
-    patch.setattr(lesions, "all_cuts", lambda network: cuts)
+    for module in (lesion_survey, lesion_records):
+        patch.setattr(module, "all_cuts", lambda network: cuts)
 
 
 @pytest.fixture
@@ -346,7 +347,7 @@ def test_lesions_are_kept_beside_the_record_and_read_again(results: Path) -> Non
     told = list[str]()
     kept = lesion_survey.make_lesions(SMOKE, results=results, tell=told.append)
     assert len(told) == 3
-    assert lesion_records.all_lesions(results) == [kept]
+    assert lesion_records.LESIONS.read_all(results) == [kept]
     assert kept == lesion_records.LESIONS.read(SMOKE, 0, results)
     assert kept.weights_sha256 == records.load_record(results / SMOKE / "seed0.json").weights_sha256
     assert kept.cut_frame.kind.tolist() == ["nothing", "leave out", "scale"]
@@ -356,7 +357,7 @@ def test_lesions_are_kept_beside_the_record_and_read_again(results: Path) -> Non
 
 def test_where_none_are_kept_none_are_found(results: Path) -> None:
     assert lesion_records.LESIONS.read(SMOKE, 0, results) is None
-    assert lesion_records.all_lesions(results) == []
+    assert lesion_records.LESIONS.read_all(results) == []
 
 
 @pytest.mark.usefixtures("few")
@@ -390,13 +391,13 @@ def test_what_is_said_of_damaged_lesions_works(results: Path) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_all_lesions_name_every_damaged_file_and_need_no_particular_name(results: Path, kept: str) -> None:
+def test_reading_all_lesions_names_every_damaged_file_and_needs_no_particular_name(results: Path, kept: str) -> None:
     path = results / SMOKE / "seed0.lesions.json"
     copy = path.with_name("seed0 (copy).lesions.json")
     copy.write_text(kept)
     path.write_text("{")
     with pytest.raises(RecordError) as caught:
-        lesion_records.all_lesions(results)
+        lesion_records.LESIONS.read_all(results)
     assert re.findall(r"^(.*?\.(?:lesions\.)?json)", str(caught.value), re.MULTILINE) == [
         str(copy.with_name("seed0 (copy).json")),
         str(path),
@@ -417,7 +418,7 @@ def invented(experiment: str) -> lesion_records.LesionRecord:
     damages |= {f"{name}_anew": value for name, value in damages.items()}
     rows = [
         {"kind": cut.kind, "blocks": list(cut.blocks), "factor": cut.factor, "removed": cut.removed, **damages}
-        for cut in lesions.all_cuts(network)
+        for cut in all_cuts(network)
     ]
     paths = [
         {"length": k, "number": math.comb(9, k), "single": 1.0, "together": 0.5, "share": math.comb(9, k) / 2**9}

@@ -11,7 +11,7 @@ from PIL import Image
 from small_runs import RECIPE, TEST, TRAIN, same_weights
 
 from resnet_book import __version__, models, train
-from resnet_book.engine.callbacks import Checkpoint
+from resnet_book.engine.checkpointing import Checkpoint
 from resnet_book.experiments import catalogue
 
 ROOT = Path(__file__).parent.parent

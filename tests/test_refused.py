@@ -15,7 +15,7 @@ from small_runs import TEST, TRAIN, tiny
 
 from resnet_book import augment, data, features, models, train
 from resnet_book.analysis import answers, cutting, diagnostics, landscape, lesions, paths, purity
-from resnet_book.analysis.lesions import Cut
+from resnet_book.analysis.cuts import Cut
 from resnet_book.experiments import catalogue
 from resnet_book.recipe import Recipe
 from resnet_book.report import figures

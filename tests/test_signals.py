@@ -19,7 +19,7 @@ from torch import nn
 from resnet_book import augment, models
 from resnet_book.analysis import diagnostics, paths, pre_activation, signals, starts
 from resnet_book.cli.main import main
-from resnet_book.engine import callbacks, checkpoints, machine
+from resnet_book.engine import checkpointing, checkpoints, machine
 from resnet_book.experiments import catalogue, records, signal_records, signal_survey, weights
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.experiments.signal_records import SignalRecord
@@ -293,7 +293,7 @@ def test_signals_are_kept_beside_the_record_and_read_again(results: Path, tmp_pa
     ]
     told = list[str]()
     kept = signal_survey.make_signals(SMOKE, folder=way, results=results, tell=told.append)
-    assert signal_records.all_signals(results) == [kept]
+    assert signal_records.SIGNALS.read_all(results) == [kept]
     recorded = records.load_record(results / SMOKE / "seed0.json").weights_sha256
     assert [(each.iteration, each.origin, each.weights_sha256) for each in kept.stages] == [
         (0, "along the way", shas[0]),
@@ -362,7 +362,7 @@ def test_a_checkpoint_beside_the_weights_says_whose_they_are(
     name: str, other: dict[str, Any], is_taken: bool, tmp_path: Path
 ) -> None:
     record = records.load_record(RESULTS / SMOKE / "seed0.json")
-    identity = {"network": callbacks.structure_of(models.untrained(name)), "recipe": repr(Recipe(**record.recipe))}
+    identity = {"network": checkpointing.structure_of(models.untrained(name)), "recipe": repr(Recipe(**record.recipe))}
     history = {"parts": [{"commit": "abc"}]}
     checkpoints.save({"identity": {**identity, "seed": 0, **other}, "history": history}, tmp_path / "checkpoint.pt")
     if is_taken:
@@ -556,7 +556,7 @@ def test_how_much_less_a_step_moves_a_stage_is_split_into_the_length_of_its_weig
 
 
 def test_likeness_stands_beside_the_errors_of_the_network_that_has_it() -> None:
-    found = [each for each in signal_records.all_signals(RESULTS) if each.experiment == "plain56-cifar10-short"]
+    found = [each for each in signal_records.SIGNALS.read_all(RESULTS) if each.experiment == "plain56-cifar10-short"]
     run = records.load_record(RESULTS / "plain56-cifar10-short" / "seed0.json")
     row: Any = signal_figures.likeness_table(found, [run], 0.1).iloc[0]
     assert (row["kind"], row["depth"], row["steps"]) == ("plain", 56, 2_000)

@@ -23,7 +23,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from resnet_book import augment, data, features, models, train
 from resnet_book.data import ImageSet
-from resnet_book.engine.callbacks import Checkpoint, KeepFeatures, ProgressBar, TensorBoard
+from resnet_book.engine.callbacks import KeepFeatures, ProgressBar, TensorBoard
+from resnet_book.engine.checkpointing import Checkpoint
 from resnet_book.engine.device import CPU, Engine, can_compile, kernels, worth_compiling
 from resnet_book.experiments import catalogue
 from resnet_book.recipe import Recipe

@@ -1,8 +1,9 @@
 """Ask how much a gradient is worth: for other images, after a step, and at a picture nearby.
 
 Gradients at neighbouring images follow Balduzzi et al. 2017, *The Shattered Gradients Problem* (arXiv:1702.08591).
-Batch norm normalises by the batch's own statistics throughout, as in a training step. The networks passed stay as they
-are. A batch that a network cannot learn from is a ValueError, as in ``diagnostics.checked_batch``.
+A batch is two tensors: images (N, 3, H, W), float, normalised, and labels (N,), int64. One that a network cannot learn
+from is a ValueError, as in ``diagnostics.checked_batch``. Batch norm normalises by the batch's own statistics
+throughout, as in a training step. The networks passed stay as they are.
 """
 
 from collections.abc import Sequence
@@ -16,10 +17,8 @@ from torch import Tensor, nn
 from resnet_book.analysis.diagnostics import checked_batch, unchanged
 from resnet_book.engine.checks import checked_seed, finite, real
 
-Batch = tuple[Tensor, Tensor]  # images (N, 3, H, W) float, normalised; labels (N,) int64
 
-
-def gradient(network: nn.Module, batch: Batch) -> Tensor:
+def gradient(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
     """The gradient of a batch's mean cross-entropy with respect to all parameters, as one vector."""
     images, labels = batch
     labels = checked_batch(network, images, labels)
@@ -45,7 +44,7 @@ def after_a_step(network: nn.Module, step: Tensor) -> nn.Module:
     return moved
 
 
-def predictions(network: nn.Module, batches: Sequence[Batch], learning_rate: float) -> pd.DataFrame:
+def predictions(network: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], learning_rate: float) -> pd.DataFrame:
     """How far the gradient of one batch predicts that of the next: cosines, 1 for "the same direction", 0 "unrelated".
 
     Takes the batches two by two. A row a pair: pair, and three cosines with the first batch's gradient: of the second
@@ -70,7 +69,7 @@ def predictions(network: nn.Module, batches: Sequence[Batch], learning_rate: flo
     return pd.DataFrame(rows)
 
 
-def pixel_gradients(network: nn.Module, batch: Batch) -> Tensor:
+def pixel_gradients(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
     """The gradient of a batch's mean cross-entropy with respect to its pixels: (N, 3, H, W)."""
     images, labels = batch
     labels = checked_batch(network, images, labels)
@@ -79,7 +78,9 @@ def pixel_gradients(network: nn.Module, batch: Batch) -> Tensor:
         return torch.autograd.grad(F.cross_entropy(network(pixels), labels), pixels)[0]
 
 
-def shattering(network: nn.Module, batch: Batch, distances: Sequence[float], seed: int = 0) -> pd.DataFrame:
+def shattering(
+    network: nn.Module, batch: tuple[Tensor, Tensor], distances: Sequence[float], seed: int = 0
+) -> pd.DataFrame:
     """How alike the pixel gradients of an image and a noisy copy of it are, against the noise.
 
     ``distances``: the noise's standard deviation, where that of the pixels is about 1. A row a distance: distance, and

@@ -5,7 +5,6 @@ is read. Weights along the way, and of another seed, come from trainings with ``
 recorded one, so everything that was measured names the SHA-256 of the weights that it is of.
 """
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -157,8 +156,3 @@ def steps(count: int) -> list[float]:
 def shares(count: int) -> list[float]:
     """``count`` shares of the way from 0 to 1, at equal distances."""
     return [place / (count - 1) for place in range(whole("count", count, 2))]
-
-
-def all_landscapes(results: str | Path | None = None) -> list[LandscapeRecord]:
-    """All that lie beside records, by experiment, then seed. Raises RecordError as ``Kind.read_all``."""
-    return LANDSCAPE.read_all(results)

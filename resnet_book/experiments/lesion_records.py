@@ -1,6 +1,6 @@
 """What ``seed<k>.lesions.json`` beside a record holds: what taking the network apart did.
 
-The file holds every cut of ``analysis.lesions.all_cuts`` with its damage, and the gradient by length of path. It is of
+The file holds every cut of ``analysis.cuts.all_cuts`` with its damage, and the gradient by length of path. It is of
 exactly one network: it names the SHA-256 of its weights, which is compared with the record's whenever it is read. It
 can be made again from the weights.
 """
@@ -8,7 +8,6 @@ can be made again from the weights.
 import math
 from functools import cache
 from math import comb
-from pathlib import Path
 from typing import Annotated, Self
 
 import pandas as pd
@@ -16,8 +15,8 @@ import torch
 from pydantic import Field, model_validator
 
 from resnet_book import models
-from resnet_book.analysis import cutting, lesions
-from resnet_book.analysis.lesions import Cut
+from resnet_book.analysis import cutting
+from resnet_book.analysis.cuts import Cut, all_cuts
 from resnet_book.experiments import catalogue
 from resnet_book.experiments.checked_json import Checked, Percent, Sha256
 from resnet_book.experiments.kept import Count, Kept, Kind, Machine, Seconds, Size, require_measured
@@ -31,7 +30,7 @@ Share = Annotated[float, Field(ge=0, le=1 + 1e-9)]
 class CutRow(Checked):
     """One cut and its damage, as trained and with batch norm's statistics measured anew; units as ``Damage``."""
 
-    kind: str  # a key of lesions.KINDS
+    kind: str  # a key of cuts.KINDS
     blocks: list[Annotated[int, Field(ge=1)]]
     factor: Size
     removed: Count  # how many blocks were left out
@@ -93,11 +92,6 @@ def _require_images(found: LesionRecord, record: Record) -> None:
 LESIONS = Kind(LesionRecord, ".lesions.json", SCHEMA_VERSION, "lesions", _require_images)
 
 
-def all_lesions(results: str | Path | None = None) -> list[LesionRecord]:
-    """All that lie beside records, by experiment, then seed. Raises RecordError as ``Kind.read_all``."""
-    return LESIONS.read_all(results)
-
-
 @cache
 def _without_numbers(model: str, shortcut: str | None) -> models.Network:
     """The network, whose tensors have shapes alone."""
@@ -109,7 +103,7 @@ def _require_sound(found: LesionRecord) -> None:
     """Raise ValueError unless these are all cuts and paths of the experiment's network, and the numbers agree."""
     known = catalogue.get(found.experiment)
     network = _without_numbers(known.model, known.shortcut)
-    cuts, blocks = lesions.all_cuts(network), cutting.count_blocks(network)
+    cuts, blocks = all_cuts(network), cutting.count_blocks(network)
     require(len(found.cuts) == len(cuts), f"cuts: {len(found.cuts)}, where {known.model} has {len(cuts)}")
     for place, (row, cut) in enumerate(zip(found.cuts, cuts, strict=True)):
         this = Cut(row.kind, tuple(row.blocks), row.factor)

@@ -10,6 +10,7 @@ import torch
 
 from resnet_book import augment
 from resnet_book.analysis import lesions
+from resnet_book.analysis.cuts import all_cuts
 from resnet_book.analysis.paths import gradients_by_length
 from resnet_book.engine import machine
 from resnet_book.experiments import records, weights
@@ -44,7 +45,7 @@ def make_lesions(
     few = test.subset(min(TEST_IMAGES, len(test)))
     recipe = Recipe(**record.recipe)
     measuring = lesions.augmented(train.subset(min(MEASURING_IMAGES, len(train))), recipe)
-    cuts, measured = lesions.all_cuts(network), []
+    cuts, measured = all_cuts(network), []
     for number, each in enumerate(
         lesions.lesions(network, measuring, few, record.mean, record.std, cuts, device=device), start=1
     ):

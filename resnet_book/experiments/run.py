@@ -18,6 +18,7 @@ from resnet_book import data, features, models, train
 from resnet_book.analysis import answers, study
 from resnet_book.data import ImageSet
 from resnet_book.engine import callbacks, checkpoints, device, processes
+from resnet_book.engine.checkpointing import Checkpoint
 from resnet_book.engine.checks import checked_seed
 from resnet_book.experiments import catalogue, records, study_files, weights
 from resnet_book.experiments.catalogue import Experiment
@@ -67,7 +68,7 @@ def train_and_record(
 ) -> records.Record:
     """Train experiment ``name`` from ``seed``, or go on from its checkpoint; save and return its record.
 
-    Weights and feature study are saved too, beside the record. ``stop``: see ``callbacks.Checkpoint``; ``further``:
+    Weights and feature study are saved too, beside the record. ``stop``: see ``checkpointing.Checkpoint``; ``further``:
     callbacks of the caller's. Of several processes under ``torchrun``, each calls this; the first one alone has the
     lock and writes.
 
@@ -85,7 +86,7 @@ def train_and_record(
         network = models.untrained(experiment.model, images.num_classes, experiment.shortcut, seed)
         kept = folder / "checkpoint.pt"
         seen = callbacks.KeepFeatures()
-        calls: list[callbacks.Callback] = [callbacks.Checkpoint(kept, stop), seen]
+        calls: list[callbacks.Callback] = [Checkpoint(kept, stop), seen]
         if options.progress:
             calls.append(callbacks.ProgressBar())
         if options.tensorboard:

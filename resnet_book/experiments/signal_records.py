@@ -4,7 +4,6 @@ A later repetition of the run may have left the weights along the way, so each s
 and where they are from.
 """
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import pandas as pd
@@ -126,8 +125,3 @@ class SignalRecord(KeptOfTraining):
 
 
 SIGNALS = Kind(SignalRecord, ".signals.json", SCHEMA_VERSION, "signals", require_same_images)
-
-
-def all_signals(results: str | Path | None = None) -> list[SignalRecord]:
-    """All that lie beside records, by experiment, then seed. Raises RecordError as ``Kind.read_all``."""
-    return SIGNALS.read_all(results)

@@ -20,7 +20,7 @@ import torch
 
 from resnet_book import augment, data
 from resnet_book.analysis import diagnostics, lesions, signals
-from resnet_book.engine import callbacks, checkpoints, machine
+from resnet_book.engine import checkpointing, checkpoints, machine
 from resnet_book.engine.checks import whole
 from resnet_book.experiments import records, weights
 from resnet_book.experiments.checked_json import RecordError
@@ -100,7 +100,7 @@ class _Ruler:
     def __init__(self, record: Record, train: data.ImageSet, device: str | torch.device) -> None:
         self.recipe, self.device = Recipe(**record.recipe), torch.device(device)
 
-        def batch(images: data.ImageSet) -> signals.Batch:
+        def batch(images: data.ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
             pixels = augment.normalise(images.images, record.mean, record.std)
             return pixels.to(device, memory_format=torch.channels_last), images.labels.to(device)
 
@@ -166,7 +166,7 @@ def _kept_by(
     run = f"{record.experiment}, seed {record.seed}"
     checkpoint = folder.parent / "checkpoint.pt"
     if repetition is None and (under_way := checkpoints.load(checkpoint)):
-        structure, recipe = callbacks.structure_of(weights.untrained(record)), repr(Recipe(**record.recipe))
+        structure, recipe = checkpointing.structure_of(weights.untrained(record)), repr(Recipe(**record.recipe))
         expected = {"network": structure, "recipe": recipe, "seed": record.seed}
         if not expected.items() <= under_way.get("identity", {}).items():
             raise RecordError(
