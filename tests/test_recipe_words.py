@@ -1,8 +1,13 @@
 """The sentences and the figures of chapter 5 say what the runs show, whichever way they went."""
 
+from pathlib import Path
+
+import jupytext
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import pytest
+import torch
 
 from resnet_book.experiments.catalogue import PAPER
 from resnet_book.report import figures, recipe_figures
@@ -71,3 +76,26 @@ def test_the_valley_has_both_paths_by_name_and_its_bottom_at_zero(ax):
     drawn = {line.get_label(): np.column_stack(line.get_data()).tolist() for line in ax.lines[:2]}
     assert drawn == {name: path.tolist() for name, path in paths.items()}
     assert np.column_stack(ax.lines[2].get_data()).tolist() == [[0, 0]]
+
+
+CHAPTER = Path(__file__).parent.parent / "notebooks" / "05_training.py"
+STEP = next(cell.source for cell in jupytext.read(CHAPTER).cells if cell.source.startswith("def sgd_step"))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("gradient + weight_decay * weight", "gradient"),
+        ("gradient + weight_decay * weight", "gradient - weight_decay * weight"),
+        ("gradient + weight_decay * weight", "gradient + 1.01 * weight_decay * weight"),
+        ("mul_(momentum)", "mul_(0)"),
+        ("add_(gradient", "add_((1 - momentum) * gradient"),
+        ("add_(gradient + weight_decay * weight)", "add_(learning_rate * (gradient + weight_decay * weight))"),
+        ("sub_(learning_rate * velocity)", "sub_(learning_rate * (gradient + momentum * velocity))"),
+    ],
+)
+def test_the_comparison_with_pytorchs_step_sees_what_is_wrong(right: str, wrong: str) -> None:
+    exec(STEP, {"torch": torch, "pd": pd})
+    assert right in STEP
+    with pytest.raises(AssertionError, match="not close"):
+        exec(STEP.replace(right, wrong), {"torch": torch, "pd": pd})
