@@ -338,7 +338,7 @@ display(Markdown(drops_in_words(recorded)))
 # Batch norm ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)) gives each channel mean 0 and standard
 # deviation 1 over the batch and its pixels, then a learned scale and shift. So what leaves it keeps its size, whatever
 # the weights before; without it nothing does. In an untrained plain network the signal loses a little in most blocks; in
-# a residual one each block about doubles its mean square (both in the [appendix](a5_more_about_the_recipe.ipynb)).
+# a residual one a block on average about doubles its mean square ([appendix](a5_more_about_the_recipe.ipynb)).
 #
 # In training, too, a step that changes the size of a layer's output is multiplied through all layers after it. Batch
 # norm divides it out, so larger steps should be bearable. Ioffe and Szegedy report this from ImageNet: at five times
