@@ -13,6 +13,7 @@ from torch import nn
 
 from resnet_book import models
 from resnet_book.analysis import cutting
+from resnet_book.experiments.catalogue import PAPER
 
 CHAPTER = Path(__file__).parent.parent / "notebooks" / "03_plain_and_residual.py"
 CELLS = [cell.source for cell in jupytext.read(CHAPTER).cells if cell.cell_type == "code"]
@@ -100,6 +101,20 @@ def check_page(page: str, empty: str, answer: str, names: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("page", "name", "answer", "said"),
     [
+        ("05_training", "rate", "0.01", "Right"),
+        ("05_training", "rate", "0.1", "Wrong"),
+        ("05_training", "rate", "0", "Wrong"),
+        ("05_training", "rate", "None", "Not answered yet."),
+        ("05_training", "decay", "0.0032", "Right"),
+        ("05_training", "decay", "0.0001 * 64_000 / 2_000", "Right"),
+        ("05_training", "decay", "0.0001", "Wrong"),
+        ("05_training", "decay", "0.0001 / 32", "Wrong"),
+        ("05_training", "decay", "0", "Wrong"),
+        ("05_training", "decay", "None", "Not answered yet."),
+        ("05_training", "seeds_each", "5", "Right."),
+        ("05_training", "seeds_each", "4", "Wrong"),
+        ("05_training", "seeds_each", "50", "Wrong"),
+        ("05_training", "seeds_each", "None", "Not answered yet."),
         # A number is as good as a set.
         ("a6_more_about_speed", "waiting", "{16}", "Right."),
         ("a6_more_about_speed", "waiting", "16", "Right."),
@@ -117,7 +132,7 @@ def check_page(page: str, empty: str, answer: str, names: dict[str, Any]) -> Non
 def test_the_check_of_a_number_tells_right_and_wrong_ones_apart(
     page: str, name: str, answer: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check_page(page, f"{name} = None", f"{name} = {answer}", {"math": math})
+    check_page(page, f"{name} = None", f"{name} = {answer}", {"math": math, "PAPER": PAPER})
     assert capsys.readouterr().out.startswith(said)
 
 

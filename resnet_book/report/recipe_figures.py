@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from resnet_book.experiments.catalogue import PAPER, SHORT
@@ -31,10 +32,12 @@ def plot_drops(frame: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
     long, short = axes
     inset = long.inset_axes((0.46, 0.5, 0.52, 0.44), ylim=(8, 10))
     panels = [(long, PAPER, ["paper"]), (inset, PAPER, ["paper"]), (short, SHORT, ["short", "no-drops"])]
+    lines: dict[str, Line2D] = {}
     for ax, schedule, shown in panels:
         for whose, run in frame[frame.recipe.isin(shown)].groupby(["recipe", "seed"]):
             colour = figures.COLOURS["accent" if "no-drops" in str(whose) else "residual"]
-            ax.plot(run.iteration, run.test_error, color=colour, linewidth=1.3)
+            (line,) = ax.plot(run.iteration, run.test_error, color=colour, linewidth=1.3)
+            lines[run.recipe.iloc[0]] = line
         for drop in schedule.drops:
             ax.axvline(drop, color=figures.COLOURS["neutral"], linestyle=":", linewidth=0.8)
         ax.xaxis.set_major_locator(MaxNLocator(2 if ax is inset else 4, steps=[1, 2, 5, 10]))
@@ -45,4 +48,6 @@ def plot_drops(frame: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
     inset.yaxis.set_major_locator(MaxNLocator(2))
     long.set(xlabel="iteration", ylabel="test error (%)", ylim=(0, 60), title="paper")
     short.set(xlabel="iteration", ylim=(20, 60), title="short and no-drops")
+    of_short = [name for name in ("short", "no-drops") if name in lines]
+    short.legend([lines[name] for name in of_short], of_short)
     return axes
