@@ -67,8 +67,7 @@ K = 10  # images at each end of a row
 # %% [markdown]
 # ## A trained network
 #
-# Each tier names the networks that it wants, the best first. We take the first one that is recorded and whose images
-# are here.
+# We take the best network of the tier that is recorded and whose images are here.
 
 # %%
 wishes = {
@@ -275,8 +274,8 @@ print("untrained, five seeds:", ", ".join(f"{each:.3f}" for each in by_seed), f"
 
 # %% [markdown]
 # With the built-in images, one of these means lies below chance. So how far an untrained network is above it is the
-# luck of the seed. The trained network, of one seed, is far above all five: what the original study saw can be counted,
-# and training put it there. But trained rows share images, too. Which classes lead them?
+# luck of the seed. The trained network, of one seed, is far above all five: training made its rows pure. But trained
+# rows share images, too. Which classes lead them?
 
 # %% tags=["nbval-ignore-output"]
 leading = purity.leading_class(most, test.labels, test.num_classes)  # (C,); -1 where several classes are level
@@ -292,17 +291,17 @@ display(Markdown(text))
 # %% [markdown]
 # ## More than one network
 #
-# All of this was one network. A study like this one is recorded beside the runs of the book, as rankings without
-# images. Here are the networks with 64 features, trained on CIFAR-10 for 64,000 iterations or, where the name ends in
-# `short`, for 2,000 ([chapter 3](03_plain_and_residual.ipynb)).
+# All of this was one network. Rankings like these are recorded, without images, beside the runs of the book. Here are
+# the networks with 64 features, trained on CIFAR-10 for 64,000 iterations or, where the name ends in `short`, for 2,000
+# ([chapter 3](03_plain_and_residual.ipynb)).
 #
 # > **Predict, then run**
 # >
 # > After the short training the deeper networks make more mistakes. Will their rows be purer than those of the shallow
 # > ones, or less pure? And *before* training: will it matter whether a network has shortcuts?
 #
-# In Figure 4.4, look first at the way from the open to the full dot of each network, then at the open dots, plain beside
-# residual. Last, compare the full dots with the test errors: do fewer mistakes go with purer rows?
+# In Figure 4.4, look first at the way from each open dot to its full one, then at the open dots, plain beside residual.
+# Last, compare the full dots with the test errors: do fewer mistakes go with purer rows?
 
 # %% mystnb={"image": {"alt": "Two dots for each recorded network. Every trained network has purer rows than the same network before training. Before training, residual networks lie above the dashed line of random draws, plain ones near it, those of 32 layers and more below it. After training, the four networks of 44 and 56 layers with a short training have the least pure rows; among the others, fewer mistakes do not go with purer rows."}}
 frame = study_figures.study_frame(studies.recorded_studies("cifar10"))
@@ -358,8 +357,8 @@ text = f"Left halves have a mean purity of **{least_purity.mean():.2f}** in all;
 display(Markdown(f"{text} The order of the files chose the images of {tied.sum()} of them."))
 
 # %% [markdown]
-# The order decides *which* silent images are shown, but not of which classes the silent images are: tied halves are
-# purer than chance, too. So a left half shows where a feature is weakest and, if it is tied, where it is silent.
+# The order decides *which* silent images are shown, but not of which classes they are: tied halves are purer than
+# chance, too. So a left half shows where a feature is weakest and, if it is tied, where it is silent.
 # On CIFAR-10 most left halves of every network are tied (last column of the table under Figure 4.4).
 #
 # ## Do the weights agree?
@@ -368,7 +367,7 @@ display(Markdown(f"{text} The order of the files chose the images of {tied.sum()
 # feature's weights their mean over the classes. As a feature is never negative, a positive weight then raises the score
 # of the class against the mean of all scores, and a negative one lowers it. Look up, for each feature, its weight for
 # the class that leads the right half, and for the one that leads the left half (halves that no class leads are left
-# out). *Shuffled* is what one would get on average if the leading classes were dealt out to the features anew.
+# out). *Shuffled* is the average if the leading classes were dealt out to the features anew.
 
 # %% tags=["nbval-ignore-output"]
 weight = this.class_weights - this.class_weights.mean(dim=0)  # (classes, C)
