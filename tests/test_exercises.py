@@ -3,6 +3,7 @@
 import math
 from copy import deepcopy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jupytext
@@ -11,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from resnet_book import models
-from resnet_book.analysis import cutting
+from resnet_book import features, models
+from resnet_book.analysis import cutting, purity
 from resnet_book.experiments.catalogue import PAPER
 
 CHAPTER = Path(__file__).parent.parent / "notebooks" / "03_plain_and_residual.py"
@@ -133,6 +134,34 @@ def test_the_check_of_a_number_tells_right_and_wrong_ones_apart(
     page: str, name: str, answer: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     check_page(page, f"{name} = None", f"{name} = {answer}", {"math": math, "PAPER": PAPER})
+    assert capsys.readouterr().out.startswith(said)
+
+
+RANKED = "return purity.purity(features.rank({}, {})[{}], test.labels, test.num_classes).mean().item()"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (RANKED.format("values", "k", 1), "Right."),
+        (RANKED.format("values", "k", 1).replace(".item()", ""), "Right."),
+        ("return None", "Not answered yet."),
+        (RANKED.format("values", "k", 0), "Wrong: this is the purity of the least relevant images"),
+        (RANKED.format("values", "2 * k", 1), "Wrong: for 10 images it should be"),
+        (RANKED.format("values", "K", 1), "Nearly: right here"),
+        (RANKED.format("trained", "k", 1), "Nearly: right here"),
+        ("return row_purity.mean()", "Nearly: right here"),
+    ],
+)
+def test_the_check_of_longer_rows_sees_an_answer_that_ignores_its_arguments(
+    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = torch.rand(200, 8, generator=torch.Generator().manual_seed(0))
+    test = SimpleNamespace(labels=torch.arange(200) % 10, num_classes=10)
+    least, most = (purity.purity(each, test.labels, 10) for each in features.rank(trained, 10))
+    names = {"trained": trained, "test": test, "K": 10, "row_purity": most, "least_purity": least}
+    modules = {"torch": torch, "features": features, "purity": purity}
+    check_page("04_features", "return None  # your code: two lines", answer + "  #", names | modules)
     assert capsys.readouterr().out.startswith(said)
 
 

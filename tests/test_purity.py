@@ -21,6 +21,12 @@ def test_purity_is_the_share_of_the_most_frequent_class():
     assert found.tolist() == [1.0, 0.5, 0.25]
 
 
+def test_a_class_leads_a_row_only_where_no_other_is_as_frequent():
+    labels = torch.tensor([0, 0, 1, 1, 1, 2])
+    rows = torch.tensor([[0, 1, 2], [2, 3, 0], [0, 2, 5], [0, 1, 2]])
+    assert purity.leading_class(rows, labels, 4).tolist() == [0, 1, -1, 0]
+
+
 def test_images_that_two_rows_share_are_counted_over_all_pairs_of_rows():
     rows = torch.tensor([[0, 1, 2], [2, 0, 5], [7, 6, 2]])
     assert purity.shared_images(rows) == pytest.approx((2 + 1 + 1) / 3)

@@ -1,9 +1,11 @@
 """The table of studies that chapter 4 shows, and how chapters find the networks that they load."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+import torch
 
 from resnet_book.cifar import DataMissingError
 from resnet_book.experiments import studies, weights
@@ -21,6 +23,23 @@ def test_the_table_of_the_recorded_studies_has_twins_next_to_each_other_and_no_a
     assert not any("projection" in str(name) for name in table.index)
     assert min(table["purity"] - table["chance_purity"]) > 0
     assert max(table["untrained_led"] - table["features"]) <= 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "led", "leaders"),
+    [
+        (["cat cat dog", "cat cat ship", "dog dog cat"], 2, "cat"),
+        (["cat cat dog", "dog dog ship"], 1, "cat, dog"),
+        ([], 0, ""),
+    ],
+)
+def test_the_table_counts_the_rows_that_a_class_leads_alone_and_names_all_that_lead_as_many(rows, led, leaders):
+    name, (record, found) = next(iter(studies.recorded_studies("cifar10", RESULTS).items()))
+    rows = rows + ["airplane cat dog"] * (len(found.most) - len(rows))  # which no class leads
+    classes = [[found.class_names.index(word) for word in row.split()] for row in rows]
+    images = torch.tensor([[found.labels.tolist().index(label) for label in row] for row in classes])
+    table = study_figures.study_frame({name: (record, replace(found, untrained_most=images))})
+    assert (table.untrained_led.item(), table.untrained_leaders.item()) == (led, leaders)
 
 
 def test_the_first_network_with_weights_and_images_is_loaded(tmp_path, monkeypatch):

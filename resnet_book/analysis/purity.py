@@ -35,6 +35,16 @@ def purity(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     return class_counts(indices, labels, num_classes).amax(dim=1).double() / indices.shape[1]
 
 
+def leading_class(indices: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """The class that alone is the most frequent of each row; -1 where several are level: (C, k), (N,) -> (C,) int64.
+
+    Raises ValueError as ``class_counts`` does.
+    """
+    counts = class_counts(indices, labels, num_classes)
+    level = (counts == counts.amax(dim=1, keepdim=True)).sum(dim=1) > 1
+    return counts.argmax(dim=1).masked_fill(level, -1)
+
+
 def shared_images(indices: Tensor) -> float:
     """How many images two different rows have in common, on average over all pairs: (C, k) int64, 0 to k.
 

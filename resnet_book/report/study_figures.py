@@ -19,7 +19,7 @@ MEANS = ("selective_share", "purity", "untrained_purity")
 COLUMNS = [  # those that the chapters use, also where there is no study
     *("kind", "depth", "recipe", "iterations", "test_error", "chance_purity"),
     *(f"{mean}{end}" for mean in MEANS for end in ("", "_low", "_high")),
-    *("features", "shared", "untrained_shared", "untrained_led", "tied_at_zero"),
+    *("features", "shared", "untrained_shared", "untrained_led", "untrained_leaders", "tied_at_zero"),
 ]
 
 
@@ -28,15 +28,17 @@ def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
 
     Index: the experiment without its dataset. Columns: kind, depth, recipe, iterations, test_error, the share of
     selective features with its 95 % interval (selective_share, _low, _high), how many images two rows share on average
-    (shared, untrained_shared), how many rows the class leads that leads most of them before training (untrained_led),
-    and those of ``study.summary``.
+    (shared, untrained_shared), how many rows the class leads alone that leads most of them before training
+    (untrained_led), its name, or the names of several that lead as many (untrained_leaders), and those of
+    ``study.summary``.
     """
     rows = {}
     for name, (record, found) in studied.items():
         kind, depth = tables.kind_and_depth(record.model["name"])
         selective = purity.selectivity(found.class_means) >= study.SELECTIVE
         share, low, high = purity.mean_interval(selective.double())
-        led_by = purity.class_counts(found.untrained_most, found.labels, len(found.class_names)).argmax(dim=1)
+        leading = purity.leading_class(found.untrained_most, found.labels, len(found.class_names))
+        led = leading[leading >= 0].bincount(minlength=len(found.class_names)).tolist()
         rows[name.replace(f"-{record.dataset['name']}", "")] = {
             "kind": kind,
             "depth": depth,
@@ -48,7 +50,10 @@ def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
             "selective_share_high": high,
             "shared": purity.shared_images(found.most),
             "untrained_shared": purity.shared_images(found.untrained_most),
-            "untrained_led": led_by.bincount().max().item(),
+            "untrained_led": max(led),
+            "untrained_leaders": ", ".join(
+                name for name, rows in zip(found.class_names, led, strict=True) if rows == max(led) > 0
+            ),
             **study.summary(found),
         }
     frame = pd.DataFrame.from_dict(rows, orient="index") if rows else pd.DataFrame(columns=COLUMNS, dtype=float)
