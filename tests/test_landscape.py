@@ -572,6 +572,29 @@ def test_the_surfaces_are_turned_with_mouse_and_keyboard_and_named_for_those_who
 
 
 @pytest.mark.slow
+def test_the_surfaces_are_turned_by_the_first_button_alone_and_drawn_anew_when_a_notebook_gets_dark(
+    browser: Browser,
+) -> None:
+    page = browser.new_page()
+    dark = "<style>body[data-jp-theme-light=false] { --jp-content-font-color1: #eee }</style>"
+    page.set_content(dark + surfaces.turnable(surfaces.scenes(FOUND)))
+
+    def drawn() -> str:
+        return page.evaluate("() => [...document.querySelectorAll('canvas')].map((one) => one.toDataURL()).join()")
+
+    box, before = page.locator(".surfaces-views").bounding_box(), drawn()
+    assert box
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 120, box["y"] + 50)
+    page.mouse.up(button="right")
+    assert drawn() == before
+    page.evaluate("document.body.setAttribute('data-jp-theme-light', 'false')")
+    assert drawn() != before
+    page.close()
+
+
+@pytest.mark.slow
 def test_without_javascript_a_still_picture_and_all_numbers_are_there(browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
