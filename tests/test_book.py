@@ -508,7 +508,7 @@ def test_the_network_in_the_page_answers(page: str, viewport: Any, browser: Brow
     assert "says of “horse”: horse" in shown.inner_text(".live-answer")
     shown.get_by_label("ask me first").uncheck()
     shown.get_by_label("block 2: its layers").uncheck()
-    assert "with 1 part taken out" in shown.inner_text(".live-answer")
+    assert "resnet20 without the layers of block 2 says" in shown.inner_text(".live-answer")
     shown.get_by_label("Network:").select_option("plain20")
     shown.wait_for_function("document.querySelector('.live-answer').textContent.startsWith('plain20 says of')")
     wide = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -75,6 +75,38 @@ def test_the_window_is_moved_by_keyboard_and_by_mouse_and_said_in_words(page: Pa
 
 
 @pytest.mark.slow
+def test_a_window_in_the_middle_is_not_said_to_be_moved_when_it_is_mirrored(page: Page) -> None:
+    page.get_by_label("mirrored").check()
+    assert page.get_by_role("status").inner_text().endswith("The window is in the middle, and mirrored.")
+
+
+@pytest.mark.slow
+def test_the_button_of_a_menu_and_a_second_finger_move_no_window(page: Page) -> None:
+    said, box = page.get_by_role("status").inner_text(), page.locator(".crop-stage").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 130, box["y"] + 100)
+    page.mouse.up(button="right")
+    assert page.get_by_role("status").inner_text() == said
+    page.mouse.down()
+    page.locator(".crop-stage").dispatch_event(
+        "pointermove", {"pointerId": 77, "clientX": 0, "clientY": 0, "buttons": 1}
+    )
+    page.mouse.up()
+    page.mouse.move(box["x"] + 160, box["y"] + 100)  # let go
+    assert page.get_by_role("status").inner_text() == said
+
+
+@pytest.mark.slow
+def test_on_a_page_without_our_colours_the_words_have_those_around_them(page: Page) -> None:
+    page.add_style_tag(content="body { background: #1e1e1e; color: rgb(200, 201, 202) }")
+    for part in (".crop-status", ".crop-tools button"):
+        assert page.locator(part).evaluate("each => getComputedStyle(each).color") == "rgb(200, 201, 202)"
+        assert page.locator(part).evaluate("each => getComputedStyle(each).backgroundColor") == "rgba(0, 0, 0, 0)"
+
+
+@pytest.mark.slow
 def test_without_javascript_a_sentence_stands_there(browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

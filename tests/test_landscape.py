@@ -338,6 +338,20 @@ def test_two_seeds_of_one_network_are_not_drawn_as_one() -> None:
             draw(slices)
 
 
+@pytest.mark.parametrize(
+    ("plain", "other"),
+    [
+        ("plain10-cifar10-short", "resnet10-cifar100-short"),
+        ("plain20-cifar10-short", "resnet20-cifar10-no-decay"),
+        ("resnet20-cifar10-short", "resnet20-cifar10-no-decay"),
+    ],
+)
+def test_networks_of_two_datasets_or_recipes_are_not_drawn_as_twins(plain: str, other: str) -> None:
+    found = [FOUND[0].model_copy(update={"experiment": name}) for name in (plain, other)]
+    with pytest.raises(ValueError, match=f"found: {plain} and {other} are no twins"):
+        surfaces.scenes(found)
+
+
 @pytest.fixture
 def kept_file(results: Path) -> Path:
     """The committed landscape of another run, brought to this one: quicker than measuring."""
@@ -554,6 +568,29 @@ def test_the_surfaces_are_turned_with_mouse_and_keyboard_and_named_for_those_who
     assert page.locator(".surfaces-still").is_visible()
     assert plain.is_hidden()
     assert problems == []
+    page.close()
+
+
+@pytest.mark.slow
+def test_the_surfaces_are_turned_by_the_first_button_alone_and_drawn_anew_when_a_notebook_gets_dark(
+    browser: Browser,
+) -> None:
+    page = browser.new_page()
+    dark = "<style>body[data-jp-theme-light=false] { --jp-content-font-color1: #eee }</style>"
+    page.set_content(dark + surfaces.turnable(surfaces.scenes(FOUND)))
+
+    def drawn() -> str:
+        return page.evaluate("() => [...document.querySelectorAll('canvas')].map((one) => one.toDataURL()).join()")
+
+    box, before = page.locator(".surfaces-views").bounding_box(), drawn()
+    assert box
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 120, box["y"] + 50)
+    page.mouse.up(button="right")
+    assert drawn() == before
+    page.evaluate("document.body.setAttribute('data-jp-theme-light', 'false')")
+    assert drawn() != before
     page.close()
 
 

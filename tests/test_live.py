@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 from torch import nn
 
 from resnet_book import augment, data, load_trained, models
@@ -128,8 +128,50 @@ def test_the_weights_of_the_second_network_come_in_a_script_of_their_own(page: P
     assert page.evaluate("LIVE_NETWORK.networks[1].weights") == networks[1]["weights"]
 
 
-def test_in_a_notebook_it_runs_in_a_frame_of_its_own(browser: Browser) -> None:
-    shown = live_network.LiveNetwork([live_network.described(load_trained(name)) for name in NAMES])
+def test_a_word_of_the_data_does_not_end_the_script_that_it_stands_in() -> None:
+    described = live_network.described(load_trained(NAMES[0])) | {"name": "</script>"}
+    script = live_network.as_script([described])
+    assert "<" not in script
+    assert json.loads(script.removeprefix("window.LIVE_NETWORK = ").removesuffix(";\n"))["networks"] == [described]
+
+
+@pytest.fixture(scope="module")
+def shown() -> live_network.LiveNetwork:
+    """Both networks as the output of a notebook's cell."""
+    return live_network.LiveNetwork([live_network.described(load_trained(name)) for name in NAMES])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_notebook_it_brings_the_ground_that_its_words_are_read_on(
+    scheme: Any, browser: Browser, shown: live_network.LiveNetwork
+) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.set_content(f"<body style='background: #777'>{shown._repr_html_()}")
+    ground, words = page.frames[1].evaluate(
+        """() => { const look = getComputedStyle(document.querySelector(".live-network"));
+        return [getComputedStyle(document.body).backgroundColor, look.color]; }"""
+    )
+    assert [sum(map(int, re.findall(r"\d+", each))) > 380 for each in (ground, words)] == [
+        scheme == "light",
+        scheme == "dark",
+    ]
+    page.close()
+
+
+@pytest.mark.parametrize("width", [800, 400])
+def test_in_a_notebook_its_frame_is_as_high_as_what_it_holds(
+    width: int, browser: Browser, shown: live_network.LiveNetwork
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 700})
+    page.set_content(shown._repr_html_())
+    page.frames[1].wait_for_function("innerHeight !== 900")
+    page.wait_for_timeout(200)
+    frame, content = page.frames[1].evaluate("[innerHeight, document.documentElement.scrollHeight]")
+    assert content == frame
+    page.close()
+
+
+def test_in_a_notebook_it_runs_in_a_frame_of_its_own(browser: Browser, shown: live_network.LiveNetwork) -> None:
     assert "resnet20-builtin-smoke and plain20-builtin-smoke" in repr(shown)
     page = browser.new_page()
     page.set_content(f"<h1>A notebook</h1>{shown._repr_html_()}")
@@ -176,7 +218,7 @@ def test_the_page_asks_before_it_shows_what_a_cut_does_and_puts_everything_back(
     assert live.evaluate("document.activeElement.textContent") == "It stays"  # Enter or Space answers
     live.keyboard.press("Enter")
     assert live.evaluate("document.activeElement.getAttribute('aria-label')") == "block 1: its layers"
-    assert re.match(r"(You were right|Not so)\. resnet20, with 1 part taken out,", answer(live))
+    assert re.match(r"(You were right|Not so)\. resnet20 without the layers of block 1 says of", answer(live))
     cut = live.locator(".live-number").all_inner_texts()
     live.get_by_role("button", name="Put everything back").click()
     assert live.locator(".live-number").all_inner_texts() == whole != cut
@@ -187,7 +229,7 @@ def test_the_network_is_used_with_a_keyboard_alone(live: Page) -> None:
     live.keyboard.press("Space")  # do not ask
     live.keyboard.press("Tab")
     live.keyboard.press("Space")
-    assert "with 1 part taken out" in answer(live)
+    assert "resnet20 without the layers of block 1 says" in answer(live)
     live.keyboard.press("Tab")  # the focus stayed where it was
     live.keyboard.press("Space")
     assert live.evaluate("document.activeElement.getAttribute('aria-label')") == "block 1: its shortcut"
@@ -216,7 +258,7 @@ def test_what_changes_is_read_aloud_once_and_whole_the_answer_and_what_the_cut_c
     assert live.evaluate("said.splice(0)") == []  # the page asks, and does not answer itself
     live.get_by_role("button", name="It changes").click()
     verdict, cost = live.evaluate("said.splice(0)")
-    assert re.match(r"(You were right|Not so)\. resnet20, with 1 part taken out,", verdict)
+    assert re.match(r"(You were right|Not so)\. resnet20 without the shortcut of block 3 says of", verdict)
     assert "test images" in cost
 
 
@@ -240,22 +282,109 @@ def test_it_is_heard_which_picture_is_chosen(live: Page) -> None:
     assert pressed.evaluate_all("all => all.map((each) => each.getAttribute('aria-label'))") == ["rocket"]
 
 
-def test_the_tab_key_does_not_pass_over_a_network_that_is_not_there_yet(browser: Browser, tmp_path: Path) -> None:
-    networks = [live_network.described(load_trained(NAMES[0]))]
-    (tmp_path / "live_data.js").write_text(live_network.as_script(networks))
-    (tmp_path / "live.js").write_text((ASSETS / "live.js").read_text())
-    (tmp_path / "page.html").write_text(
-        "<a href='#'>first</a><p style='height: 9000px'></p><div class='live-network' data-source='live_data.js'></div>"
-        "<a href='#'>last</a><script src='live.js' defer></script>"
+PLACE = "<div class='live-network' data-source='live_data.js'>It loads.</div><script src='live.js' defer></script>"
+WEIGHTS = "**/live_weights_1.js"
+
+
+@pytest.fixture
+def site(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """A page of a folder as the book's: one.html and two.html have so many places, far.html has one, far down."""
+    for name, script in live_network.as_scripts([live_network.described(load_trained(name)) for name in NAMES]).items():
+        (tmp_path / name).write_text(script)
+    shutil.copy(ASSETS / "live.js", tmp_path)
+    far = f"<a href='#'>first</a><p style='height: 9000px'></p>{PLACE}<a href='#'>last</a>"
+    for name, body in (("one", PLACE), ("two", PLACE + PLACE), ("far", far)):
+        (tmp_path / f"{name}.html").write_text(f"<meta charset='utf-8'>{body}")
+    context = browser.new_context(base_url=tmp_path.as_uri() + "/")
+    yield context.new_page()
+    context.close()
+
+
+def wait_for_answer(page: Page, words: str) -> None:
+    page.wait_for_function("words => document.querySelector('.live-answer')?.textContent.includes(words)", arg=words)
+
+
+def test_where_the_data_does_not_come_the_place_says_so(site: Page) -> None:
+    site.route("**/live_data.js", lambda route: route.abort())
+    site.goto("one.html")
+    site.get_by_text("The network could not be loaded.").wait_for()
+
+
+def test_two_places_of_a_page_load_the_data_and_the_weights_once(site: Page) -> None:
+    asked = list[str]()
+    site.on("request", lambda request: asked.append(Path(request.url).name))
+    site.goto("two.html")
+    for number in (0, 1):
+        place = site.locator(".live-network").nth(number)
+        place.get_by_label("Network:").select_option("plain20")
+        place.get_by_text("plain20 says of “cat”").wait_for()
+    assert sorted(set(asked)) == ["live.js", "live_data.js", "live_weights_1.js", "two.html"]
+    assert asked.count("live_data.js") == asked.count("live_weights_1.js") == 1
+
+
+def test_weights_that_come_late_undo_nothing_and_until_then_nothing_is_answered(site: Page) -> None:
+    late = list[Route]()
+    site.route(WEIGHTS, lambda route: late.append(route))
+    site.goto("one.html")
+    wait_for_answer(site, "“cat”")
+    site.get_by_label("ask me first").uncheck()
+    site.get_by_label("Network:").select_option("plain20")
+    site.get_by_role("button", name="horse").click()
+    assert answer(site) == "Loading plain20 …"
+    site.get_by_label("Network:").select_option("resnet20")
+    site.get_by_label("block 2: its layers").uncheck()
+    late[0].continue_()
+    site.wait_for_function("LIVE_NETWORK.networks[1].weights")
+    assert "resnet20 without the layers of block 2 says of “horse”" in answer(site)
+    assert not site.get_by_label("block 2: its layers").is_checked()
+    site.get_by_label("Network:").select_option("plain20")
+    wait_for_answer(site, "plain20 says of “horse”")
+    assert len(late) == 1
+
+
+@pytest.mark.parametrize("weights", [None, "AAAA"])
+def test_where_weights_do_not_come_or_do_not_fit_the_list_goes_back(weights: str | None, site: Page) -> None:
+    def fail(route: Route) -> None:
+        route.fulfill(body=f"LIVE_NETWORK.networks[1].weights = '{weights}'") if weights else route.abort()
+
+    site.route(WEIGHTS, fail)
+    site.goto("one.html")
+    wait_for_answer(site, "“cat”")
+    site.get_by_label("Network:").select_option("plain20")
+    wait_for_answer(site, "plain20 could not be loaded. resnet20 says of “cat”")
+    assert site.get_by_label("Network:").input_value() == "0"
+    if weights is None:
+        site.unroute(WEIGHTS)
+        site.get_by_label("Network:").select_option("plain20")
+        wait_for_answer(site, "plain20 says of “cat”")
+
+
+@pytest.mark.parametrize("late", ["picture", "no picture"])
+def test_of_two_pictures_the_one_that_was_asked_for_last_is_answered(late: str, site: Page, tmp_path: Path) -> None:
+    site.goto("one.html")
+    wait_for_answer(site, "“cat”")
+    site.evaluate(
+        """() => { const read = createImageBitmap; window.createImageBitmap = async (file) => {
+            await new Promise((come) => Object.assign(window, { come }));
+            return read(file).finally(() => (window.came = true));
+        }; }"""
     )
-    page = browser.new_page()
-    page.goto((tmp_path / "page.html").as_uri())
+    (tmp_path / "late.png").write_bytes((ASSETS / "pictures" / "rocket.jpg").read_bytes() if late == "picture" else b"")
+    site.set_input_files("input[type=file]", tmp_path / "late.png")
+    site.get_by_role("button", name="horse").click()
+    site.evaluate("come()")
+    site.wait_for_function("window.came")
+    assert "“horse”" in answer(site)
+
+
+def test_the_tab_key_does_not_pass_over_a_network_that_is_not_there_yet(site: Page) -> None:
+    page = site
+    page.goto("far.html")
     assert page.locator(".live-network button").count() == 0
     page.keyboard.press("Tab")
     page.wait_for_selector(".live-network button")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "cat"
-    page.close()
 
 
 def test_the_plain_twin_has_no_shortcuts_to_close(live: Page) -> None:
@@ -268,20 +397,69 @@ def test_the_plain_twin_has_no_shortcuts_to_close(live: Page) -> None:
 def test_a_file_that_is_no_picture_is_named(live: Page, tmp_path: Path) -> None:
     (tmp_path / "notes.png").write_text("no picture")
     live.set_input_files("input[type=file]", tmp_path / "notes.png")
-    live.wait_for_function("document.querySelector('.live-answer').textContent.includes('cannot be read')")
+    wait_for_answer(live, "cannot be read")
     assert "notes.png cannot be read as a picture" in answer(live)
+
+
+def test_what_is_dropped_and_is_no_file_is_named_and_a_file_can_be_chosen_again(live: Page) -> None:
+    live.locator(".live-network").dispatch_event("drop", {"dataTransfer": live.evaluate_handle("new DataTransfer()")})
+    assert "That was no file." in answer(live)
+    live.set_input_files("input[type=file]", ASSETS / "pictures" / "horse.jpg")
+    wait_for_answer(live, "“horse.jpg”")
+    assert live.locator("input[type=file]").input_value() == ""
+    assert live.get_attribute("input[type=file]", "accept") == "image/jpeg,image/png,image/webp"  # no SVG
+
+
+def test_a_file_called_like_a_picture_of_the_book_presses_no_button(live: Page, tmp_path: Path) -> None:
+    shutil.copy(ASSETS / "pictures" / "horse.jpg", tmp_path / "rocket")
+    live.set_input_files("input[type=file]", tmp_path / "rocket")
+    wait_for_answer(live, "“rocket”")
+    assert live.locator("[aria-pressed=true]").count() == 0
+
+
+def test_a_fault_of_the_program_is_not_put_down_to_the_picture(site: Page) -> None:
+    site.goto("one.html")
+    wait_for_answer(site, "“cat”")
+    site.evaluate("() => { HTMLCanvasElement.prototype.getContext = () => null; }")
+    with site.expect_event("pageerror"):
+        site.set_input_files("input[type=file]", ASSETS / "pictures" / "horse.jpg")
+    assert "cannot be read" not in answer(site)
+
+
+def seen(page: Page, picture: np.ndarray, path: Path) -> np.ndarray:
+    """What the network sees of a picture (height, width, 3) of the reader's: (32, 32, 3)."""
+    Image.fromarray(picture).save(path)
+    page.set_input_files("input[type=file]", path)
+    wait_for_answer(page, path.name)
+    values = page.evaluate(
+        "() => [...document.querySelector('.live-seen').getContext('2d').getImageData(0, 0, 32, 32).data]"
+    )
+    return np.array(values).reshape(32, 32, 4)[..., :3]
+
+
+def test_every_pixel_of_a_large_picture_counts(live: Page, tmp_path: Path) -> None:
+    stripes = np.zeros((2048, 2048, 3), np.uint8)
+    stripes[:, ::9] = 255
+    means = stripes.reshape(32, 64, 32, 64, 3).mean((1, 3))
+    assert np.abs(seen(live, stripes, tmp_path / "stripes.png") - means).max() < 3
+
+
+def test_the_middle_square_of_a_picture_begins_at_a_whole_pixel(live: Page, tmp_path: Path) -> None:
+    rows = np.zeros((33, 32, 3), np.uint8)
+    rows[::2] = 255
+    assert np.array_equal(seen(live, rows, tmp_path / "rows.png"), rows[:32])
 
 
 def test_a_picture_of_the_readers_is_seen_as_its_middle_square(live: Page, tmp_path: Path) -> None:
     wide = np.zeros((64, 128, 3), np.uint8)
     wide[:, 32:96] = (200, 100, 50)  # the middle square
-    Image.fromarray(wide).save(tmp_path / "wide.png")
-    live.set_input_files("input[type=file]", tmp_path / "wide.png")
-    live.wait_for_function("document.querySelector('.live-answer').textContent.includes('wide.png')")
-    seen = live.evaluate(
-        "() => [...document.querySelector('.live-seen').getContext('2d').getImageData(0, 0, 32, 32).data]"
-    )
-    assert np.array(seen).reshape(-1, 4).tolist() == 32 * 32 * [[200, 100, 50, 255]]
+    assert (seen(live, wide, tmp_path / "wide.png") == (200, 100, 50)).all()
+
+
+def test_where_no_cut_was_measured_the_cost_says_that_and_no_more(live: Page) -> None:
+    live.get_by_label("ask me first").uncheck()
+    live.get_by_label("block 2: its layers").uncheck()
+    assert live.inner_text(".live-cost") == "What cuts of this network cost on test images was not measured."
 
 
 def test_a_cut_is_shown_beside_what_it_costs_on_test_images(page: Page) -> None:

@@ -49,7 +49,7 @@
     if (down) moved.push(`${Math.abs(down)} ${down > 0 ? "down" : "up"}`);
     if (right) moved.push(`${Math.abs(right)} to the ${right > 0 ? "right" : "left"}`);
     const where = moved.length ? `The window is moved ${moved.join(" and ")}` : "The window is in the middle";
-    return `${where}${mirrored ? ", then mirrored" : moved.length ? "" : ": this is the original"}.`;
+    return `${where}${mirrored ? `, ${moved.length ? "then" : "and"} mirrored` : moved.length ? "" : ": this is the original"}.`;
   }
 
   function start(place) {
@@ -101,15 +101,16 @@
     const stage = views.querySelector(".crop-stage");
     const within = (value) => Math.min(2 * padding, Math.max(0, Math.round(value)));
     stage.addEventListener("pointerdown", (event) => {
-      last = { x: event.clientX, y: event.clientY, top: state.top, left: state.left };
+      if (!event.isPrimary || event.button !== 0) return; // a second finger, or the button of a menu
+      last = { pointer: event.pointerId, x: event.clientX, y: event.clientY, top: state.top, left: state.left };
       stage.setPointerCapture(event.pointerId);
     });
     stage.addEventListener("pointermove", (event) => {
-      if (!last) return;
+      if (!last || event.pointerId !== last.pointer || event.buttons === 0) return;
       const pixel = stage.clientWidth / whole;
       change({ top: within(last.top + (event.clientY - last.y) / pixel), left: within(last.left + (event.clientX - last.x) / pixel) });
     });
-    for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, () => (last = null));
+    stage.addEventListener("lostpointercapture", () => (last = null)); // let go, or taken away by the browser
 
     place.querySelector(".crop-still").replaceWith(
       element("p", { className: "crop-tools" },
@@ -120,6 +121,6 @@
     redraw();
   }
 
-  window.Crop = { windowOf, inWords, start };
+  window.Crop = { windowOf };
   for (const place of document.querySelectorAll(".crop")) if (place.querySelector(".crop-still")) start(place);
 })();

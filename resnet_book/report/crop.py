@@ -2,12 +2,12 @@
 
 import base64
 import json
-from importlib.resources import files
 
 import torch
 from torch import Tensor
 
 from resnet_book.engine.checks import whole
+from resnet_book.report.assets import script_and_style
 from resnet_book.report.figures import to_pixels
 
 
@@ -28,7 +28,7 @@ def movable(images: Tensor, padding: int = 4) -> str:
         raise ValueError(f"images: expected uint8 (N, 3, S, S), N from 1 up, S from 2, found {found}")
     pixels = to_pixels(images)
     whole("padding", padding, 1, pixels.shape[1] - 1)
-    script, style = (files("resnet_book.report").joinpath(f"crop.{end}").read_text("utf-8") for end in ("js", "css"))
+    script, style = script_and_style("crop")
     encoded = [base64.b64encode(each.tobytes()).decode("ascii") for each in pixels]
     data = json.dumps({"images": encoded, "size": pixels.shape[1], "padding": padding})
     return (

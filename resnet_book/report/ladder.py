@@ -4,6 +4,7 @@ The corners of the table of He et al. 2015, section 4.2: plain and residual netw
 """
 
 from collections.abc import Iterable
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from resnet_book.report.recipe_words import joined
 
 SHALLOW, DEEP = 20, 56  # layers
 MARKERS = {SHALLOW: "s", DEEP: "o"}
+OFTEN = {1: ("more often", "than"), 0: ("as often", "as"), -1: ("less often", "than")}
 PAPER_ITERATIONS = catalogue.PAPER.iterations
 
 
@@ -49,32 +51,34 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
     Raises ValueError for another kind than "plain" and "residual".
     """
     one_of("kind", kind, KINDS)
-    found = changes.loc[changes.kind == kind]
+    found = changes.loc[changes.kind == kind].sort_values("iterations")
     if found.empty:
         return f"By no recipe are the {kind} networks of {SHALLOW} and of {DEEP} layers both recorded yet."
-    behind, ahead = (found.loc[those, "iterations"] for those in (found.test >= 0, found.test < 0))
-    deep, shallow = f"the {kind} network of {DEEP} layers", f"that of {SHALLOW}"
-    if len(behind) and len(ahead) and behind.max() < ahead.min():
-        text = f"After {_listed(behind)} iterations {deep} errs more often than {shallow}, after {_listed(ahead)} less "
-        text += "often: somewhere in between depth begins to pay."
-    elif len(behind) and len(ahead):
-        text = f"{deep} errs more often than {shallow} after {_listed(behind)} iterations and less often after "
-        text += f"{_listed(ahead)}: these runs show no single crossing."
-    elif (found.test == 0).all():
-        text = f"After {_listed(found.iterations)} iterations {deep} errs as often as {shallow}."
+    signs = np.sign(found.test)
+    stretches = [
+        (sign, _listed(iterations for _, iterations in rows))
+        for sign, rows in groupby(zip(signs, found.iterations, strict=True), key=lambda row: row[0])
+    ]
+    (sign, first), *later = stretches
+    often, than = OFTEN[sign]
+    text = f"After {first} iterations the {kind} network of {DEEP} layers errs {often} {than} that of {SHALLOW}"
+    text += "".join(f", after {iterations} {OFTEN[sign][0]}" for sign, iterations in later)
+    turns = [sign for sign, _ in groupby(sign for sign, _ in stretches if sign)]  # equal errors are no turn
+    if len(turns) > 2:
+        text += ": these runs show no single crossing."
+    elif len(turns) == 2:
+        text += f": somewhere in between depth {'begins' if turns[0] > 0 else 'ceases'} to pay."
     else:
-        often = "more" if len(behind) else "less"
-        text = (
-            f"After {_listed(found.iterations)} iterations {deep} errs {often} often than {shallow}. (No other budget "
-        )
-        text += "has records of both.)"
-    differs = found.loc[np.sign(found.train) != np.sign(found.test), "iterations"]
-    training = "The training errors are in the same order."
-    if len(behind) == len(found):
-        training = "The training errors are in the same order, so it fails to fit: this is no over-fitting."
+        text += "." if later else ". (No other budget has records of both.)"
+
+    differs = found.loc[np.sign(found.train) != signs]
     if len(differs):
-        training = f"On the training images it is the other way round after {_listed(differs)} iterations."
-    return f"{text[0].upper()}{text[1:]} {training}"
+        how = "the other way round" if (differs.train * differs.test < 0).all() else "otherwise"
+        training = f"On the training images it is {how} after {_listed(differs.iterations)} iterations."
+    else:
+        training = "The training errors are in the same order"
+        training += ", so it fails to fit: this is no over-fitting." if (signs > 0).all() else "."
+    return f"{text} {training}"
 
 
 def _listed(iterations: Iterable[int]) -> str:

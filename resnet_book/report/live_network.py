@@ -18,6 +18,7 @@ from resnet_book.experiments import records
 from resnet_book.experiments.lesion_records import LESIONS, LesionRecord
 from resnet_book.experiments.trained import TrainedNetwork, load_trained
 from resnet_book.models import ResidualBlock, SubsampleShortcut
+from resnet_book.report.assets import script_and_style
 
 ASSETS = Path(__file__).parent / "live"
 PICTURES = ("cat", "horse", "rocket", "coffee")  # the first is shown first
@@ -26,11 +27,15 @@ PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>A live net
 <style>
 :root {{ color-scheme: light dark; --pst-color-border: light-dark(#c9c9c9, #505050); --pst-color-primary: #0072b2;
   --pst-color-surface: light-dark(#f3f3f3, #2a2a2a); --pst-color-text-base: light-dark(#222, #ddd); }}
-body {{ font: 15px sans-serif; margin: 0; }}
+body {{ font: 15px sans-serif; margin: 0; background: Canvas; }} /* dark where the text is light, whatever is around */
 {css}</style>
 <div class="live-network" role="group" aria-label="A trained network"></div>
 <script>{data}</script><script>{script}
-window.LiveNetwork.start(document.querySelector(".live-network"), window.LIVE_NETWORK);</script>"""
+window.LiveNetwork.start(document.querySelector(".live-network"), window.LIVE_NETWORK);
+const all = document.documentElement, frame = window.frameElement; // as high as what it holds
+const fit = () => (frame.style.height = `${{Math.ceil(all.getBoundingClientRect().height)}}px`);
+if (frame) new ResizeObserver(fit).observe(all);
+</script>"""
 
 
 class LiveNetwork:
@@ -44,8 +49,8 @@ class LiveNetwork:
         return f"A live network ({names}): run this cell to play with it."
 
     def _repr_html_(self) -> str:
-        parts = {name: (ASSETS / f"live.{name}").read_text(encoding="utf-8") for name in ("css", "js")}
-        page = PAGE.format(css=parts["css"], data=as_script(self.networks), script=parts["js"])
+        script, css = script_and_style("live/live")
+        page = PAGE.format(css=css, data=as_script(self.networks), script=script)
         style = "width: 100%; height: 900px; border: none"
         return f'<iframe title="A live network" style="{style}" srcdoc="{html.escape(page)}"></iframe>'
 
@@ -53,17 +58,20 @@ class LiveNetwork:
 def recorded_twins(results: str | Path | None = None) -> list[dict[str, Any]]:
     """The recorded networks of 20 layers on CIFAR-10, residual and plain, with what single cuts cost where it is kept.
 
-    Both are of one recipe: the first of ``RECIPES`` by which both have weights, or else one of them. Empty where there
-    are none. Raises RecordError for one that is there and damaged.
+    Both are of seed 0 and of one recipe: the first of ``RECIPES`` by which both have weights, or else one of them.
+    Empty where there are none. Raises RecordError for one that is there and damaged.
     """
     folder = records.find_results(results)
-    of_recipes = list[list[dict[str, Any]]]()
-    for recipe in RECIPES:
-        of_recipes.append([])
-        for name in (f"resnet20-{recipe}", f"plain20-{recipe}"):
-            if records.path_of(folder, name, 0).with_suffix(".safetensors").exists():
-                of_recipes[-1].append(described(load_trained(name, results=folder), LESIONS.read(name, results=folder)))
-    return max(of_recipes, key=len)  # the first of those with most
+    of_recipes = [
+        [
+            name
+            for name in (f"resnet20-{recipe}", f"plain20-{recipe}")
+            if records.path_of(folder, name, 0).with_suffix(".safetensors").exists()
+        ]
+        for recipe in RECIPES
+    ]
+    names = max(of_recipes, key=len)  # the first of those with most
+    return [described(load_trained(name, results=folder), LESIONS.read(name, results=folder)) for name in names]
 
 
 def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -82,7 +90,7 @@ def described(trained: TrainedNetwork, lesions: LesionRecord | None = None) -> d
 
     The weights are those of each convolution with its batch norm folded in, weights then biases, in the order in which
     an image meets them, then those of the last layer; of each float32 the upper three bytes, rounded, which changes it
-    by a part in 100,000 at most. ``lesions``: what single cuts cost. Raises ValueError for a network with other blocks
+    by a part in 65,536 at most. ``lesions``: what single cuts cost. Raises ValueError for a network with other blocks
     than the page computes: of two layers, with shortcuts that subsample where the shape changes, or without.
     """
     network, record = trained.network, trained.record
@@ -141,7 +149,7 @@ def as_script(networks: Sequence[dict[str, Any]]) -> str:
     """
     paths = [ASSETS / "pictures" / f"{name}.jpg" for name in PICTURES]
     pictures = [{"name": each.stem, "jpeg": base64.b64encode(each.read_bytes()).decode("ascii")} for each in paths]
-    data = json.dumps({"networks": list(networks), "pictures": pictures}, separators=(",", ":"))
+    data = json.dumps({"networks": list(networks), "pictures": pictures}, separators=(",", ":")).replace("<", "\\u003c")
     return f"window.LIVE_NETWORK = {data};\n"
 
 

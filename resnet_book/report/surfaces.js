@@ -150,11 +150,12 @@
     // Dragging turns; with a mouse it tilts, too (a finger that moves up or down scrolls the page).
     let last = null;
     views.addEventListener("pointerdown", (event) => {
+      if (!event.isPrimary || event.button !== 0) return; // a second finger, or the button of a menu
       last = event;
       views.setPointerCapture(event.pointerId);
     });
     views.addEventListener("pointermove", (event) => {
-      if (!last) return;
+      if (!last || event.pointerId !== last.pointerId || event.buttons === 0) return;
       state.turn = (state.turn + (event.clientX - last.clientX) / 2 + 360) % 360;
       if (event.pointerType !== "touch")
         state.tilt = Math.min(90, Math.max(0, state.tilt + (event.clientY - last.clientY) / 2));
@@ -163,7 +164,7 @@
       tilt.value = state.tilt;
       redraw();
     });
-    for (const name of ["pointerup", "pointercancel"]) views.addEventListener(name, () => (last = null));
+    views.addEventListener("lostpointercapture", () => (last = null)); // let go, or taken away by the browser
 
     place.classList.add("surfaces-live"); // the still picture is left for paper
     place.querySelector(".surfaces-still").before(
@@ -172,9 +173,12 @@
       views, status);
     show();
     new ResizeObserver(redraw).observe(views);
-    new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] }); // light or dark
+    // Light or dark: an attribute of the page in the book, of its body in JupyterLab.
+    const themes = new MutationObserver(() => (place.isConnected ? redraw() : themes.disconnect()));
+    const attributeFilter = ["data-theme", "data-jp-theme-light"];
+    for (const each of [document.documentElement, document.body]) themes.observe(each, { attributeFilter });
   }
 
-  window.Surfaces = { project, heightOf, start };
+  window.Surfaces = { project, heightOf };
   for (const place of document.querySelectorAll(".surfaces:not(.surfaces-live)")) start(place);
 })();

@@ -5,33 +5,38 @@ import io
 import json
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_book.experiments import catalogue
 from resnet_book.experiments.landscape_records import LandscapeRecord, Slice
+from resnet_book.report.assets import script_and_style
 from resnet_book.report.figures import KINDS
 from resnet_book.report.landscape_figures import CUT_OFF, IN_WORDS, colour_map
 from resnet_book.report.tables import whose
-
-NAMES = ("surfaces.js", "surfaces.css")  # beside this file
 
 
 def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
     """Every pair of planes around twins, plain and residual, as the page's script takes them: the deepest and longest
     trained first, with statistics as trained and then anew; last, those before training.
+
+    Raises ValueError for networks as deep and trained as long that are no twins: of two datasets or recipes.
     """
     pairs = dict[tuple[bool, int, int, int], dict[str, dict[str, Slice]]]()  # then by statistics, then by kind
+    names = dict[tuple[bool, int, int, int], dict[str, str]]()  # of their experiments, by kind
     for at, statistics in (("trained", "as trained"), ("trained", "anew"), ("initial", "anew")):
         for each in found:
             if plane := each.find(at, [0, 1], statistics):
                 about = whose(each.experiment, each.seed)
                 iterations = about["iterations"] if at == "trained" else 0  # before training all recipes are one
-                pair = pairs.setdefault((at == "trained", about["depth"], iterations, each.seed), {})
-                if pair.setdefault(statistics, {}).setdefault(about["kind"], plane) is not plane and at == "trained":
-                    raise ValueError(f"found: two recipes of {iterations:,} iterations; draw one after the other")
+                key = (at == "trained", about["depth"], iterations, each.seed)
+                names.setdefault(key, {}).setdefault(about["kind"], each.experiment)
+                for kind, name in names[key].items():
+                    if not _fit(name, each.experiment, kind == about["kind"], trained=at == "trained"):
+                        raise ValueError(f"found: {name} and {each.experiment} are no twins; draw one after the other")
+                pairs.setdefault(key, {}).setdefault(statistics, {}).setdefault(about["kind"], plane)
     several = len({seed for *_, seed in pairs}) > 1
     made = list[dict[str, Any]]()
     for (trained, depth, iterations, seed), by_statistics in sorted(pairs.items(), reverse=True):
@@ -53,6 +58,15 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
     return made
 
 
+def _fit(name: str, other: str, same_kind: bool, trained: bool) -> bool:
+    """Whether two experiments may stand in one pair: of one dataset and, once ``trained``, of one recipe."""
+    if name == other:
+        return True
+    first, second = catalogue.get(name), catalogue.get(other)
+    of_one_recipe = first.recipe_name == second.recipe_name and not same_kind  # there is room for one of each kind
+    return first.dataset == second.dataset and (of_one_recipe or not trained)
+
+
 def turnable(shown: Sequence[dict[str, Any]]) -> str:
     """HTML of ``scenes`` that can be turned; a still picture of the first two on paper and where no script runs; and
     all numbers.
@@ -60,7 +74,7 @@ def turnable(shown: Sequence[dict[str, Any]]) -> str:
     if not shown:
         return "<p>Nothing is recorded yet that could be drawn; <code>resnet-book landscape NAME</code> records it.</p>"
     still = base64.b64encode(_still(shown[:2])).decode("ascii")
-    script, style = (files("resnet_book.report").joinpath(name).read_text("utf-8") for name in NAMES)
+    script, style = script_and_style("surfaces")
     titles = "; below them: ".join(scene["title"] for scene in shown[:2])
     what = f"Two loss surfaces, plain and residual: {titles}. The numbers stand below."
     tables = "".join(_table(scene["title"], scene["steps"], each) for scene in shown for each in scene["surfaces"])
@@ -74,7 +88,7 @@ def turnable(shown: Sequence[dict[str, Any]]) -> str:
 
 
 def _still(shown: Sequence[dict[str, Any]]) -> bytes:
-    """A PNG of scenes, one below the other, as the page shows them first."""
+    """A PNG of scenes, one below the other."""
     figure = plt.figure(figsize=(7.2, 3.4 * len(shown)))
     for part, scene in zip(figure.subfigures(len(shown), 1, squeeze=False)[:, 0], shown, strict=True):
         part.suptitle(scene["title"], fontsize=11)

@@ -3,6 +3,7 @@
 // in a script of their own, fetched when it is chosen. Nothing leaves the reader's computer.
 (function () {
   "use strict";
+  if (window.LiveNetwork) return; // a page with two places brings this script twice
   const SIZE = 32; // pixels on a side of what a network sees
 
   // --- Computing ------------------------------------------------------------------------------------------------
@@ -117,6 +118,7 @@
   }
 
   // A picture of any size as 3 x 32 x 32 values: its middle square, each value the mean of the pixels that fall on it.
+  // A square of more than 512 pixels a side is first drawn as one of 512, smoothed by the browser.
   function see(source, width, height) {
     const side = Math.min(width, height), canvas = document.createElement("canvas");
     const working = side >= SIZE ? Math.min(side, 512) : SIZE;
@@ -124,7 +126,9 @@
     const context = canvas.getContext("2d", { willReadFrequently: true });
     context.fillStyle = "#fff"; // behind what is transparent
     context.fillRect(0, 0, working, working);
-    context.drawImage(source, (width - side) / 2, (height - side) / 2, side, side, 0, 0, working, working);
+    context.imageSmoothingQuality = "high"; // each pixel counts; by default few do
+    const [fromLeft, fromTop] = [width, height].map((length) => Math.floor((length - side) / 2)); // no half pixels
+    context.drawImage(source, fromLeft, fromTop, side, side, 0, 0, working, working);
     const data = context.getImageData(0, 0, working, working).data;
     const pixels = new Float32Array(3 * SIZE * SIZE);
     for (let row = 0; row < SIZE; row++)
@@ -141,7 +145,7 @@
     return pixels;
   }
 
-  // --- The page -------------------------------------------------------------------------------------------------
+  // --- Parts of the page ----------------------------------------------------------------------------------------
 
   function element(kind, settings, ...children) {
     const made = Object.assign(document.createElement(kind), settings || {});
@@ -149,8 +153,28 @@
     return made;
   }
 
+  // Runs a script once, however many places of the page ask for it; again only where it did not come.
+  const scripts = new Map(); // promises, by address
+  function runScript(source) {
+    if (!scripts.has(source))
+      scripts.set(source, new Promise((resolve, reject) => {
+        const script = element("script", { src: source });
+        script.addEventListener("load", resolve);
+        script.addEventListener("error", () => {
+          scripts.delete(source);
+          reject(new Error(`${source} could not be loaded`));
+        });
+        document.head.append(script);
+      }));
+    return scripts.get(source);
+  }
+
   function percent(probability) {
     return `${(100 * probability).toFixed(1)} %`;
+  }
+
+  function best(result) {
+    return result.probabilities.indexOf(Math.max(...result.probabilities));
   }
 
   function drawPixels(canvas, pixels) {
@@ -189,100 +213,207 @@
     return count;
   }
 
-  function start(place, data) {
-    if (data.networks.length === 0) {
-      place.textContent = "No network of 20 layers is recorded on CIFAR-10 with its weights, so none can run here.";
-      return;
-    }
-    const networks = data.networks.map((each) => (each.weights ? load(each) : null));
-    const state = { network: networks[0], pixels: null, name: "", cuts: [], asking: null };
-    state.cuts = state.network.blocks.map(() => "");
+  // A row a class: its name, a bar, its probability.
+  function barRows(result, classes) {
+    return result.probabilities.map((probability, n) => {
+      const bar = element("span", { className: "live-bar" });
+      bar.style.width = `${100 * probability}%`;
+      const row = element("li", {},
+        element("span", { className: "live-class" }, classes[n]),
+        element("span", { className: "live-track" }, bar),
+        element("span", { className: "live-number" }, percent(probability)));
+      row.classList.toggle("live-winner", n === best(result));
+      return row;
+    });
+  }
 
-    const seen = element("canvas", { className: "live-seen" });
-    seen.setAttribute("role", "img");
-    const answer = element("span", {}), duration = element("span", {});
-    const cost = element("p", { className: "live-cost" });
-    // What changes there is read aloud, whole and once. The first answer, which nobody asked for, stays silent.
-    const readAloud = () => [answer, cost].forEach((each) => each.setAttribute("role", "status"));
-    const say = (place, words) => place.textContent === words || (place.textContent = words);
-    const bars = element("ol", { className: "live-bars" });
-    const question = element("fieldset", { className: "live-question", hidden: true });
-    const stages = element("div", { className: "live-maps" });
-    const switches = element("div", { className: "live-switches" });
-    const askFirst = element("input", { type: "checkbox", checked: true });
+  // The maps after each stage, and what can be said of them.
+  function stageRows(result, narrow) {
+    return result.maps.map((map, n) => {
+      const canvas = element("canvas", {});
+      canvas.setAttribute("aria-hidden", "true"); // what can be said of it stands below
+      drawMaps(canvas, map, narrow);
+      return element("div", {}, canvas, element("p", {},
+        `After stage ${n + 1}: ${map.channels} maps of ${map.size} × ${map.size}, ${black(map)} of them black all over`));
+    });
+  }
 
-    // Pictures: the book's, or the reader's.
-    const pictures = element("div", { className: "live-pictures" });
-    pictures.setAttribute("role", "group");
-    pictures.setAttribute("aria-label", "Pictures");
-    function choose(source, width, height, name) {
-      state.pixels = see(source, width, height);
-      state.name = name;
-      drawPixels(seen, state.pixels);
-      seen.setAttribute("aria-label", `${name}, as the network sees it: 32 by 32 pixels`);
-      for (const each of pictures.querySelectorAll("button"))
-        each.setAttribute("aria-pressed", each.getAttribute("aria-label") === name);
-      state.asking = null;
-      show();
+  function partInWords(kind, number) {
+    return `the ${kind === "block" ? "layers" : "shortcut"} of block ${number + 1}`;
+  }
+
+  // "", or the parts that are out: " without the layers of block 1 and the shortcut of block 4".
+  function cutsInWords(cuts) {
+    const parts = cuts.map((kind, number) => kind && partInWords(kind, number)).filter((part) => part);
+    if (parts.length === 0) return "";
+    const last = parts.pop();
+    return ` without ${parts.length ? `${parts.join(", ")} and ` : ""}${last}`;
+  }
+
+  // What the cuts cost on test images, as chapter 8 measured it.
+  function costInWords({ name, test_error: error, test_images: images, lesions }, cuts) {
+    const out = cuts.map((kind, number) => [kind, number + 1]).filter(([kind]) => kind);
+    if (out.length === 0)
+      return `${name} as it was trained errs on ${error.toFixed(2)} % of the ${images.toLocaleString("en")} test images.`;
+    if (!lesions) return "What cuts of this network cost on test images was not measured.";
+    const known = out.length === 1 ? lesions.errors[out[0].join(" ")] : undefined;
+    if (known === undefined) return "What this costs on test images was not measured: only cuts of one part were.";
+    const count = lesions.images.toLocaleString("en"), [whole, cut] = [lesions.errors[""], known].map((each) => each.toFixed(2));
+    return `On the first ${count} test images, ${name} errs on ${whole} % whole, and on ${cut} % with this cut. `
+      + "One picture is not the test set.";
+  }
+
+  // Pictures to choose from, the book's and the reader's own. choose gets one, its size and name; complain a sentence.
+  function pictureBar(place, offered, choose, complain) {
+    const bar = element("div", { className: "live-pictures" });
+    bar.setAttribute("role", "group");
+    bar.setAttribute("aria-label", "Pictures");
+    let asked = 0; // pictures so far: one that takes long to read must not come after a later one
+    function press(button) {
+      for (const each of bar.querySelectorAll("button")) each.setAttribute("aria-pressed", each === button);
     }
-    for (const { name, jpeg } of data.pictures) {
+    for (const { name, jpeg } of offered) {
       const picture = element("img", { src: `data:image/jpeg;base64,${jpeg}` });
       const button = element("button", { type: "button", className: "live-picture" });
       button.setAttribute("aria-label", name);
       button.style.backgroundImage = `url(${picture.src})`;
-      button.addEventListener("click", () => choose(picture, picture.naturalWidth, picture.naturalHeight, name));
-      if (pictures.childElementCount === 0)
-        picture.addEventListener("load", () => {
-          button.click();
-          readAloud();
-        });
-      pictures.append(button);
+      button.addEventListener("click", () => {
+        asked += 1;
+        press(button);
+        choose(picture, picture.naturalWidth, picture.naturalHeight, name);
+      });
+      if (bar.childElementCount === 0) picture.addEventListener("load", () => asked || button.click());
+      bar.append(button);
     }
+
+    const types = ["image/jpeg", "image/png", "image/webp"];
     async function take(file) {
-      if (!file) return;
-      try {
-        const picture = await createImageBitmap(file);
+      const mine = (asked += 1);
+      const picture = await createImageBitmap(file).catch(() => null); // null: it is none
+      if (mine === asked && picture) {
+        press(null);
         choose(picture, picture.width, picture.height, file.name || "your picture");
-      } catch (error) {
-        say(answer, `${file.name || "This"} cannot be read as a picture. Choose a JPEG, PNG or WebP file.`);
-        say(duration, "");
-      }
+      } else if (mine === asked)
+        complain(`${file.name || "This"} cannot be read as a picture. Choose a JPEG, PNG or WebP file.`);
+      if (picture) picture.close();
     }
-    const chooser = element("input", { type: "file", accept: "image/*" });
-    chooser.addEventListener("change", () => take(chooser.files[0]));
-    pictures.append(element("label", { className: "live-file" }, "Your own picture (or paste, or drop one here): ", chooser));
+    const chooser = element("input", { type: "file", accept: types.join() });
+    chooser.addEventListener("change", () => {
+      if (chooser.files.length) take(chooser.files[0]);
+      chooser.value = ""; // so that the same file can be chosen again
+    });
+    bar.append(element("label", { className: "live-file" }, "Your own picture (or paste, or drop one here): ", chooser));
     place.addEventListener("dragover", (event) => event.preventDefault());
     place.addEventListener("drop", (event) => {
       event.preventDefault();
-      take(event.dataTransfer.files[0]);
+      if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
+      else complain("That was no file. Drop a JPEG, PNG or WebP file from your computer.");
     });
     document.addEventListener("paste", (event) => {
       const file = [...(event.clipboardData ? event.clipboardData.files : [])].find((each) => each.type.startsWith("image/"));
       if (file) take(file);
     });
+    return bar;
+  }
 
-    // Switches: a row a stage, two switches a block.
-    function makeSwitches() {
-      switches.replaceChildren(element("p", {}, "The parts of each block; one of them can be out at a time."));
-      let stage = 0, row = null;
-      state.network.blocks.forEach((block, number) => {
-        if (number === 0 || block.stride > 1) {
-          stage += 1;
-          const legend = element("legend", {}, `Stage ${stage}: ${block.to} channels`);
-          row = element("fieldset", {}, legend);
-          switches.append(row);
-        }
-        const kinds = state.network.residual ? ["block", "shortcut"] : ["block"];
-        const group = element("span", { className: "live-block" }, element("b", {}, String(number + 1)));
-        for (const kind of kinds) {
-          const box = element("input", { type: "checkbox", checked: true });
-          box.setAttribute("aria-label", `block ${number + 1}: ${kind === "block" ? "its layers" : "its shortcut"}`);
-          box.addEventListener("change", () => cut(number, kind, !box.checked));
-          group.append(element("label", {}, box, kind === "block" ? " layers" : " shortcut"));
-        }
-        row.append(group);
-      });
+  // A list of networks, of which the first is in use. wait gets the name of one that is chosen, then use the network; or
+  // fail gets the name if it does not come, and the list goes back to the one in use.
+  function networkList(offered, first, source, { use, wait, fail }) {
+    const list = element("select", {}, ...offered.map((each, n) => element("option", { value: n }, each.name)));
+    const networks = [Promise.resolve(first)];
+    let used = 0;
+    async function fetched(n) {
+      if (!offered[n].weights) await runScript(source.replace("live_data", `live_weights_${n}`));
+      return load(offered[n]);
     }
+    list.addEventListener("change", async () => {
+      const n = Number(list.value);
+      wait(offered[n].name);
+      networks[n] = networks[n] || fetched(n);
+      const network = await networks[n].catch((error) => console.error(error));
+      if (!network) networks[n] = null; // to be fetched again
+      if (Number(list.value) !== n) return; // another was chosen while this one was on its way
+      if (network) {
+        used = n;
+        use(network);
+      } else {
+        list.value = used;
+        fail(offered[n].name);
+      }
+    });
+    return list;
+  }
+
+  // A row a stage, two switches a block, or one in a plain network. cut gets the block, the part and whether it is out.
+  function switchRows(network, cut) {
+    const rows = [];
+    network.blocks.forEach((block, number) => {
+      if (number === 0 || block.stride > 1)
+        rows.push(element("fieldset", {}, element("legend", {}, `Stage ${rows.length + 1}: ${block.to} channels`)));
+      const group = element("span", { className: "live-block" }, element("b", {}, String(number + 1)));
+      for (const kind of network.residual ? ["block", "shortcut"] : ["block"]) {
+        const words = kind === "block" ? "layers" : "shortcut";
+        const box = element("input", { type: "checkbox", checked: true });
+        box.setAttribute("aria-label", `block ${number + 1}: its ${words}`);
+        box.addEventListener("change", () => cut(number, kind, !box.checked));
+        group.append(element("label", {}, box, ` ${words}`));
+      }
+      rows[rows.length - 1].append(group);
+    });
+    return rows;
+  }
+
+  // --- The page -------------------------------------------------------------------------------------------------
+
+  function start(place, data) {
+    if (data.networks.length === 0) {
+      place.textContent = "No network of 20 layers is recorded on CIFAR-10 with its weights, so none can run here.";
+      return;
+    }
+    // result: of the picture and the cuts that were shown last. loading: the name of a network that is on its way.
+    const state = { network: null, pixels: null, name: "", cuts: [], result: null, asking: false, loading: "" };
+
+    const seen = element("canvas", { className: "live-seen" });
+    seen.setAttribute("role", "img");
+    const answer = element("span", {}), duration = element("span", {});
+    const cost = element("p", { className: "live-cost" });
+    const bars = element("ol", { className: "live-bars" });
+    const question = element("fieldset", { className: "live-question", hidden: true });
+    const stages = element("div", { className: "live-maps" });
+    const switches = element("div", { className: "live-switches" });
+    const askFirst = element("input", { type: "checkbox", checked: true });
+    const say = (place, words) => place.textContent === words || (place.textContent = words);
+
+    function choose(source, width, height, name) {
+      Object.assign(state, { pixels: see(source, width, height), name, asking: false });
+      drawPixels(seen, state.pixels);
+      seen.setAttribute("aria-label", `${name}, as the network sees it: 32 by 32 pixels`);
+      show();
+      // What changes there is read aloud, whole and once. The first answer, which nobody asked for, stays silent.
+      for (const each of [answer, cost]) each.setAttribute("role", "status");
+    }
+    function complain(words) {
+      say(answer, words);
+      say(duration, "");
+    }
+    function use(network) {
+      if (network !== state.network) {
+        Object.assign(state, { network, cuts: network.blocks.map(() => "") });
+        const words = "In each block, one part can be out at a time.";
+        switches.replaceChildren(element("p", {}, words), ...switchRows(network, cut));
+      }
+      state.loading = "";
+      show();
+    }
+    function wait(name) {
+      Object.assign(state, { loading: name, asking: false });
+      show();
+    }
+    function fail(name) {
+      state.loading = "";
+      show(`${name} could not be loaded. `);
+    }
+
     function switchOf(number, kind) {
       const part = kind === "shortcut" ? 1 : 0;
       return switches.querySelectorAll("input")[state.network.residual ? 2 * number + part : number];
@@ -291,139 +422,93 @@
       const before = state.result;
       if (state.cuts[number]) switchOf(number, state.cuts[number]).checked = true;
       state.cuts[number] = out ? kind : "";
-      const part = kind === "block" ? `the layers of block ${number + 1}` : `the shortcut of block ${number + 1}`;
       const box = switchOf(number, kind);
       box.checked = !out;
-      if (out && askFirst.checked && before) ask(before, part, box);
+      if (out && askFirst.checked && before) ask(before, partInWords(kind, number), box);
       else {
-        state.asking = null;
+        state.asking = false;
         show();
       }
     }
     function ask(before, part, box) {
-      const was = state.network.classes[best(before)];
       state.asking = true;
       const buttons = [["It stays", true], ["It changes", false]].map(([words, stays]) => {
         const button = element("button", { type: "button" }, words);
         button.addEventListener("click", () => {
           const after = run(state.network, state.pixels, state.cuts);
           const stayed = best(after) === best(before);
-          state.asking = null;
+          state.asking = false;
           box.focus(); // before what is read aloud, which a move of the focus would cut short
-          show(stayed === stays ? "You were right. " : "Not so. ");
+          show(stayed === stays ? "You were right. " : "Not so. ", after);
           question.replaceChildren(answer.textContent); // here too: on a phone the answer is far above
           question.hidden = false;
         });
         return button;
       });
-      const words = `You took out ${part}. Will the answer still be “${was}”?`;
+      const words = `You took out ${part}. Will the answer still be “${state.network.classes[best(before)]}”?`;
       question.replaceChildren(element("legend", {}, words), ...buttons); // a legend is read to who comes to a button
       box.closest("fieldset").after(question); // where the reader looks, and next in the order of the keyboard
       show();
       buttons[0].focus();
     }
-    function best(result) {
-      return result.probabilities.indexOf(Math.max(...result.probabilities));
-    }
 
-    // What the cut costs on test images, as chapter 8 measured it.
-    function costInWords() {
-      const { name, test_error: error, lesions } = state.network;
-      const cuts = state.cuts.map((cut, number) => [cut, number]).filter(([cut]) => cut);
-      const whole = `${name} as it was trained errs on ${error.toFixed(2)} % of the ${state.network.test_images.toLocaleString("en")} test images.`;
-      if (cuts.length === 0) return whole;
-      const [kind, number] = cuts[0];
-      const known = cuts.length === 1 && lesions ? lesions.errors[`${kind} ${number + 1}`] : undefined;
-      if (known === undefined) return "What this costs on test images was not measured: only cuts of one part were.";
-      const count = lesions.images.toLocaleString("en");
-      return `On the first ${count} test images, ${name} errs on ${lesions.errors[""].toFixed(2)} % whole, `
-        + `and on ${known.toFixed(2)} % with this cut. One picture is not the test set.`;
-    }
-
-    function show(verdict = "") {
+    // Shows what the network says, after the verdict on the reader's guess. result: of picture and cuts, where known.
+    function show(verdict = "", result = null) {
+      const waiting = state.asking || state.loading !== "";
       question.hidden = !state.asking;
-      place.classList.toggle("live-waiting", Boolean(state.asking));
-      if (!state.pixels || state.asking) {
-        if (state.asking) for (const each of [answer, duration, cost]) say(each, "");
-        return;
+      place.classList.toggle("live-waiting", waiting);
+      switches.inert = state.loading !== ""; // they are those of the network before
+      if (waiting) {
+        say(answer, state.loading && `Loading ${state.loading} …`);
+        for (const each of [duration, cost]) say(each, "");
       }
-      const result = (state.result = run(state.network, state.pixels, state.cuts));
-      const winner = best(result);
-      const number = state.cuts.filter((cut) => cut).length;
-      const cuts = number === 0 ? "" : `, with ${number} ${number === 1 ? "part" : "parts"} taken out,`;
-      say(answer, `${verdict}${state.network.name}${cuts} says of “${state.name}”: ${state.network.classes[winner]}, `
-        + `${percent(result.probabilities[winner])}.`);
-      say(duration, ` (Computed here in ${Math.round(result.milliseconds)} ms.)`);
-      say(cost, costInWords());
-      bars.classList.toggle("live-residual", state.network.residual); // the book's blue, not its orange
-      bars.replaceChildren(...result.probabilities.map((probability, n) => {
-        const bar = element("span", { className: "live-bar" });
-        bar.style.width = `${100 * probability}%`;
-        const item = element("li", {},
-          element("span", { className: "live-class" }, state.network.classes[n]),
-          element("span", { className: "live-track" }, bar),
-          element("span", { className: "live-number" }, percent(probability)));
-        item.classList.toggle("live-winner", n === winner);
-        return item;
-      }));
-      stages.replaceChildren(...result.maps.map((map, n) => {
-        const canvas = element("canvas", {});
-        canvas.setAttribute("aria-hidden", "true"); // what can be said of it stands below
-        drawMaps(canvas, map, place.clientWidth < 500);
-        return element("div", {}, canvas, element("p", {},
-          `After stage ${n + 1}: ${map.channels} maps of ${map.size} × ${map.size}, ${black(map)} of them black all over`));
-      }));
-    }
-
-    function fetchWeights(n, then) {
-      say(answer, "Loading the network …");
-      say(duration, "");
-      const script = element("script", { src: place.dataset.source.replace("live_data", `live_weights_${n}`) });
-      script.addEventListener("load", then);
-      script.addEventListener("error", () => say(answer, "The network could not be loaded."));
-      document.head.append(script);
+      if (waiting || !state.pixels) return;
+      const { network, cuts } = state;
+      state.result = result || run(network, state.pixels, cuts);
+      const winner = best(state.result);
+      say(answer, `${verdict}${network.name}${cutsInWords(cuts)} says of “${state.name}”: ${network.classes[winner]}, `
+        + `${percent(state.result.probabilities[winner])}.`);
+      say(duration, ` (Computed here in ${Math.round(state.result.milliseconds)} ms.)`);
+      say(cost, costInWords(network, cuts));
+      bars.classList.toggle("live-residual", network.residual); // the book's blue, not its orange
+      bars.replaceChildren(...barRows(state.result, network.classes));
+      stages.replaceChildren(...stageRows(state.result, place.clientWidth < 500));
     }
 
     const reset = element("button", { type: "button" }, "Put everything back");
     reset.addEventListener("click", () => {
-      state.cuts = state.network.blocks.map(() => "");
-      state.asking = null;
+      Object.assign(state, { cuts: state.network.blocks.map(() => ""), asking: false });
       for (const box of switches.querySelectorAll("input")) box.checked = true;
       show();
     });
     const tools = element("p", { className: "live-tools" }, reset, element("label", {}, askFirst, " ask me first"));
-    if (networks.length > 1) {
-      const list = element("select", {}, ...data.networks.map((each, n) => element("option", { value: n }, each.name)));
-      const exchange = () => {
-        const n = Number(list.value);
-        if (!networks[n] && !data.networks[n].weights) return fetchWeights(n, exchange);
-        state.network = networks[n] = networks[n] || load(data.networks[n]);
-        state.cuts = state.network.blocks.map(() => "");
-        state.asking = null;
-        makeSwitches();
-        show();
-      };
-      list.addEventListener("change", exchange);
+    use(load(data.networks[0]));
+    if (data.networks.length > 1) {
+      const list = networkList(data.networks, state.network, place.dataset.source, { use, wait, fail });
       tools.prepend(element("label", {}, "Network: ", list));
     }
-    makeSwitches();
     place.replaceChildren(
-      pictures, element("div", { className: "live-result" }, seen,
+      pictureBar(place, data.pictures, choose, complain), element("div", { className: "live-result" }, seen,
         element("div", {}, element("p", { className: "live-answer" }, answer, duration), bars, cost)),
       tools, switches, stages);
   }
 
-  window.LiveNetwork = { load, run, see, start };
+  window.LiveNetwork = { load, run, start };
 
   // The data is fetched when its place comes into view, or when the Tab key is used: it would pass over an empty place.
   document.addEventListener("DOMContentLoaded", () => {
     for (const place of document.querySelectorAll(".live-network[data-source]")) {
-      const fetchData = () => {
+      const fetchData = async () => {
         watch.disconnect();
         document.removeEventListener("keydown", tabbed);
-        const script = element("script", { src: place.dataset.source });
-        script.addEventListener("load", () => start(place, window.LIVE_NETWORK));
-        document.head.append(script);
+        try {
+          await runScript(place.dataset.source);
+          start(place, window.LIVE_NETWORK);
+        } catch (error) {
+          console.error(error);
+          place.textContent = "The network could not be loaded. Load the page anew to try again. "
+            + "Without it: chapter 8 shows what each cut costs.";
+        }
       };
       const tabbed = (event) => event.key === "Tab" && fetchData();
       const watch = new IntersectionObserver(
