@@ -25,6 +25,7 @@ from resnet_book.experiments import (
     weights,
 )
 from resnet_book.report import (
+    ladder,
     landscape_figures,
     landscape_frames,
     lesion_figures,
@@ -1262,6 +1263,18 @@ def test_after_2000_and_4000_iterations_the_four_networks_stand_in_one_order(rec
         error = after_training(recipe, column)
         assert error.plain[56] > error.residual[56] > error.plain[20] > error.residual[20]
         assert error.plain[56] - error.plain[20] > 2 * (error.residual[56] - error.residual[20])
+
+
+def test_the_handicap_of_56_residual_layers_shrinks_from_budget_to_budget_and_is_there_after_8000() -> None:
+    changes = ladder.depth_changes(ladder.corners(tables.of_depth_table(recorded())))
+    handicap: Frame = changes[changes.kind == "residual"].set_index("recipe")
+    assert handicap.index.tolist() == ["short", "4k", "8k", "paper"]
+    for measure in ("train", "test"):
+        assert handicap[measure].is_monotonic_decreasing
+        assert 0 < handicap[measure]["8k"] < handicap[measure]["short"] / 2
+        error = after_training("8k", f"{measure}_error")
+        assert error.residual[56] > error.plain[20] > error.residual[20]
+        assert pd.isna(error.plain.get(56)) or error.plain[56] > error.residual[56]
 
 
 def test_the_curves_of_figure_3_4_fall_at_the_first_drop_and_the_deep_plain_network_lies_above_from_there_on() -> None:
