@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from errors import BuildError
 from nbformat import NotebookNode, v4
 
 ROOT = Path(__file__).parent.parent
@@ -18,14 +19,22 @@ Without it: chapter 8 shows what each cut costs.</p>
 
 
 def write_network(folder: Path) -> None:
-    """Write what the pages with the live network load: its script, pictures, and networks of the records."""
+    """Write what the pages with the live network load: its script, pictures, and networks of the records.
+
+    Raises BuildError for a damaged record, or file beside one.
+    """
+    from resnet_book.experiments.checked_json import RecordError
     from resnet_book.report import live_network
 
     target = folder / "extra" / "live"
     target.mkdir(parents=True)
     for name in ("live.js", "live.css"):
         shutil.copyfile(live_network.ASSETS / name, target / name)
-    for name, script in live_network.as_scripts(live_network.recorded_twins(ROOT / "results")).items():
+    try:
+        twins = live_network.recorded_twins(ROOT / "results")
+    except RecordError as error:
+        raise BuildError(str(error)) from None
+    for name, script in live_network.as_scripts(twins).items():
         (target / name).write_text(script, encoding="utf-8")
     (folder / "live.md").write_text(f"```{{raw}} html\n{PLACE.format(root='')}```\n", encoding="utf-8")
 

@@ -93,8 +93,13 @@ def test_the_button_of_a_menu_and_a_second_finger_move_no_window(page: Page) -> 
     page.locator(".crop-stage").dispatch_event(
         "pointermove", {"pointerId": 77, "clientX": 0, "clientY": 0, "buttons": 1}
     )
+    assert page.get_by_role("status").inner_text() == said
+    page.locator(".crop-stage").dispatch_event("lostpointercapture", {"pointerId": 77})  # the first one still holds it
+    page.mouse.move(box["x"] + 160, box["y"] + 100)
+    assert page.get_by_role("status").inner_text() != said
     page.mouse.up()
-    page.mouse.move(box["x"] + 160, box["y"] + 100)  # let go
+    said = page.get_by_role("status").inner_text()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)  # let go
     assert page.get_by_role("status").inner_text() == said
 
 

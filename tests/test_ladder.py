@@ -83,6 +83,11 @@ def test_the_words_fit_whatever_is_recorded(residual: list[tuple[str, float]], w
     assert words in said(records, "residual")
 
 
+def test_means_of_several_runs_that_are_equal_but_for_rounding_are_equal() -> None:
+    one, again = four("16k", 20, 30, 18.1, 18.2), table_record("resnet20-cifar10-16k", 1, 18.3)
+    assert "errs as often as that of 20." in said([*one, again], "residual")
+
+
 def test_who_errs_as_often_does_not_fail_to_fit() -> None:
     records = four("16k", 20, 30, 18, 18)
     assert "fails to fit" not in said(records, "residual")

@@ -344,9 +344,10 @@ def test_two_seeds_of_one_network_are_not_drawn_as_one() -> None:
         ("plain10-cifar10-short", "resnet10-cifar100-short"),
         ("plain20-cifar10-short", "resnet20-cifar10-no-decay"),
         ("resnet20-cifar10-short", "resnet20-cifar10-no-decay"),
+        ("resnet10-cifar10-short", "resnet10-cifar10-short-projection"),
     ],
 )
-def test_networks_of_two_datasets_or_recipes_are_not_drawn_as_twins(plain: str, other: str) -> None:
+def test_networks_of_two_datasets_recipes_or_shortcuts_are_not_drawn_as_twins(plain: str, other: str) -> None:
     found = [FOUND[0].model_copy(update={"experiment": name}) for name in (plain, other)]
     with pytest.raises(ValueError, match=f"found: {plain} and {other} are no twins"):
         surfaces.scenes(found)

@@ -224,6 +224,14 @@ def test_the_page_asks_before_it_shows_what_a_cut_does_and_puts_everything_back(
     assert live.locator(".live-number").all_inner_texts() == whole != cut
 
 
+def test_who_cuts_on_before_the_guess_sees_what_all_cuts_do(live: Page) -> None:
+    live.get_by_label("block 1: its layers").uncheck()
+    assert live.get_by_role("button", name="It stays").is_visible()
+    live.get_by_label("block 2: its layers").uncheck()
+    assert live.get_by_role("button", name="It stays").count() == 0
+    assert "without the layers of block 1 and the layers of block 2 says of" in answer(live)
+
+
 def test_the_network_is_used_with_a_keyboard_alone(live: Page) -> None:
     live.get_by_label("ask me first").focus()
     live.keyboard.press("Space")  # do not ask
@@ -353,10 +361,9 @@ def test_where_weights_do_not_come_or_do_not_fit_the_list_goes_back(weights: str
     site.get_by_label("Network:").select_option("plain20")
     wait_for_answer(site, "plain20 could not be loaded. resnet20 says of “cat”")
     assert site.get_by_label("Network:").input_value() == "0"
-    if weights is None:
-        site.unroute(WEIGHTS)
-        site.get_by_label("Network:").select_option("plain20")
-        wait_for_answer(site, "plain20 says of “cat”")
+    site.unroute(WEIGHTS)
+    site.get_by_label("Network:").select_option("plain20")
+    wait_for_answer(site, "plain20 says of “cat”")
 
 
 @pytest.mark.parametrize("late", ["picture", "no picture"])

@@ -11,16 +11,7 @@ import torch
 
 from resnet_book.experiments.catalogue import PAPER
 from resnet_book.report import figures, recipe_figures
-from resnet_book.report.recipe_words import drops_in_words, joined
-
-
-def test_names_are_joined_as_they_are_spoken():
-    assert [joined(["a"]), joined(["a", "b"]), joined(["a", "b", "c"]), joined([])] == [
-        "a",
-        "a and b",
-        "a, b and c",
-        "",
-    ]
+from resnet_book.report.recipe_words import drops_in_words
 
 
 def curves() -> pd.DataFrame:

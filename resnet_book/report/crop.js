@@ -110,7 +110,9 @@
       const pixel = stage.clientWidth / whole;
       change({ top: within(last.top + (event.clientY - last.y) / pixel), left: within(last.left + (event.clientX - last.x) / pixel) });
     });
-    stage.addEventListener("lostpointercapture", () => (last = null)); // let go, or taken away by the browser
+    stage.addEventListener("lostpointercapture", (event) => { // let go, or taken away by the browser
+      if (last && event.pointerId === last.pointer) last = null;
+    });
 
     place.querySelector(".crop-still").replaceWith(
       element("p", { className: "crop-tools" },

@@ -15,7 +15,6 @@ from resnet_book.experiments import catalogue
 from resnet_book.experiments.records import Record
 from resnet_book.report import published, tables
 from resnet_book.report.figures import COLOURS, KINDS
-from resnet_book.report.recipe_words import joined
 
 SHALLOW, DEEP = 20, 56  # layers
 MARKERS = {SHALLOW: "s", DEEP: "o"}
@@ -54,7 +53,7 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
     found = changes.loc[changes.kind == kind].sort_values("iterations")
     if found.empty:
         return f"By no recipe are the {kind} networks of {SHALLOW} and of {DEEP} layers both recorded yet."
-    signs = np.sign(found.test)
+    signs, of_training = (np.sign(found[measure].round(6)) for measure in ("test", "train"))  # means are rounded
     stretches = [
         (sign, _listed(iterations for _, iterations in rows))
         for sign, rows in groupby(zip(signs, found.iterations, strict=True), key=lambda row: row[0])
@@ -71,7 +70,7 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
     else:
         text += "." if later else ". (No other budget has records of both.)"
 
-    differs = found.loc[np.sign(found.train) != signs]
+    differs = found.loc[of_training != signs]
     if len(differs):
         how = "the other way round" if (differs.train * differs.test < 0).all() else "otherwise"
         training = f"On the training images it is {how} after {_listed(differs.iterations)} iterations."
@@ -83,7 +82,8 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
 
 def _listed(iterations: Iterable[int]) -> str:
     """Numbers in a sentence: "2,000, 4,000 and 8,000"."""
-    return joined([f"{each:,}" for each in iterations])
+    words = [f"{each:,}" for each in iterations]
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]:

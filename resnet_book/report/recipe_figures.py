@@ -34,10 +34,10 @@ def plot_drops(frame: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
     panels = [(long, PAPER, ["paper"]), (inset, PAPER, ["paper"]), (short, SHORT, ["short", "no-drops"])]
     lines: dict[str, Line2D] = {}
     for ax, schedule, shown in panels:
-        for whose, run in frame[frame.recipe.isin(shown)].groupby(["recipe", "seed"]):
-            colour = figures.COLOURS["accent" if "no-drops" in str(whose) else "residual"]
+        for (recipe, _), run in frame[frame.recipe.isin(shown)].groupby(["recipe", "seed"]):  # type: ignore[misc]
+            colour = figures.COLOURS["accent" if recipe == "no-drops" else "residual"]
             (line,) = ax.plot(run.iteration, run.test_error, color=colour, linewidth=1.3)
-            lines[run.recipe.iloc[0]] = line
+            lines[recipe] = line
         for drop in schedule.drops:
             ax.axvline(drop, color=figures.COLOURS["neutral"], linestyle=":", linewidth=0.8)
         ax.xaxis.set_major_locator(MaxNLocator(2 if ax is inset else 4, steps=[1, 2, 5, 10]))

@@ -35,8 +35,3 @@ def drops_in_words(frame: pd.DataFrame) -> str:
         table = means.unstack("recipe")[["short", "no-drops"]].tail(4).map("{:.1f}".format)
         said.append(f"The right panel ends with these errors (%; means over the runs):\n\n{tables.to_markdown(table)}")
     return "\n\n".join(said) or "No such run is recorded."
-
-
-def joined(words: list[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -39,6 +39,7 @@ def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
         share, low, high = purity.mean_interval(selective.double())
         leading = purity.leading_class(found.untrained_most, found.labels, len(found.class_names))
         led = leading[leading >= 0].bincount(minlength=len(found.class_names)).tolist()
+        leaders = [each for each, count in zip(found.class_names, led, strict=True) if count == max(led) > 0]
         rows[name.replace(f"-{record.dataset['name']}", "")] = {
             "kind": kind,
             "depth": depth,
@@ -51,9 +52,7 @@ def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
             "shared": purity.shared_images(found.most),
             "untrained_shared": purity.shared_images(found.untrained_most),
             "untrained_led": max(led),
-            "untrained_leaders": ", ".join(
-                name for name, rows in zip(found.class_names, led, strict=True) if rows == max(led) > 0
-            ),
+            "untrained_leaders": ", ".join(leaders),
             **study.summary(found),
         }
     frame = pd.DataFrame.from_dict(rows, orient="index") if rows else pd.DataFrame(columns=COLUMNS, dtype=float)

@@ -164,7 +164,9 @@
       tilt.value = state.tilt;
       redraw();
     });
-    views.addEventListener("lostpointercapture", () => (last = null)); // let go, or taken away by the browser
+    views.addEventListener("lostpointercapture", (event) => { // let go, or taken away by the browser
+      if (last && event.pointerId === last.pointerId) last = null;
+    });
 
     place.classList.add("surfaces-live"); // the still picture is left for paper
     place.querySelector(".surfaces-still").before(

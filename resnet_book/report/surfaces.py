@@ -34,7 +34,7 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
                 key = (at == "trained", about["depth"], iterations, each.seed)
                 names.setdefault(key, {}).setdefault(about["kind"], each.experiment)
                 for kind, name in names[key].items():
-                    if not _fit(name, each.experiment, kind == about["kind"], trained=at == "trained"):
+                    if not _may_be_twins(name, each.experiment, kind == about["kind"], trained=at == "trained"):
                         raise ValueError(f"found: {name} and {each.experiment} are no twins; draw one after the other")
                 pairs.setdefault(key, {}).setdefault(statistics, {}).setdefault(about["kind"], plane)
     several = len({seed for *_, seed in pairs}) > 1
@@ -58,13 +58,14 @@ def scenes(found: Sequence[LandscapeRecord]) -> list[dict[str, Any]]:
     return made
 
 
-def _fit(name: str, other: str, same_kind: bool, trained: bool) -> bool:
-    """Whether two experiments may stand in one pair: of one dataset and, once ``trained``, of one recipe."""
+def _may_be_twins(name: str, other: str, same_kind: bool, trained: bool) -> bool:
+    """Whether two experiments may share a pair: of one dataset and shortcut and, once ``trained``, of one recipe."""
     if name == other:
         return True
     first, second = catalogue.get(name), catalogue.get(other)
     of_one_recipe = first.recipe_name == second.recipe_name and not same_kind  # there is room for one of each kind
-    return first.dataset == second.dataset and (of_one_recipe or not trained)
+    alike = (first.dataset, first.shortcut) == (second.dataset, second.shortcut)
+    return alike and (of_one_recipe or not trained)
 
 
 def turnable(shown: Sequence[dict[str, Any]]) -> str:

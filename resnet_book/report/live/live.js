@@ -323,15 +323,23 @@
     const networks = [Promise.resolve(first)];
     let used = 0;
     async function fetched(n) {
-      if (!offered[n].weights) await runScript(source.replace("live_data", `live_weights_${n}`));
-      return load(offered[n]);
+      if (offered[n].weights) return load(offered[n]);
+      const script = source.replace("live_data", `live_weights_${n}`);
+      try {
+        await runScript(script);
+        return load(offered[n]);
+      } catch (error) {
+        scripts.delete(script); // to be fetched again
+        offered[n].weights = null;
+        throw error;
+      }
     }
     list.addEventListener("change", async () => {
       const n = Number(list.value);
       wait(offered[n].name);
       networks[n] = networks[n] || fetched(n);
       const network = await networks[n].catch((error) => console.error(error));
-      if (!network) networks[n] = null; // to be fetched again
+      if (!network) networks[n] = null; // may be chosen again
       if (Number(list.value) !== n) return; // another was chosen while this one was on its way
       if (network) {
         used = n;
@@ -424,7 +432,7 @@
       state.cuts[number] = out ? kind : "";
       const box = switchOf(number, kind);
       box.checked = !out;
-      if (out && askFirst.checked && before) ask(before, partInWords(kind, number), box);
+      if (out && askFirst.checked && before && !state.asking) ask(before, partInWords(kind, number), box);
       else {
         state.asking = false;
         show();
@@ -458,11 +466,11 @@
       question.hidden = !state.asking;
       place.classList.toggle("live-waiting", waiting);
       switches.inert = state.loading !== ""; // they are those of the network before
-      if (waiting) {
-        say(answer, state.loading && `Loading ${state.loading} …`);
+      if (waiting || !state.pixels) {
+        say(answer, state.loading ? `Loading ${state.loading} …` : verdict);
         for (const each of [duration, cost]) say(each, "");
+        return;
       }
-      if (waiting || !state.pixels) return;
       const { network, cuts } = state;
       state.result = result || run(network, state.pixels, cuts);
       const winner = best(state.result);
