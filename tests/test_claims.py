@@ -42,6 +42,57 @@ SHORT, LONG = 2_000, 64_000  # iterations
 Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
 
 
+# --- Chapter 1 ---
+
+
+def column_steps(images: data.ImageSet, early: int) -> list[float]:
+    """How much columns 0 and 1 differ, and columns 1 and 2, when pixels are read ``early`` bytes too early."""
+    row = torch.cat([images.labels[:, None].to(torch.uint8), images.images.flatten(1)], dim=1)
+    lines = row[:, 1 - early : 3_073 - early].reshape(-1, 32).double()
+    return lines[:, :3].diff(dim=1).abs().mean(dim=0).tolist()
+
+
+def test_in_drawings_read_one_byte_early_the_first_two_columns_differ_a_little_more_than_the_next_two() -> None:
+    drawings = data.load("builtin", "train").subset(100)
+    (right, beside_right), (early, beside_early) = (column_steps(drawings, by) for by in (0, 1))
+    assert right < beside_right
+    assert 1.1 < early / beside_early < 1.3
+
+
+def test_in_photographs_read_one_byte_early_the_first_two_columns_differ_far_more(cifar_root: Path) -> None:
+    photographs = data.load("cifar10", "train", cifar_root).subset(100)
+    assert column_steps(photographs, 0) == pytest.approx([12.9, 13.5], abs=0.05)
+    assert column_steps(photographs, 1) == pytest.approx([40.4, 12.9], abs=0.05)
+
+
+def by_mean_colour(name: str, root: Path | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """The class of the nearest mean colour, for every test image, and the right ones."""
+    train, test = (data.load(name, split, root) for split in ("train", "test"))
+    colours, wanted = (each.images.float().mean(dim=(2, 3)) for each in (train, test))
+    centres = torch.stack([colours[train.labels == label].mean(dim=0) for label in range(10)])
+    return torch.cdist(wanted, centres).argmin(dim=1), test.labels
+
+
+def test_by_mean_colour_alone_88_9_percent_of_the_drawings_are_taken_wrong() -> None:
+    answered, right = by_mean_colour("builtin")
+    assert 100 * (answered != right).double().mean() == pytest.approx(88.9, abs=0.05)
+
+
+def test_by_mean_colour_alone_80_4_percent_are_wrong_and_most_answers_airplane_or_frog(cifar_root: Path) -> None:
+    answered, right = by_mean_colour("cifar10", cifar_root)
+    assert 100 * (answered != right).double().mean() == pytest.approx(80.4, abs=0.05)
+    said, found = answered.bincount(), answered[answered == right].bincount()
+    airplane_and_frog = [data.CLASS_NAMES["cifar10"].index(name) for name in ("airplane", "frog")]
+    assert said[airplane_and_frog].sum() > len(right) / 2
+    assert found[airplane_and_frog].sum() > found.sum() / 2
+    assert [label for label in range(10) if found[label] > 500] == airplane_and_frog
+
+
+def test_the_mean_deviation_within_a_photograph_is_what_others_divide_by(cifar_root: Path) -> None:
+    within = data.load("cifar10", "train", cifar_root).images.float().std(dim=(2, 3)).mean(dim=0) / 255
+    assert [f"{each:.4f}" for each in within.tolist()] == ["0.2023", "0.1994", "0.2010"]
+
+
 # --- Chapter 8 ---
 
 

@@ -102,6 +102,12 @@ def check_page(page: str, empty: str, answer: str, names: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("page", "name", "answer", "said"),
     [
+        ("01_dataset", "byte", "7 * 3_073 + 1 + 1024 * 2 + 32 * 31 + 31", "Right"),
+        ("01_dataset", "byte", "24_584", "Nearly: count from zero."),
+        ("01_dataset", "byte", "8 * 3_073 + 1 + 1024 * 2 + 32 * 31 + 31", "Nearly: how many rows"),
+        ("01_dataset", "byte", "1 + 1024 * 2 + 32 * 31 + 31", "Wrong"),
+        ("01_dataset", "byte", "0", "Wrong"),
+        ("01_dataset", "byte", "None", "Not answered yet."),
         ("05_training", "rate", "0.01", "Right"),
         ("05_training", "rate", "0.1", "Wrong"),
         ("05_training", "rate", "0", "Wrong"),
