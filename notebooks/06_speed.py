@@ -30,9 +30,8 @@
 # - what six techniques do, what they cost, and what they brought together on a CPU and on a GPU.
 #
 # **You need** [chapter 2](02_augmentation.ipynb) for the augmentation and [chapter 3](03_plain_and_residual.ipynb) for
-# the network. With `tier = "smoke"` the page takes less than a minute on 2 cores and downloads nothing. `"cpu"` takes
-# some minutes and CIFAR-10 (170 MB), `"paper"` measures on a GPU, where there is one. These two also compile the
-# network, if they find a compiler.
+# the network. With `tier = "smoke"` the page takes a minute on 2 cores and downloads nothing. `"cpu"` takes some minutes
+# and CIFAR-10 (170 MB), `"paper"` measures on a GPU, where there is one; both compile the network, if they can.
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -133,9 +132,9 @@ f"a call that does nothing: {milliseconds(lambda: None):.4f} ms"
 # %% [markdown]
 # ## One step in its parts
 #
-# A step loads a batch, runs the network forward, runs it backward, and updates the weights. There are two ways to load.
-# Most scripts take one image after the other, as pictures, through torchvision's transforms, and stack the results.
-# Chapter 2's augmentation does the same to a whole batch of tensors at once, on the device.
+# A step loads a batch, runs the network forward, runs it backward, and updates the weights. Most scripts load one image
+# after the other, as pictures, through torchvision's transforms, and stack the results. Chapter 2's augmentation does the
+# same to a whole batch of tensors at once, on the device.
 
 # %%
 mean, std = (each.to(device) for each in augment.channel_mean_std(train_images.images))
@@ -206,10 +205,9 @@ plt.show()
 # forward). A step loads in one of the two ways.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-slow, quick = parts["loading, one by one"], parts["loading, at once"]
-rest = parts["forward"] + parts["backward"] + parts["optimizer"]
+at_best, step = parts["loading, at once"], sum(parts.values())
 text = f"""Backward takes {parts["backward"] / parts["forward"]:.1f} times as long as forward. To load at once, not one by one,
-makes the whole step {(slow + rest) / (quick + rest):.2f} times as fast."""
+makes the whole step {(step - at_best) / (step - parts["loading, one by one"]):.2f} times as fast."""
 display(Markdown(text))
 
 # %% [markdown]
@@ -228,18 +226,14 @@ display(Markdown(text))
 
 
 # %%
-def kind_of(name: str) -> str:
-    """To which kind the call ``name`` belongs; ``threshold_backward``, for one, is the backward pass of a ReLU."""
-    if name in ("add", "add_"):  # _: in place
-        return "additions"
-    kinds = {"convolution": "convolutions", "batch_norm": "batch norm", "relu": "ReLU", "threshold": "ReLU"}
-    return next((kind for part, kind in kinds.items() if part in name), "the rest")
+KINDS = {"convolution": "convolutions", "batch_norm": "batch norm", "relu": "ReLU", "add": "additions"}
+KINDS |= {"threshold": "ReLU", "add_": "additions"}  # the backward pass of a ReLU; an addition in place
 
 
 def calls_of_pass(network: models.Network, images: Tensor, labels: Tensor) -> pd.DataFrame:
     """A row for each call of a forward and backward pass: operations, bytes, ms, and as index the kind."""
     rows = pd.DataFrame(ledger.calls(lambda: forward_and_backward(network, images, labels), read_clock))
-    kinds = rows.name.map(kind_of)
+    kinds = rows.name.str.extract("(convolution|batch_norm|relu|threshold|^add_?$)")[0].map(KINDS).fillna("the rest")
     return rows.set_index(kinds).rename(columns={"moved": "bytes", "spent": "ms"})[["operations", "bytes", "ms"]]
 
 
@@ -329,8 +323,7 @@ def make_step(network: models.Network, way: Way) -> Callable[[], object]:
 # the device as bytes, all training images of CIFAR-10 in 154 MB.
 #
 # **No number fetched.** `loss.item()` turns a tensor into a Python number. On a CPU that costs nothing. On a GPU Python
-# then waits until the queue is empty, and nobody fills it meanwhile. So the package adds up the loss on the device, and
-# asks once an epoch.
+# then waits until the queue is empty, and nobody fills it meanwhile. So the package asks for the loss once an epoch.
 #
 # **Channels last.** By default PyTorch stores one channel's plane after the other, with `channels_last` pixel after
 # pixel, each with all its channels. A convolution sums over channels. The usual reason, which we have not traced: one
@@ -372,14 +365,14 @@ f"a convolution: {fine:.2f} ms in float32, {coarse:.2f} in bfloat16; imitated, s
 # **Predict.** Which row brings most here? Which can hardly stand out, by Figure 6.1 and by what you have just read?
 
 # %% tags=["nbval-ignore-output"]
-changes = {"+ whole batches": {"load": at_once}, "+ no number fetched": {"fetch": False}}
+changes = {"conventional": {}, "+ whole batches": {"load": at_once}, "+ no number fetched": {"fetch": False}}
 changes["+ channels_last"] = {"order": torch.channels_last}
 changes |= {} if imitated else {"+ bfloat16": {"bfloat16": True}}
 changes |= {"+ compiled": {"compiled": True}} if compiling else {}
-ways = {"conventional": Way()}
+way, steps = Way(), {}
 for name, change in changes.items():
-    ways[name] = replace(list(ways.values())[-1], **change)
-steps = {(name, copy): make_step(new_network(), way) for name, way in ways.items() for copy in "abc"}
+    way = replace(way, **change)
+    steps |= {(name, copy): make_step(new_network(), way) for copy in "abc"}
 turns = {each: [] for each in steps}
 for _ in range(1 + passes):
     for place in torch.randperm(len(steps)).tolist():
@@ -473,13 +466,12 @@ class BusyMachine:
         self.now += 5 * (self.calls <= 2) + seconds * (1 + self.calls / 100) * (5 if interrupted else 1)
 
 
-answers = [
-    (compare(partial(each.work, each.ratio), partial(each.work, 1), lambda on=each: on.now), each.ratio)
-    for each in map(BusyMachine, range(10))
-]
-if any(found is None for found, _ in answers):
+answers = {}
+for each in map(BusyMachine, range(10)):
+    answers[each.ratio] = compare(partial(each.work, each.ratio), partial(each.work, 1), lambda on=each: on.now)
+if None in answers.values():
     print("Not answered yet.")
-elif wrong := [f"{found:.2f} for {truth:.2f}" for found, truth in answers if not abs(found / truth - 1) < 0.05]:
+elif wrong := [f"{found:.2f} for {truth:.2f}" for truth, found in answers.items() if not abs(found / truth - 1) < 0.05]:
     print(f"Wrong on {len(wrong)} of 10 machines: {', '.join(wrong)}. Did they take turns? How often?")
 else:
     print("Right.")
@@ -491,16 +483,13 @@ else:
 # def compare(first, second, clock):
 #     ratios = []
 #     for _ in range(20):
-#         marks = [clock()]
-#         for run in (first, second):
-#             run()
-#             marks.append(clock())
-#         ratios.append((marks[1] - marks[0]) / (marks[2] - marks[1]))
+#         begin, _, middle, _, end = clock(), first(), clock(), second(), clock()
+#         ratios.append((middle - begin) / (end - middle))
 #     return statistics.median(ratios[1:])  # import statistics
 # ```
 #
-# The median leaves out interruptions, as the fastest call does. Pairs leave out the drift, for both calls of a pair have
-# nearly the same of it. (The fastest of each, in turns, is right here too.)
+# Interruptions move neither the median nor the fastest call. Slow drift moves both calls of a pair alike. (The fastest of
+# each, in turns, is right here too.)
 #
 # </details>
 #

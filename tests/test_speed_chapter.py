@@ -134,7 +134,7 @@ def calls(model: str, count: int) -> Any:
     both = re.search(r"def forward_and_backward.*?\n\n\n", code("def new_network"), re.DOTALL)
     assert both
     exec(both[0], names)
-    exec(code("def kind_of").partition("\n\n\norder = ")[0], names)
+    exec(code("KINDS = ").partition("\n\n\norder = ")[0], names)
     network = models.MODELS[model](generator=torch.Generator().manual_seed(0))
     return names["calls_of_pass"](network, torch.zeros(count, 3, 32, 32), torch.zeros(count, dtype=torch.int64))
 
