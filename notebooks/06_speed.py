@@ -270,8 +270,8 @@ display(Markdown(text))
 
 # %% [markdown]
 # In the benchmark, in two threads, convolutions took 54 % of a step on the CPU, batch norm 20 %, ReLU 15 %, additions 7 %.
-# It took 128 images. But so did one thread where this page was made (tried once), and convolutions had 74 %. So the number
-# of images does not explain the difference; the threads or the processor may.
+# It took 128 images, the smoke tier takes 16. Yet with 128, too, one thread where this page was made gave convolutions
+# 74 % (tried once). So the number of images does not explain the difference; the threads or the processor may.
 #
 # What may a call wait for? The benchmark's CPU did 194 billion operations a second in a large product of matrices and
 # moved 42 billion bytes in a large copy: 4.6 operations a byte. Batch norm, ReLU and additions do fewer: they read a
@@ -440,8 +440,8 @@ pd.DataFrame(BENCHMARK, columns=["device", "way", "ms a step", "times as fast"])
 # - Time after a first call, several times, in turns. Build a thing several times to see what chance does.
 # - Convolutions have nearly all the operations and a quarter of the nominal bytes. In the benchmark, on two quiet cores,
 #   they took half of the time, and batch norm, ReLU and additions most of the rest.
-# - All techniques together made a step 1.5 times as fast on a CPU without a change of precision. In bfloat16 it was 2.2
-#   times there and 6.4 times on a GPU, whose time goes to hundreds of small kernels.
+# - Without bfloat16 a step became 1.5 times as fast on a CPU. With it, all together, it was 2.2 times there and 6.4 times
+#   on a GPU, whose time goes to hundreds of small kernels.
 #
 # ## Exercises
 #
@@ -488,7 +488,7 @@ else:
 #     return statistics.median(ratios[1:])  # import statistics
 # ```
 #
-# Interruptions move neither the median nor the fastest call. Slow drift moves both calls of a pair alike. (The fastest of
+# Interruptions hardly move the median, or the fastest call. Slow drift moves both calls of a pair alike. (The fastest of
 # each, in turns, is right here too.)
 #
 # </details>

@@ -265,3 +265,11 @@ def test_the_check_of_a_fair_comparison_wants_turns_and_something_that_an_interr
     names = {"Callable": Callable, "Random": Random, "partial": partial, "statistics": statistics}
     check_page("06_speed", "return None  # your code", answer, names)
     assert capsys.readouterr().out.startswith(said)
+
+
+def test_the_solution_of_a_fair_comparison_that_the_page_prints_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (CHAPTER.parent / "06_speed.py").read_text(encoding="utf-8").replace("\n# ", "\n")
+    body = page.partition("def compare(first, second, clock):\n")[2].partition("```")[0].strip()
+    names = {"Callable": Callable, "Random": Random, "partial": partial, "statistics": statistics}
+    check_page("06_speed", "return None  # your code", body, names)
+    assert capsys.readouterr().out == "Right.\n"
