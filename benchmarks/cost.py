@@ -1,25 +1,21 @@
 """Count what a training step costs, and measure what a device can do.
 
-The bytes are those of an ideal machine without caches: every operation reads its inputs once and writes its outputs
-once. Together they give a floor, in the manner of the roofline model (Williams et al. 2009, doi
-10.1145/1498765.1498785): a step takes at least as long as its operations at the device's rate, and at least as long as
-its bytes at the device's bandwidth.
+Operations and bytes are those of ``resnet_book.analysis.ledger``. Together they give a floor, in the manner of the
+roofline model (Williams et al. 2009, doi 10.1145/1498765.1498785): a step takes at least as long as its operations at
+the device's rate, and at least as long as its bytes at the device's bandwidth.
 """
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from resnet_book.analysis import ledger
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-GATHERS = {"index", "index_select", "gather"}  # read as much as they write, not the whole of what they choose from
 
 
 @dataclass(frozen=True)
@@ -50,42 +46,12 @@ class Device:
 
 def count(step: Callable[[], object]) -> Cost:
     """Run ``step`` once, eagerly, and count."""
-    with FlopCounterMode(display=False) as flops, _Bytes() as moved:
-        step()
-    found = flops.get_flop_counts().get("Global", {})
-    operations = {kind.__name__: number for kind, number in found.items()}
-    return Cost(operations, moved.total, moved.by_products)
-
-
-class _Bytes(TorchDispatchMode):
-    """Adds up the bytes of the tensors that operations read and write. Views and empty tensors move nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = self.by_products = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        name = func.overloadpacket.__name__
-        if func.is_view or "empty" in name:
-            return result
-        read = _bytes((args, kwargs))
-        given = zip(func._schema.arguments, args, strict=False)  # those given by name are no tensors that change
-        changed = [value for argument, value in given if argument.alias_info and argument.alias_info.is_write]
-        written = _bytes(changed) if changed else _bytes(result)
-        moved = 2 * written if name in GATHERS else read + written
-        self.total += moved
-        self.by_products += moved if func.overloadpacket in flop_registry else 0
-        return result
-
-
-def _bytes(values: object) -> int:
-    """Bytes of the tensors in ``values``; what a tensor repeats without storing it counts once."""
-    return sum(
-        min(value.numel() * value.element_size(), value.untyped_storage().nbytes())
-        for value in tree_iter(values)
-        if isinstance(value, Tensor)
-    )
+    made = ledger.calls(step)
+    operations = Counter[str]()
+    for call in made:
+        operations[call.name] += call.operations if call.product else 0
+    by_products = sum(call.moved for call in made if call.product)
+    return Cost(dict(+operations), sum(call.moved for call in made), by_products)
 
 
 def measure_device(device: torch.device, precisions: Iterable[str], repeats: int = 7) -> Device:

@@ -162,8 +162,8 @@ print(f"{product_rate / 1e6:,.0f} GFLOP/s, {copies[0] / 1e6:,.1f} GB/s; a tensor
 
 # %% [markdown]
 # **Predict.** The roof has a slanted part, where memory is the limit, and a level one, where arithmetic is. Under which
-# will the convolutions lie, and ReLU, addition and batch norm? How far below? (Batch norm is given ten FLOP a number, as
-# in chapter 6, and one reading of its input. In evaluation it takes its statistics from training.)
+# will the convolutions lie, and ReLU, addition and batch norm? How far below? (Batch norm is given ten FLOP a number and
+# one reading of its input. In evaluation it takes its statistics from training.)
 
 # %% tags=["nbval-ignore-output"]
 norm = torch.nn.BatchNorm2d(16, device=device)

@@ -1,8 +1,12 @@
 """What the check of an exercise says to right, wrong, empty and sly answers."""
 
 import math
+import statistics
+from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -219,3 +223,59 @@ def test_the_check_of_a_bottleneck_sees_a_stride_or_a_width_that_is_right_for_on
 ) -> None:
     check_page("07_wide_networks", "return None  # your code", answer, {"nn": nn, "torch": torch, "models": models})
     assert capsys.readouterr().out.startswith(said)
+
+
+IN_TURNS = """spent = []
+    for _ in range({count}):
+        marks = [clock()]
+        for run in (first, second):
+            run()
+            marks.append(clock())
+        spent.append((marks[1] - marks[0], marks[2] - marks[1]))
+    return """
+MEDIAN = IN_TURNS + "statistics.median(a / b for a, b in spent{which})"
+SEPARATE = """means = []
+    for run in (first, second):
+        run()
+        spent = []
+        for _ in range(20):
+            start = clock()
+            run()
+            spent.append(clock() - start)
+        means.append({summary}(spent))
+    return means[0] / means[1]"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (MEDIAN.format(count=20, which="[1:]"), "Right."),
+        # A median does not mind one slow pair of twenty, and the fastest of calls in turns are neighbours.
+        (MEDIAN.format(count=20, which=""), "Right."),
+        (IN_TURNS.format(count=20) + "min(a for a, _ in spent) / min(b for _, b in spent)", "Right."),
+        ("return None", "Not answered yet."),
+        ("return 2", "Wrong on "),
+        ("return float('nan')", "Wrong on 10 of 10 machines: nan for "),
+        (MEDIAN.format(count=2, which="[1:]"), "Wrong on "),  # once each, after a warm-up
+        (MEDIAN.format(count=1, which=""), "Wrong on "),
+        (IN_TURNS.format(count=20) + "sum(a for a, _ in spent[1:]) / sum(b for _, b in spent[1:])", "Wrong on "),
+        (IN_TURNS.format(count=20) + "statistics.mean(a / b for a, b in spent[1:])", "Wrong on "),
+        (SEPARATE.format(summary="min"), "Wrong on "),
+        (SEPARATE.format(summary="statistics.median"), "Wrong on "),
+        (SEPARATE.format(summary="sum"), "Wrong on "),
+    ],
+)
+def test_the_check_of_a_fair_comparison_wants_turns_and_something_that_an_interruption_does_not_move(
+    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {"Callable": Callable, "Random": Random, "partial": partial, "statistics": statistics}
+    check_page("06_speed", "return None  # your code", answer, names)
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_the_solution_of_a_fair_comparison_that_the_page_prints_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (CHAPTER.parent / "06_speed.py").read_text(encoding="utf-8").replace("\n# ", "\n")
+    body = page.partition("def compare(first, second, clock):\n")[2].partition("```")[0].strip()
+    names = {"Callable": Callable, "Random": Random, "partial": partial, "statistics": statistics}
+    check_page("06_speed", "return None  # your code", body, names)
+    assert capsys.readouterr().out == "Right.\n"
