@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "book" / "_build" / "html"
 CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "notebooks").glob("[0-9a]*.py"))]
-PAGES = ["intro", *CHAPTERS, "live", "reproduce", "tested", "cluster", "api", "bibliography"]
+PAGES = ["intro", *CHAPTERS, "live", "reproduce", "commands", "tested", "cluster", "api", "bibliography"]
 DESKTOP, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
 
 
