@@ -186,8 +186,7 @@ sampled
 
 
 # %% [markdown]
-# The numbers come from a `torch.Generator` that is handed over, never from a hidden global one: the same seed gives the
-# same numbers. The second function is made of the three parts above.
+# The numbers come from a `torch.Generator` that is handed over: the same seed gives the same numbers. Now the second.
 
 
 # %%
@@ -346,9 +345,8 @@ pd.DataFrame(changes).round(1).rename_axis("change of the output (%)", axis="col
 #
 # ## What it costs
 #
-# The usual way augments one image at a time, on the CPU, in several processes that feed the GPU. In one process we crop,
-# flip and normalise 256 images to a float32 batch: with our functions, at once and one by one, and with torchvision's.
-# Next to them stands a training step of the paper's smallest network, forward and backward, on 64 images.
+# In one process on the CPU we crop, flip and normalise 256 images: with our functions, at once and one by one, and with
+# torchvision's. Next to them stands a training step of the paper's smallest network, forward and backward, on 64 images.
 
 # %% tags=["nbval-ignore-output"]
 from torchvision import transforms
@@ -386,10 +384,9 @@ table.assign(**{"time, of a training step's (%)": [f"{100 * step / rate:.2f}" fo
 #
 # ## What it does to the errors
 #
-# Now to the purpose. We train one small residual network (chapter 3 builds such networks) on few images in three ways:
-# on the images not augmented, on flipped and cropped ones, and on these without normalising, their pixels just scaled
-# to 0 to 1. To be quick, we halve the images' size, and the padding with it. Each way has three runs, with other
-# weights, batches and augmentation.
+# We train one small residual network (chapter 3 builds such networks) on few images in three ways: not augmented,
+# flipped and cropped, and the same without normalising, pixels just scaled to 0 to 1. To be quick, we halve the images'
+# size, and the padding with it. Each way has three runs, with other weights, batches and augmentation.
 
 
 # %%
@@ -494,15 +491,15 @@ print("Not answered yet." if black is None else "Right." if right else "Wrong: w
 #
 # </details>
 #
-# **3.** Train half as long: put `iterations = 300` above the line of `drops`, which follow. Guess both errors of the first
-# two ways. Then, at full length, put `replace(recipe, padding=0)` and `replace(recipe, flip_probability=0.0)` in the place of
-# the last two of `recipes`: the flip alone, and the crop alone.
+# **3.** Train half as long: write `iterations = 300` above `drops = ...`. Guess both errors of the first two ways. Then,
+# at full length, make the last two of `recipes` the flip alone and the crop alone, by `replace(recipe, ...)`.
 #
 # <details><summary>Solution</summary>
 #
-# Ours, five seeds each, errors on training and test images. Half as long, not augmented: 0 % and 68 to 70 %, hardly
-# changed. Flipped and cropped: 13 to 20 % and 47 to 60 %, both higher than at full length: more pictures take longer to
-# learn. At full length, the flip alone: 0 % and 59 to 65 %. The crop alone: 0 to 2 % and 40 to 48 %, most of the gain.
+# Ours in tier `smoke`, five seeds each, on training and test images. Half as long, not augmented: 0 % and 68 to 70 %,
+# hardly changed. Flipped and cropped: 13 to 20 % and 47 to 60 %, both higher than at full length. At full length, the
+# flip alone (`padding=0`): 0 % and 59 to 65 %. The crop alone (`flip_probability=0.0`): 0 to 2 % and 40 to 48 %. So most
+# of the gain is the crop's.
 #
 # </details>
 #

@@ -101,7 +101,7 @@ def test_a_batch_norm_undoes_the_subtraction_but_for_the_border_and_the_division
 
 @pytest.mark.slow
 def test_flips_and_crops_keep_the_small_network_of_chapter_2_from_learning_drawings_by_heart() -> None:
-    def halved(split: str, count: int) -> data.ImageSet:
+    def halved(split: data.Split, count: int) -> data.ImageSet:
         images = data.load("builtin", split).subset(count)
         small = torch.nn.functional.avg_pool2d(images.images.float(), 2).round().to(torch.uint8)
         return replace(images, images=small)
