@@ -24,6 +24,7 @@ from resnet_book.experiments import (
     studies,
     weights,
 )
+from resnet_book.recipe import Recipe
 from resnet_book.report import (
     ladder,
     landscape_figures,
@@ -35,7 +36,7 @@ from resnet_book.report import (
     tables,
     wide_tables,
 )
-from resnet_book.train import fit
+from resnet_book.train import evaluate, fit
 
 RESULTS = Path(__file__).parent.parent / "results"
 SHORT, LONG = 2_000, 64_000  # iterations
@@ -91,6 +92,86 @@ def test_by_mean_colour_alone_80_4_percent_are_wrong_and_most_answers_airplane_o
 def test_the_mean_deviation_within_a_photograph_is_what_others_divide_by(cifar_root: Path) -> None:
     within = data.load("cifar10", "train", cifar_root).images.float().std(dim=(2, 3)).mean(dim=0) / 255
     assert [f"{each:.4f}" for each in within.tolist()] == ["0.2023", "0.1994", "0.2010"]
+
+
+# --- Chapter 2: drawings ---
+
+
+def chapter_2_inputs() -> dict[str, torch.Tensor]:
+    images = data.load("builtin", "train").images
+    mean, std = augment.channel_mean_std(images)
+    pixels = images[:1_000].float()
+    centred = pixels - mean[:, None, None]
+    return {
+        "raw": pixels / 255,
+        "centred": centred / 255,
+        "divided": centred / std[:, None, None],
+        "divided by one": centred / std.mean(),
+    }
+
+
+def test_black_is_more_than_two_deviations_below_the_mean_and_the_mean_is_no_byte() -> None:
+    mean, std = augment.channel_mean_std(data.load("builtin", "train").images)
+    assert f"{-mean[0] / std[0]:.2f}" == "-2.33"
+    assert f"{mean[0]:.1f}" == "127.9"
+
+
+def test_subtracting_the_mean_lowers_the_largest_curvature_alone_and_dividing_leaves_the_ratio() -> None:
+    found = {}
+    for kind, images in chapter_2_inputs().items():
+        patches = torch.nn.functional.unfold(images, 3).transpose(1, 2).flatten(0, 1).double()
+        found[kind] = torch.linalg.eigvalsh(patches.T @ patches / len(patches)).flip(0)
+    lowered = found["centred"] / found["raw"]
+    assert 10 < 1 / lowered[0] < 12
+    assert (lowered[1:] - 1).abs().max() < 0.05
+    ratio = {kind: (each[0] / each[-1]).item() for kind, each in found.items()}
+    assert 10 < ratio["raw"] / ratio["centred"] < 12
+    assert ratio["divided"] == pytest.approx(ratio["centred"], rel=0.01)
+
+
+def test_a_batch_norm_undoes_the_subtraction_but_for_the_border_and_the_division_but_for_unequal_channels() -> None:
+    inputs = chapter_2_inputs()
+
+    def change(before: str, after: str, padding: int, seed: int) -> float:
+        weight = torch.randn(16, 3, 3, 3, generator=torch.Generator().manual_seed(seed)) * (2 / 27) ** 0.5
+        old, new = (
+            torch.nn.functional.batch_norm(
+                torch.nn.functional.conv2d(inputs[kind][:256], weight, padding=padding), None, None, training=True
+            )
+            for kind in (before, after)
+        )
+        return ((new - old).norm() / old.norm()).item()
+
+    for seed in range(3):
+        assert change("raw", "centred", 0, seed) < 0.001
+        assert change("raw", "centred", 1, seed) > 0.4
+        for padding in (0, 1):
+            assert change("centred", "divided", padding, seed) < 0.01
+            assert change("centred", "divided by one", padding, seed) < change("centred", "divided", padding, seed) / 4
+
+
+@pytest.mark.slow
+def test_flips_and_crops_keep_the_small_network_of_chapter_2_from_learning_drawings_by_heart() -> None:
+    def halved(split: data.Split, count: int) -> data.ImageSet:
+        images = data.load("builtin", split).subset(count)
+        small = torch.nn.functional.avg_pool2d(images.images.float(), 2).round().to(torch.uint8)
+        return replace(images, images=small)
+
+    few, many = halved("train", 200), halved("test", 500)
+    full = replace(catalogue.PAPER, iterations=600, drops=(360, 480), batch_size=32, padding=2)
+    neither = replace(full, padding=0, flip_probability=0.0)
+
+    def errors(recipe: Recipe) -> list[float]:
+        """The errors (%) on the training images and on the test images."""
+        network = models.Network((8, 16, 32), (1, 1, 1), "subsample", generator=torch.Generator().manual_seed(0))
+        history = fit(network, few, many.subset(32), recipe)
+        return [evaluate(network, each, history.mean, history.std)[1] for each in (few, many)]
+
+    by_heart, augmented = errors(neither), errors(full)
+    assert by_heart[0] == 0  # it gets them right and errs on most others
+    assert by_heart[1] > 55
+    assert augmented[0] < 8
+    assert augmented[1] < 50
 
 
 # --- Chapter 8 ---

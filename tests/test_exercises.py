@@ -175,6 +175,23 @@ def test_the_check_of_longer_rows_sees_an_answer_that_ignores_its_arguments(
     assert capsys.readouterr().out.startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("-mean[0] / std[0]", "Right."),
+        ("-2.33", "Right."),
+        ("0", "Wrong"),
+        ("-128", "Wrong"),
+        ("2.33", "Wrong"),
+        ("None", "Not answered yet."),
+    ],
+)
+def test_the_check_of_black_after_normalisation(answer: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    names = {"mean": torch.tensor([127.9007, 127.0731]), "std": torch.tensor([55.0, 54.7735])}
+    check_page("02_augmentation", "black = None", f"black = {answer}", names)
+    assert capsys.readouterr().out.startswith(said)
+
+
 BLOCKS = "cut = deepcopy(network); blocks = cut.stages[0]; "
 SWAPPED = "blocks[first], blocks[second] = blocks[second], blocks[first]; return cut"
 
