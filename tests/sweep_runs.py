@@ -50,7 +50,8 @@ def add_experiments(patch: pytest.MonkeyPatch) -> None:
 
 
 def go_on(runs: Path) -> None:
-    """Let the long runs in the folder ``runs`` pause no more."""
+    """Let the long runs in the folder ``runs`` pause no more; it may not be there yet."""
+    runs.mkdir(parents=True, exist_ok=True)
     (runs / "go on").touch()
 
 
