@@ -376,11 +376,11 @@ rates = {
     "a training step of resnet20": step,
 }
 print(f"on a CPU, threads: {torch.get_num_threads()}, torch {torch.__version__}")
-table = pd.DataFrame({"images per second of processor time": rates}).astype(int)
-table.assign(**{"time, of a training step's (%)": [f"{100 * step / rate:.2f}" for rate in rates.values()]})
+table = pd.DataFrame({"images a second": rates}).astype(int)
+table.assign(**{"% of a step": [f"{100 * step / rate:.2f}" for rate in rates.values()]})
 
 # %% [markdown]
-# All three are cheap beside a training step on a CPU. How they compare beside a GPU's step was not measured.
+# (Seconds of processor time.) All three are cheap beside a training step on a CPU. Beside a GPU's it was not measured.
 #
 # ## What it does to the errors
 #

@@ -317,12 +317,13 @@ plt.show()
 # %%
 for each in (frame, frame[(frame.depth < 44) | (frame.iterations > 2_000)]):
     print(f"{len(each)} networks: correlation of purity and test error {each.purity.corr(each.test_error):.2f}")
-shown = {"untrained_shared": "shared, before", "shared": "shared, trained", "untrained_leaders": "leads most, before"}
-shown |= {"untrained_led": "how many rows", "tied_at_zero": "left halves tied"}
+shown = {"untrained_shared": "shared before", "shared": "shared after", "untrained_leaders": "leader before"}
+shown |= {"untrained_led": "its rows", "tied_at_zero": "tied"}
 frame[[*shown]].round(1).rename(columns=shown)
 
 # %% [markdown]
-# *Training made the rows purer in every network*, of one seed each. (*Tied* is explained in the next section.)
+# (Before training and after: how many images two rows share on average; which class alone leads most rows, and how many;
+# how many left halves are *tied*, as the next section explains.) *Training made the rows purer in every network*.
 #
 # *Before training, the residual networks lie higher.* In all four pairs, one seed each, they lie above chance and above
 # their plain twins. At 20 layers the gap is hardly larger than the range of the five seeds above (on other images); from
