@@ -397,7 +397,7 @@ display(Markdown(text))
 # **Guess first.** Take four networks: plain and residual, of 20 and of 56 layers. In which order do their test errors
 # stand after the short training, and in which after the long one?
 
-# %% mystnb={"image": {"alt": "Two panels of errors against the training budget, on logarithmic axes: training images left, test images right, a colour and marker for each of four networks. After 2,000 and 4,000 iterations the plain network of 56 layers has by far the highest error. Up to 8,000 the residual one of 56 layers has a higher error than both of 20 layers, by less and less. After 64,000 iterations the residual network of 56 layers has the lowest error of all, the plain one of 56 layers the highest, in both panels and by the published errors too."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two panels of errors against the training budget, on logarithmic axes: training images left, test images right, a colour and marker for each of four networks. Up to 8,000 iterations the plain network of 56 layers has by far the highest error, and the residual one of 56 layers a higher one than both of 20 layers, by less and less. After 64,000 iterations the residual network of 56 layers has the lowest error of all, the plain one of 56 layers the highest, in both panels and by the published errors too."}} tags=["nbval-ignore-output"]
 recorded = tables.of_depth_table(records.load_all(records.find_results()))
 corners = ladder.corners(recorded)
 fig, axes = plt.subplots(1, 2)
@@ -484,8 +484,8 @@ plt.show()
 # **Do shortcuts cure it?** They *help* if a residual network errs less than its plain twin. They *cure* if, besides,
 # the deep residual network errs less than the shallow one. After 2,000 iterations they help at every depth, the more
 # the deeper, and do not cure: residual networks get worse with depth as well, at 56 layers by less than half as many
-# points. So it is with 20 and 56 layers after 4,000 and, as far as recorded, 8,000, where the handicap of the deep
-# residual network is less than half of what it was. After 64,000 they help and cure. On the training images our own pair
+# points. So it is with 20 and 56 layers after 4,000 and after 8,000, where the handicap of the deep residual network is
+# less than half of what it was. After 64,000 they help and cure. On the training images our own pair
 # of runs shows it. On the test images the published numbers do, with gains of a point or more; ours, of a fifth of that,
 # agrees in its sign and is too small to show it.
 #

@@ -1389,8 +1389,8 @@ def test_published_plain_errors_rise_at_every_step_and_residual_ones_fall_at_mos
     assert [row.dropna().is_monotonic_decreasing for _, row in steps["residual"].iterrows()].count(False) == 1
 
 
-@pytest.mark.parametrize("recipe", ["short", "4k"])
-def test_after_2000_and_4000_iterations_the_four_networks_stand_in_one_order(recipe: str) -> None:
+@pytest.mark.parametrize("recipe", ["short", "4k", "8k"])
+def test_up_to_8000_iterations_the_four_networks_stand_in_one_order(recipe: str) -> None:
     for column in ("train_error", "test_error"):
         error = after_training(recipe, column)
         assert error.plain[56] > error.residual[56] > error.plain[20] > error.residual[20]
@@ -1404,9 +1404,6 @@ def test_the_handicap_of_56_residual_layers_shrinks_from_budget_to_budget_and_is
     for measure in ("train", "test"):
         assert handicap[measure].is_monotonic_decreasing
         assert 0 < handicap[measure]["8k"] < handicap[measure]["short"] / 2
-        error = after_training("8k", f"{measure}_error")
-        assert error.residual[56] > error.plain[20] > error.residual[20]
-        assert pd.isna(error.plain.get(56)) or error.plain[56] > error.residual[56]
 
 
 def test_the_curves_of_figure_3_4_fall_at_the_first_drop_and_the_deep_plain_network_lies_above_from_there_on() -> None:
