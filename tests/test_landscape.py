@@ -59,6 +59,16 @@ def test_a_direction_follows_its_seed_and_another_seed_is_nearly_at_a_right_angl
     assert abs(landscape.dot(one, other) / landscape.dot(one, one)) < 0.2
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_direction_is_not_the_weights_that_a_network_of_its_seed_began_with(seed: int) -> None:
+    began = models.MODELS["resnet20"](generator=torch.Generator().manual_seed(seed))
+    weights = [each.detach() for each in began.parameters()]
+    for other in range(5):
+        direction = landscape.random_direction(began, other)
+        cosine = landscape.dot(weights, direction) / landscape.dot(direction, direction)
+        assert abs(cosine) < 0.01  # chance: 0.002
+
+
 def test_a_scaled_network_has_the_same_slice_once_statistics_are_measured_anew(network: Network) -> None:
     scaled = deepcopy(network)
     with torch.no_grad():
@@ -443,7 +453,7 @@ def invented(experiment: str, height: float) -> LandscapeRecord:
 
     ends = [(point(1000), point(2000)), (point(2000), point(2000, 1))]
     content = {
-        "schema_version": 1,
+        "schema_version": landscape_records.SCHEMA_VERSION,
         "experiment": experiment,
         "seed": 0,
         "weights_sha256": sha,

@@ -23,6 +23,7 @@ from resnet_book.engine.checks import checked_images, checked_seed, finite, real
 from resnet_book.models import Network
 
 BATCH = 128  # images that share their statistics, as in training
+DIRECTION_SEEDS = 1_000_000  # on top of a seed: from the bare one, a network drew the weights it began with
 Direction = list[Tensor]  # one tensor for each parameter, of its shape, in the order of ``network.parameters()``
 
 
@@ -79,9 +80,10 @@ def filter_norms(weight: Tensor) -> Tensor:
 def random_direction(network: Network, seed: int) -> Direction:
     """A Gaussian direction, each of its filters as long as the network's; zero for biases and batch norm's parameters.
 
-    Raises ValueError for a seed that cannot be.
+    It is at a right angle, but for chance, to the weights that a network of the same seed began with. Raises ValueError
+    for a seed that cannot be.
     """
-    generator = torch.Generator().manual_seed(checked_seed(seed))
+    generator = torch.Generator().manual_seed(DIRECTION_SEEDS + checked_seed(seed))
     direction = list[Tensor]()
     for weight in network.parameters():
         if weight.ndim == 1:
@@ -211,7 +213,7 @@ def top_eigenvalue(network: Network, batch: Batch, steps: int = 20, seed: int = 
     It takes at most ``steps`` products, fewer once the value changes by less than 1 %. Raises ValueError for steps
     below 1, labels that are none of the network's classes, and where the loss is not finite.
     """
-    steps, generator = whole("steps", steps, 1), torch.Generator().manual_seed(checked_seed(seed))
+    steps, generator = whole("steps", steps, 1), torch.Generator().manual_seed(DIRECTION_SEEDS + checked_seed(seed))
     vector = [torch.randn(each.shape, generator=generator).to(each.device) for each in network.parameters()]
     unit, value, change = vector, torch.inf, torch.inf
     for _ in range(steps):

@@ -25,7 +25,7 @@ from resnet_book.experiments.kept import (
 )
 from resnet_book.experiments.record_checks import require
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # of 1, direction 0 was the initial weights of a run with seed 0
 Statistics = Literal["as trained", "anew"]
 BOTH: tuple[Statistics, ...] = ("as trained", "anew")
 EIGENVECTOR = -1  # in place of the seed of a direction: along the eigenvector of the largest eigenvalue,

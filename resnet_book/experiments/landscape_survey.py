@@ -63,7 +63,7 @@ class _Survey:
         for statistics in BOTH:
             if not self.deep or statistics == "anew":
                 yield from self.curvature(trained, around, statistics, randoms=2)
-            for seed in (2,) if self.deep else (2, 3, 4):
+            for seed in (2, 3, 4):
                 yield from self.slice(trained, around, [seed], statistics)
         initial = weights.untrained(self.record).eval()
         for seeds in [[0], [1]] if self.deep else [[0, 1]]:
