@@ -120,7 +120,7 @@ class _Survey:
         if has_value and has_slice:
             return
         anew = statistics == "anew"
-        top = landscape.top_eigenvalue(network, self.batch, steps=6, anew=anew)
+        top = landscape.top_eigenvalue(network, self.batch, anew=anew)
         drawn = [landscape.random_direction(network, seed) for seed in range(randoms)]
         lengths = [landscape.dot(each, each).sqrt() for each in drawn]
         cosines = [landscape.dot(each, top.vector) / length for each, length in zip(drawn, lengths, strict=True)]
