@@ -251,7 +251,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     three, top = landscape_records.steps(3), landscape.top_eigenvalue
     monkeypatch.setattr(landscape_survey, "IMAGES", 2)
     monkeypatch.setattr(landscape_survey, "steps", lambda count: three)
-    monkeypatch.setattr(landscape, "top_eigenvalue", lambda *all, steps, **named: top(*all, steps=1, **named))
+    monkeypatch.setattr(landscape, "top_eigenvalue", lambda *all, **named: top(*all, steps=1, **named))
     return folder
 
 
