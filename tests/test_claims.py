@@ -1403,7 +1403,7 @@ def test_the_handicap_of_56_residual_layers_shrinks_from_budget_to_budget_and_is
     assert handicap.index.tolist() == ["short", "4k", "8k", "paper"]
     for measure in ("train", "test"):
         assert handicap[measure].is_monotonic_decreasing
-        assert 0 < handicap[measure]["8k"] < handicap[measure]["short"] / 2
+    assert handicap.test.round().tolist()[:3] == [16, 12, 7]
 
 
 def test_the_curves_of_figure_3_4_fall_at_the_first_drop_and_the_deep_plain_network_lies_above_from_there_on() -> None:
@@ -1442,31 +1442,35 @@ def test_what_depth_costs_the_plain_network_is_many_times_the_spread_and_what_it
     gain = error.residual[20] - error.residual[56]
     assert 0 < gain < max(spread)
     theirs = published_errors().xs("residual", level="kind")
-    assert gain < (theirs[20] - theirs[56]).min()
-    assert (theirs[20] - theirs[56]).min() > 1
+    gains = theirs[20] - theirs[56]
+    assert (round(gain, 1), round(gains.min(), 1), round(gains.max(), 1)) == (0.2, 0.6, 1.8)
     train = after_training("paper", "train_error").residual
     assert train[56] < train[20] / 2
 
 
-def test_what_depth_gains_is_in_the_published_numbers_a_quarter_to_nearly_a_half_of_what_it_costs_without() -> None:
+def test_what_depth_gains_is_in_the_published_numbers_a_sixth_to_nearly_a_half_of_what_it_costs_without() -> None:
     change = (published_errors()[56] - published_errors()[20]).dropna().unstack("kind").dropna()
     share = -change.residual / change.plain
-    assert len(share) == 3
-    assert 0.24 < share.min() < share.max() < 0.46
+    assert len(share) == 4
+    assert 1 / 6 < share.min() < 0.18
+    assert 0.44 < share.max() < 0.46
 
 
-def test_our_deepest_residual_network_is_three_standard_deviations_off() -> None:
-    (theirs,) = (each for each in published.ERRORS if (each.source, each.model) == ("nabla0001", "resnet56"))
-    assert theirs.std is not None
-    assert 3 < (after_training("paper", "test_error").residual[56] - theirs.error) / theirs.std < 3.2
+def test_the_deep_residual_network_erred_as_much_before_its_run_changed_machine() -> None:
+    record = records.load_record(RESULTS / "resnet56-cifar10" / "seed0.json")
+    assert record.parts[1].first_iteration == 55_241
+    before = [each.test_error for each in record.epochs if 48_000 < each.iteration <= 55_241]
+    assert round(np.mean(before), 1) == 8.1
 
 
-def test_of_the_corners_the_deep_residual_network_alone_errs_more_than_any_that_was_published() -> None:
+def test_of_the_corners_the_deep_residual_network_errs_more_than_any_that_was_published_and_plain20_less() -> None:
     error = after_training("paper", "test_error")
     for kind, theirs in published_errors().groupby("kind"):
         for depth in (20, 56):
             worse_than_all = error[kind][depth] > theirs[depth].max()
             assert worse_than_all == ((kind, depth) == ("residual", 56))
+            better_than_all = error[kind][depth] < theirs[depth].min()
+            assert better_than_all == ((kind, depth) == ("plain", 20))
     assert abs(error.residual[20] - error.residual[56] - 0.2) < 0.05
     assert set(after_training("paper", "runs").stack()) == {1}
 

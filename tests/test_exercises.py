@@ -43,6 +43,11 @@ def check(answer: str) -> None:
         ("pass", UNCHANGED),
         ("return nn.Identity()", UNCHANGED),
         ("block.forward = lambda x: x", UNCHANGED),
+        (
+            "for each in (block.convolution1, block.convolution2): "
+            "each.weight[:] = 0; each.weight[range(16), range(16), 1, 1] = 1",
+            "Right. So",
+        ),
         ("nn.init.zeros_(block.norm2.weight)", "Wrong: the block gives zeros."),
         ("nn.init.dirac_(block.convolution1.weight)", "Wrong: what comes out differs from what went in by up to "),
         ("nn.init.constant_(block.convolution2.weight, torch.nan)", "Wrong: what comes out differs"),

@@ -25,7 +25,7 @@ PAPER, TECHXZEN, AKAMASTER, NABLA, MARTYN = (
     "techxzen 2019",  # github.com/techxzen/pytorch-residual-networks
     "akamaster 2018",  # github.com/akamaster/pytorch_resnet_cifar10, 200 epochs
     "nabla0001",  # github.com/nabla0001/resnet, 64k iterations
-    "a-martyn (best epoch)",  # github.com/a-martyn/resnet, the best epoch
+    "a-martyn",  # github.com/a-martyn/resnet: the last epoch of results/*.csv (its README gives the best)
 )
 
 ERRORS = (
@@ -57,10 +57,14 @@ ERRORS = (
     Published(NABLA, "resnet110", 7.14, std=0.20, runs=5),
     Published(NABLA, "plain20", 9.78, std=0.13, runs=5),
     Published(NABLA, "plain56", 12.95, std=0.22, runs=5),
-    Published(MARTYN, "plain20", 9.5),
-    Published(MARTYN, "plain32", 9.92),
-    Published(MARTYN, "plain44", 11.35),
-    Published(MARTYN, "plain56", 12.76),
+    Published(MARTYN, "resnet20", 8.04),
+    Published(MARTYN, "resnet32", 7.79),
+    Published(MARTYN, "resnet44", 7.51),
+    Published(MARTYN, "resnet56", 7.46),
+    Published(MARTYN, "plain20", 9.69),
+    Published(MARTYN, "plain32", 10.04),
+    Published(MARTYN, "plain44", 11.56),
+    Published(MARTYN, "plain56", 13.07),
 )
 
 WIDE = "mbsariyildiz 2018"  # github.com/mbsariyildiz/resnet-pytorch, the wide networks
