@@ -18,13 +18,13 @@
 #
 # This appendix belongs to [chapter 5](05_training.ipynb), which takes the recipe of the paper apart. Here are the parts
 # that only some readers will ask for: the noise that a learning rate leaves, the sizes of signals and the initialisation,
-# and the warm-up. **Why does a network of 110 layers begin so badly at the recipe's learning rate?**
+# and the warm-up. **What goes wrong in the first steps of 110 layers at the recipe's learning rate?**
 #
 # **You will learn**
 #
 # - how much a weight jitters at a constant learning rate, and what a drop does about it;
 # - why the first weights have the variance $2/n$, and what batch norm changes about that;
-# - why the first steps of a very deep network overshoot.
+# - why the first step of a very deep network overshoots.
 #
 # **You need** [chapter 5](05_training.ipynb); its words (recipe, momentum, step) are used without explanation. With
 # `tier = "smoke"` the page takes under half a minute on 2 cores and downloads nothing. `"cpu"` takes some minutes and
@@ -144,7 +144,8 @@ for (name, each), (colour, style) in zip(sizes.items(), looks, strict=True):
 for level in levels:
     ax.axhline(level, color=figures.COLOURS["neutral"], linestyle=":", linewidth=0.8)
     ax.text(510, level, f"{level:.3f}", va="bottom")
-ax.set(xlabel="step", ylabel="root mean square", yscale="log", xlim=(-10, 555))
+ax.set(xlabel="step", ylabel="size of the weights\n(root mean square)", yscale="log", xlim=(-10, 555))
+ax.set_yticks([0.1, 0.5, 1, 5])
 ax.yaxis.set_major_formatter("{x:g}")
 ax.legend()
 plt.show()
@@ -154,9 +155,9 @@ plt.show()
 # one, and one that drops after 100 steps (until then it is the large one). Dotted: the levels by equation (A5.1).
 
 # %% [markdown]
-# A large rate travels fast and stays noisy. With a small one most of the 500 steps go into the way, and at the end it has
-# nearly arrived. A drop makes the jitter smaller. From there on the line falls no faster than with the small rate, but it
-# begins much nearer: it is the lowest after 200 steps, and just so at the end.
+# With the small rate most of the 500 steps go into the way, and at the end it has nearly arrived. A drop makes the jitter
+# smaller. From there on the line falls no faster than with the small rate, but it begins much nearer: it is the lowest
+# after 200 steps, and just so at the end.
 #
 # ## Signals without batch norm
 #
@@ -176,24 +177,22 @@ def block_sizes(network: models.Network) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-block_sizes(without_batch_norm(new_network(depth=20))).set_index("layer").T.round(1)
-
-# %% [markdown]
-# Figure A5.2 compares networks of 20 and 56 layers, with batch norm (left) and without (right). Mind the
-# logarithmic scale: how much does a signal grow, or shrink, on its way through 56 layers?
-
-# %% mystnb={"image": {"alt": "Root mean square of block outputs against layer, on a logarithmic scale. With batch norm the plain networks stay level below 1, and the residual ones rise slowly, to between 3 and 4 at 56 layers, with a fall at each new stage. Without it the plain networks shrink with depth, and the residual ones grow exponentially, to thousands at 56 layers."}}
 frames = []
 for depth, kind, norm in product((20, 56), ("plain", "residual"), (True, False)):
     network = new_network(0, depth, kind == "residual")
     sizes = block_sizes(network if norm else without_batch_norm(network))
     frames.append(sizes.assign(kind=kind, depth=depth, norm=norm))
 frame = pd.concat(frames)
+f"{len(frame)} blocks of {len(frames)} networks"
 
+# %% [markdown]
+# **Predict** for Figure A5.2, of networks with and without batch norm: does a signal grow or shrink on its way, and how?
+
+# %% mystnb={"image": {"alt": "Root mean square of block outputs against layer, on a logarithmic scale. With batch norm the plain networks stay level below 1, and the residual ones rise slowly, to between 3 and 4 at 56 layers, with a fall at each new stage. Without it the plain networks shrink with depth, and the residual ones grow exponentially, to thousands at 56 layers."}}
 fig, axes = plt.subplots(1, 2, sharey=True)
 for ax, norm in zip(axes, (True, False), strict=True):
     figures.plot_layers(frame[frame.norm == norm], ax, "size", "root mean square of the output", log=True)
-    ax.set_title("with batch norm" if norm else "without")
+    ax.set_title("with batch norm" if norm else "without batch norm")
     ax.label_outer()
 axes[0].get_legend().remove()
 plt.show()
@@ -203,9 +202,9 @@ plt.show()
 # (left) and with the batch norms taken out (right).
 
 # %% [markdown]
-# With batch norm $F(x)$ has the same size in every block, and the mean square of the sum grows by about the same amount
-# each time, like a walk and not like an explosion. (It falls at the beginning of each new stage: the shortcut fills the
-# new half of the channels with zeros, so that there is less to add to.) And without?
+# With batch norm each branch $F(x)$ puts out numbers of the same size. So within a stage the mean square of the sum
+# $F(x) + x$ grows by about the same amount with each block, and not exponentially. (It falls where a stage begins: the
+# shortcut fills the new half of the channels with zeros, so that there is less to add to.) And without?
 
 # %% tags=["remove-input"]
 bare = frame[(frame.depth == 56) & ~frame.norm].set_index("kind")["size"]
@@ -217,8 +216,7 @@ and the plain one {plain[0] / plain[-1]:,.0f} times smaller. A residual block mu
 display(Markdown(text))
 
 # %% [markdown]
-# So a residual block adds about as much to the mean square as comes in, on average. The plain network loses some of it in
-# most blocks.
+# So a residual block on average adds about as much as comes in; the plain network loses some in most blocks.
 #
 # ## Initialisation
 #
@@ -232,10 +230,10 @@ display(Markdown(text))
 # $$
 #
 # The size is kept if $\mathrm{var}(w) = 2/n$; this is the initialisation of
-# [He et al. (2015b)](https://arxiv.org/abs/1502.01852). Weights half as large would halve the root mean square in every
-# layer, weights twice as large would double it. **Predict** for 20 layers: do the real networks, with their padding,
-# strides and shortcuts, follow? (Zeros that the padding lets in at the border are a large part of a small image. So we
-# also try padding that wraps round to the other side.)
+# [He et al. (2015b)](https://arxiv.org/abs/1502.01852). Weights half as large halve the root mean square in every layer
+# of a plain network, weights twice as large double it. **Predict** for 20 layers: what do they do in a residual network?
+# And does a real plain network keep the size? (Zeros at the border are a large part of a small image. So we also try
+# padding that wraps round to the other side.)
 
 
 # %%
@@ -248,20 +246,19 @@ def scaled(network: models.Network, factor: float, padding: str = "zeros") -> mo
     return network
 
 
-FACTORS, per_layer = {"half": 0.5, "He": 1.0, "twice": 2.0}, {}
-for padding, kind in (("zeros", "plain"), ("circular", "plain"), ("zeros", "residual")):
-    for (name, factor), seed in product(FACTORS.items(), range(3)):
-        network = scaled(new_network(seed, 20, kind == "residual"), factor, padding)
-        size = block_sizes(without_batch_norm(network))["size"]
-        per_layer[f"{kind}, {padding}", name, seed] = (size.iloc[-1] / size.iloc[0]) ** (1 / 16)  # layers 3 to 19
-means = pd.Series(per_layer).groupby(level=[0, 1], sort=False).mean()
-means.unstack(sort=False).round(2).rename_axis("times per layer")
+cases = [("plain", "zeros", 1), ("plain", "circular", 1), *(("residual", "zeros", factor) for factor in (0.5, 1, 2))]
+per_layer = {}
+for (kind, padding, factor), seed in product(cases, range(3)):
+    network = scaled(new_network(seed, 20, kind == "residual"), factor, padding)
+    size = block_sizes(without_batch_norm(network))["size"]  # after layers 3 to 19
+    per_layer[f"{kind}, {padding}, weights times {factor}", f"seed {seed}"] = (size.iloc[-1] / size.iloc[0]) ** (1 / 16)
+pd.Series(per_layer).unstack(sort=False).round(2).rename_axis("times per layer")
 
 # %% [markdown]
-# (Means of three seeds.) In the plain network the factor per layer is a little smaller than equation (A5.2) says. The
-# zeros at the border are a part of the reason: with padding that wraps round less is missing. (Half and twice the weights
-# follow from the column in the middle: without batch norm all outputs of a plain layer are multiplied as its weights are.)
-# In the residual network the shortcut carries the signal past weights that are too small. Too large ones it cannot help.
+# In the plain network the factor per layer is a little smaller than equation (A5.2) says. With padding that wraps round
+# less is missing, with each seed. The rest may come from the few channels: the equation is a mean over all draws of the
+# weights, and with few channels a typical draw is a little below it. In the residual network the shortcut carries the
+# signal past weights that are too small. Too large ones it cannot help.
 #
 # And with batch norm? It divides by whatever the standard deviation is, so that the scores do not see the factor at all.
 # **Predict** the gradient of the first layer, with all convolutions three times as large.
@@ -281,62 +278,73 @@ print(f"cosine of weights and gradient: {cosine.abs():.3f}")
 
 # %% [markdown]
 # The scores are the same; the assertion has checked it. In this layer the gradient is a third, and perpendicular to the
-# weights, as chapter 5 says. So with batch norm the size of the first weights decides only how long they are against a
-# step (exercise 3). Batch norm is not the only way to train great depth. [Zhang et al.
-# (2019)](https://arxiv.org/abs/1901.09321) train residual networks without any normalisation: each block begins as the
-# identity, the other weights of its branch begin the smaller the deeper the network is, and a few learned numbers shift
-# and scale.
+# weights. Both follow from $L(c\,w) = L(w)$: the gradient at $c\,w$ is $1/c$ of that at $w$, and the slope along $w$ is 0.
+# Three times the weights with a third of the gradient: relative to their length, a step is nine times shorter. This is
+# all that the size of a convolution's first weights decides. (The classifier has no batch norm after it.)
 #
 # ## Warm-up
 #
 # The paper found that 0.1 was slightly too large for 110 layers to start with, took 0.01 until the training error was
-# below 80 %, and went on as usual. (Our `warmed_up` takes 0.01 for a fixed 400 iterations, about what the paper needed.)
-# The paper adds that without this warm-up the network gets going too, after several epochs, and ends about as well.
+# below 80 %, and went on as usual. It adds that without this warm-up the network gets going too, after several epochs, and
+# ends about as well.
 #
 # So what is wrong with 0.1 at first? Look at the very first step of the classifier alone. Let $\mathbf{F}$ (N, 64) hold
-# the *features*: of each image the 64 averages over what leaves the last block. Let $\mathbf{E}$ (N, 10) hold the errors,
-# the predicted probabilities minus the true ones. The mean loss has the gradient
-# $\mathbf{E}^\top \mathbf{F} / N$ for the classifier's weights, so a step moves the scores by
+# the *features*: of each image the 64 averages over what leaves the last block. The gradient of an image's loss with
+# respect to its scores is its *error*: the predicted probabilities, minus 1 for the label and 0 for the rest. Let
+# $\mathbf{E}$ (N, 10) hold the errors. Then the mean loss has the gradient $\mathbf{E}^\top \mathbf{F} / N$ for the
+# classifier's weights, so a step moves the scores by
 #
 # $$
 # \Delta \mathbf{S} = - \frac{\eta}{N}\, \mathbf{F} \mathbf{F}^\top \mathbf{E} . \tag{A5.3}
 # $$
 #
-# The features count twice, and are larger in a deeper network, since the sum grows from block to block. They come out of
-# a ReLU, so no entry of $\mathbf{F} \mathbf{F}^\top$ is negative: each image's scores are pushed against the errors of all
-# images. What these have in common, their mean, adds up. It is large in a network that gives nearly all images the same
-# class: if it is sure of that, and ten classes are equally frequent, the root mean square of the mean error is
-# $\sqrt{(0.9^2 + 9 \cdot 0.1^2)/10} = 0.3$, the largest possible. **Predict** from which depth on the step at 0.1 raises the loss, on the
-# very images that it was computed on.
+# (The biases are left out: their step moves no score by more than $\eta$.) The features count twice, and are larger in a
+# deeper network, since the sum grows from block to block. They come out of a ReLU, so no entry of
+# $\mathbf{F} \mathbf{F}^\top$ is negative: each image's scores are pushed against the errors of all images. What these have
+# in common, their mean, adds up. With ten equally frequent classes its root mean square is at most
+# $\sqrt{(0.9^2 + 9 \cdot 0.1^2)/10} = 0.3$, in a network that is sure of the same class for all images.
+#
+# **Predict** for 20, 56 and 110 layers: does the step at 0.1 lower the loss, on the very images that it was computed on?
+# Does it matter how large the classifier's first weights are? (Ours have the variance $2/n$, as all layers do, though no
+# ReLU follows. PyTorch's default has a sixth of it.)
 
 
 # %% tags=["nbval-ignore-output"]
 @torch.no_grad()
-def first_step(network: models.Network) -> dict[str, float]:
-    """Root mean squares: features, common errors, scores, and how far 0.1 moves these; losses before and after it."""
+def first_step(network: models.Network, variance: float = 1.0) -> dict[str, float]:
+    """The classifier's first step, with ``variance`` times that of its weights: root mean squares, then losses."""
+
+    def size(each: torch.Tensor) -> float:
+        return each.square().mean().sqrt().item()
+
     features = network.features(images)  # (64, 64)
-    scores = network.classifier(features)  # (64, 10)
+    scores = variance**0.5 * network.classifier(features)  # (64, 10); its biases are 0
     errors = scores.softmax(dim=1) - F.one_hot(few.labels, 10)
     moved = -0.1 * features @ features.T @ errors / len(features)  # equation (A5.3)
-    measured = {"features": features, "common error": errors.mean(0), "scores": scores, "moved by": moved}
-    sizes = {name: each.square().mean().sqrt().item() for name, each in measured.items()}
+    sizes = {"features": size(features), "common error": size(errors.mean(0))}
+    sizes["moved / scores"] = size(moved) / size(scores)
     after = {"loss": scores, "after 0.1": scores + moved, "after 0.01": scores + moved / 10}
-    sizes["moved / scores"] = sizes.pop("moved by") / sizes["scores"]
     return sizes | {name: F.cross_entropy(each, few.labels).item() for name, each in after.items()}
 
 
-each = {(depth, seed): first_step(new_network(seed, depth)) for depth in (8, 20, 56, 110) for seed in range(4)}
-steps = pd.DataFrame(each).T.groupby(level=0).mean()
-steps.round(2).rename_axis("layers")
+each = {
+    (name, depth, seed): first_step(new_network(seed, depth), variance)
+    for (name, variance), depth in product({"2/n": 1, "1/(3n)": 1 / 6}.items(), (20, 56, 110))
+    for seed in range(4)
+}
+steps = pd.DataFrame(each).T.groupby(level=[0, 1], sort=False).mean()
+steps.round(2).rename_axis(["variance", "layers"])
 
 # %% [markdown]
-# (Means of four seeds.) The deeper the network, the farther the step moves the scores, measured by their own size. With 20
-# layers the step is a good one; with 56, which the recipe trains at 0.1 all the same, it helps little; with 110 it
-# raises the loss. A tenth of the rate moves the scores a tenth as far, and lowers the loss at each depth.
+# (Means of four seeds; the losses go the same way with each.) The deeper the network, the farther the step moves the
+# scores, measured by their own size. With 20 layers the step at 0.1 lowers the loss, with 110 it raises it. Where it turns
+# depends on the classifier's first weights: with 56 layers the step helps a little with ours, and does harm with the
+# smaller ones, though these begin at a lower loss. From 56 to 110 layers the common error grows little or not at all; the
+# features grow by half, and count twice. A tenth of the rate moves the scores a tenth as far, and lowers every loss.
 #
 # Is it the classifier, then? Figure A5.3 trains the whole network of 110 layers for a few iterations, with momentum: at
 # 0.01, as a warm-up does all the time that is shown; at 0.1; and at 0.1 with the classifier left as it is.
-# **Predict** the order of the three peaks.
+# **Predict** which of the three rises far above where it began.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -375,28 +383,28 @@ ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
 plt.show()
 
 # %% [markdown]
-# **Figure A5.3.** Loss of each batch during the first iterations of a residual network of 110 layers, one run each. Grey:
-# the loss of a network that gives all classes the same score.
+# **Figure A5.3.** Loss during the first iterations of a residual network of 110 layers, one run each; every point is
+# another batch (in the smoke tier, of 16 drawings). Grey: the loss of a network that gives all classes the same score.
 
 # %% [markdown]
 # In this run most of the overshoot comes with the classifier's steps: with it frozen, the same rate does far less. A
-# loss above the grey line is worse than knowing nothing: the network is sure, and wrong. Untrained networks of this depth
-# begin there. With larger batches and larger rates, [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) found that a
-# warm-up, there a gradual one, was needed.
+# loss above the grey line is worse than knowing nothing: the network is sure, and wrong. All three stay there. So few
+# batches tell neither the two lower lines apart, nor which of the three learns in the end.
 #
 # ## Summary
 #
 # - At a constant rate a weight jitters with a variance about in proportion to the rate; a drop makes the jitter smaller.
-# - Without batch norm the signal of a plain network needs weights of variance $2/n$, and in a residual network it grows all
-#   the same. With batch norm the size of the weights sets how long they are against a step.
-# - The first steps of a very deep residual network overshoot, most of all its classifier's: the features are large, and
-#   the errors of most images are alike. Warm-up makes these steps small.
+# - Without batch norm weights of variance $2/n$ nearly keep the signal of a plain network (it still loses a little in most
+#   layers); in a residual network the same weights make it grow exponentially. With batch norm the size of a
+#   convolution's first weights decides only how long they are against a step.
+# - The classifier's first step at 0.1 lowers the loss of 20 layers and raises that of 110, whose features are larger. The
+#   step at 0.01, as in a warm-up, lowers both. In one short run most of the overshoot came with the classifier's steps.
 #
 # ## Exercises
 #
 # **1. Half a batch.** Batches of 64 instead of 128 images double the variance $\sigma^2$ of the gradient's noise. Which
 # learning rate keeps the jitter of the recipe's 0.1, by the approximation in equation (A5.1)? (Momentum multiplies both
-# variances by about the same number, which cancels; exercise 4.)
+# variances by about the same number, which cancels; exercise 3.)
 
 # %%
 rate = None  # your answer
@@ -417,8 +425,9 @@ else:
 # </details>
 #
 # **2. Blocks that begin as the identity.** Let the last batch norm of each block that keeps its shape begin with weights
-# of 0 ([Goyal et al., 2017](https://arxiv.org/abs/1706.02677)), so that the block begins as $y = x$. What does this do to
-# the first step of 110 layers? And what goes wrong if a block with a new shape is treated the same?
+# of 0, so that the block begins as $y = x$. ([Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) do so in all blocks;
+# their shortcuts to a new shape are projections.) What does this do to the first step of 110 layers? And what goes wrong
+# here if a block with a new shape is treated the same?
 
 
 # %%
@@ -460,44 +469,26 @@ else:
 # ```
 #
 # The sum no longer grows from block to block. When we tried it with four seeds, the step moved the scores of 110 layers by
-# a quarter of their size, as those of 20. In a block with a new shape the shortcut fills the new channels with zeros. If
-# the branch adds zeros to them, the ReLU is at 0, where PyTorch takes its slope to be 0. No gradient comes through these
-# channels, here or in the blocks behind: the network stays 16 channels wide for good.
+# a quarter of their size, and those of 20 layers, begun in the same way, too. In a block with a new shape the shortcut
+# fills the new channels with zeros. If the branch adds zeros, the ReLU is at 0, where PyTorch takes its slope to be 0. No
+# gradient comes through these channels, here or in the blocks behind: the network stays 16 channels wide for good.
 #
 # </details>
 #
-# **3. Half and twice the weights, in training.** With batch norm, does it matter for training whether the first weights
-# are half or twice as large? Predict, train a few of each, and say how much the seeds differ.
+# **3. Noise and momentum.** `jitter` takes a momentum, too. What does 0.9 do to the level of the noise at a learning rate
+# of 0.01, and to the way there? Guess from equation (A5.1), and from the steps ten times as long of chapter 5.
 #
 # <details><summary>Solution</summary>
 #
 # ```python
-# from resnet_book.train import fit
-#
-# recipe = replace(PAPER, iterations=100, drops=(60, 80), batch_size=32, padding=2)
-# for factor, seed in product((0.5, 1.0, 2.0), (0, 1, 2)):
-#     history = fit(scaled(new_network(seed), factor), train, train, recipe, seed=seed)
-#     print(factor, seed, history.epochs[-1].train_loss)
+# for rate, momentum in ((0.01, 0.0), (0.01, 0.9), (0.1, 0.0)):
+#     sizes = jitter([rate] * 1_000, momentum)
+#     print(f"rate {rate}, momentum {momentum}: {sizes[30]:.2f} after 30 steps, {sizes[-1]:.2f} at the end")
 # ```
 #
-# When we tried it in the smoke tier, three seeds ended between 1.9 and 2.0 with half the weights, 1.6 and 1.9 with He's,
-# and 1.8 and 1.9 with twice the weights. All of them learn (a guess has 2.3), and three seeds do not tell whether He's
-# are better. Without batch norm (`without_batch_norm`) two seeds hardly left 2.3 at this rate.
-#
-# </details>
-#
-# **4. Noise and momentum.** `jitter` takes a momentum, too. What does 0.9 do to the level of the noise at a learning rate
-# of 0.01? Guess from equation (A5.1) first.
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# for rate, momentum in ((0.01, 0.9), (0.1, 0.0)):
-#     print(rate, momentum, jitter([rate] * 500, momentum)[-1], (0.1 / (2 - 0.1)) ** 0.5)
-# ```
-#
-# The same as ten times the rate without momentum, nearly. The average smooths each single step, but it also keeps
-# pushing in the direction of old noise. At its level momentum saves nothing; it saves time on the way.
+# The level is nearly that of ten times the rate without momentum: the velocity is a sum of gradients, and keeps the old
+# noise, too. And in this one valley momentum gains nothing over ten times the rate, which is also nearer after 30 steps.
+# It pays where a steep direction forbids ten times the rate (as in the valley of chapter 5).
 #
 # </details>
 #
@@ -505,6 +496,4 @@ else:
 #
 # - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): section 4.2 is the recipe;
 #   [He et al. (2015b)](https://arxiv.org/abs/1502.01852): the initialisation.
-# - [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677): gradual warm-up, large batches, and blocks that begin as
-#   the identity.
-# - [Zhang et al. (2019)](https://arxiv.org/abs/1901.09321): great depth without any normalisation.
+# - [Goyal et al. (2017)](https://arxiv.org/abs/1706.02677): large batches, and blocks that begin as the identity.

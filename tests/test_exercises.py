@@ -76,7 +76,7 @@ def check_gentle_start(answer: str) -> None:
     begins = "import math", "from resnet_book", "wanted =", "def new_network", "@torch.no_grad()\ndef first_step"
     names: dict[str, Any] = {"tier": "smoke", "data_root": ""}
     for begin in begins:
-        exec(next(cell for cell in cells if cell.startswith(begin)).partition("\neach = {(depth")[0], names)
+        exec(next(cell for cell in cells if cell.startswith(begin)).partition("\neach = {\n")[0], names)
     loop = f"    for block in (block for stage in network.stages for block in stage):\n        {answer}\n"
     exercise = next(cell for cell in cells if cell.startswith("def begin_as_identity"))
     exec(exercise.replace("    # your code", f"{loop}    # your code"), names)
