@@ -68,8 +68,7 @@ f"this page measures lines at {STEPS} points, each on {IMAGES} images"
 #
 # In the middle, at the dot, stands the network. Every other point is the same network with its weights moved along two
 # random directions, and the height is its loss on 128 training images, in nats (units of the natural logarithm). A step
-# of 1 moves each filter as far as the filter is long. The scale is logarithmic: from 0.1 to 1,000 as trained, to 10
-# measured anew. What lies beyond is drawn at its end: so are all the dots after 64,000 iterations, which lie below 0.1.
+# of 1 moves each filter as far as the filter is long.
 #
 # > **Predict.** The weights are the same, point for point. With which statistics will the walls be higher?
 
@@ -80,6 +79,10 @@ long, short = ([each for each in every if each.experiment.endswith(end)] for end
 HTML(surfaces.turnable(surfaces.scenes(long + short)))
 
 # %% [markdown]
+# Mind the scale, which is logarithmic: from 0.1 up to 1,000 as trained, but only to 10 measured anew, so walls that
+# look equal are not. What lies beyond is drawn at the end: so are all the dots after 64,000 iterations, which lie below
+# 0.1.
+#
 # ## A pair of trained networks
 #
 # We build a slice from nothing, for twins that were trained beforehand, and differ in the shortcuts alone.
@@ -114,7 +117,7 @@ if (plain := twins["plain"][1].experiment) != pairs[0][0]:
 # %%
 def direction_by_hand(network, seed: int) -> list[torch.Tensor]:
     """A random direction, filter by filter as long as the network's."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(landscape.DIRECTION_SEEDS + seed)
     direction = []
     for weight in network.parameters():
         if weight.ndim == 1:  # a bias, or batch norm
@@ -132,6 +135,29 @@ first = direction_by_hand(network, seed=0)
 for ours, theirs in zip(first, landscape.random_direction(network, seed=0), strict=True):
     torch.testing.assert_close(ours, theirs)
 f"{sum(each.numel() for each in first):,} numbers"
+
+# %% [markdown]
+# Why not `manual_seed(seed)`? Because it is a trap. The network drew its first weights from seed 0, one tensor after
+# the other, and a direction drawn from seed 0 in the same order has the *same numbers*. We fell into it: the first
+# direction of this page once led to the weights that training had started from, and the pictures showed walls of which
+# nothing was left in random directions. How alike are such a direction and the weights? (Of random ones the cosine is
+# within a few thousandths of 0: exercise 2.)
+
+
+# %%
+def cosine(one: list[torch.Tensor], other: list[torch.Tensor]) -> float:
+    """Of the filters alone: biases and batch norm's parameters are left out."""
+    one, other = (torch.cat([each.flatten() for each in tensors if each.ndim > 1]) for tensors in (one, other))
+    return F.cosine_similarity(one, other, dim=0).item()
+
+
+began = [each.detach() for each in weights.untrained(record).parameters()]
+trained = [each.detach() for each in network.parameters()]
+trap = direction_by_hand(network, record.seed - landscape.DIRECTION_SEEDS)  # from the bare seed
+alike = {"from the network's own seed": trap, "as above": first}
+pd.DataFrame(
+    {name: [cosine(each, began), cosine(each, trained)] for name, each in alike.items()}, ["at the start", "trained"]
+).round(3)
 
 # %% [markdown]
 # ## A slice, by hand
@@ -161,9 +187,9 @@ for anew, values in mine.items():
 pd.DataFrame({"as trained": mine[False], "anew": mine[True]}, index=pd.Index(steps, name="step")).round(2)
 
 # %% [markdown]
-# **Predict.** Figure 9.1 draws the same for both twins. What becomes of the scores where the loss gets so high?
+# Figure 9.1 draws the same for both twins, on one scale.
 
-# %% mystnb={"image": {"alt": "Loss against the step along one direction for the twins of this page, with statistics as trained on the left and measured anew on the right, on one logarithmic scale. In the smallest tier the loss rises on the left to hundreds and more to one side; to the other that of the plain network stays near that of blind guesses, and that of the residual one goes above it and comes back. On the right it stays below 5."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Loss against the step along one direction for the twins of this page, with statistics as trained on the left and measured anew on the right, on one logarithmic scale. In the smallest tier it rises on the left to more than 5 at both ends, for both twins; on the right it ends near that of blind guesses."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
 for anew, (words, ax) in enumerate(zip(landscape_records.BOTH, axes, strict=True)):
     for kind, (each, _) in twins.items():
@@ -180,26 +206,11 @@ plt.show()
 # **Figure 9.1.** The twins of this page along one direction. Dotted: the loss of blind guesses, which give each of ten
 # classes the same probability: $\log 10 \approx 2.3$.
 
-# %% tags=["nbval-ignore-output"]
-spread = {}
-for kind, (each, _) in twins.items():
-    for anew, words in enumerate(landscape_records.BOTH):
-        for step in (-1, 0, 1):
-            there = landscape.moved(each, [landscape.random_direction(each, seed=0)], [step]).train(bool(anew))
-            with torch.no_grad():
-                spread[kind, words, step] = there(batch.images).std(dim=0).mean().item()
-pd.Series(spread).rename_axis(["kind", "statistics", "step"]).unstack().map("{:,.2f}".format)
-
 # %% [markdown]
-# The spread of the scores is their standard deviation over the images, averaged over the classes. As trained, each layer
-# divides by a number that no longer fits, and passes its error on. In the smallest tier the spread becomes tens or
-# hundreds of times as large to one side. To the other it shrinks, in the plain network to zero: all images get the same
-# scores, nearly equal for all classes, and the loss is that of blind guesses. In the residual network some classes get
-# higher scores than others, nearly whatever the image, and the loss is higher. Which side explodes depends on the draw;
-# why, we have not tested. Measured anew, the spread stays within a factor of four.
+# As trained, each layer divides by a number that no longer fits, and passes its error on.
 #
-# Training computes with the statistics of the batch, and never sees the surface on the left. Published pictures may: the
-# [code of Li et al.](https://github.com/tomgoldstein/loss-landscape/blob/master/evaluation.py) calls `net.eval()`.
+# Training computes with the statistics of the batch, and never sees the surface on the left. Published pictures may:
+# the [code of Li et al.](https://github.com/tomgoldstein/loss-landscape/blob/master/evaluation.py) calls `net.eval()`.
 #
 # ## The recorded networks, on CIFAR-10
 #
@@ -212,27 +223,28 @@ about = {each.experiment: (each.epochs[-1].train_error, each.test_error) for eac
 pd.DataFrame(about, index=["training error (%)", "test error (%)"]).T.round(1)
 
 # %% [markdown]
+# (The training error is that of the last epoch as it ran, on cropped and mirrored images, and may be above the other.)
 # After 2,000 iterations the deep plain network had hardly learned, and what lies around it says nothing about trained
 # networks. So the comparison is for those of 64,000 iterations. **Predict.** In the famous pictures the deep plain
 # network is full of hills and valleys. Which maps in Figure 9.2 will show some?
 
-# %% mystnb={"image": {"alt": "Maps of the loss on a plane around networks trained for 64,000 iterations, plain and residual, a row for each depth; left with statistics as trained, right measured anew. As trained the plain networks have a wall to the right, along a direction whose random numbers they share. Measured anew all four are round bowls, that of the residual network of 56 layers the widest."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Maps of the loss on a plane around networks trained for 64,000 iterations, plain and residual, a row for each depth; left with statistics as trained, right measured anew. As trained the loss rises to hundreds in the corners of most maps, and the lines are uneven. Measured anew all four are round bowls, that of the residual network of 56 layers the widest."}} tags=["nbval-ignore-output"]
 landscape_figures.draw_maps(long)
 plt.show()
 
 # %% [markdown]
-# **Figure 9.2.** The loss around networks of 64,000 iterations, in nats on the lines. Darkest: 1,000, right 10.
+# **Figure 9.2.** The loss around networks of 64,000 iterations, in nats on the lines. The darkest colour is a loss of
+# 1,000 or more on the left, of 10 on the right.
 
 # %% tags=["nbval-ignore-output"]
 landscape_frames.dips_of(long)
 
 # %% [markdown]
 # The table counts dips: points, beside the middle, that lie lower than their neighbours along both directions. Measured
-# anew there are none. As trained there are a few, more around the plain networks. But the points are a fifth or a
-# quarter of a step apart, and finer jags would slip through. A plane is one draw of two directions. Figure 9.3 walks away
-# in five random directions (three with 56 layers), to both sides. **Predict.** Which twin stays lower?
+# anew there are none. As trained there are a few, more around the plain network of each pair. A plane is one draw of
+# two directions. Figure 9.3 walks away in five, to both sides. **Predict.** Which twin stays lower?
 
-# %% mystnb={"image": {"alt": "Loss on walks away from networks trained for 64,000 iterations, a row for each depth, statistics as trained on the left, measured anew on the right. With 20 layers the walks of plain and residual networks are mixed. With 56 layers, measured anew, five of the six residual ones stay below all plain ones half a step and one step away; as trained, the medians cross."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Loss on walks away from networks trained for 64,000 iterations, a row for each depth, statistics as trained on the left, measured anew on the right. With 20 layers the walks of plain and residual networks are mixed. With 56 layers, measured anew, the residual ones stay below the plain ones; as trained, the medians cross."}} tags=["nbval-ignore-output"]
 slices = landscape_frames.slice_frame(long)
 landscape_figures.draw_walks(slices)
 plt.show()
@@ -246,31 +258,24 @@ landscape_frames.heights(slices)
 
 # %% [markdown]
 # (`start`: loss at the weights. Then its median over the walks, and least to most; with 20 layers half a step lies on
-# the straight line between two points. `down`: how many pieces of the walks lead down, next to none.)
-#
-# With 20 layers the ranges overlap: no difference that we could tell from chance. With 56 layers, measured anew, the
-# residual network stays lower: half a step away its median is less than half of its twin's, one step away about two
-# thirds. Five of its six walks stay below all of the plain ones, the sixth does not, and six walks are only three draws.
-# As trained the result is mixed: its median is lower half a step away, and higher one step away. And this is one
-# training of each network. Smoother it is not: measured anew, no piece of any walk leads down.
-#
-# At the weights (`start`) the loss measured anew is the higher one, in three networks more than ten times. Training crops
-# and mirrors its images, and the kept statistics fit those; the images here are as they came. With the same images
-# cropped and mirrored, we found it at most about twice as high. So training saw neither surface quite.
-#
-# As trained the draw matters most. Here the highest walk around each network ends, and the `next` one (what was above a
-# million was kept as a million).
+# the straight line between two points. `down`: how many pieces of the walks lead down.) Twins share their directions,
+# so we can compare them walk by walk. On how many of ten walks is the residual network lower?
 
 # %% tags=["nbval-ignore-output"]
-walks = landscape_frames.rises(landscape_frames.slice_frame(long + short)).query("statistics == 'as trained'")
-each = walks.sort_values("end", ascending=False).groupby("experiment")
-each[["direction", "side", "end"]].first().assign(next=each.end.agg(lambda ends: ends.iloc[1])).round(1)
+walks = landscape_frames.rises(slices).set_index(["depth", "statistics", "direction", "side", "kind"])[["half", "end"]]
+lower = walks.xs("residual", level="kind") < walks.xs("plain", level="kind")
+lower.groupby(["depth", "statistics"]).sum()
 
 # %% [markdown]
-# In seven of eight networks it is the same walk: along direction 0, to the right in Figure 9.2. These are not seven
-# confirmations: twins share their random numbers, and those of 20 and 56 layers the numbers of the first seven layers.
-# After 64,000 iterations the plain networks' walls of more than 800 are this walk alone: the next end below 60. Only
-# around the deep plain network after 2,000, which had hardly learned, the next is above 10,000, too.
+# With 56 layers, measured anew, on all ten half a step away, and on nine at the end: the residual network's bowl is
+# wider. With 20 layers, on three and five: no difference that we could tell from chance. As trained the residual
+# network of 56 layers is lower on nine half a step away and on three at the end, that of 20 on five and one. But at the
+# end all are worse than blind guesses, most of them far worse. Ten walks are five draws, and this is one training of
+# each network.
+#
+# Is a surface *smoother*, with fewer ups and downs? Measured anew, no walk leads down anywhere. As trained a few pieces
+# of the plain networks' do, and none of the residual ones'. Of jags finer than a fifth of a step these points say
+# nothing.
 #
 # ## What a slice cannot show
 #
@@ -333,33 +338,18 @@ plt.show()
 # %% [markdown]
 # **Figure 9.4.** Left: curvature along the most curved direction (circles) and along random ones (bars). Right: the
 # loss along the most curved direction (thick) and along a random one (thin, straight lines to its nearest points),
-# statistics measured anew.
+# statistics measured anew. Steps are as long in all along both. (With 56 layers nothing was measured as trained.)
 
 # %% tags=["nbval-ignore-output"]
 at_end = curvatures.set_index(["depth", "statistics", "kind"]).sort_index()
 random = at_end.random.map(lambda each: sum(map(abs, each)) / len(each))
-table = at_end[["top", "last_change"]].round(2).assign(random=random.map("{:.5f}".format))
+table = at_end[["top"]].round(2).assign(random=random.map("{:.5f}".format))
 table.assign(times=(at_end.top / random).map("{:,.0f}".format))
 
 # %% [markdown]
-# (`top`: the largest eigenvalue, after at most six products; `last_change`: by which share the last one changed it.) It
-# is more than ten thousand times the curvature along a random direction, and no random slice shows it.
-
-# %% tags=["nbval-ignore-output"]
-anew = curvatures.query("statistics == 'anew'").set_index(["depth", "kind"]).sort_index()
-kept = anew[[(results / name / "seed0.safetensors").exists() for name in anew.experiment]]  # the weights are here
-ones = [landscape.random_direction(weights.load_network(name, 0, results)[0], 0) for name in kept.experiment]
-distance = pd.Series([0.05 * landscape.dot(one, one).sqrt().item() for one in ones], kept.index)
-along = slices[(slices.statistics == "anew") & (slices.direction == landscape_records.EIGENVECTOR)]
-at_ends = along[along.step.abs() == 1].groupby(["depth", "kind"]).loss.mean()
-far = {"distance": distance, "rise if it held": kept.top * distance**2 / 2, "loss": at_ends.reindex(kept.index)}
-pd.DataFrame(far).round(1)
-
-# %% [markdown]
-# A twentieth of a step along the eigenvector, the `loss` (the mean of both sides) is higher than half a step along a
-# random direction. Yet if the curvature at the weights held that far, it would rise sixty to a hundred times as much:
-# half the curvature times the square of the distance. Even at the first point drawn, that would be ten times too much.
-# So the curvature holds only close to the weights, and the sharp tips in Figure 9.4 are where straight lines meet.
+# (`top`: the largest eigenvalue, after at most thirty products; after six, that of the deep plain network was still a
+# third too low.) It is more than ten thousand times the curvature along a random direction, and no random slice shows
+# it. But it holds only close to the weights: beyond the tips in Figure 9.4, right, the lines are almost straight.
 #
 # Does the eigenvalue rank the twins? No: it counts per unit of weight. Exercise 1 changes a curvature and not what the
 # network computes ([Dinh et al., 2017](https://arxiv.org/abs/1703.04933)).
@@ -370,7 +360,7 @@ pd.DataFrame(far).round(1)
 # [How to get every number again](../book/reproduce.md)), and their weights kept at some iterations. **Predict.** Do the
 # sides of the valley get flatter, or steeper?
 
-# %% mystnb={"image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers: there is no valley before training, and then one that gets deeper and steeper."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers: wide valleys before training, that of the residual network higher; from iteration 100 on the valley gets deeper and steeper."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
 for ax, kind in zip(axes, twins, strict=True):
     landscape_figures.plot_way(landscape_frames.slice_frame(short), ax, kind)
@@ -381,23 +371,27 @@ plt.show()
 
 # %% tags=["nbval-ignore-output"]
 stages = landscape_frames.curvature_frame(short).query("at != 'trained'").rename(columns={"at": "iteration"})
-stages.set_index(["kind", "iteration"])[["top", "last_change"]].round(2)
+stages.pivot(index="kind", columns="iteration", values="top").round(2)
 
 # %% [markdown]
 # Before the first step the eigenvalue that is largest in size is negative: along its eigenvector the weights lie on a
-# ridge. Later it is positive. In the figure the valley gets deeper, and its sides steeper. That the eigenvalue falls
-# meanwhile does not say that it gets wider: the weights change, and the eigenvalue counts per unit of them.
+# ridge, while a random direction finds them in a wide valley. There the twins have the same weights, so their numbers
+# compare: the plain surface curves more than five times as strongly (one seed, one batch). From iteration 100 on the
+# valley gets deeper, its sides steeper, and the eigenvalue is positive. Along the plain training it rises, along the
+# residual one it falls and rises again. That says little of widths: the weights change, and it counts per unit of them.
 #
 # ## Summary
 #
 # - A slice shows the loss on a line or plane through the weights. Its directions are scaled to the filters, or networks
 #   cannot be compared. Draw several: what changes with the draw is no property of the network.
-# - With batch norm, say which statistics a picture used: the high walls are there as trained, and not measured anew.
+# - Draw a direction from a seed of its own. With batch norm, say which statistics a picture used: the high walls are
+#   there as trained, and not measured anew.
 # - A random direction sees the average curvature, far less than the largest.
-# - Is the residual network's surface smoother? Measured anew, after long training, our points show no dip around either
-#   twin. With 56 layers the residual bowl is wider, on five of six walks along three directions; with 20 we see no
-#   difference. As trained the result is mixed. That is one training of each.
-# - Could a picture tell why residual networks train better? Ours do not: they show where a training ended.
+# - Is the residual network's surface smoother? With 56 layers, measured anew, its bowl is wider, on ten of ten walks
+#   half a step away; with 20 we see no difference. Dips and pieces that lead down are there as trained alone, more of
+#   them around plain networks. That is one training of each.
+# - Could a picture tell why residual networks train better? Ours do not: we saw one training of each, and of most of
+#   them only the end.
 
 # %% [markdown]
 # ## Exercises
@@ -456,9 +450,9 @@ else:
 #
 # </details>
 #
-# **3. Between two seeds.** Walk in a straight line from the weights of one training to those of another (as trained, the
-# kept statistics move along with them). Let the *barrier* be how far the loss rises above the straight line between its
-# two ends; [Frankle et al. (2020)](https://arxiv.org/abs/1912.05671) measure it above the mean of the two ends.
+# **3. Between two seeds.** Walk in a straight line from the weights of one training to those of another (as trained,
+# the kept statistics move along with them). Let the *barrier* be how far the loss rises above the straight line between
+# its two ends; [Frankle et al. (2020)](https://arxiv.org/abs/1912.05671) measure it above the mean of the two ends.
 # Complete the function; the cell applies it to two recorded residual networks of 20 layers, of two seeds.
 
 

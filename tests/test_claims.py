@@ -394,8 +394,8 @@ def way() -> Frame:
     return frame.pivot_table(index="kind", columns="at", values="top")
 
 
-def test_as_trained_the_scores_of_the_built_in_twins_grow_to_one_side_and_shrink_to_the_other() -> None:
-    spread, errors = {}, {}
+def test_as_trained_the_loss_of_the_built_in_twins_rises_far_higher_than_measured_anew() -> None:
+    errors = {}
     for kind, name in (("plain", "plain20-builtin-smoke"), ("residual", "resnet20-builtin-smoke")):
         network, record = weights.load_network(name, 0, RESULTS)
         errors[kind] = record.test_error
@@ -403,21 +403,21 @@ def test_as_trained_the_scores_of_the_built_in_twins_grow_to_one_side_and_shrink
         images = data.load("builtin", "train").subset(64)
         batch = landscape.batch_of(images, record.mean, record.std)
         direction = landscape.random_direction(network, 0)
-        for anew in (False, True):
-            for step in (-1, 0, 1):
-                there = landscape.moved(network, [direction], [step]).train(anew)
-                with torch.no_grad():
-                    spread[kind, anew, step] = there(batch.images).std(dim=0).mean().item()
-            sides = [spread[kind, anew, step] / spread[kind, anew, 0] for step in (-1, 1)]
-            assert sides[0] < 0.1 and sides[1] > 40 if not anew else 0.25 < sides[0] < 1 < sides[1] < 4
-        loss = [landscape.losses(network, [direction], [step], batch)[0].item() for step in (-1, -0.75, -0.5)]
-        chance = landscape_figures.CHANCE
-        assert max(loss) < chance + 0.05 if kind == "plain" else chance + 0.4 < loss[0] < loss[1] < loss[2]
-        with torch.no_grad():
-            scores = landscape.moved(network, [direction], [-1]).eval()(batch.images)  # of a side that does not explode
-        assert kind == "plain" or scores.mean(dim=0).std() > 10 * spread[kind, False, -1]
-    assert spread["plain", False, -1] < 1e-4
+        as_trained, anew = (landscape.losses(network, [direction], [-1, 1], batch, each) for each in (False, True))
+        assert as_trained.min() > 5
+        assert (anew - landscape_figures.CHANCE).abs().max() < 0.2
     assert errors["plain"] < errors["residual"]
+
+
+def test_drawn_from_its_own_seed_a_direction_would_be_the_weights_that_the_network_began_with() -> None:
+    _, record = weights.load_network("resnet20-builtin-smoke", 0, RESULTS)
+    began = [each.detach() for each in weights.untrained(record).parameters() if each.ndim > 1]
+    generator = torch.Generator().manual_seed(record.seed)
+    drawn = [torch.randn(each.shape, generator=generator) for each in began]
+    lengths = landscape.dot(drawn, drawn), landscape.dot(began, began)
+    assert landscape.dot(drawn, began) / (lengths[0] * lengths[1]).sqrt() > 0.9
+    for one, other in zip(drawn, began, strict=True):
+        torch.testing.assert_close(one / one.norm(), other / other.norm())
 
 
 def test_after_2000_iterations_the_deep_plain_network_had_hardly_learned() -> None:
@@ -425,11 +425,11 @@ def test_after_2000_iterations_the_deep_plain_network_had_hardly_learned() -> No
     assert record.epochs[-1].train_error > 70
 
 
-def test_measured_anew_the_maps_have_no_dips_and_as_trained_a_few_more_around_the_plain_networks() -> None:
+def test_measured_anew_the_maps_have_no_dips_and_as_trained_a_few_more_around_the_plain_one_of_each_pair() -> None:
     dips = landscape_frames.dips_of([each for each in landscapes() if each.experiment.endswith("-cifar10")])
     assert len(dips) == 4
     assert (dips["anew"] == 0).all()
-    assert dips["as trained"].between(0, 3).all()
+    assert dips["as trained"].between(0, 6).all()
     for depth in (20, 56):
         assert dips["as trained"][f"plain{depth}-cifar10"] > dips["as trained"][f"resnet{depth}-cifar10"]
 
@@ -439,88 +439,38 @@ def test_the_points_of_a_map_are_a_fifth_or_a_quarter_of_a_step_apart() -> None:
     assert {round(step, 3) for step in steps} == {0.2, 0.25}
 
 
-@pytest.mark.parametrize("statistics", landscape_records.BOTH)
-def test_with_20_layers_the_ranges_of_the_twins_overlap(statistics: str) -> None:
-    plain, residual = (rises().loc[(LONG, statistics, 20, kind)] for kind in ("plain", "residual"))
-    assert len(plain) == len(residual) == 10  # five directions, two sides
-    for column in ("half", "end"):
-        assert max(plain[column].min(), residual[column].min()) < min(plain[column].max(), residual[column].max())
+def lower() -> Frame:
+    """On how many walks the residual network is lower than its twin: a row a depth and statistics."""
+    walks: Frame = rises().loc[LONG].reset_index()
+    walks = walks.pivot_table(
+        index=["depth", "statistics", "direction", "side"], columns="kind", values=["half", "end"]
+    ).swaplevel(axis=1)
+    assert walks.groupby(["depth", "statistics"]).size().unique().tolist() == [10]
+    count: Frame = (walks["residual"] < walks["plain"]).groupby(["depth", "statistics"]).sum()
+    return count
 
 
-def test_after_long_training_five_of_six_walks_of_the_deep_residual_network_stay_below_its_twins_measured_anew() -> (
-    None
-):
-    plain, residual = (rises().loc[(LONG, "anew", 56, kind)] for kind in ("plain", "residual"))
-    assert len(plain) == len(residual) == 6  # three directions, two sides
-    assert residual.half.median() < 0.5 * plain.half.median()
-    assert 0.6 < residual.end.median() / plain.end.median() < 0.75
-    for column in ("half", "end"):
-        assert (residual[column] < plain[column].min()).sum() == 5
-    assert (residual.half < plain.half.min()).tolist() == (residual.end < plain.end.min()).tolist()  # the same five
+@pytest.mark.parametrize(
+    ("depth", "statistics", "half", "end"),
+    [(56, "anew", 10, 9), (20, "anew", 3, 5), (56, "as trained", 9, 3), (20, "as trained", 5, 1)],
+)
+def test_on_how_many_of_ten_walks_the_residual_network_is_lower(
+    depth: int, statistics: str, half: int, end: int
+) -> None:
+    assert lower().loc[(depth, statistics), ["half", "end"]].tolist() == [half, end]
 
 
-def test_after_long_training_the_median_of_the_deep_residual_network_as_trained_is_lower_half_a_step_away_alone() -> (
-    None
-):
-    plain, residual = (rises().loc[(LONG, "as trained", 56, kind)] for kind in ("plain", "residual"))
-    assert residual.half.median() < plain.half.median()
-    assert residual.end.median() > plain.end.median()
+def test_a_step_away_the_loss_is_above_that_of_blind_guesses_on_nearly_every_walk() -> None:
+    ends = rises().loc[LONG].end
+    assert (ends > landscape_figures.CHANCE).mean() > 0.95
+    assert ends.loc["as trained"].min() > landscape_figures.CHANCE
 
 
-def test_after_long_training_no_piece_of_a_walk_leads_down_measured_anew_and_one_at_most_as_trained() -> None:
+def test_pieces_of_walks_lead_down_as_trained_alone_and_around_plain_networks_alone() -> None:
     down = rises().loc[LONG].groupby(PLACE[1:]).down.sum()
     assert down["anew"].tolist() == [0, 0, 0, 0]
-    assert down["as trained"].max() == 1
-    assert rises().loc[LONG].groupby(PLACE[1:]).pieces.sum().min() == 24
-
-
-def test_at_the_weights_the_loss_measured_anew_is_higher_in_three_networks_more_than_ten_times() -> None:
-    start = rises().loc[LONG].middle.groupby(PLACE[1:]).first()
-    times = start["anew"] / start["as trained"]
-    assert times.min() > 1
-    assert times[times < 10].index.tolist() == [(56, "plain")]
-
-
-def test_with_images_cropped_as_in_training_it_is_at_most_about_twice_as_high(cifar_root: Path) -> None:
-    images = data.load("cifar10", "train", cifar_root).subset(128)
-    for name in ("plain20-cifar10", "resnet20-cifar10", "plain56-cifar10", "resnet56-cifar10"):
-        network, record = weights.load_network(name, 0, RESULTS)
-        for seed in range(2):
-            drawn = augment.sample(len(images.images), torch.Generator().manual_seed(seed))
-            cropped = replace(images, images=augment.apply(images.images, drawn))
-            batch = landscape.batch_of(cropped, record.mean, record.std)
-            kept, anew = (landscape.loss_and_error(network, batch, each)[0] for each in (False, True))
-            assert anew < 2.1 * kept
-
-
-def test_as_trained_the_highest_walk_is_the_same_in_seven_of_eight_networks_and_mostly_far_above_the_next() -> None:
-    ends = landscape_frames.rises(landscape_frames.slice_frame(landscapes())).query("statistics == 'as trained'")
-    ends = ends.set_index(["experiment", "direction", "side"]).end
-    highest = {name: group.droplevel(0).sort_values(ascending=False) for name, group in ends.groupby("experiment")}
-    assert len(highest) == 8
-    assert [name for name, walk in highest.items() if walk.index[0] != (0, 1)] == ["resnet56-cifar10"]
-    for name in ("plain20-cifar10", "plain56-cifar10"):
-        assert highest[name].iloc[0] > 800
-        assert highest[name].iloc[1] < 60
-    assert [name for name, walk in highest.items() if walk.iloc[1] > 1e4] == ["plain56-cifar10-short"]
-
-
-def test_twins_share_the_random_numbers_of_a_direction_and_20_and_56_layers_those_of_the_first_seven_layers() -> None:
-    def drawn(depth: int, residual: bool) -> list[torch.Tensor]:
-        network = models.narrow(depth, residual=residual)(generator=torch.Generator().manual_seed(0))
-        direction = landscape.random_direction(network, 0)
-        layers = [each for each in direction if each.ndim > 1]
-        return [
-            torch.nn.functional.normalize(each.flatten(1), dim=1) for each in layers
-        ]  # without the length of the filters
-
-    def alike(one: tuple[int, bool], other: tuple[int, bool]) -> list[bool]:
-        pairs = zip(drawn(*one), drawn(*other), strict=False)
-        return [a.shape == b.shape and torch.allclose(a, b, atol=1e-5) for a, b in pairs]
-
-    assert all(alike((20, False), (20, True)))
-    assert all(alike((56, False), (56, True)))
-    assert alike((20, False), (56, False)).index(False) == 7
+    assert [kind for (_, kind), count in down["as trained"].items() if count] == ["plain", "plain"]
+    assert down["as trained"].max() == 5
 
 
 def test_the_most_curved_direction_curves_more_than_ten_thousand_times_as_much_as_a_random_one() -> None:
@@ -530,44 +480,37 @@ def test_the_most_curved_direction_curves_more_than_ten_thousand_times_as_much_a
     assert {index[:2] for index in found.index} == {("anew", 20), ("as trained", 20), ("anew", 56)}
 
 
-def test_a_twentieth_of_a_step_along_the_eigenvector_raises_the_loss_more_than_half_a_random_step() -> None:
-    slices = landscape_frames.slice_frame(landscapes())
-    along = slices[(slices.direction == landscape_records.EIGENVECTOR) & (slices["at"] == "trained")]
-    ends = along[along.step.abs() == 1].groupby(PLACE).loss.mean().loc[LONG, "anew"]
-    half = rises().loc[LONG].loc["anew"].half.groupby(["depth", "kind"]).median()
-    assert (ends > half).all()
-    assert ends.idxmax() == (56, "plain")
-
-
-def test_along_the_eigenvector_the_curvature_at_the_weights_soon_foretells_far_too_much() -> None:
+def test_along_the_eigenvector_the_loss_rises_most_around_the_deep_plain_network_and_far_less_than_foretold() -> None:
     slices = landscape_frames.slice_frame(landscapes())
     along = slices[(slices.direction == landscape_records.EIGENVECTOR) & (slices.statistics == "anew")]
     along = along[along.iterations == LONG]
     assert len(set(along.experiment)) == 4
+    ends = along[along.step.abs() == 1].groupby(["depth", "kind"]).loss.mean()
+    assert ends.idxmax() == (56, "plain")
     for name, walk in along.groupby("experiment"):
         one = landscape.random_direction(weights.load_network(name, 0, RESULTS)[0], 0)
         distance = landscape_records.EIGENVECTOR_SHARE * landscape.dot(one, one).sqrt().item()
         found = curvatures().loc[LONG].loc["anew"]
         foretold = found[found.experiment == name].top.item() * distance**2 / 2
         loss = walk.set_index("step").loss
-        assert 60 < foretold / (loss[[-1.0, 1.0]].mean() - loss[0.0]) < 110
-        first = loss.index[loss.index > 0].min()
-        rises = loss[[-first, first]] - loss[0.0]
-        assert (foretold * first**2 > 10 * rises).all()
+        assert foretold > 30 * (loss[[-1.0, 1.0]].mean() - loss[0.0])
 
 
-def test_before_training_the_weights_lie_on_a_ridge_and_then_in_a_valley() -> None:
+def test_before_training_the_weights_lie_on_a_ridge_and_the_largest_eigenvalue_is_positive_from_then_on() -> None:
     assert way().columns.tolist() == [0, 100, 1000, 2000]
     assert way()[0].max() < -100
+    assert way()[0]["plain"] < 5 * way()[0]["residual"]
     assert way()[[100, 1000, 2000]].min().min() > 0
-    assert (way()[100] > way()[1000]).all()
-    assert (way()[1000] > way()[2000]).all()
+    assert way().loc["plain", [100, 1000, 2000]].is_monotonic_increasing
+    assert way()[1000]["residual"] < min(way()[100]["residual"], way()[2000]["residual"])
 
 
-def test_on_the_way_slices_get_deeper_and_their_sides_steeper() -> None:
+def test_along_a_random_direction_there_is_a_valley_from_the_start_and_on_the_way_it_gets_deeper_and_steeper() -> None:
     slices = on_the_way(landscape_frames.slice_frame(landscapes()))
     by_step: Any = slices.pivot_table(index=["kind", "at"], columns="step", values="loss")
     for kind in ("plain", "residual"):
+        before = by_step.loc[kind].loc[0]
+        assert before[-1.0] > before[0.0] + 0.08 < before[1.0]
         loss = by_step.loc[kind].loc[[100, 1000, 2000]]
         assert loss[0.0].is_monotonic_decreasing
         assert all((loss[side] - loss[0.0]).is_monotonic_increasing for side in (-1.0, 1.0))

@@ -20,7 +20,7 @@ from resnet_book.report.landscape_frames import Frame, one_run_each, walks
 from resnet_book.report.tables import whose
 
 CUT_OFF = {"as trained": (0.1, 1000.0), "anew": (0.1, 10.0)}  # nats: from where to where surfaces and maps go
-CONTOURS = {"as trained": (0.3, 1, 3, 10, 30, 100, 300), "anew": (0.5, 1, 2, 3, 4, 5)}  # nats
+CONTOURS = {"as trained": (1, 10, 100), "anew": (1, 2, 3, 4)}  # nats
 CHANCE = float(np.log(10))  # loss of blind answers to ten classes
 TWINS = ("depth", "iterations", "seed")  # what twins have in common
 IN_WORDS = {"as trained": "statistics as trained", "anew": "statistics measured anew"}
