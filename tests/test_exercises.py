@@ -143,12 +143,17 @@ def check_page(page: str, empty: str, answer: str, names: dict[str, Any]) -> Non
         ("09_the_landscape", "deviation", "(2 / (math.pi * 269_722)) ** 0.5", "Wrong: n variances"),
         ("09_the_landscape", "deviation", "1 / 269_722", "Wrong: n variances"),
         ("09_the_landscape", "deviation", "None", "Not answered yet."),
+        # The quantile of one in 50 is not the mean of the least of 50.
+        ("a7_more_about_wide_networks", "too_low", "0.45", "Right."),
+        ("a7_more_about_wide_networks", "too_low", "0.2 * 2.054", "Too little"),
+        ("a7_more_about_wide_networks", "too_low", "0.2 * 50**0.5", "Too much"),
+        ("a7_more_about_wide_networks", "too_low", "None", "Not answered yet."),
     ],
 )
 def test_the_check_of_a_number_tells_right_and_wrong_ones_apart(
     page: str, name: str, answer: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check_page(page, f"{name} = None", f"{name} = {answer}", {"math": math, "PAPER": PAPER})
+    check_page(page, f"{name} = None", f"{name} = {answer}", {"math": math, "PAPER": PAPER, "torch": torch})
     assert capsys.readouterr().out.startswith(said)
 
 
