@@ -63,8 +63,8 @@ STEPS, IMAGES = {"smoke": (9, 64), "cpu": (11, 128), "paper": (41, 128)}[tier]
 f"this page measures lines at {STEPS} points, each on {IMAGES} images"
 
 # %% [markdown]
-# Batch norm divides by a standard deviation. In testing (`.eval()`) it is an average kept from training: *statistics as
-# trained*. In training (`.train()`) it is that of the batch at hand: *statistics measured anew*.
+# Batch norm subtracts a mean and divides by a standard deviation. In testing (`.eval()`) they are averages kept from
+# training: *statistics as trained*. In training (`.train()`) they are those of the batch: *statistics measured anew*.
 #
 # In the middle, at the dot, stands the network. Every other point is the same network with its weights moved along two
 # random directions, and the height is its loss on 128 training images, in nats (units of the natural logarithm). A step
@@ -79,9 +79,8 @@ long, short = ([each for each in every if each.experiment.endswith(end)] for end
 HTML(surfaces.turnable(surfaces.scenes(long + short)))
 
 # %% [markdown]
-# Mind the scale, which is logarithmic: from 0.1 up to 1,000 as trained, but only to 10 measured anew, so walls that
-# look equal are not. What lies beyond is drawn at the end: so are all the dots after 64,000 iterations, which lie below
-# 0.1.
+# As trained, nearly everywhere. Mind the scale, which is logarithmic, from 0.1 up to 1,000 as trained, but only to 10
+# measured anew: walls that look equal are not. (Losses below 0.1 are drawn at 0.1: the dots after 64,000 iterations.)
 #
 # ## A pair of trained networks
 #
@@ -137,11 +136,10 @@ for ours, theirs in zip(first, landscape.random_direction(network, seed=0), stri
 f"{sum(each.numel() for each in first):,} numbers"
 
 # %% [markdown]
-# Why not `manual_seed(seed)`? Because it is a trap. The network drew its first weights from seed 0, one tensor after
-# the other, and a direction drawn from seed 0 in the same order has the *same numbers*. We fell into it: the first
-# direction of this page once led to the weights that training had started from, and the pictures showed walls of which
-# nothing was left in random directions. How alike are such a direction and the weights? (Of random ones the cosine is
-# within a few thousandths of 0: exercise 2.)
+# Why not `manual_seed(seed)`? The network drew its first weights from seed 0, one tensor after the other. A direction
+# drawn from seed 0 in the same order has the *same numbers*, up to each filter's length, and leads to the weights that
+# training started from. (This page fell into that trap once.) How alike are they? Of random directions the cosine is
+# within a few thousandths of 0: exercise 2.
 
 
 # %%
@@ -197,6 +195,8 @@ for anew, (words, ax) in enumerate(zip(landscape_records.BOTH, axes, strict=True
         ax.plot(steps, landscape.losses(each, [along], steps, batch, bool(anew)), **figures.look(kind, 20))
     ax.axhline(landscape_figures.CHANCE, color=figures.COLOURS["neutral"], linestyle=":", linewidth=1)
     ax.set(xlabel="step (1: as long as the filters)", ylabel="loss (nats)", yscale="log")
+    ax.set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"], minor=False)
+    ax.minorticks_off()
     ax.set_title(landscape_figures.IN_WORDS[words])
     ax.label_outer()
 axes[0].legend(fontsize=8)
@@ -225,24 +225,20 @@ pd.DataFrame(about, index=["training error (%)", "test error (%)"]).T.round(1)
 # %% [markdown]
 # (The training error is that of the last epoch as it ran, on cropped and mirrored images, and may be above the other.)
 # After 2,000 iterations the deep plain network had hardly learned, and what lies around it says nothing about trained
-# networks. So the comparison is for those of 64,000 iterations. **Predict.** In the famous pictures the deep plain
-# network is full of hills and valleys. Which maps in Figure 9.2 will show some?
+# networks. So the comparison is for those of 64,000 iterations. In the famous pictures the deep plain
+# network is full of hills and valleys. Do you see any in Figure 9.2?
 
-# %% mystnb={"image": {"alt": "Maps of the loss on a plane around networks trained for 64,000 iterations, plain and residual, a row for each depth; left with statistics as trained, right measured anew. As trained the loss rises to hundreds in the corners of most maps, and the lines are uneven. Measured anew all four are round bowls, that of the residual network of 56 layers the widest."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Maps of the loss on a plane around networks trained for 64,000 iterations, plain and residual, a row for each depth; left with statistics as trained, right measured anew. As trained the loss rises to hundreds in the corners with 20 layers, to tens with 56, to 200 in one, and the lines are uneven. Measured anew all four are round bowls, that of the residual network of 56 layers the widest."}} tags=["nbval-ignore-output"]
 landscape_figures.draw_maps(long)
 plt.show()
 
 # %% [markdown]
-# **Figure 9.2.** The loss around networks of 64,000 iterations, in nats on the lines. The darkest colour is a loss of
-# 1,000 or more on the left, of 10 on the right.
-
-# %% tags=["nbval-ignore-output"]
-landscape_frames.dips_of(long)
+# **Figure 9.2.** The loss around networks of 64,000 iterations, in nats on the lines. White is 0.1 or less; the darkest
+# colour is 1,000 or more on the left, 10 on the right.
 
 # %% [markdown]
-# The table counts dips: points, beside the middle, that lie lower than their neighbours along both directions. Measured
-# anew there are none. As trained there are a few, more around the plain network of each pair. A plane is one draw of
-# two directions. Figure 9.3 walks away in five, to both sides. **Predict.** Which twin stays lower?
+# Nothing like a mountain range, at points a fifth or a quarter of a step apart; as trained, uneven slopes. But a plane
+# is one draw of two directions. Figure 9.3 walks away in five, to both sides. **Predict.** Which twin stays lower?
 
 # %% mystnb={"image": {"alt": "Loss on walks away from networks trained for 64,000 iterations, a row for each depth, statistics as trained on the left, measured anew on the right. With 20 layers the walks of plain and residual networks are mixed. With 56 layers, measured anew, the residual ones stay below the plain ones; as trained, the medians cross."}} tags=["nbval-ignore-output"]
 slices = landscape_frames.slice_frame(long)
@@ -252,14 +248,16 @@ plt.show()
 # %% [markdown]
 # **Figure 9.3.** Walks away from networks trained for 64,000 iterations (thin), and their median at each distance
 # (thick). Left on a logarithmic scale. Dotted: blind guesses.
+#
+# The table has the loss at the weights (`start`), then its median over the walks, with the least and the most. (With 20
+# layers, whose points lie at 0.4 and 0.6, half a step is the mean of the two.) `down`: of all stretches from one point
+# to the next, how many lead down.
 
 # %% tags=["nbval-ignore-output"]
 landscape_frames.heights(slices)
 
 # %% [markdown]
-# (`start`: loss at the weights. Then its median over the walks, and least to most; with 20 layers half a step lies on
-# the straight line between two points. `down`: how many pieces of the walks lead down.) Twins share their directions,
-# so we can compare them walk by walk. On how many of ten walks is the residual network lower?
+# Twins share their directions, so we can compare them walk by walk. On how many of ten is the residual network lower?
 
 # %% tags=["nbval-ignore-output"]
 walks = landscape_frames.rises(slices).set_index(["depth", "statistics", "direction", "side", "kind"])[["half", "end"]]
@@ -267,15 +265,18 @@ lower = walks.xs("residual", level="kind") < walks.xs("plain", level="kind")
 lower.groupby(["depth", "statistics"]).sum()
 
 # %% [markdown]
-# With 56 layers, measured anew, on all ten half a step away, and on nine at the end: the residual network's bowl is
-# wider. With 20 layers, on three and five: no difference that we could tell from chance. As trained the residual
-# network of 56 layers is lower on nine half a step away and on three at the end, that of 20 on five and one. But at the
-# end all are worse than blind guesses, most of them far worse. Ten walks are five draws, and this is one training of
-# each network.
+# At the end nearly every walk is worse than blind guesses, so look half a step away. There, measured anew, the residual
+# network of 56 layers is lower on ten of ten walks, by nearly a half in the median: its bowl is wider. With
+# 20 layers it is on three, which we cannot tell from chance. As trained the same holds half a step away (on nine, and
+# five); but a whole step away the residual networks are mostly *higher*, on seven walks with 56 layers, on nine with
+# 20. Ten walks are five draws, all on one batch, and this is one training of each network.
 #
-# Is a surface *smoother*, with fewer ups and downs? Measured anew, no walk leads down anywhere. As trained a few pieces
-# of the plain networks' do, and none of the residual ones'. Of jags finer than a fifth of a step these points say
-# nothing.
+# Is a surface *smoother*, with fewer ups and downs? Measured anew, no walk leads down anywhere. As trained a few
+# stretches of the plain networks' do, and none of the residual ones'. Of finer jags these points say nothing.
+#
+# At the weights (`start`) the loss measured anew is the higher one, in three networks more than ten times. They were
+# trained on cropped and mirrored images, and the statistics of images as they came do not fit. On cropped and mirrored
+# copies of the same images it is at most about twice as high.
 #
 # ## What a slice cannot show
 #
@@ -327,7 +328,7 @@ f"curvature after each product: {[round(each, 2) for each in estimates]}; the la
 # A random direction in so many dimensions is nearly at a right angle to the most curved one. It sees the *average*
 # curvature, small beside the largest. Figure 9.4 has the networks of 64,000 iterations.
 
-# %% mystnb={"image": {"alt": "Left: curvature for each network and statistics; circles for the most curved direction lie four to five orders of magnitude to the right of bars for random ones. Right: the loss along the most curved direction rises steeply within a twentieth of a step, the most around the plain network of 56 layers, where random directions are flat."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Left: curvature for each network and statistics; circles for the most curved direction lie four to five orders of magnitude to the right of bars for random ones. Right: the loss along the most curved direction rises within a twentieth of a step, to both sides and the most around the plain network of 56 layers, with the others more to one side; random directions are flat."}} tags=["nbval-ignore-output"]
 curvatures = landscape_frames.curvature_frame(long)
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6))
 landscape_figures.plot_curvature(curvatures, axes[0])
@@ -338,7 +339,8 @@ plt.show()
 # %% [markdown]
 # **Figure 9.4.** Left: curvature along the most curved direction (circles) and along random ones (bars). Right: the
 # loss along the most curved direction (thick) and along a random one (thin, straight lines to its nearest points),
-# statistics measured anew. Steps are as long in all along both. (With 56 layers nothing was measured as trained.)
+# statistics measured anew. A step is equally long in both: 1 is the length of all filters together. (The curvature with
+# 56 layers was measured anew only.)
 
 # %% tags=["nbval-ignore-output"]
 at_end = curvatures.set_index(["depth", "statistics", "kind"]).sort_index()
@@ -347,9 +349,9 @@ table = at_end[["top"]].round(2).assign(random=random.map("{:.5f}".format))
 table.assign(times=(at_end.top / random).map("{:,.0f}".format))
 
 # %% [markdown]
-# (`top`: the largest eigenvalue, after at most thirty products; after six, that of the deep plain network was still a
-# third too low.) It is more than ten thousand times the curvature along a random direction, and no random slice shows
-# it. But it holds only close to the weights: beyond the tips in Figure 9.4, right, the lines are almost straight.
+# (`top`: the largest eigenvalue, after at most thirty products.) It is more than twenty thousand times the curvature
+# along a random direction, and no random slice shows it. But it holds only close to the weights: a hundredth or two of
+# a step away most lines in Figure 9.4 are nearly straight, and some rise to one side only.
 #
 # Does the eigenvalue rank the twins? No: it counts per unit of weight. Exercise 1 changes a curvature and not what the
 # network computes ([Dinh et al., 2017](https://arxiv.org/abs/1703.04933)).
@@ -360,7 +362,7 @@ table.assign(times=(at_end.top / random).map("{:,.0f}".format))
 # [How to get every number again](../book/reproduce.md)), and their weights kept at some iterations. **Predict.** Do the
 # sides of the valley get flatter, or steeper?
 
-# %% mystnb={"image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers: wide valleys before training, that of the residual network higher; from iteration 100 on the valley gets deeper and steeper."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Loss along one direction at stages of a training, for the plain and the residual network of 20 layers: before training nearly level in the plain network, a high valley in the residual one; from iteration 100 on the valleys get deeper and steeper."}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.0))
 for ax, kind in zip(axes, twins, strict=True):
     landscape_figures.plot_way(landscape_frames.slice_frame(short), ax, kind)
@@ -374,11 +376,11 @@ stages = landscape_frames.curvature_frame(short).query("at != 'trained'").rename
 stages.pivot(index="kind", columns="iteration", values="top").round(2)
 
 # %% [markdown]
-# Before the first step the eigenvalue that is largest in size is negative: along its eigenvector the weights lie on a
-# ridge, while a random direction finds them in a wide valley. There the twins have the same weights, so their numbers
-# compare: the plain surface curves more than five times as strongly (one seed, one batch). From iteration 100 on the
-# valley gets deeper, its sides steeper, and the eigenvalue is positive. Along the plain training it rises, along the
-# residual one it falls and rises again. That says little of widths: the weights change, and it counts per unit of them.
+# Before the first step the twins have the same weights, so their numbers compare. Along its most curved direction the
+# plain surface bends *downwards* (the eigenvalue is negative), more than five times as strongly as the residual one.
+# Along our random direction the residual surface bends *upwards*, several times as strongly as the plain one. So no
+# single number says which is smoother. Then the residual valley gets flatter; from iteration 100 on both get deeper,
+# and steeper.
 #
 # ## Summary
 #
@@ -387,11 +389,11 @@ stages.pivot(index="kind", columns="iteration", values="top").round(2)
 # - Draw a direction from a seed of its own. With batch norm, say which statistics a picture used: the high walls are
 #   there as trained, and not measured anew.
 # - A random direction sees the average curvature, far less than the largest.
-# - Is the residual network's surface smoother? With 56 layers, measured anew, its bowl is wider, on ten of ten walks
-#   half a step away; with 20 we see no difference. Dips and pieces that lead down are there as trained alone, more of
-#   them around plain networks. That is one training of each.
-# - Could a picture tell why residual networks train better? Ours do not: we saw one training of each, and of most of
-#   them only the end.
+# - Is the residual network's surface smoother, after 64,000 iterations? Measured anew, at our steps, neither twin's has
+#   a walk that leads down; as trained, 8 of 90 stretches around the plain networks do, none around the residual ones.
+#   Is it wider? With 56 layers, measured anew, along five directions of five; with 20 we see no difference.
+# - Could a picture tell? Not ours: the contrast of the famous pictures we do not find, and another batch or another
+#   training may give another answer.
 
 # %% [markdown]
 # ## Exercises

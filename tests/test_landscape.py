@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -521,18 +520,6 @@ def test_a_table_of_heights_has_the_median_and_the_least_and_the_most() -> None:
     row = landscape_frames.heights(slices).loc[20, "anew", "plain"]
     assert row.tolist() == ["0.400", "1.40 (1.20–1.40)", "4.40 (4.20–1,234)", "0 of 12"]
     assert landscape_frames.heights(landscape_frames.slice_frame([])).empty
-
-
-def test_dips_are_points_lower_than_their_neighbours_beside_the_middle() -> None:
-    bowl = np.add.outer(np.arange(-2, 3) ** 2, np.arange(-2, 3) ** 2).astype(float)
-    assert landscape_frames.dips(bowl) == 0
-    bowl[0, 0] = bowl[1, 3] = -1.0  # in a corner and inside
-    assert landscape_frames.dips(bowl) == 2
-    assert landscape_frames.dips(np.zeros((5, 5))) == 0  # as low is not lower
-    counted = landscape_frames.dips_of(FOUND)
-    assert counted.index.tolist() == sorted(each.experiment for each in FOUND)
-    assert (counted == 0).all().all()
-    assert landscape_frames.dips_of([]).empty
 
 
 def test_without_records_the_page_says_so_in_place_of_the_figure() -> None:

@@ -1,4 +1,4 @@
-"""Put recorded landscapes into frames: losses on lines, curvatures, how high walks rise, how often planes dip."""
+"""Put recorded landscapes into frames: losses on lines, curvatures, how high walks rise."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from resnet_book.experiments.landscape_records import BOTH, EIGENVECTOR, LandscapeRecord
+from resnet_book.experiments.landscape_records import EIGENVECTOR, LandscapeRecord
 from resnet_book.report.tables import WHOSE, whose
 
 Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
@@ -97,29 +97,6 @@ def heights(slices: Frame) -> Frame:
         table[words] = found["median"] + " (" + found["min"] + "–" + found["max"] + ")"
     table["down"] = each.down.sum().astype(str) + " of " + each.pieces.sum().astype(str)
     return pd.DataFrame(table)
-
-
-def dips(loss: np.ndarray) -> int:
-    """How many points of a plane (S, S), beside the one in the middle, lie lower than all that are next to them.
-
-    Next to a point are those before and after it along either direction: four, fewer at the rim.
-    """
-    padded = np.pad(loss, 1, constant_values=np.inf)
-    around = np.stack([padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]])
-    lower = loss < around.min(axis=0)
-    lower[len(loss) // 2, len(loss) // 2] = False
-    return int(lower.sum())
-
-
-def dips_of(found: Iterable[LandscapeRecord]) -> Frame:
-    """``dips`` of the planes around trained weights: a row a network, a column for each statistics."""
-    planes = [
-        (each.experiment, each.seed, words, each.find("trained", [0, 1], words)) for each in found for words in BOTH
-    ]
-    rows = [(network, seed, words, dips(plane.surface().numpy())) for network, seed, words, plane in planes if plane]
-    counted = pd.DataFrame(rows, columns=["network", "seed", "statistics", "dips"])
-    one_run_each(counted.assign(kind=counted.network, depth=0))
-    return counted.pivot(index="network", columns="statistics", values="dips")
 
 
 def one_run_each(frame: Frame) -> Frame:
