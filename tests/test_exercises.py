@@ -18,6 +18,7 @@ from torch import nn
 
 from resnet_book import features, models
 from resnet_book.analysis import cutting, purity
+from resnet_book.engine.device import WORTH_COMPILING
 from resnet_book.experiments.catalogue import PAPER
 
 CHAPTER = Path(__file__).parent.parent / "notebooks" / "03_plain_and_residual.py"
@@ -131,6 +132,13 @@ def check_page(page: str, empty: str, answer: str, names: dict[str, Any]) -> Non
         ("05_training", "seeds_each", "4", "Wrong"),
         ("05_training", "seeds_each", "50", "Wrong"),
         ("05_training", "seeds_each", "None", "Not answered yet."),
+        ("a6_more_about_speed", "num_steps", "(33_000 - 493) / (572 - 493)", "Right, on that machine."),
+        ("a6_more_about_speed", "num_steps", "412", "Right, on that machine."),
+        ("a6_more_about_speed", "num_steps", "33_000 / 79", "Right, on that machine."),  # the 33 seconds are rounded
+        ("a6_more_about_speed", "num_steps", "33 / 79", "Nearly: seconds on one side"),
+        ("a6_more_about_speed", "num_steps", "33_000 / 493", "Wrong"),
+        ("a6_more_about_speed", "num_steps", "0", "Wrong"),
+        ("a6_more_about_speed", "num_steps", "None", "Not answered yet."),
         # A number is as good as a set.
         ("a6_more_about_speed", "waiting", "{16}", "Right."),
         ("a6_more_about_speed", "waiting", "16", "Right."),
@@ -153,7 +161,8 @@ def check_page(page: str, empty: str, answer: str, names: dict[str, Any]) -> Non
 def test_the_check_of_a_number_tells_right_and_wrong_ones_apart(
     page: str, name: str, answer: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check_page(page, f"{name} = None", f"{name} = {answer}", {"math": math, "PAPER": PAPER, "torch": torch})
+    names = {"math": math, "PAPER": PAPER, "WORTH_COMPILING": WORTH_COMPILING, "torch": torch}
+    check_page(page, f"{name} = None", f"{name} = {answer}", names)
     assert capsys.readouterr().out.startswith(said)
 
 

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 CELLS = jupytext.read(ROOT / "notebooks" / "06_speed.py").cells
 CODE = [cell.source for cell in CELLS if cell.cell_type == "code"]
 PROSE = " ".join(" ".join(cell.source for cell in CELLS if cell.cell_type == "markdown").split())
+APPENDIX = (ROOT / "notebooks" / "a6_more_about_speed.py").read_text(encoding="utf-8").replace("\n# ", " ")
 README = " ".join((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8").split())
 
 
@@ -97,6 +98,22 @@ def test_compiling_on_the_cpu_is_repaid_after_the_steps_that_the_table_gives() -
     )
     (steps,) = in_prose(r"repaid after some ([\d,]+) steps at the times of the table")
     assert steps == pytest.approx(1000 * first / (eager - compiled), rel=0.02)
+
+
+def test_the_exercise_of_the_appendix_has_the_times_of_the_benchmark_and_its_solution_follows_from_them() -> None:
+    said = re.search(r"found (\d+) seconds .* and (\d+) milliseconds .* every step took (\d+)\.", APPENDIX)
+    (first,) = quoted(r"and ([\d.]+) s for `plain56` with a cold one")
+    eager, compiled = quoted(r"\| plain56 \| ([\d.]+) \| ([\d.]+) \|")
+    assert said
+    assert [float(each) for each in said.groups()] == [first, compiled, eager]
+    steps = next(n for n in range(1, 1_000) if 1_000 * first + compiled * (n - 1) < eager * n)
+    assert f"`num_steps = {steps}`" in APPENDIX
+    assert f"repaid by {steps - 1} later steps" in APPENDIX
+
+
+def test_the_appendix_quotes_the_bend_of_the_chapter() -> None:
+    (bend,) = in_prose(r"([\d.]+) operations a byte\. Batch norm")
+    assert f"(Chapter 6 has the bend at {bend}: in two threads, with the rate of a matrix product.)" in APPENDIX
 
 
 def test_the_bend_of_each_machine_and_what_convolutions_do_a_byte() -> None:
