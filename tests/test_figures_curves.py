@@ -1,7 +1,5 @@
 """Curves and depth plots: what the axes hold equals the data frame, in the colours of the book."""
 
-import math
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -69,14 +67,3 @@ def test_layers_are_drawn_as_measured(ax: Axes) -> None:
     assert np.asarray(ax.lines[0].get_xydata()).tolist() == [[1, 100], [2, 10], [3, 1]]
     assert ax.get_yscale() == "log"
     assert ax.get_ylabel() == "norm"
-
-
-def test_depths_are_drawn_in_order_with_their_spread(ax: Axes) -> None:
-    frame = pd.DataFrame(
-        {"kind": "plain", "depth": [56, 20], "test_error": [13.0, 9.5], "test_std": [0.5, math.nan]},
-    )
-    figures.plot_depths(frame, ax)
-    assert np.asarray(ax.lines[0].get_xydata()).tolist() == [[20, 9.5], [56, 13.0]]
-    assert [float(tick) for tick in ax.get_xticks()] == [20, 56]
-    ends = [segment[:, 1].tolist() for segment in ax.collections[0].get_segments()]  # type: ignore[attr-defined]
-    assert ends == [[9.5, 9.5], [12.5, 13.5]]

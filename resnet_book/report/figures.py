@@ -185,29 +185,6 @@ def plot_layers(frame: pd.DataFrame, ax: Axes, measure: str, label: str, log: bo
     return ax
 
 
-def plot_depths(errors: pd.DataFrame, ax: Axes, marker: str = "o", filled: bool = True) -> Axes:
-    """Test error (%) against depth (layers), a line for the plain and a line for the residual networks.
-
-    ``errors``: kind, depth, test_error and test_std (drawn where it is known), as ``tables.summary`` gives them.
-    """
-    for kind, group in errors.sort_values("depth").groupby("kind"):
-        colour = COLOURS[str(kind)]
-        ax.errorbar(
-            group.depth,
-            group.test_error,
-            yerr=group.test_std.fillna(0),
-            fmt=f"{marker}-",
-            color=colour,
-            markerfacecolor=colour if filled else "white",
-            linewidth=1.2 if filled else 0.7,
-            capsize=2,
-        )
-    ax.set_xticks(sorted({*map(int, errors.depth)}))
-    ax.set_xlabel("depth (layers)")
-    ax.set_ylabel("test error (%)")
-    return ax
-
-
 def show_ranked(
     images: Tensor,
     left: Tensor,
