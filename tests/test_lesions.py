@@ -451,13 +451,14 @@ SETS = pytest.mark.parametrize("found", [[], FOUND[:1], FOUND[1:2], FOUND[:2], F
 @SETS
 def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord]) -> None:
     cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
-    drawn = {lesion_figures.plot_single: 1, lesion_figures.plot_together: 1, lesion_figures.plot_equal_change: 3}
-    for draw, named in drawn.items():
+    residual = sum(each.paths != [] for each in found)
+    for draw in (lesion_figures.plot_single, lesion_figures.plot_together, lesion_figures.plot_equal_change):
         ax = draw(cuts, plt.figure().subplots())
         assert [text.get_text() for text in ax.texts] == ([] if found else ["nothing recorded yet"])
-        assert len(ax.get_legend_handles_labels()[1]) == named * len(found)
+        by_kind = draw is lesion_figures.plot_equal_change  # three of each network, and branches scaled
+        assert len(ax.get_legend_handles_labels()[1]) == (3 * len(found) + residual if by_kind else len(found))
     ax = lesion_figures.plot_paths(paths, plt.figure().subplots(), "share_together")
-    assert len(ax.get_legend_handles_labels()[1]) == sum(each.paths != [] for each in found)
+    assert len(ax.get_legend_handles_labels()[1]) == residual
     lesion_figures.plot_factors(cuts, plt.figure().subplots())
     panels = lesion_figures.draw_by_budget(cuts, lesion_figures.plot_single)
     assert len(panels.axes) == max(1, len({each.experiment.endswith("short") for each in found}))
@@ -478,6 +479,15 @@ def test_blocks_that_begin_a_stage_do_not_keep_the_shape_as_the_networks_themsel
     assert kept == set(cutting.keeping_shape(models.build("resnet20"))) & {blocks[0] for blocks in alone.blocks}
     assert 4 not in kept
     assert not lesion_figures.keep_shape(cuts.assign(depth=56, blocks=[[2, 19]] * len(cuts))).any()
+
+
+@pytest.mark.parametrize(("depth", "ticks", "starts"), [(20, range(1, 10), [4, 7]), (56, range(1, 26, 3), [10, 19])])
+def test_a_tick_and_a_line_stand_where_a_stage_begins(depth: int, ticks: range, starts: list[int]) -> None:
+    ax = lesion_figures.plot_single(lesion_figures.all_cuts(FOUND[:1]).assign(depth=depth), plt.figure().subplots())
+    assert list(ax.get_xticks()) == list(ticks)
+    upright = [list(line.get_xdata()) for line in ax.lines if list(line.get_ydata()) == [0, 1]]
+    assert upright == [[start, start] for start in starts]
+    assert set(starts) <= set(ticks)
 
 
 def test_two_seeds_of_one_network_get_a_line_each() -> None:

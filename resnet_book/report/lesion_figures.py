@@ -54,20 +54,24 @@ def all_paths(found: Iterable[LesionRecord]) -> pd.DataFrame:
 def keep_shape(cuts: pd.DataFrame) -> pd.Series:
     """Whether none of a cut's blocks begins a stage, where the shape changes: a boolean a row, of 6n+2 layers each."""
     return pd.Series(
-        [
-            not {depth // 6 + 1, depth // 6 * 2 + 1} & set(blocks)
-            for depth, blocks in zip(cuts.depth, cuts.blocks, strict=True)
-        ],
+        [not set(_stage_starts(depth)) & set(blocks) for depth, blocks in zip(cuts.depth, cuts.blocks, strict=True)],
         index=cuts.index,
         dtype=bool,
     )
 
 
 def plot_single(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
-    """Error (%) after each block alone has been left out, against the block; dotted: the whole networks, and chance."""
+    """Error (%) after each block alone has been left out, against the block; dotted: the whole networks, and chance.
+
+    A thin line stands where a stage begins. The networks are of one depth, 6n+2 layers.
+    """
     ax.set(xlabel="block left out (1: nearest to the images)", ylabel="test error (%)")
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
     ax.axhline(CHANCE, color=COLOURS["neutral"], linestyle=":", linewidth=1)
+    if len(cuts):
+        depth = int(cuts.depth.iloc[0])
+        ax.set_xticks(range(1, depth // 6 * 3 + 1, max(1, depth // 18)))  # of 20 and 56 layers: stage starts, too
+        for start in _stage_starts(depth):
+            ax.axvline(start, color=COLOURS["neutral"], linewidth=0.8, zorder=0)
     for group, style in _networks(cuts, ax):
         single = group[group.removed == 1]
         ax.plot([blocks[0] for blocks in single.blocks], single[column], **style)
@@ -107,7 +111,7 @@ def plot_factors(cuts: pd.DataFrame, ax: Axes, column: str = "error") -> Axes:
 
 
 def plot_equal_change(cuts: pd.DataFrame, ax: Axes, column: str = "added") -> Axes:
-    """Error added (points) against the change of the features, a mark a cut: blocks left out, one or more, and swapped.
+    """Error added (points) against the change of the features: a mark a cut, but for closed shortcuts.
 
     ``column``: "added", as trained, or "added_anew", both with statistics measured anew.
     """
@@ -118,10 +122,12 @@ def plot_equal_change(cuts: pd.DataFrame, ax: Axes, column: str = "added") -> Ax
             "one block left out": (group.removed == 1, {"marker": "o", "alpha": 0.6}),
             "several left out": (group.removed > 1, {"marker": "s", "markerfacecolor": "none"}),
             "two swapped": (group.cut == "swap", {"marker": "x"}),
+            "branches scaled": (group.cut == "scale", {"marker": "^"}),
         }
         for name, (chosen, marks) in of_kind.items():
-            own = {**style, **marks, "linestyle": "none", "markersize": 4, "label": f"{style['label']}, {name}"}
-            ax.plot(group[change][chosen], group[column][chosen], **own)
+            if chosen.any():  # a plain network has no branches
+                own = {**style, **marks, "linestyle": "none", "markersize": 4, "label": f"{style['label']}, {name}"}
+                ax.plot(group[change][chosen], group[column][chosen], **own)
     return ax
 
 
@@ -178,6 +184,11 @@ def draw_by_depth(
     _label_outside(axes, comparable)
     figures.add_legend(figure)
     return figure
+
+
+def _stage_starts(depth: int) -> tuple[int, int]:
+    """The blocks that begin the second and the third stage of a network of 6n+2 layers, where the shape changes."""
+    return depth // 6 + 1, depth // 6 * 2 + 1
 
 
 def _label_outside(axes: Any, comparable: bool) -> None:
