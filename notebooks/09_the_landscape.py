@@ -248,7 +248,8 @@ plt.show()
 # %% [markdown]
 # **Figure 9.3.** Walks away from networks trained for 64,000 iterations (thin), and their median at each distance
 # (thick). Left on a logarithmic scale. Dotted: blind guesses.
-#
+
+# %% [markdown]
 # The table has the loss at the weights (`start`), then its median over the walks, with the least and the most. (With 20
 # layers, whose points lie at 0.4 and 0.6, half a step is the mean of the two.) `down`: of all stretches from one point
 # to the next, how many lead down.

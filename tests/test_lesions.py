@@ -20,7 +20,7 @@ from torch import nn
 from resnet_book import augment, models
 from resnet_book.analysis import cutting, diagnostics, lesions, pre_activation
 from resnet_book.analysis.cuts import KINDS, Cut, all_cuts
-from resnet_book.analysis.paths import effective_length, gradients_by_length, path_gradient
+from resnet_book.analysis.paths import gradients_by_length, path_gradient
 from resnet_book.engine import machine
 from resnet_book.experiments import lesion_records, lesion_survey, records
 from resnet_book.experiments.checked_json import RecordError
@@ -257,13 +257,6 @@ def test_measuring_paths_leaves_the_network_as_it_was() -> None:
     assert network.training
     assert all(torch.equal(each, network.state_dict()[name]) for name, each in before.items())
     assert all(each.grad is None for each in network.parameters())
-
-
-def test_the_effective_length_of_binomial_shares_is_half_of_the_blocks() -> None:
-    frame = gradients_by_length(RESIDUAL, IMAGES, LABELS).assign(
-        share=[1 / 32, 5 / 32, 10 / 32, 10 / 32, 5 / 32, 1 / 32]
-    )
-    assert effective_length(frame) == 2.5
 
 
 # --- Bad input ---

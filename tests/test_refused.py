@@ -8,7 +8,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from small_runs import TEST, TRAIN, tiny
@@ -140,10 +139,6 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: diagnostics.block_gradients(torch.nn.Conv2d(3, 4, 3), FLOATS, LABELS),  # type: ignore[arg-type]
         "network is of type Conv2d: pass a Network",
     ),
-    "shares of no gradient": (
-        lambda: paths.effective_length(pd.DataFrame({"length": [0, 1], "share": [nan, nan]})),
-        "frame: some shares are not numbers",
-    ),
     "whole numbers as means": (lambda: purity.selectivity(LABELS[:, None]), "means: expected floats .* found int64"),
     "a mean of NaN": (lambda: purity.mean_interval(NOT_A_NUMBER[:, 0]), "values: some values are not finite"),
     **{
@@ -175,10 +170,6 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "features that are infinite": (
         lambda: lesions.damage(NETWORK, TEST, *STATISTICS, torch.full((70, 8), inf)),
         "features: some are not finite",
-    ),
-    "paths of a plain network": (
-        lambda: paths.effective_length(pd.DataFrame(columns=["length", "share"])),
-        "frame: it has no row",
     ),
     "a seed beyond 63 bits": (lambda: lesions.augmented(TRAIN, Recipe(), 10**30), "seed=10+: .* from 0 to"),
     "images that are elsewhere": (

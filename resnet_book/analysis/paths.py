@@ -70,19 +70,6 @@ def gradients_by_length(
     return frame.assign(share=carried / carried.sum())
 
 
-def effective_length(frame: pd.DataFrame) -> float:
-    """Mean length of a path, weighted by ``share`` of ``gradients_by_length``.
-
-    Raises ValueError for a frame without rows, as a plain network has, and for shares that are no numbers, as of no
-    gradient.
-    """
-    if frame.empty:
-        raise ValueError("frame: it has no row; a plain network has no paths to measure")
-    if frame.share.isna().any():
-        raise ValueError("frame: some shares are not numbers; was every gradient zero?")
-    return float((frame.length * frame.share).sum())
-
-
 def _forward(network: Network, images: Tensor, labels: Tensor) -> tuple[list[_BlockPass], Tensor]:
     """Every block's pass, each with a graph of its own, and the gradient of each image's loss at the last output."""
     checked_residual(network, range(1, count_blocks(network) + 1))
