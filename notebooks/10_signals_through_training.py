@@ -424,7 +424,7 @@ pd.DataFrame(kept).rename_axis(["kind", "seed"]).round(2).assign(**{"promised at
 # - *Is the gradient in the weights noise as well?* Before training, for steps as long as the recipe's, almost: that of
 #   the deep plain network hardly agrees with that of other images, and neither network's holds after the step. After
 #   one that promises 0.1 the plain one keeps a likeness of 0.2 to 0.3; its twin's keeps 0.65 or more even after one
-#   that promises 1. A hundred steps later they have shrunk, and other images spoil most.
+#   that promises 1. A hundred steps later steps have shrunk, and other images spoil most.
 # - Too long a step makes weights in front of a batch norm long, and long weights hardly turn. So, after the short
 #   training, a step moves the first stage of the plain network of 56 layers 60 times less than with 20. A gentle start
 #   takes nearly all of that away, and about a quarter to a third of the 28 points between the twins, which may be luck.
