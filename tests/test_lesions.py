@@ -478,7 +478,9 @@ def test_blocks_that_begin_a_stage_do_not_keep_the_shape_as_the_networks_themsel
 def test_a_tick_and_a_line_stand_where_a_stage_begins(depth: int, ticks: range, starts: list[int]) -> None:
     ax = lesion_figures.plot_single(lesion_figures.all_cuts(FOUND[:1]).assign(depth=depth), plt.figure().subplots())
     assert list(ax.get_xticks()) == list(ticks)
-    upright = [list(line.get_xdata()) for line in ax.lines if list(line.get_ydata()) == [0, 1]]
+    upright = [
+        np.array(line.get_xdata()).tolist() for line in ax.lines if np.array(line.get_ydata()).tolist() == [0, 1]
+    ]
     assert upright == [[start, start] for start in starts]
     assert set(starts) <= set(ticks)
 

@@ -547,7 +547,7 @@ def test_how_much_less_a_step_moves_a_stage_is_split_into_the_length_of_its_weig
     assert shallow.stage[:7].tolist() == [1, 1, 1, 2, 2, 3, 3]
     assert deep.moved[13] == pytest.approx(0.1 * 0.1 / 6)
     table = signal_figures.factors(deep, shallow)[10, "along the way"]
-    assert table.columns.tolist() == ["length", "gradient", "both"]
+    assert table.columns.tolist() == ["length²", "gradient", "product"]
     assert table.loc["plain", 1].tolist() == pytest.approx([9, 4 / 3, 12])  # three times as long, a quarter as steep
     assert table.loc["plain", 2].tolist() == pytest.approx([1, 2, 2])  # beside the same stage
     assert table.loc["plain", 3].tolist() == pytest.approx([1 / 4, 4, 1])
@@ -558,12 +558,18 @@ def test_how_much_less_a_step_moves_a_stage_is_split_into_the_length_of_its_weig
 def test_likeness_stands_beside_the_errors_of_the_network_that_has_it() -> None:
     found = [each for each in signal_records.SIGNALS.read_all(RESULTS) if each.experiment == "plain56-cifar10-short"]
     run = records.load_record(RESULTS / "plain56-cifar10-short" / "seed0.json")
-    row: Any = signal_figures.likeness_table(found, [run], 0.1).iloc[0]
-    assert (row["kind"], row["depth"], row["steps"]) == ("plain", 56, 2_000)
+    table = signal_figures.likeness_table(found, [run], (0.01, 0.1))
+    assert table.columns.tolist()[:4] == ["0.01, before", "0.01, after", "0.1, before", "0.1, after"]
+    assert table.index.tolist() == [(2_000, 56, "plain", 0)]
+    row: Any = table.iloc[0]
     assert (row["training error (%)"], row["test error (%)"]) == (run.epochs[-1].train_error, run.test_error)
-    own = next(each for each in found[0].stages if each.origin == "record")
-    assert row["likeness after"] == next(each.cosine for each in own.distances if each.distance == 0.1)
-    assert signal_figures.likeness_table(found, [], 0.1).empty
+    first, own = found[0].stages[0], next(each for each in found[0].stages if each.origin == "record")
+    for noise in (0.01, 0.1):
+        for stage, when in ((first, "before"), (own, "after")):
+            assert row[f"{noise:g}, {when}"] == next(each.cosine for each in stage.distances if each.distance == noise)
+    assert signal_figures.likeness_table(found, [], (0.1,)).empty
+    with pytest.raises(ValueError, match=r"noises=0\.2: measured at 0\.01, 0\.03, 0\.1, 0\.3, 1"):
+        signal_figures.likeness_table(found, [run], (0.2,))
 
 
 def test_a_measurement_is_drawn_against_depth() -> None:

@@ -72,27 +72,31 @@ def _last(frame: pd.DataFrame) -> pd.Series:
     return along.groupby([frame[name] for name in NETWORK]).transform("max")
 
 
-def likeness_table(found: Iterable[SignalRecord], runs: Iterable[Record], noise: float) -> pd.DataFrame:
+def likeness_table(found: Iterable[SignalRecord], runs: Iterable[Record], noises: Iterable[float]) -> pd.DataFrame:
     """How alike pixel gradients at pictures nearby are before training and after it, beside the last errors (%).
 
-    A row a record of which both were measured; after training, in the network whose errors ``runs`` has.
+    A row a record of which both were measured, by steps, depth, kind and seed; two columns a noise. After training, in
+    the network whose errors ``runs`` has. Raises ValueError for a noise that was not measured.
     """
-    of_run = {(run.experiment, run.seed): run for run in runs}
+    of_run, noises = {(run.experiment, run.seed): run for run in runs}, list(noises)
     rows = []
     for each in found:
         likeness = {
-            stage.iteration > 0: near.cosine
+            stage.iteration > 0: {near.distance: near.cosine for near in stage.distances}
             for stage in each.stages
-            for near in stage.distances
-            if near.distance == noise and (stage.iteration == 0 or stage.origin == "record")
+            if stage.iteration == 0 or stage.origin == "record"
         }
         run = of_run.get((each.experiment, each.seed))
         if run and len(likeness) == 2:
             kind, depth = kind_and_depth(run.model["name"])
-            whose = {"kind": kind, "depth": depth, "steps": run.recipe["iterations"], "seed": each.seed}
-            errors = {"training error (%)": run.epochs[-1].train_error, "test error (%)": run.test_error}
-            rows.append(whose | {"likeness before": likeness[False], "likeness after": likeness[True]} | errors)
-    return pd.DataFrame(rows).sort_values(["steps", "depth", "kind"], ignore_index=True) if rows else pd.DataFrame()
+            row = {"steps": run.recipe["iterations"], "depth": depth, "kind": kind, "seed": each.seed}
+            for noise in noises:
+                if noise not in likeness[True]:
+                    raise ValueError(f"noises={noise:g}: measured at {', '.join(f'{one:g}' for one in likeness[True])}")
+                row |= {f"{noise:g}, {when}": likeness[when == "after"][noise] for when in ("before", "after")}
+            rows.append(row | {"training error (%)": run.epochs[-1].train_error, "test error (%)": run.test_error})
+    whose = ["steps", "depth", "kind", "seed"]
+    return pd.DataFrame(rows).set_index(whose).sort_index() if rows else pd.DataFrame()
 
 
 def with_moves(layers: pd.DataFrame) -> pd.DataFrame:
@@ -114,8 +118,9 @@ def factors(deep: pd.DataFrame, shallow: pd.DataFrame) -> pd.DataFrame:
     """How many times less a step moves the layers of a deep network than those of a shallow one, as two factors.
 
     Takes rows of ``with_moves``. A row a kind and stage; for each moment (iteration, origin) that both networks have,
-    like with like: *length*, the square of how many times as long the weights of the deep network are, *both*, how many
-    times less a step moves them, and *gradient*, what is left of it. Of geometric means over the layers of a stage.
+    like with like: *length²*, the square of how many times as long the weights of the deep network are, *gradient*, how
+    many times smaller the gradient would be at equal length, and *product*, how many times less a step moves them. Of
+    geometric means over the layers of a stage.
     """
     where = ["kind", "stage", "iteration", "origin"]
 
@@ -124,8 +129,8 @@ def factors(deep: pd.DataFrame, shallow: pd.DataFrame) -> pd.DataFrame:
         return logarithms.groupby([layers[name] for name in where]).mean()
 
     apart = (means(deep) - means(shallow)).dropna()
-    length, both = 2 * apart.weight_norm, -apart.moved
-    each: Any = np.exp(pd.DataFrame({"length": length, "gradient": both - length, "both": both}))
+    length, product = 2 * apart.weight_norm, -apart.moved
+    each: Any = np.exp(pd.DataFrame({"length²": length, "gradient": product - length, "product": product}))
     table = each.unstack(["iteration", "origin"]).reorder_levels([1, 2, 0], axis=1)
     return table.sort_index(axis=1, level=[0, 1], sort_remaining=False)
 
