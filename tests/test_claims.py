@@ -857,7 +857,7 @@ def test_begun_gently_the_plain_weights_hardly_get_longer_and_a_step_moves_the_f
 def test_begun_gently_the_plain_gradients_are_noise_for_longer() -> None:
     every = signal_figures.of_networks(signal_records.SIGNALS.read_all(RESULTS), "distances")
     every = every.query("kind == 'plain' & depth == 56 & distance == 0.01 & origin == 'along the way'")
-    each = every.pivot_table(index="iteration", columns="experiment", values="cosine")
+    each: Any = every.pivot_table(index="iteration", columns="experiment", values="cosine")
     gentle, usual = each["plain56-cifar10-short-warmup"], each["plain56-cifar10-short"]
     for iteration, (low, high) in {10: (0.05, 0.5), 30: (0.25, 0.98), 100: (0.75, 0.95)}.items():
         assert gentle[iteration] < low

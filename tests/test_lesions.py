@@ -478,9 +478,8 @@ def test_blocks_that_begin_a_stage_do_not_keep_the_shape_as_the_networks_themsel
 def test_a_tick_and_a_line_stand_where_a_stage_begins(depth: int, ticks: range, starts: list[int]) -> None:
     ax = lesion_figures.plot_single(lesion_figures.all_cuts(FOUND[:1]).assign(depth=depth), plt.figure().subplots())
     assert list(ax.get_xticks()) == list(ticks)
-    upright = [
-        np.array(line.get_xdata()).tolist() for line in ax.lines if np.array(line.get_ydata()).tolist() == [0, 1]
-    ]
+    lines = [(line.get_xdata(), line.get_ydata()) for line in ax.lines]
+    upright = [[*map(int, x)] for x, y in lines if [*y] == [0, 1]]  # type: ignore[arg-type, misc]
     assert upright == [[start, start] for start in starts]
     assert set(starts) <= set(ticks)
 
