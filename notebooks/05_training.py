@@ -388,7 +388,7 @@ whole.assign(gap=whole.test_error - whole.train_error)[["iteration", "train_erro
 
 # %% [markdown]
 # (A row a run, its last whole epoch.) With augmentation the gap is below one point in each of three runs; in the one
-# without it is four. A part of that is in the measure: the training error is counted during the epoch, and with
+# without it is four. A part of that is in the measure: the training error is counted during the epoch, in training mode, and with
 # augmentation on cropped and flipped images, which are harder. The test error, which is measured alike, was lower
 # without augmentation, by less than the limit: in so short a training it was not seen to pay. By the paper's recipe the
 # training error nearly vanishes. There augmentation has a gap to close, but no long training without it is recorded.

@@ -219,11 +219,11 @@ plt.show()
 
 # %%
 runs = [records.load_record(records.path_of(results, each.experiment, each.seed)) for each in short + long]
-about = {each.experiment: (each.epochs[-1].train_error, each.test_error) for each in runs}
+about = {each.experiment: (each.train_error, each.test_error) for each in runs}
 pd.DataFrame(about, index=["training error (%)", "test error (%)"]).T.round(1)
 
 # %% [markdown]
-# (The training error is that of the last epoch as it ran, on cropped and mirrored images, and may be above the other.)
+# (The training error is that of the last whole epoch as it ran, on cropped and mirrored images, and may be above the other.)
 # After 2,000 iterations the deep plain network had hardly learned, and what lies around it says nothing about trained
 # networks. So the comparison is for those of 64,000 iterations. In the famous pictures the deep plain
 # network is full of hills and valleys. Do you see any in Figure 9.2?

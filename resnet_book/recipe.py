@@ -85,7 +85,7 @@ class Epoch:
 
     iteration: int  # steps finished at its end
     learning_rate: float  # of its last step
-    train_loss: float  # over the epoch's augmented batches, each before its step
+    train_loss: float  # over the epoch's augmented batches, each before its step, with the batch's own statistics
     train_error: float
     test_loss: float  # at the epoch's end, on all test images as they are
     test_error: float

@@ -562,7 +562,7 @@ def test_likeness_stands_beside_the_errors_of_the_network_that_has_it() -> None:
     assert table.columns.tolist()[:4] == ["0.01, before", "0.01, after", "0.1, before", "0.1, after"]
     assert table.index.tolist() == [(2_000, 56, "plain", 0)]
     row: Any = table.iloc[0]
-    assert (row["training error (%)"], row["test error (%)"]) == (run.epochs[-1].train_error, run.test_error)
+    assert (row["training error (%)"], row["test error (%)"]) == (run.train_error, run.test_error)
     first, own = found[0].stages[0], next(each for each in found[0].stages if each.origin == "record")
     for noise in (0.01, 0.1):
         for stage, when in ((first, "before"), (own, "after")):

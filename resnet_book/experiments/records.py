@@ -85,6 +85,15 @@ class Record(Checked):
         return self.epochs[-1].test_error
 
     @property
+    def train_error(self) -> float:
+        """Training error (%) of the last whole epoch: the very last one, cut short, is of a few thousand images."""
+        ends = [0, *(each.iteration for each in self.epochs)]
+        steps = ends[1] - ends[0]
+        return [each for each, begin, end in zip(self.epochs, ends, ends[1:], strict=False) if end - begin == steps][
+            -1
+        ].train_error
+
+    @property
     def device(self) -> str:
         """Where the run was trained: "AMD EPYC, 2 threads"; parts that differ are joined by ", then "."""
         return _each_once(map(_where, self.parts))

@@ -94,7 +94,7 @@ def likeness_table(found: Iterable[SignalRecord], runs: Iterable[Record], noises
                 if noise not in likeness[True]:
                     raise ValueError(f"noises={noise:g}: measured at {', '.join(f'{one:g}' for one in likeness[True])}")
                 row |= {f"{noise:g}, {when}": likeness[when == "after"][noise] for when in ("before", "after")}
-            rows.append(row | {"training error (%)": run.epochs[-1].train_error, "test error (%)": run.test_error})
+            rows.append(row | {"training error (%)": run.train_error, "test error (%)": run.test_error})
     whose = ["steps", "depth", "kind", "seed"]
     return pd.DataFrame(rows).set_index(whose).sort_index() if rows else pd.DataFrame()
 

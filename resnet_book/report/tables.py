@@ -67,7 +67,7 @@ def run_rows(records: Iterable[Record]) -> pd.DataFrame:
             "seed": record.seed,
             "parameters": record.model["parameters"],
             "iterations": record.recipe["iterations"],
-            "train_error": record.epochs[-1].train_error,
+            "train_error": record.train_error,
             **{name: getattr(record, name) for name in MEASURED},
         }
         for record in records
