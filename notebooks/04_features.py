@@ -292,8 +292,8 @@ display(Markdown(text))
 # ## More than one network
 #
 # All of this was one network. Rankings like these are recorded, without images, beside the runs of the book. Here are
-# the networks with 64 features, trained on CIFAR-10 for 64,000 iterations or, where the name ends in `short`, for 2,000
-# ([chapter 3](03_plain_and_residual.ipynb)).
+# the networks with 64 features, trained on CIFAR-10 for 64,000 iterations or, where the name says so, for fewer: `short`
+# is 2,000, `4k` is 4,000, and so on ([chapter 3](03_plain_and_residual.ipynb)).
 #
 # > **Predict, then run**
 # >
@@ -303,38 +303,37 @@ display(Markdown(text))
 # In Figure 4.4, look first at the way from each open dot to its full one, then at the open dots, plain beside residual.
 # Last, compare the full dots with the test errors: do fewer mistakes go with purer rows?
 
-# %% mystnb={"image": {"alt": "Two dots for each recorded network. Every trained network has purer rows than the same network before training. Before training, residual networks lie above the dashed line of random draws, plain ones near it, those of 32 layers and more below it. After training, the four networks of 44 and 56 layers with a short training have the least pure rows; among the others, fewer mistakes do not go with purer rows."}}
-frame = study_figures.study_frame(studies.recorded_studies("cifar10"))
+# %% mystnb={"image": {"alt": "Two dots for each recorded network. Every trained network has purer rows than the same network before training. Before training, the residual networks of each depth lie higher than the plain ones. With 20 layers, plain and residual, the rows are purer after 8,000 iterations than after 2,000 and than after 64,000, though the errors fall all the way."}}
+frame = study_figures.study_frame(studies.recorded_studies("cifar10")).sort_values(["depth", "kind", "iterations"])
 frame = frame[frame.features == num_features]
-fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.28 * len(frame)))
-study_figures.plot_means(frame, ax, "purity", "purity").legend(loc="upper center", bbox_to_anchor=(0.4, -0.13), ncols=3)
+fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.24 * len(frame)))
+study_figures.plot_means(frame, ax, "purity", "purity").legend(loc="upper center", bbox_to_anchor=(0.4, -0.1), ncols=3)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.4.** Purity of the ten most relevant images, mean over the features of each network, one seed each. Two
-# networks of one kind and depth began with the same weights: their open dots are the same network.
+# **Figure 4.4.** Purity of the ten most relevant images, mean over the features of each network, one seed each. Networks
+# of one kind and depth began with the same weights: their open dots are the same network.
 
 # %%
-for each in (frame, frame[(frame.depth < 44) | (frame.iterations > 2_000)]):
-    print(f"{len(each)} networks: correlation of purity and test error {each.purity.corr(each.test_error):.2f}")
-shown = {"untrained_shared": "shared before", "shared": "shared after", "untrained_leaders": "leader before"}
-shown |= {"untrained_led": "its rows", "tied_at_zero": "tied"}
-frame[[*shown]].round(1).rename(columns=shown)
+print(f"{len(frame)} networks: correlation of purity and test error {frame.purity.corr(frame.test_error):.2f}")
+print("least and most of them: images shared after training {:.2f}, {:.2f}".format(*frame.shared.agg(["min", "max"])))
+print("left halves that are tied {}, {}".format(*frame.tied_at_zero.agg(["min", "max"])))
+shown = {"untrained_shared": "shared before", "untrained_leaders": "leader before", "untrained_led": "its rows"}
+frame.groupby(["depth", "kind"])[[*shown]].first().round(1).rename(columns=shown)
 
 # %% [markdown]
-# (Before training and after: how many images two rows share on average; which class alone leads most rows, and how many;
-# how many left halves are *tied*, as the next section explains.) *Training made the rows purer in every network*.
+# (*Shared*: how many images two rows have in common, on average. *Leader*: which class alone leads most rows. *Tied*: the
+# next section explains it.) *Training made the rows purer in every network.*
 #
-# *Before training, the residual networks lie higher.* In all four pairs, one seed each, they lie above chance and above
-# their plain twins. At 20 layers the gap is hardly larger than the range of the five seeds above (on other images); from
-# 32 layers on it is more than twice that range. The plain networks lie near chance, the deeper ones below it. The table
-# says what such a mean is worth: in `plain56` two rows share more than six of their ten images, so they repeat each
-# other. Residual networks share fewer, but in each of them *airplane* alone leads more than half of the 64 rows.
+# *Before training, the residual network lies higher in each of the four pairs.* That is less than four observations: all
+# began from seed 0, and networks of different depths have their first weights in common. Nor are the rows of a network
+# independent: in `plain56` two of them share more than six of their ten images, and in every residual network *airplane*
+# alone leads more than half of the 64. How far apart twins would be with other seeds, this does not say.
 #
 # *After training, purity alone does not say how good a network is.* In the short training it falls with depth as the
-# errors rise (the last residual network aside), and over all networks fewer mistakes go with purer rows. But without the
-# four of 44 and 56 layers after the short training the correlation is close to zero. And `plain20` has the purer rows
-# after its short training, with three times as many mistakes as after the long one. (The
+# errors rise (the last residual network aside), and over all networks fewer mistakes go with purer rows. But with 20
+# layers, plain or residual, the rows are purer after 8,000 iterations than after 64,000, with more than one and a half
+# times as many mistakes. In `plain20` they are purer even after 2,000, with three times as many. (The
 # [appendix](a4_more_about_features.ipynb) compares the twins, and has wide networks.)
 #
 # ## The other end: what a zero means
@@ -360,7 +359,7 @@ display(Markdown(f"{text} The order of the files chose the images of {tied.sum()
 # %% [markdown]
 # The order decides *which* silent images are shown, but not of which classes they are: tied halves are purer than
 # chance, too. So a left half shows where a feature is weakest and, if it is tied, where it is silent.
-# On CIFAR-10 most left halves of every network are tied (last column of the table under Figure 4.4).
+# On CIFAR-10 most left halves of every network are tied (the numbers under Figure 4.4).
 #
 # ## Do the weights agree?
 #
@@ -392,8 +391,7 @@ pd.DataFrame.from_dict(rows, orient="index", columns=["features", "shuffled"])
 # ## Summary
 #
 # - What does a feature respond to? Most strongly to images of which about eight in ten are of one class, on average
-#   over the network of the built-in images. By chance it is about three, and before training not much more (between four
-#   and five in untrained residual networks on CIFAR-10).
+#   over the network of the built-in images. By chance it is about three, and before training not much more.
 # - In each recorded network on CIFAR-10 training made the rows purer, with one seed each. But a network with purer rows
 #   need not make fewer mistakes.
 # - Rows share images, most of all before training. They are not independent observations.

@@ -23,7 +23,7 @@
 #
 # **You will learn**
 #
-# - that a pure row and a *selective* feature are two things, and how little single pairs of networks say of shortcuts;
+# - that a pure row and a *selective* feature are two things, and what a floor under a feature does to its selectivity;
 # - what all features know together, beside what was in the images from the start;
 # - how much of the first filters is what the seed drew, after a short training and after a long one.
 #
@@ -171,37 +171,37 @@ display(Markdown(text))
 # %% [markdown]
 # ## Plain or residual?
 #
-# Do shortcuts make features more selective? To compare fairly, depth and recipe must be equal. Here are all such twins
-# that were recorded on CIFAR-10, plain above residual. Those of 10 layers stand apart, at the end: they are wide, and
-# their `short` is another recipe.
+# Do shortcuts make features more selective? To compare fairly, depth and recipe must be equal. Below is a row for each
+# such pair that was recorded on CIFAR-10, by recipes that differ in length alone. (Trainings with a gentle start, of
+# [chapter 10](10_signals_through_training.ipynb), are left out.) Pairs of 10 layers are wide, by a recipe of their own.
+#
+# Selectivity has a weakness. If a feature gets the same addition for all images, its classes lie as far apart as before,
+# and yet $s_c$ falls. Residual features may have such a *floor*: the last block adds its branch to values that are never
+# negative. So beside $s_c$ stand the lowest class mean as a share of the largest, and $s_c$ after the lowest class mean
+# has been subtracted from all; each is a mean over the features.
 
 # %%
 studied = studies.recorded_studies("cifar10")
-frame = study_figures.study_frame(studied).sort_values(["features", "iterations", "depth", "kind"])
+frame = study_figures.study_frame(studied)
 paired = frame[frame.groupby(["iterations", "depth"]).kind.transform("nunique") == 2]
-shown = {
-    measure: [
-        f"{row[measure]:.2f} ({row[measure + '_low']:.2f} to {row[measure + '_high']:.2f})"
-        for _, row in paired.iterrows()
-    ]
-    for measure in ("selective_share", "purity")
-}
-paired[["features", "iterations", "test_error"]].assign(**shown)
+shown = ["selectivity", "floor", "selectivity_above_floor", "purity"]
+twins = paired.pivot(index=["features", "iterations", "depth"], columns="kind", values=shown)
+twins.round(2).rename(columns={"selectivity_above_floor": "above the floor"})
 
 # %% tags=["remove-input"]
-twins = paired.pivot(index=["iterations", "depth"], columns="kind")
-more, purer, worse = (twins[each].plain > twins[each].residual for each in ("selective_share", "purity", "test_error"))
 text = "No two twins are recorded yet."
 if len(twins):
-    text = f"""In {more.sum()} of the {len(twins)} pairs the plain network has the larger share of selective features, in {purer.sum()} the purer rows. Nor do
-selective features mean fewer mistakes: in {(more == worse).sum()} pairs the network with the larger share makes more."""
+    apart = twins.xs("plain", axis=1, level="kind") - twins.xs("residual", axis=1, level="kind")
+    ahead, gap = (apart > 0).sum(), apart.median()
+    text = f"""In {ahead.selectivity} of the {len(twins)} pairs the plain features are the more selective ones, by {gap.selectivity:.2f} in the median pair. But in
+{(apart.floor < 0).sum()} of them the residual features have the higher floor. Above the floor, plain features are ahead in {ahead.selectivity_above_floor} pairs, by {gap.selectivity_above_floor:.2f} in the
+median pair. (Plain rows are purer in {ahead.purity}.)"""
 display(Markdown(text))
 
 # %% [markdown]
-# So in these records shortcuts did not make features more selective; mostly the plain twin is ahead. It is no law.
-# Each network is one seed. Networks of one kind and depth begin with the same weights, however long they are trained
-# then, so the pairs are not independent. And an interval covers the features that the same network might have had, not
-# the network that another seed would have given.
+# So most of the lead is the floor: plain features are quieter on the class that they answer least. That they tell the
+# classes better apart is not shown. Each network is one seed, and networks of one kind and depth begin with the same
+# weights, however long they are trained then, so the pairs are not independent.
 #
 # ## Which features speak for a class?
 #
@@ -400,7 +400,7 @@ pd.DataFrame.from_dict(turned, orient="index").round(2)
 # - The chapter's finding survives another measure: entropy, which sees all classes of a row, goes with purity.
 # - It does not carry over from ten images to all: with the built-in images, a third of the pure rows belong to features
 #   that are not selective.
-# - In six of seven pairs, one seed each, the plain network has more selective features than its residual twin.
+# - In most pairs, one seed each, plain features are more selective than residual ones, mostly as these have a higher floor.
 # - Several features speak for a class, and one feature for several classes. Together they bring most images near to
 #   others of their class, about as often as the classifier is right.
 # - The first filters are mostly the seed's after a short training, and no longer after a long one.

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from resnet_book.cifar import DataMissingError
-from resnet_book.experiments import studies, weights
+from resnet_book.experiments import catalogue, studies, weights
 from resnet_book.experiments.checked_json import RecordError
 from resnet_book.report import study_figures
 
@@ -19,10 +19,21 @@ SMOKE = "resnet20-builtin-smoke"
 def test_the_table_of_the_recorded_studies_has_twins_next_to_each_other_and_no_ablation():
     table = study_figures.study_frame(studies.recorded_studies("cifar10", RESULTS))
     assert list(table.index[:2]) == ["plain20-short", "resnet20-short"]
-    assert set(table["recipe"]) <= {"paper", "short", "wide"}
+    assert {"paper", "short", "4k", "8k"} <= set(table["recipe"]) <= {"paper", "short", "wide", *catalogue.LADDER}
     assert not any("projection" in str(name) for name in table.index)
     assert min(table["purity"] - table["chance_purity"]) > 0
     assert max(table["untrained_led"] - table["features"]) <= 0
+
+
+def test_what_is_added_to_a_feature_for_all_images_lowers_its_selectivity_but_not_that_above_the_floor():
+    record, found = next(iter(studies.recorded_studies("cifar10", RESULTS).values()))
+    bare = found.class_means - found.class_means.amin(dim=0)
+    lifted = bare + bare.amax(dim=0)  # the floor: half of the largest class mean
+    studied = {key: (record, replace(found, class_means=means)) for key, means in (("bare", bare), ("lifted", lifted))}
+    table = study_figures.study_frame(studied)
+    assert table.floor.to_dict() == pytest.approx({"bare": 0, "lifted": 0.5})
+    assert table.selectivity["lifted"] < table.selectivity["bare"] / 2
+    assert table.selectivity_above_floor.to_dict() == pytest.approx(dict.fromkeys(studied, table.selectivity["bare"]))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from torch import Tensor
@@ -15,9 +16,10 @@ from resnet_book.experiments.records import Record
 from resnet_book.report import feature_picture, tables
 from resnet_book.report.figures import COLOURS, say_nothing_recorded
 
-MEANS = ("selective_share", "purity", "untrained_purity")
+MEANS = ("purity", "untrained_purity")
 COLUMNS = [  # those that the chapters use, also where there is no study
     *("kind", "depth", "recipe", "iterations", "test_error", "chance_purity"),
+    *("selectivity", "floor", "selectivity_above_floor"),
     *(f"{mean}{end}" for mean in MEANS for end in ("", "_low", "_high")),
     *("features", "shared", "untrained_shared", "untrained_led", "untrained_leaders", "tied_at_zero"),
 ]
@@ -26,17 +28,17 @@ COLUMNS = [  # those that the chapters use, also where there is no study
 def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
     """A row for each of ``studies.recorded_studies``: short trainings first, then shallow networks, then plain ones.
 
-    Index: the experiment without its dataset. Columns: kind, depth, recipe, iterations, test_error, the share of
-    selective features with its 95 % interval (selective_share, _low, _high), how many images two rows share on average
-    (shared, untrained_shared), how many rows the class leads alone that leads most of them before training
-    (untrained_led), its name, or the names of several that lead as many (untrained_leaders), and those of
+    Index: the experiment without its dataset. Columns: kind, depth, recipe, iterations, test_error, the mean over the
+    features of their class selectivity (selectivity), of their lowest class mean as a share of the largest (floor), and
+    of their selectivity once the lowest is subtracted from all (selectivity_above_floor), how many images two rows
+    share on average (shared, untrained_shared), how many rows the class leads alone that leads most of them before
+    training (untrained_led), its name, or the names of several that lead as many (untrained_leaders), and those of
     ``study.summary``.
     """
     rows = {}
     for name, (record, found) in studied.items():
         kind, depth = tables.kind_and_depth(record.model["name"])
-        selective = purity.selectivity(found.class_means) >= study.SELECTIVE
-        share, low, high = purity.mean_interval(selective.double())
+        means, lowest, largest = found.class_means, *found.class_means.aminmax(dim=0)
         leading = purity.leading_class(found.untrained_most, found.labels, len(found.class_names))
         led = leading[leading >= 0].bincount(minlength=len(found.class_names)).tolist()
         leaders = [each for each, count in zip(found.class_names, led, strict=True) if count == max(led) > 0]
@@ -46,9 +48,9 @@ def study_frame(studied: Mapping[str, tuple[Record, Study]]) -> pd.DataFrame:
             "recipe": record.recipe_name,
             "iterations": record.recipe["iterations"],
             "test_error": record.test_error,
-            "selective_share": share,
-            "selective_share_low": low,
-            "selective_share_high": high,
+            "selectivity": purity.selectivity(means).mean().item(),
+            "floor": (lowest / largest.clamp(min=torch.finfo(means.dtype).tiny)).mean().item(),
+            "selectivity_above_floor": purity.selectivity(means - lowest).mean().item(),
             "shared": purity.shared_images(found.most),
             "untrained_shared": purity.shared_images(found.untrained_most),
             "untrained_led": max(led),
