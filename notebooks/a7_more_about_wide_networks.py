@@ -99,9 +99,9 @@ def quarter_width(kind: str, seed: int) -> models.Network:
 f"{models.count_parameters(quarter_width('residual', 0)):,} parameters"
 
 # %% [markdown]
-# The smoke tier trains on a few of the built-in images, halved to 16x16 pixels, in three phases of six epochs. That is
-# little: in the end they still err on about three images of four (guessing errs on 90 %). One of the 200 held-out images
-# is half a point. The other tiers train on CIFAR-10, by the recipe `short` as it is.
+# The smoke tier trains on a few of the built-in images, halved to 16x16 pixels, in three phases of six epochs. In the
+# end they still err on about three images of four (guessing errs on 90 %). One of the 200 held-out images is half a
+# point. The other tiers train on CIFAR-10, by the recipe `short` as it is.
 
 
 # %%
@@ -224,7 +224,7 @@ for epochs in (3, 20):
 # than one of the 5,000 images. Of five coins, four or more fall alike in three of eight cases: that is no evidence. One
 # ratio is barely beyond what one pair in 20 exceeds; there the plain network's three errors lie on a line to within two
 # images. Of six independent ratios, one or more would be beyond that in a quarter of all cases. And the largest scatter,
-# that of the residual network on CIFAR-10 in the first phase, may be a fall that only slows down: with three epochs, a
+# of the residual network on CIFAR-10 in the first phase, may be a fall that only slows down: with three epochs, a
 # straight line cannot tell that from jumps. So the short runs cannot decide the claim.
 #
 # No pair of long runs is recorded yet, so **the claim is neither confirmed nor refuted here.** A GPU records one with
@@ -266,7 +266,7 @@ print("Errors in %; the last two columns: which share (%) of the top-1 mistakes 
 wide_tables.two_label_table(recorded, pairs["cifar100"])
 
 # %% [markdown]
-# So in both runs top-5 forgives more than twice as many mistakes as the superclass.
+# In both runs top-5 forgives more than twice as many mistakes as the superclass.
 #
 # ### Which classes are taken for which?
 #
