@@ -64,6 +64,7 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown, display
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 # %%
 from resnet_book import models
@@ -80,8 +81,9 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 # %% [markdown]
 # ## Four stages of width
 #
-# The plan is that of chapter 3. A stem, a 3x3 convolution, leads from the three colours to 64 channels. Then come stages of equal blocks, an average over all places, and one linear layer. Here there are four stages, of 64,
-# 128, 256 and 512 channels. Each but the first halves height and width. The networks differ in their number of blocks.
+# The plan is that of chapter 3: a stem (here from three colours to 64 channels), stages of equal blocks, an average over
+# all places, and a linear layer. There are four stages, of 64, 128, 256 and 512 channels. Each but the first halves
+# height and width. The networks differ in their number of blocks.
 
 # %%
 WIDTHS = (64, 128, 256, 512)
@@ -159,8 +161,7 @@ small = WideNetwork(10, residual=True, num_classes=10, seed=0)
 small(torch.zeros(2, 3, 32, 32)).shape
 
 # %% [markdown]
-# Is that the package's network? Its weights are drawn in the same order. So the same seed has to give the same scores,
-# to the last bit.
+# The package draws its weights in the same order. So the same seed has to give the same scores, to the last bit.
 
 # %%
 pixels = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -241,16 +242,16 @@ assert costs.loc["resnet18", "added parameters"] == sum(a * b + 2 * b for a, b i
 costs.round(1)
 
 # %% [markdown]
-# That is little, except for 50 layers, where a projection leads between four times as many channels and stage 1 needs
-# one too.
+# That is little, except for 50 layers, where projections join four times as many channels, and stage 1 needs one too.
 #
 # ### What a shortcut hands on
 #
 # The argument of the source is not about cost. As we read it, a shortcut hands over for nothing what a deep stack of
 # layers struggles to represent, the identity. After a projection what arrives is a learned mixture of channels instead.
 #
-# What do the shortcuts do alone? Let every block add nothing, by setting the weights of its last batch norm to zero,
-# and look at what reaches the classifier.
+# What do the shortcuts do alone? Let every block add nothing, by setting the weights of its last batch norm to zero.
+# Let the batch norms measure their statistics, as in [chapter 4](04_features.ipynb), but on images of noise. Then look
+# at what reaches the classifier from other such images.
 #
 # **Predict.** With zeros, how many of the 512 features will be different from zero? And with projections?
 
@@ -262,6 +263,7 @@ def silenced(shortcut: str) -> models.Network:
     for block in network.modules():
         if isinstance(block, models.ResidualBlock):
             nn.init.zeros_(block.layers[-1].weight)
+    update_bn([torch.randn(64, 3, 32, 32, generator=torch.Generator().manual_seed(2))], network)  # changes no weight
     return network.eval()
 
 
@@ -273,15 +275,14 @@ assert torch.allclose(values["zeros"][:, :64], stem, atol=1e-6)  # but for round
 pd.DataFrame({kind: (each != 0).sum(dim=1) for kind, each in values.items()}).agg(["min", "max"])
 
 # %% [markdown]
-# (The fewest and the most, of 512, over eight images of noise.) With zeros, 64 features are left, the first ones. Each is
-# the average of one channel of the stem, mixed with no other. That is not the identity either: three times 2x2 pixels became their mean, so much of *where* is lost. (A projection
-# loses it, too: it takes every second pixel.) With projections most features are filled, each from a mixture. In the
-# others the mixture was negative at every place, and a ReLU made it zero.
+# (The fewest and the most, of 512, over eight images.) With zeros, 64 features are left, the first ones. Each is the
+# average of one channel of the stem, mixed with no other. That is not the identity either: three times 2x2 pixels
+# became their mean, so much of *where* is lost. (A projection loses it, too: it takes every second pixel.) With
+# projections practically all are filled, each from a mixture.
 #
-# This shows what the two are built to do, not which trains better. A trained projection may hand on what matters. And
-# zeros have a price: in the first block of stages 2 to 4 the new channels get nothing from the shortcut, as in a plain
-# network. The paper saw projections do slightly better on ImageNet, and put it down to these channels. The source gives
-# no error with projections. The book has one run with them, at the end of the page.
+# This shows what the two are built to do, not which trains better. And zeros have a price: in the first block of stages
+# 2 to 4 the new channels get nothing from the shortcut, as in a plain network. The paper saw projections do slightly
+# better on ImageNet, and put it down to these channels. The source gives no error with projections.
 #
 # ## Do the wide networks need shortcuts?
 #
@@ -294,17 +295,16 @@ shown = ["batch_size", "iterations", "drops", "weight_decay", "validation_images
 pd.DataFrame(map(asdict, recipes.values()), index=list(recipes))[shown]
 
 # %% [markdown]
-# `wide` is that of the source: 300 epochs of 50,000 images, and a weight decay five times that of the paper. With 50
-# layers the batches are half as large, so there are twice as many steps. `short` is for machines without a GPU: nine
-# epochs of 45,000 images (5,000 are held out). It is a whole training, if a very short one. Its errors are **only to be
-# compared with one another**.
+# `wide` is that of the source: 300 epochs of 50,000 images, and a weight decay five times that of the paper. `short` is
+# for machines without a GPU: nine epochs of 45,000 images (5,000 are held out). Its errors are **only to be compared
+# with one another**.
 #
-# The source gives one accuracy for each network, without saying whether it is that of the last epoch or of the best. Its
-# code has no network without shortcuts, so its plain ones are taken on trust. How much of a difference is luck? Part of
-# it is known without any further run. If a network errs on an image with probability $p$, whatever the image, its share
-# of errors on $n$ images has a variance of $p (1 - p) / n$. The root of that is the *standard error*: how far the share
-# strays when the test images are others. In a difference of two independent numbers the variances add up. What seeds do
-# comes on top. Below two standard errors we say that two networks are *not told apart*. That does not make them equal.
+# The source gives one accuracy for each network; whether of the last epoch or the best, it does not say. Its code has no
+# network without shortcuts, so its plain ones are taken on trust. How much of a difference is luck? If a network errs on
+# an image with probability $p$, whatever the image, its share of errors on $n$ images has a variance of $p (1 - p) / n$.
+# The root of that is the *standard error*: how far the share strays when the test images are others. In a difference of
+# two independent numbers the variances add up. What seeds do comes on top. Below two standard errors we say that two
+# networks are *not told apart*. That does not make them equal.
 
 
 # %%
@@ -346,13 +346,12 @@ gaps.rename(columns=units).set_index(["dataset", "depth"]).rename_axis(columns=N
 # errors is safe, one of nearly two is open.
 #
 # At 10 layers the kinds are not told apart. At 18 they are not on CIFAR-10, where a gap of up to 0.8 points would fit as
-# well; on CIFAR-100 the gap is more than four standard errors, and from 34 layers on all are more than six. From 18 to 34 layers most of the opening is the *plain* network's
-# doing: its error rises. More layers, more parameters, as many epochs, and more mistakes. In chapter 3 the training
-# error rises as well, and that is called degradation. Here it is not published, so this rise may be something else.
+# well; on CIFAR-100 the gap is more than four standard errors, and from 34 layers on all are more than six. From 18 to
+# 34 layers most of the opening is the *plain* network's doing: its error rises. In chapter 3 the training error rises as
+# well, and that is called degradation. Here it is not published, so this rise may be something else.
 #
-# Do residual networks get better beyond 18 layers? On CIFAR-100 the 0.2 points are not told apart, on CIFAR-10 the half
-# point from 18 to 34 layers is nearly two of the too large standard errors, so it is open. All this rests on one number
-# a network.
+# Do residual networks get better from 18 to 34 layers? On CIFAR-100 the 0.2 points are not told apart; on CIFAR-10 half a
+# point is nearly two of the too large standard errors, so it is open. All this rests on one number a network.
 #
 # ### The book's own runs
 #
@@ -366,13 +365,13 @@ short.rename(columns=columns)[list(columns.values())].round(2)
 # %% tags=["nbval-ignore-output"]
 names = ["plain10-cifar10-short", "resnet10-cifar10-short-projection", "resnet10-cifar10-short"]
 plain, projections, zeros = short.test_error[names]
-seeds = [each.test_error for each in recorded if each.experiment == "resnet20-cifar10-short"]
 apart = {
     "zeros minus plain": zeros - plain,
     "zeros minus projections": zeros - projections,
     "projections minus plain": projections - plain,
-    f"2 √2 standard deviations of {len(seeds)} runs of ResNet-20": 2 * 2**0.5 * pd.Series(seeds).std(),
 }
+for precision, name in {"bfloat16": "resnet20-cifar10-short-bfloat16", "float32": "resnet20-cifar10-short"}.items():
+    apart[f"2 √2 standard deviations, ResNet-20 in {precision}"] = 2 * 2**0.5 * summaries.test_std[name]
 pd.Series(apart, name="test error on CIFAR-10 (points)").to_frame().round(2)
 
 # %% [markdown]
@@ -380,10 +379,10 @@ pd.Series(apart, name="test error on CIFAR-10 (points)").to_frame().round(2)
 # CIFAR-100 plain and zeros are not told apart.
 #
 # How far can that be trusted? By the test images alone all three differences would be sure. But after so short a training
-# seeds matter more. The last row is a yardstick, if a poor one: twice the standard deviation that a difference of two
-# runs has if they scatter as chapter 3's ResNet-20, which took fewer steps. Two of the differences lie below it. The plain
-# network's lead over zeros is little above, which after three seeds is no proof, and it is not seen on CIFAR-100. So
-# these runs do not tell the three apart. Visible help by shortcuts is in none of them.
+# seeds matter more. The last rows are a yardstick: twice the standard deviation that a difference of two runs has if they
+# scatter as chapter 3's ResNet-20. It is a poor one, from three seeds and fewer steps. In bfloat16, in which the wide
+# networks were trained, all three differences lie below it; in float32 the plain network's lead over zeros is a little
+# above. So these runs do not tell the three apart. Visible help by shortcuts is in none of them.
 #
 # ## Summary
 #

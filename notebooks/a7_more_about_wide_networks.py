@@ -18,10 +18,9 @@
 #
 # **Do shortcuts make a long training stable? Which mistakes do wide networks make on CIFAR-100? What do they cost?**
 #
-# This page belongs to [chapter 7](07_wide_networks.ipynb), which builds the wide networks. It has what only some
-# readers will want: the third claim of *the source* ([Sariyildiz,
-# 2018](https://github.com/mbsariyildiz/resnet-pytorch)), that identity mappings make a long training stable; the two
-# labels of CIFAR-100; and what these networks cost. The three parts can be read in any order.
+# This page belongs to [chapter 7](07_wide_networks.ipynb). Its three parts can be read in any order: the third claim of
+# *the source* ([Sariyildiz, 2018](https://github.com/mbsariyildiz/resnet-pytorch)), that identity mappings make a long
+# training stable; the two labels of CIFAR-100; and what these networks cost.
 #
 # **You will learn**
 #
@@ -100,9 +99,9 @@ def quarter_width(kind: str, seed: int) -> models.Network:
 f"{models.count_parameters(quarter_width('residual', 0)):,} parameters"
 
 # %% [markdown]
-# The smoke tier trains on a few of the built-in images, halved to 16x16 pixels, in three phases of six epochs. That is
-# little: in the end they still err on about three images of four (guessing errs on 90 %). One of the 200 held-out images
-# is half a point. The other tiers train on CIFAR-10, by the recipe `short` as it is.
+# The smoke tier trains on a few of the built-in images, halved to 16x16 pixels, in three phases of six epochs. In the
+# end they still err on about three images of four (guessing errs on 90 %). One of the 200 held-out images is half a
+# point. The other tiers train on CIFAR-10, by the recipe `short` as it is.
 
 
 # %%
@@ -168,8 +167,8 @@ plt.show()
 # A standard deviation (`std`) of the last epochs of a phase also grows when the error simply keeps falling. So we lay a
 # straight line through these epochs. `fall` is by how many points an epoch it falls, and `scatter` is the standard
 # deviation *around the line*. (For $n$ epochs it divides by $n - 2$, and `std` by $n - 1$. So where the error hardly
-# falls `scatter` may be larger than `std`.) Here we take the last five epochs of each phase, so that the first one after
-# a drop is not among them. (A phase of `short` has only three, and we take those.)
+# falls `scatter` may be larger than `std`.) Here we take the last five epochs of each phase (all where there are fewer),
+# so that the first one after a drop is not among them.
 
 # %% tags=["nbval-ignore-output"]
 varied = wide_tables.phase_variability(here, last=5).set_index(["learning_rate", "kind", "seed"])
@@ -224,8 +223,9 @@ for epochs in (3, 20):
 # In four of the six phases the *residual* network scatters more, in one the plain one, and in one they differ by less
 # than one of the 5,000 images. Of five coins, four or more fall alike in three of eight cases: that is no evidence. One
 # ratio is barely beyond what one pair in 20 exceeds; there the plain network's three errors lie on a line to within two
-# images. Of six independent ratios, one or more would be beyond that in a quarter of all cases. So the short runs
-# cannot decide the claim.
+# images. Of six independent ratios, one or more would be beyond that in a quarter of all cases. And the largest scatter,
+# of the residual network on CIFAR-10 in the first phase, may be a fall that only slows down: with three epochs, a
+# straight line cannot tell that from jumps. So the short runs cannot decide the claim.
 #
 # No pair of long runs is recorded yet, so **the claim is neither confirmed nor refuted here.** A GPU records one with
 # `resnet-book run resnet18-cifar10-validation plain18-cifar10-validation`. Even then compare only pairs whose means are
@@ -266,7 +266,7 @@ print("Errors in %; the last two columns: which share (%) of the top-1 mistakes 
 wide_tables.two_label_table(recorded, pairs["cifar100"])
 
 # %% [markdown]
-# So in both runs top-5 forgives more than twice as many mistakes as the superclass.
+# In both runs top-5 forgives more than twice as many mistakes as the superclass.
 #
 # ### Which classes are taken for which?
 #
@@ -326,9 +326,8 @@ wide_tables.cost_table(recorded, names).drop(columns="device")
 # %% [markdown]
 # In this table a network with shortcuts trains at about half the rate of its plain twin. By the number of
 # multiplications it should not: shortcuts have none, and projections few. But one and the same ResNet-20 was trained
-# at 330 images a second and at more than three times that, with the same code on such a machine. What else the machine
-# did at the time is not recorded. So the table cannot say what shortcuts cost, and the days below are an example, not
-# bounds.
+# at 330 images a second and at more than three times that, with the same code on such a machine. So the table cannot say
+# what shortcuts cost, and the days below are an example, not bounds.
 #
 # What is not recorded can be estimated. Count the additions and multiplications of a forward pass on one image. Then the
 # time is 300 times 50,000 images, divided by the recorded rate of a network of 10 layers (here `resnet10-cifar10-short`),

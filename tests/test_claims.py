@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.optim.swa_utils import update_bn
 
 from resnet_book import augment, data, features, models
 from resnet_book.analysis import answers, diagnostics, landscape, pre_activation, purity, starts
@@ -1254,6 +1255,21 @@ def test_by_the_papers_recipe_no_network_is_recorded_in_both_precisions() -> Non
 # --- Chapter 7 and its appendix ---
 
 
+def test_what_shortcuts_alone_hand_on_fills_64_of_512_features_without_projections_and_practically_all_with_them() -> (
+    None
+):
+    noise = torch.randn(72, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for shortcut, least, most in (("average", 64, 64), ("projection", 510, 512)):
+        network = models.untrained("resnet34", shortcut=shortcut)
+        for block in network.modules():
+            if isinstance(block, models.ResidualBlock):
+                torch.nn.init.zeros_(block.layers[-1].weight)
+        update_bn([noise[8:]], network)
+        with torch.no_grad():
+            filled = (network.eval().features(noise[:8]) != 0).sum(dim=1)
+        assert least <= filled.min() <= filled.max() <= most
+
+
 def test_one_short_run_each_puts_plain_before_projections_before_zeros_in_training_error_as_well() -> None:
     order = ["plain10-cifar10-short", "resnet10-cifar10-short-projection", "resnet10-cifar10-short"]
     three = summaries().loc[order]
@@ -1262,13 +1278,18 @@ def test_one_short_run_each_puts_plain_before_projections_before_zeros_in_traini
     assert three.train_error.is_monotonic_increasing
 
 
-def test_two_differences_of_short_wide_runs_are_below_what_seeds_of_resnet20_do_and_the_third_is_little_above() -> None:
+def test_differences_of_short_wide_runs_are_below_what_seeds_of_resnet20_do_but_in_float32_one_is_little_above() -> (
+    None
+):
     names = ["plain10-cifar10-short", "resnet10-cifar10-short-projection", "resnet10-cifar10-short"]
     plain, projections, zeros = summaries().test_error[names]
-    of_seeds = summaries().loc["resnet20-cifar10-short"]
-    assert of_seeds.runs == 3
-    luck = 2 * hypot(of_seeds.test_std, of_seeds.test_std)
-    assert max(zeros - projections, projections - plain) < luck < zeros - plain < 1.2 * luck
+    assert {each.precision for each in recorded() if each.experiment in names} == {"bfloat16"}
+    of_seeds = summaries().loc[["resnet20-cifar10-short-bfloat16", "resnet20-cifar10-short"]]
+    assert of_seeds.runs.tolist() == [3, 3]
+    assert of_seeds.iterations.max() < summaries().iterations[names].min()
+    luck, in_float32 = 2 * 2**0.5 * of_seeds.test_std
+    assert max(zeros - plain, zeros - projections, projections - plain) < luck
+    assert max(zeros - projections, projections - plain) < in_float32 < zeros - plain < 1.2 * in_float32
     for one, other in ((zeros, plain), (zeros, projections), (projections, plain)):
         assert one - other > 2 * hypot(*map(wide_tables.standard_error, (one, other)))  # by the images alone
 
@@ -1337,6 +1358,12 @@ def test_of_six_phases_of_short_wide_pairs_the_residual_network_scatters_more_in
     assert ratio.idxmax() == scatter.plain.idxmin()
     assert scatter.plain.min() < 2 * image
     assert pytest.approx(1 / 4, abs=0.03) == 1 - 0.95**6  # of six pairs, one or more
+    assert scatter.max().idxmax() == "residual"
+    assert scatter.residual.idxmax() == 0  # on CIFAR-10, in the first phase
+    first = curves[curves.experiment == names[0][1]].sort_values("iteration")[:3]
+    for errors in (first.validation_error, first.test_error):  # it falls, and then by less
+        before, after = -np.diff(errors)
+        assert before > after > 0
 
 
 def test_short_wide_networks_err_less_most_in_the_first_phase_and_at_the_first_drop() -> None:
