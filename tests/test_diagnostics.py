@@ -106,6 +106,8 @@ def test_responses_of_weights_are_those_of_any_batch_in_training_mode(batch: tup
     measured = diagnostics.layer_responses(network, batch[0], training=True)
     assert found.name.tolist() == measured.name.tolist()
     assert found.response.tolist() == pytest.approx(measured.response.tolist(), rel=0.01)
+    spreads = [norm.weight.std(correction=0).item() for _, _, norm in diagnostics.layers_3x3(network)]
+    assert found.spread.tolist() == pytest.approx(spreads)
 
 
 def test_a_layer_that_was_rescaled_is_its_start_one_drawn_anew_is_not_and_one_turned_half_lies_between() -> None:

@@ -81,11 +81,15 @@ def responses_of_weights(network: nn.Module) -> pd.DataFrame:
     """What ``layer_responses`` gives with ``training=True`` on any images, from the batch norms' parameters alone.
 
     A batch norm in training mode gives each channel the standard deviation |weight| and the mean bias, so that all
-    channels together have the variance mean(weight^2) + var(bias). A row a layer: layer, name, response.
+    channels together have the variance mean(weight^2) + var(bias). A row a layer: layer, name, response, spread
+    (standard deviation of the channels' weights).
     """
     norms = [norm for _, _, norm in layers_3x3(network)]
     variances = [norm.weight.square().mean() + norm.bias.var(correction=0) for norm in norms]
-    return _layer_frame(network).assign(response=[variance.sqrt().item() for variance in variances])
+    return _layer_frame(network).assign(
+        response=[variance.sqrt().item() for variance in variances],
+        spread=[norm.weight.std(correction=0).item() for norm in norms],
+    )
 
 
 def weight_similarities(network: nn.Module, start: nn.Module) -> pd.DataFrame:
