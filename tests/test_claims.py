@@ -1263,7 +1263,7 @@ def test_what_shortcuts_alone_hand_on_fills_64_of_512_features_without_projectio
         network = models.untrained("resnet34", shortcut=shortcut)
         for block in network.modules():
             if isinstance(block, models.ResidualBlock):
-                torch.nn.init.zeros_(block.layers[-1].weight)
+                torch.nn.init.zeros_(block.layers[-1].weight)  # type: ignore[arg-type]
         update_bn([noise[8:]], network)
         with torch.no_grad():
             filled = (network.eval().features(noise[:8]) != 0).sum(dim=1)
