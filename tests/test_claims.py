@@ -637,47 +637,80 @@ def test_untrained_on_the_built_in_images_the_seeds_of_pre_activation_and_residu
             if moved
             else models.narrow(56, residual=True)(generator=generator)
         )
-        return signals_measured.shattering(network, (images[:32], labels[:32]), (0.01,)).cosine[0]
+        return signals_measured.shattering(network, (images[:32], labels[:32]), (0.01,), seed=100).cosine[0]
 
     ours, usual = ([cosine(seed, moved=moved) for seed in range(3)] for moved in (True, False))
     assert min(ours) < max(usual)
     assert min(usual) < max(ours)
-    assert [round(each, 2) for each in (min(ours), max(ours), min(usual), max(usual))] == [0.70, 0.77, 0.71, 0.74]
+    assert [round(each, 2) for each in (min(ours), max(ours), min(usual), max(usual))] == [0.70, 0.77, 0.72, 0.74]
+
+
+def untrained_56(kind: str) -> list[models.Network]:
+    """Of three seeds, as in the chapter."""
+    return [
+        models.narrow(56, residual=kind == "residual")(generator=torch.Generator().manual_seed(seed))
+        for seed in range(3)
+    ]
 
 
 def held(network: models.Network, promise: float) -> float:
-    """The cosine of gradients before and after a step on built-in images that would lower the loss by so much."""
-    images, labels = (each[:32] for each in built_in(16))
-    before = signals_measured.gradient(network, (images, labels))
+    """The cosine of gradients in convolutions before and after a step along the first, on built-in images."""
+    batch = small_batches(32)[0]
+    of = signals_measured.part(network, 4)
+    before = signals_measured.gradient(network, batch) * of
     moved = signals_measured.after_a_step(network, -promise / before.norm() ** 2 * before)
-    return torch.cosine_similarity(before, signals_measured.gradient(moved, (images, labels)), dim=0).item()
+    return torch.cosine_similarity(before, signals_measured.gradient(moved, batch) * of, dim=0).item()
+
+
+def small_batches(size: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Built-in images of 16 pixels a side in batches, as the chapter's training has them."""
+    train = data.load("builtin", "train")
+    few = torch.nn.functional.adaptive_avg_pool2d(train.images[:960].float(), 16).round().to(torch.uint8)
+    pixels = augment.normalise(few, *augment.channel_mean_std(train.images))
+    return list(zip(pixels.split(size), train.labels[:960].split(size), strict=True))
 
 
 def test_the_deep_plain_gradient_holds_after_a_step_of_small_promise_and_the_residual_one_after_a_larger() -> None:
-    networks = {
-        kind: [
-            models.narrow(56, residual=kind == "residual")(generator=torch.Generator().manual_seed(seed))
-            for seed in range(3)
-        ]
-        for kind in ("plain", "residual")
-    }
     plain, residual = (
-        {promise: [held(each, promise) for each in networks[kind]] for promise in (1, 0.1, 0.01)} for kind in networks
+        {promise: [held(each, promise) for each in untrained_56(kind)] for promise in (1, 0.1, 0.01)}
+        for kind in ("plain", "residual")
     )
-    assert min(residual[0.1]) > 0.95 > 0.4 > max(plain[0.1])
-    assert max(plain[0.1]) < min(residual[1])  # less than after ten times the promise
+    assert min(residual[0.1]) > 0.92 > 0.35 > max(plain[0.1])
+    assert all(one < other for one, other in zip(plain[0.1], residual[1], strict=True))  # of twins
     assert min(plain[0.01] + residual[0.01]) > 0.85
     assert 0.15 < min(plain[0.1]) < max(plain[0.1]) < 0.35  # 0.2 to 0.3
-    assert min(residual[1]) >= 0.645
-    images, labels = (each[:32] for each in built_in(16))
-    promised, losses = {}, []
-    for kind, each in networks.items():  # the first step that training takes
-        promised[kind] = [0.1 * signals_measured.gradient(one, (images, labels)).norm().item() ** 2 for one in each]
-        losses += [torch.nn.functional.cross_entropy(one.train()(images), labels).item() for one in each]
-        assert all(held(one, promise) < 0.1 for one, promise in zip(each, promised[kind], strict=True))
-    assert min(promised["plain"]) > 400_000
-    assert [round(each) for each in (min(promised["residual"]), max(promised["residual"]))] == [55, 100]
-    assert 2 < min(losses) < max(losses) < 11
+    batch = small_batches(32)[0]
+    for kind in ("plain", "residual"):  # the first step that training takes
+        for network in untrained_56(kind):
+            promised = 0.1 * signals_measured.gradient(network, batch).norm().item() ** 2
+            loss = torch.nn.functional.cross_entropy(network.train()(batch[0]), batch[1]).item()
+            assert 2 < loss < 11
+            assert promised > 8 * loss
+
+
+def test_before_training_other_images_agree_about_the_classifier_and_hardly_in_the_convolutions() -> None:
+    batches = small_batches(32)[:6]
+    for network in untrained_56("residual"):
+        found = signals_measured.agreement(network, batches)
+        assert found["convolutions"] < 0.105 < 0.25 < found["all"]
+        assert found["classifier"] > 0.9
+        assert 0.25 < found["share"] < 0.45
+    classifier = signals_measured.part(network, 2)
+    assert classifier.sum() == 640
+    assert classifier.shape == (853_018,)
+    assert max(signals_measured.agreement(each, batches)["share"] for each in untrained_56("plain")) < 0.005
+
+
+@pytest.mark.slow
+def test_on_cifar10_the_classifier_is_most_of_the_residual_gradient_before_training(cifar_root: Path) -> None:
+    train = data.load("cifar10", "train", cifar_root)
+    pixels = augment.normalise(train.images[:768], *augment.channel_mean_std(train.images))
+    batches = list(zip(pixels.split(128), train.labels[:768].split(128), strict=True))
+    for depth, cosine in ((20, 0.5), (56, 0.4)):
+        network = models.narrow(depth, residual=True)(generator=torch.Generator().manual_seed(0))
+        found = signals_measured.agreement(network, batches)
+        assert found["share"] > 0.5
+        assert round(found["convolutions"], 1) == cosine
 
 
 def test_with_last_norms_at_zero_16_of_64_channels_and_98362_weights_learn() -> None:
@@ -801,9 +834,32 @@ def test_in_the_first_stage_of_plain_56_it_is_the_length_and_soon_elsewhere_the_
     assert round(end["length²"]) == 128
     assert round(end.gradient, 1) == 0.5
     assert round(end["product"], -1) == 60
-    repetition = less_than_shallow()[SHORT, "along the way"].loc["plain", 1]
-    assert round(repetition["product"], -2) == 1_600
-    assert repetition.gradient > 10
+
+
+def first_stage_moves_less(recipe: str, batches: int, cifar_root: Path) -> Any:
+    """How many times less a step moves the first stage of the plain network of 56 layers, a batch of 64 a value."""
+    train = data.load("cifar10", "train", cifar_root)
+    logarithms: dict[int, list[float]] = {20: [], 56: []}
+    for depth, each in logarithms.items():
+        network, record = weights.load_network(f"plain{depth}-cifar10{recipe}", 0, RESULTS)
+        for start in range(0, 64 * batches, 64):
+            pixels = augment.normalise(train.images[start : start + 64], record.mean, record.std)
+            rows = diagnostics.weight_gradients(network, pixels, train.labels[start : start + 64])
+            rows = rows[rows.layer <= 1 + (depth - 2) // 3]
+            each.append(np.log(rows.gradient_norm / rows.weight_norm).mean())
+    return np.exp(np.subtract(logarithms[20], logarithms[56]))
+
+
+def test_on_other_batches_a_step_moves_the_first_stage_of_plain_56_60_to_90_times_less(cifar_root: Path) -> None:
+    times = first_stage_moves_less("-short", 4, cifar_root)
+    assert [round(each, -1) for each in (times.min(), times.max())] == [60, 90]
+    larger = less_than_shallow()[SHORT, "record"].loc["plain", 1]["length²"] / times
+    assert 1.45 < larger.min() < larger.max() < 2.2
+
+
+def test_after_the_long_training_another_batch_gives_other_factors(cifar_root: Path) -> None:
+    one, other = first_stage_moves_less("", 2, cifar_root)
+    assert other > 2 * one
 
 
 def test_in_the_recorded_runs_it_passes_but_in_the_first_stage_of_plain_56() -> None:
@@ -812,16 +868,8 @@ def test_in_the_recorded_runs_it_passes_but_in_the_first_stage_of_plain_56() -> 
     assert (at_the_end < less_than_shallow()[100, "along the way"]["product"].drop(("plain", 1))).all()
 
 
-def test_after_the_long_training_weights_are_shorter_than_those_of_20_layers_and_a_step_moves_hardly_less() -> None:
-    end = less_than_shallow()[LONG, "record"]
-    assert end["length²"].max() < 1
-    assert round(end["product"].max(), 1) == 1.7
-
-
-def same_seed_gains(runs: Frame) -> list[float]:
-    """By how many points the gentle start lowers the test error of the plain network, a seed after the other."""
-    errors = runs[runs.kind == "plain"].pivot_table(index="seed", columns="recipe", values="test_error").dropna()
-    return (errors["short"] - errors["short-warmup"]).tolist()
+def test_after_the_long_training_weights_are_shorter_than_those_of_20_layers() -> None:
+    assert less_than_shallow()[LONG, "record"]["length²"].max() < 1
 
 
 def test_both_gentle_runs_end_below_the_usual_ones_and_far_above_the_twin_where_one_shows_no_gain() -> None:
@@ -832,12 +880,12 @@ def test_both_gentle_runs_end_below_the_usual_ones_and_far_above_the_twin_where_
         test.loc[each] for each in (("plain", "short"), ("plain", "short-warmup"), ("residual", "short"))
     )
     assert (usual["count"], gentle["count"], comb(3 + 2, 2)) == (3, 2, 10)  # once in ten times
-    gains = [usual["mean"] - gentle["mean"], *same_seed_gains(runs)]
-    assert [round(each) for each in gains] == [7, 10, 8]
+    assert round(usual["mean"] - gentle["mean"]) == 7
     assert round(gentle["mean"] - twin["mean"]) == 20
     lag = usual["mean"] - twin["mean"]
     assert round(lag) == 28
-    assert all(1 / 4 < gain / lag < 0.37 for gain in gains)  # a quarter to a third
+    seed_2 = runs.query("kind == 'plain' & recipe == 'short' & seed == 2").test_error.item()
+    assert [round(each - gentle["mean"]) for each in (seed_2, 81.6)] == [3, 20]  # of newer code
     assert gentle["max"] < usual["min"]
     assert twin["min"] < test["min"]["residual", "short-warmup"] < twin["max"]  # one run
     assert 0.7 < (gentle["mean"] - twin["mean"]) / lag < 0.78
@@ -855,14 +903,18 @@ def test_begun_gently_the_plain_weights_hardly_get_longer_and_a_step_moves_the_f
     assert round(end["product"][1], 1) == 2.5
 
 
-def test_begun_gently_the_plain_gradients_are_noise_for_longer() -> None:
-    every = signal_figures.of_networks(signal_records.SIGNALS.read_all(RESULTS), "distances")
-    every = every.query("kind == 'plain' & depth == 56 & distance == 0.01 & origin == 'along the way'")
-    each: Any = every.pivot_table(index="iteration", columns="experiment", values="cosine")
-    gentle, usual = each["plain56-cifar10-short-warmup"], each["plain56-cifar10-short"]
-    for iteration, (low, high) in {10: (0.05, 0.5), 30: (0.25, 0.98), 100: (0.75, 0.95)}.items():
-        assert gentle[iteration] < low
-        assert usual[iteration] > high
+def test_of_the_deep_plain_runs_without_a_gentle_start_those_of_seeds_0_and_1_are_of_older_code() -> None:
+    started = {
+        (each.experiment, each.seed): each.parts[0].started
+        for each in recorded()
+        if each.experiment.startswith("plain56-cifar10-short")
+    }
+    old = {run for run, when in started.items() if when < "2026-11-25"}  # results/README.md: the order of draws changed
+    assert old == {("plain56-cifar10-short", 0), ("plain56-cifar10-short", 1)}
+    assert len(started) == 5
+    kept_by = next(each.kept_by for each in signals() if each.experiment == "plain56-cifar10-short")
+    assert kept_by is not None
+    assert kept_by.started > "2026-11-25"
 
 
 def test_after_some_dozens_of_steps_the_plain_networks_pixel_gradients_are_nearly_as_alike_as_their_twins() -> None:
@@ -871,22 +923,34 @@ def test_after_some_dozens_of_steps_the_plain_networks_pixel_gradients_are_nearl
         assert likeness(depth).loc[[30, 100]].min(axis=None) > 0.97
 
 
-def test_after_the_short_training_none_is_noise_and_by_the_long_one_a_part_of_the_likeness_is_lost_again() -> None:
-    after = before_and_after()["0.01, after"].unstack("steps")
-    assert after[SHORT].min() > 0.9
-    assert (after[LONG] < after[SHORT] - 0.03).all()
-    assert after[LONG].min() > 0.8
+def test_after_the_short_training_none_is_noise() -> None:
+    assert before_and_after()["0.01, after"].unstack("steps")[SHORT].min() > 0.9
 
 
-def test_at_ten_times_the_noise_gradients_agree_after_the_short_training_and_half_of_it_is_lost_by_the_long_one() -> (
-    None
-):
-    table = before_and_after()[["0.1, before", "0.1, after"]].unstack("steps")
-    before, after = table["0.1, before"], table["0.1, after"]
-    assert (after[SHORT] > before[SHORT]).all()
-    assert [round(after[SHORT][kind, 56], 1) for kind in ("plain", "residual")] == [0.9, 0.9]
-    assert (after[LONG] < after[SHORT] / 2).all()
-    assert after[LONG].max() < 0.4
+def test_after_the_long_training_most_pictures_have_hardly_a_loss_and_their_gradient_is_that_of_others(
+    cifar_root: Path,
+) -> None:
+    train = data.load("cifar10", "train", cifar_root)
+    labels = train.labels[:64]
+    for name in ("plain20-cifar10", "resnet20-cifar10", "plain56-cifar10", "resnet56-cifar10"):
+        network, record = weights.load_network(name, 0, RESULTS)
+        pixels = augment.normalise(train.images[:64], record.mean, record.std).requires_grad_()
+        whole = signals_measured.pixel_gradients(network, (pixels, labels)).flatten(1).norm(dim=1)
+        losses = torch.nn.functional.cross_entropy(network.train()(pixels), labels, reduction="none")
+        low = (losses < 0.01).nonzero().flatten().tolist()
+        assert len(low) > 0.7 * 64
+        own = [torch.autograd.grad(losses[k], pixels, retain_graph=True)[0][k].norm() / 64 for k in low[:9]]
+        assert (torch.stack(own) / whole[low[:9]]).median() < 0.02
+
+
+def test_at_ten_times_the_noise_gradients_agree_after_the_short_training_and_in_the_bad_run_not_always() -> None:
+    table = before_and_after()[["0.1, before", "0.1, after"]].xs(SHORT, level="steps")
+    assert (table["0.1, after"] > table["0.1, before"]).all()
+    assert [round(table["0.1, after"][kind, 56], 1) for kind in ("plain", "residual")] == [0.9, 0.9]
+    bad = (
+        in_training("distances").query("distance == 0.1 & kind == 'plain' & depth == 56").set_index("iteration").cosine
+    )
+    assert [round(bad[iteration], 2) for iteration in (1_000, SHORT)] == [-0.58, 0.95]
 
 
 def test_after_training_the_deep_twins_are_as_smooth_and_the_plain_one_makes_far_more_mistakes() -> None:
@@ -903,7 +967,7 @@ def test_before_training_other_images_agree_well_in_residual_networks_and_no_gra
         first = worth(depth).loc[0]
         assert first["other_images"].plain < 0.2 < 0.8 < first["other_images"].residual
         assert first["after_step"].plain < 0.1
-        assert -0.3 < first["after_step"].residual < -0.1  # slightly backwards
+        assert first["after_step"].residual < 0.1
 
 
 def test_a_hundred_steps_later_other_images_spoil_it_and_at_the_end_they_agree_within_the_spread_of_three_pairs() -> (

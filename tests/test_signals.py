@@ -73,6 +73,34 @@ def test_a_batch_predicts_itself_and_a_tiny_step_changes_nothing() -> None:
     assert frame.next[1] == pytest.approx(frame.other_images[1], abs=1e-2)
 
 
+def test_gradients_agree_in_parts_as_in_the_named_parameters() -> None:
+    found = signals.agreement(tiny(), BATCHES)
+    gradients = [
+        dict(
+            zip(
+                dict(tiny().named_parameters()),
+                torch.autograd.grad(F.cross_entropy(network(images), labels), list(network.parameters())),
+                strict=True,
+            )
+        )
+        for network, (images, labels) in zip((tiny() for _ in BATCHES), BATCHES, strict=True)
+    ]
+    kernels = {name for name, each in tiny().named_modules() if isinstance(each, nn.Conv2d)}
+    names = {
+        "all": list(gradients[0]),
+        "convolutions": [name for name in gradients[0] if name.removesuffix(".weight") in kernels],
+        "classifier": ["classifier.weight"],
+    }
+    joined = {
+        part: [torch.cat([each[name].flatten() for name in of]) for each in gradients] for part, of in names.items()
+    }
+    for part, each in joined.items():
+        cosines = [F.cosine_similarity(each[k], each[k + 1], dim=0).item() for k in (0, 2)]
+        assert found[part] == pytest.approx(sum(cosines) / 2, abs=1e-5)
+    squares = {part: sum(one.square().sum().item() for one in each) for part, each in joined.items()}
+    assert found["share"] == pytest.approx(squares["classifier"] / squares["all"], rel=1e-4)
+
+
 def test_a_pixel_gradient_says_how_the_loss_changes() -> None:
     network = tiny().double()
     images, labels = BATCH[0].double(), BATCH[1]
@@ -97,6 +125,7 @@ def test_likeness_falls_with_distance_and_is_whole_nearby() -> None:
     [
         lambda network: signals.gradient(network, BATCH),
         lambda network: signals.predictions(network, BATCHES, 0.1),
+        lambda network: signals.agreement(network, BATCHES),
         lambda network: signals.shattering(network, BATCH, (0.1,)),
         starts.zero_last_norms,
         starts.without_batch_norm,
@@ -204,6 +233,7 @@ def test_a_readers_block_is_told_what_is_wrong(forward: Callable[..., object], v
         (lambda: signals.predictions(tiny(), BATCHES[:3], 0.1), "batches: expected pairs"),
         (lambda: signals.predictions(tiny(), [], 0.1), "found 0"),
         (lambda: signals.predictions(tiny(), BATCHES, 0), "learning_rate=0"),
+        (lambda: signals.agreement(tiny(), BATCHES[:1]), "batches: expected pairs"),
         (lambda: signals.shattering(tiny(), BATCH, (0,)), "distances=0"),
         (lambda: signals.shattering(tiny(), BATCH, ()), "a distance or more"),
         (lambda: signals.shattering(tiny(), (BATCH[0][:1], BATCH[1][:1]), (0.1,)), "two images or more"),
@@ -237,6 +267,7 @@ MEASURES: dict[str, Any] = {
     "gradient": signals.gradient,
     "pixel_gradients": signals.pixel_gradients,
     "predictions": lambda network, batch: signals.predictions(network, [BATCH, batch], 0.1),
+    "agreement": lambda network, batch: signals.agreement(network, [BATCH, batch]),
     "shattering": lambda network, batch: signals.shattering(network, batch, (0.1,)),
     "weight_gradients": lambda network, batch: diagnostics.weight_gradients(network, *batch),
     "block_gradients": lambda network, batch: diagnostics.block_gradients(network, *batch),
