@@ -259,7 +259,7 @@ plt.show()
 
 # %% [markdown]
 # After the long training the deep residual network errs less with four blocks lost than the shallow one with one. But none
-# of its five sets of four has block 17 or 18, whose loss costs most. And how much was in the statistics?
+# of its five sets of four has block 17 or 18, which cost most as trained. And how much was in the statistics?
 
 # %% tags=["nbval-ignore-output"]
 alone = cuts[(cuts.removed == 1) & (cuts.kind == "residual")]
@@ -277,7 +277,7 @@ costs.rename(columns={"added": "as trained", "added_anew": "measured anew"}).rou
 # last costs most, 34 points; of the 27 block 19 alone costs more than five.
 #
 # So a large error after a cut says two things at once, or three in a plain network, and only one is about the lost block.
-# Measured anew, `plain20-cifar10` errs on 79 % as it is numbered, on 42 % matched, its twin on 19 %.
+# Measured anew, `plain20-cifar10` errs on 79 % on average as it is numbered, on 42 % matched, its twin on 19 %.
 #
 # ## Other ways to break it
 #
@@ -408,7 +408,7 @@ plt.show()
 # ## Summary
 #
 # - To cut a block out of a residual network is to leave its shortcut. In a plain one nothing says which channels to join:
-#   one function, renumbered, becomes another without the block. Cut by number, it shows the numbers' accident, too.
+#   the same function, renumbered, is another without the block. Its lesions tell of the accident of its numbers, too.
 # - Part of the damage after a cut is batch norm with statistics that no longer fit. Measure them anew before you draw
 #   conclusions.
 # - As trained, most of the 27 blocks of a long-trained residual network can be lost for under three points; of nine, none.

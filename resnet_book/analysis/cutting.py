@@ -68,16 +68,18 @@ def relabel(network: Network, block: int, order: Sequence[int] | Tensor) -> Netw
     """
     block = _checked_plain(network, block)
     same = deepcopy(network)
-    before = same.stem if block == 1 else _block(same, block - 1)
-    if isinstance(before, LeftOut):
+    if block > 1 and isinstance(_block(same, block - 1), LeftOut):
         raise ValueError(f"block={block}: the block before it was left out, and with it the channels to renumber")
-    convolution, norm = before[:2] if block == 1 else _layers(before)[-2:]  # type: ignore[index]
+    before = same.stem if block == 1 else _layers(_block(same, block - 1))
+    convolution = [each for each in before if isinstance(each, nn.Conv2d)][-1]
+    norm = [each for each in before if isinstance(each, nn.BatchNorm2d)][-1]
     order = torch.as_tensor(order)
     if sorted(order.tolist()) != list(range(convolution.out_channels)):
         raise ValueError(f"order={order.tolist()}: name each of the {convolution.out_channels} channels once, from 0")
     with torch.no_grad():
-        for values in (convolution.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var):
-            values.copy_(values[order])
+        for values in (convolution.weight, *norm.state_dict().values()):
+            if values.ndim:  # all but the count of batches
+                values.copy_(values[order])
         taken = _convolutions(_block(same, block))[0].weight
         taken.copy_(taken[:, order])
     return same
