@@ -29,13 +29,12 @@
 #
 # **You will learn**
 #
-# - what to put where a block was, in a residual network and in a plain one;
+# - what to put where a block was, and why it takes shortcuts to say what a network without a block is;
 # - how much of the damage is the cut, and how much is batch norm with the wrong statistics;
 # - to count the paths through a residual network and to measure the gradient that each length carries.
 #
 # **You need** [chapter 3](03_plain_and_residual.ipynb) for the blocks. With `tier = "smoke"` the page takes under a
-# minute on 2 cores and downloads nothing; `"cpu"` and `"paper"` take a minute or two, and need CIFAR-10 (170 MB).
-# Nothing is trained here, and the recorded results are the same in every tier.
+# minute on 2 cores and downloads nothing; `"cpu"` and `"paper"` take two, and need CIFAR-10 (170 MB). Nothing is trained.
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -78,8 +77,8 @@ for ax, residual in zip(axes, (False, True), strict=True):
 plt.show()
 
 # %% [markdown]
-# **Figure 8.1.** One block is cut out. The plain network (above) has no way around it, so its neighbours are joined. In
-# the residual one (below) the shortcut is there already.
+# **Figure 8.1.** One block is cut out. The plain network (above) has no way around it, so its neighbours are joined,
+# channel by channel. In the residual one (below) the shortcut is there already.
 
 # %% [markdown]
 # ## A pair of trained networks
@@ -88,11 +87,7 @@ plt.show()
 # the same images, the same recipe, and the only difference is the shortcuts.
 
 # %%
-recipes = {
-    "smoke": [],
-    "cpu": ["cifar10-short"],
-    "paper": ["cifar10", "cifar10-short"],
-}[tier] + ["builtin-smoke"]
+recipes = {"smoke": [], "cpu": ["cifar10-short"], "paper": ["cifar10", "cifar10-short"]}[tier] + ["builtin-smoke"]
 results = records.find_results()
 pairs = [(f"plain20-{recipe}", f"resnet20-{recipe}") for recipe in recipes]  # the first that is here
 twins = dict(zip(("plain", "residual"), weights.load_first_group(pairs, data_root or None, results), strict=True))
@@ -140,10 +135,8 @@ f"the scores, up to {largest:.1f}, move by up to {moved:.1f}"
 
 # %% [markdown]
 # A plain block has no shortcut to leave behind. Where it keeps the shape, the next block can take its input instead.
-# Where it halves the resolution and doubles the channels, the next one could not even read it; there we put the
-# shortcut that the twin has. So both networks are cut in the same places, in the same way. It is a choice, and for the
-# plain network a strange one: it never saw such channels. Blocks 4 and 7 are of that kind; block 6, which both twins
-# lose here, is not.
+# Where it halves the resolution and doubles the channels (blocks 4 and 7), we put the shortcut that the twin has. So both
+# networks are cut in the same places, in the same way.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -159,13 +152,43 @@ pd.DataFrame(errors, index=["whole", "block 6 cut out"]).round(1)
 # %% [markdown]
 # (Test error in %; with 150 images it is good to some four points.)
 #
+# Is that fair? The cut joins channel 1 to channel 1, 2 to 2, and so on. But in a plain network the channels before a
+# block and those behind it are numbered independently. Renumber those that go into block 6, in the layer before it and in
+# block 6 alike, and the network is the same function. And without block 6? We try an order drawn at random, and a
+# *matched* one: each channel gets the number of an output of block 6 that it is like, on training images, best pairs first.
+
+
+# %% tags=["nbval-ignore-output"]
+plain = twins["plain"][0]
+seen = augment.normalise(train_images.images[:200], *map(torch.tensor, normalisation))
+orders = {
+    "plain, as numbered": torch.arange(32),
+    "plain, at random": torch.randperm(32, generator=torch.Generator().manual_seed(0)),
+    "plain, matched": cutting.match_channels(plain, 6, seen),
+}
+renumbered = {name: cutting.relabel(plain, 6, order) for name, order in orders.items()}
+errors = {name: (test_error(each), test_error(cutting.leave_out(each, [6]))) for name, each in renumbered.items()}
+wrong = without(network, 1, 2)  # the residual network, with channels joined at random where block 6 was
+wrong.stages[1][2].register_forward_hook(lambda block, x, y: y[:, orders["plain, at random"]])
+errors["residual, joined at random"] = test_error(network), test_error(wrong)
+pd.DataFrame(errors, index=["whole", "block 6 cut out"]).T.round(1)
+
+# %% [markdown]
+# It is one function, and without the block it is three. A residual network has no such freedom: each shortcut adds channel
+# $j$ to channel $j$. Joined at random, it fares no better than the plain one. So shortcuts do more than soften the loss of
+# a block: they make "the network without this block" a definite network.
+#
+# On CIFAR-10 `plain20-cifar10`, without one of the seven blocks that keep the shape, errs on 89 % of 200 test images on
+# average, as it happens to be numbered; on 88 % renumbered at random; on 67 % matched. (Other orders may be better still.
+# Its twin: 30 %, of 2,000 images. Of 56 layers, tried once: 84, matched 44, the twin 10 %.) All plain networks below are
+# cut as they happen to be numbered, as was the VGG of Veit et al.
+#
 # ## The recorded networks, on CIFAR-10
 #
-# `resnet-book lesions NAME` does all that follows to a recorded network and keeps it beside its record. The networks
-# are of 20 layers (nine blocks) and 56 (27 blocks), trained for 2,000 iterations or for the 64,000 of
+# `resnet-book lesions NAME` does all that follows to a recorded network. The networks are of 20 layers (nine blocks) and
+# 56 (27 blocks), trained for 2,000 iterations or for the 64,000 of
 # [He et al. (2015a)](https://arxiv.org/abs/1512.03385), one seed of each. Every cut was tested on the first 2,000 test
-# images, so an error has a standard error of about one point; differences between cuts of one network, on the same
-# images, are surer than that.
+# images, so an error is good to about one point; differences between cuts of one network are surer.
 
 # %% tags=["nbval-ignore-output"]
 found = [each for each in lesion_records.LESIONS.read_all(results) if each.experiment.split("-")[1] == "cifar10"]
@@ -177,34 +200,23 @@ f"{len(cuts)} cuts of {len(found)} networks"
 # %% [markdown]
 # > **Predict, then run**
 # >
-# > Each block is cut out alone. Blind answers to ten classes err on 90 %. With how many of nine blocks lost will the
-# > *plain* network still be far from that? And the residual one? Does it help to train for longer, or to have 27 blocks?
-# > Write down your guesses. Figure 8.2 has the answers.
+# > Each block is cut out alone. Blind answers to ten classes err on 90 %. How near to that will the *residual* network
+# > come? Does it help to train for longer, or to have 27 blocks? Write down your guesses for Figure 8.2.
 
-# %% mystnb={"image": {"alt": "Test error against the block left out, a panel for each depth and length of training. The plain networks' errors lie near chance for nearly every block. Those of the residual networks of nine blocks lie lower, and differ much from block to block. Those of the residual networks of 27 blocks lie close to the whole network's error, but for a few blocks near the places where a stage begins and, after the short training, the first block and the seventh."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the block left out, a panel for each depth and length of training. The plain networks' errors, their channels as they happen to be numbered, lie near chance for nearly every block. Those of the residual networks of nine blocks lie lower, and differ much from block to block. Those of the residual networks of 27 blocks lie close to the whole network's error, but for a few blocks near the places where a stage begins and, after the short training, the first block and the seventh."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_by_budget(cuts, lesion_figures.plot_single)
 plt.show()
 
 # %% [markdown]
 # **Figure 8.2.** Which block is missed most? Recorded networks with one block left out, on 2,000 test images of CIFAR-10
-# (dotted: whole; grey: chance; upright lines: blocks that begin a stage; marks are filled for 64,000 iterations).
-
-# %% tags=["nbval-ignore-output"]
-NETWORK = ["kind", "depth", "iterations"]
-whole, one_lost = cuts[cuts.cut == "nothing"].set_index(NETWORK), cuts[cuts.removed == 1].groupby(NETWORK)
-table = one_lost.error.agg(["mean", "min", "max"]).assign(added=one_lost.added.mean(), whole=whole.error)
-table.round(1)
+# (dotted: whole; grey: chance; upright lines: blocks that begin a stage; filled: 64,000 iterations; plain: as numbered).
 
 # %% [markdown]
-# (Test error in %: mean, least and most over the blocks that are lost alone, the points that this adds to the error of
-# the whole network, and that error.)
-#
-# Plain networks answer nearly blindly with nearly any block lost, as in
-# [Veit et al. (2016)](https://arxiv.org/abs/1605.06431). In residual ones a lost block adds less than half as much. (Of
-# 56 layers after 2,000 iterations the plain network errs on 71.8 % as it is: it has little to lose.) With nine blocks
-# they do notice, and it adds no less after the long training. The two blocks that begin a stage are then missed most.
-# With 27 blocks, after the long training, most add less than three points, as nearly any of 54 did for Veit et al.
-# Five add more than five points. They stand around the places where a stage begins: 10, and 17 to 20.
+# The plain networks, as numbered, answer nearly blindly with nearly any block lost. How much of that is the loss and how
+# much the numbering, these cuts do not tell. The residual ones answer for themselves. With nine blocks they notice each,
+# and after the long training most the two that begin a stage. With 27 blocks, after the long training, most add less than
+# three points, as nearly any of 54 did for Veit et al. Five add more than five: 10, and 17 to 20, around the places where
+# a stage begins.
 #
 # ## Is it the cut, or the statistics?
 #
@@ -232,47 +244,46 @@ errors = {name: (test_error(each), test_error(with_fresh_statistics(each, as_tra
 pd.DataFrame(errors, index=["as trained", "measured anew"]).T.round(1)
 
 # %% [markdown]
-# For the recorded networks this was done on a thousand training images.
-#
-# **Predict.** How much of the damage goes away: a tenth, a half, nearly all? Figure 8.3 has the answer, for one block
-# and for several chosen at random. Only blocks that keep the shape were cut here; the table below has all blocks.
+# For the recorded networks this was done on a thousand training images. **Predict.** How much of the damage goes away: a
+# tenth, a half, nearly all? Figure 8.3 has the answer, for blocks that keep the shape; the table below has all blocks.
 
-# %% mystnb={"image": {"alt": "Test error against the number of blocks left out, a row for each depth, statistics as trained on the left, measured anew on the right. With four blocks and more the residual networks' errors rise towards chance, more slowly on the right, and far more slowly with 56 layers. Those of plain networks are near chance with one block left out already; on the right with two, and for the one of 56 layers trained for long only with four."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Test error against the number of blocks left out, a row for each depth, statistics as trained on the left, measured anew on the right. With four blocks and more the residual networks' errors rise towards chance, more slowly on the right, and far more slowly with 56 layers. Those of plain networks, as they happen to be numbered, are near chance with one block left out already; on the right with two, and for the one of 56 layers trained for long only with four."}} tags=["nbval-ignore-output"]
 STATISTICS = {"error": "as trained", "error_anew": "measured anew"}
 lesion_figures.draw_by_depth(cuts, lesion_figures.plot_together, STATISTICS, comparable=True)
 plt.show()
 
 # %% [markdown]
 # **Figure 8.3.** Blocks left out, with statistics as trained (left) and measured anew (right): the mean over all single
-# blocks that keep the shape, or over five random choices of several, with bars from the best to the worst. Dotted:
-# chance. (Marks are moved sideways a little, so that bars can be seen.)
+# blocks, or over five random choices of several (the larger ones mostly contain smaller ones), with bars from the best to
+# the worst. Dotted: chance. Plain networks as they happen to be numbered. (Marks are moved sideways a little.)
 
 # %% [markdown]
-# One of 27 blocks is less of a network than one of nine. But of the long-trained networks the deep one bears the loss of
-# four blocks better than the shallow one bears that of one. And how much was in the statistics?
+# After the long training the deep residual network errs less with four blocks lost than the shallow one with one. But none
+# of its five sets of four has block 17 or 18, which cost most as trained. And how much was in the statistics?
 
 # %% tags=["nbval-ignore-output"]
-costs = one_lost[["added", "added_anew"]].mean()
+alone = cuts[(cuts.removed == 1) & (cuts.kind == "residual")]
+alone = alone.assign(block=alone.blocks.map(min), stage=1 + (alone.blocks.map(min) - 1) // (alone.depth // 6))
+by_stage = alone.sort_values("added_anew").groupby(["depth", "iterations", "stage"])
+costs = by_stage[["added", "added_anew"]].mean()
 costs["in the statistics (%)"] = 100 * (1 - costs.added_anew / costs.added)
+costs["at most, anew"], costs["by block"] = by_stage.added_anew.last(), by_stage.block.last()
 costs.rename(columns={"added": "as trained", "added_anew": "measured anew"}).round(1)
 
 # %% [markdown]
-# (Points of error that one lost block adds, on average over all blocks.) In the residual networks about half of the
-# damage or more was in the statistics. In the plain ones less was, though some may be hidden: no error can rise far above
-# chance. And the bars on the right hold a surprise. With fresh statistics the deep plain network, trained for long, does
-# bear the loss of some blocks, the most dispensable one for only two points.
+# (Points of error that one lost block adds to a residual network, by stage: the mean, and at most, by which block.) In the
+# first two stages more than half of the damage was in the statistics, in the last less than half: fewer batch norms are
+# left behind a block, and none behind the last. And other blocks are missed most. After the long training, of the nine the
+# last costs most, 34 points; of the 27 block 19 alone costs more than five.
 #
-# So a large error after a cut says two things at once, and only one is about the lost block. A comparison of plain with
-# residual networks has to say which statistics it used. [Veit et al. (2016)](https://arxiv.org/abs/1605.06431) do not
-# say that theirs were fresh.
+# So a large error after a cut says two things at once, or three in a plain network, and only one is about the lost block.
+# Measured anew, `plain20-cifar10` errs on 79 % on average as it is numbered, on 42 % matched, its twin on 19 %.
 #
 # ## Other ways to break it
 #
 # Three more. *Close* a shortcut: $y = \mathrm{ReLU}(F(x))$, the branch stays. *Swap* two blocks of one stage (ten random
 # pairs, or, with nine blocks, all five). *Scale* all branches: $y = \mathrm{ReLU}(\lambda F(x) + S(x))$ with $\lambda$ from 0
-# (only shortcuts are left) to 1.5.
-#
-# **Predict.** In a residual network, what is worse: to lose a block, or to lose the shortcut around it?
+# (only shortcuts are left) to 1.5. **Predict.** What is worse: to lose a block, or to lose the shortcut around it?
 
 # %% tags=["nbval-ignore-output"]
 broken = cuts[(cuts.kind == "residual") & ((cuts.removed == 1) | cuts.cut.isin(["swap", "close shortcut"]))]
@@ -281,11 +292,10 @@ broken = broken.rename(columns={"added": "as trained", "added_anew": "measured a
 broken.groupby(["depth", "iterations", "cut"])[["as trained", "measured anew"]].agg(["median", "min", "max"]).round(1)
 
 # %% [markdown]
-# (Points of error added: median, least and most over the blocks or pairs, all of which keep the shape.) A closed shortcut
-# typically costs at least two and a half times as much as a lost branch with nine blocks, and far more with 27; as trained
-# it could hardly cost more, for it ends near chance. Of the long-trained networks the last shortcut alone costs nearly
-# nothing (the least in the table). To swap two blocks typically costs about what it costs to lose one, but the worst pair
-# is worse than the worst block.
+# (Points of error added, median, least and most, over blocks or pairs that all keep the shape.) A closed shortcut
+# typically costs at least two and a half times as much as a lost branch with nine blocks, and far more with 27. Of the
+# long-trained networks the last shortcut alone costs nearly nothing (the least in the table). To swap two blocks typically
+# costs about what it costs to lose one, but the worst pair is worse than the worst block.
 
 # %% mystnb={"image": {"alt": "Test error against the factor of the residual branches, a row for each depth, with statistics as trained and measured anew. The error is lowest near a factor of 1, and near chance, a dotted line, at 0. On the right the valley is much wider."}} tags=["nbval-ignore-output"]
 lesion_figures.draw_by_depth(cuts, lesion_figures.plot_factors, STATISTICS, comparable=True)
@@ -296,16 +306,14 @@ plt.show()
 # is allowed, measured anew (right) much more. Dotted: whole; grey: chance.
 
 # %% [markdown]
-# Figure 8.4 is the gentle version of the same experiment. A factor of 0.75 or 1.25 adds some nine points of error or more
-# as trained, and measured anew little or nothing. From 0.75 to 1.5, what the next layers cannot bear is mostly a wrong
-# size, and a batch norm with fresh statistics takes that out. At 0.25 it is more than that: with fresh statistics, too, a
-# third of the answers or more are wrong.
+# In Figure 8.4 a factor of 0.75 or 1.25 adds some nine points of error or more as trained, and measured anew little or
+# nothing. From 0.75 to 1.5, what the next layers cannot bear is mostly a wrong size, and a batch norm with fresh
+# statistics takes that out. At 0.25 it is more: with fresh statistics, too, a third of the answers or more are wrong.
 #
 # ## Cut it yourself
 #
-# The recorded twins of 20 layers, in this page: they run in your browser. Give them a picture, take a block out or close
-# its shortcut, and guess first. One picture proves nothing; beside the answer stands what the same cut costs on test
-# images.
+# The recorded twins of 20 layers run in your browser. Give them a picture, take a block out or close its shortcut, and
+# guess first. One picture proves nothing; beside the answer stands what the same cut costs on test images.
 
 # %% tags=["live-network", "nbval-ignore-output"]
 live_network.LiveNetwork(live_network.recorded_twins(results))
@@ -317,9 +325,9 @@ live_network.LiveNetwork(live_network.recorded_twins(results))
 # lead $2^n$ paths, and $\binom{n}{k}$ of them have *length* $k$: they go through exactly $k$ branches. Forwards this is a
 # manner of speaking, since $F$ is not linear. Backwards it is exact: the ReLUs are open or closed as the images left
 # them, batch norm in evaluation mode only scales, so each block is a linear map of the gradient, and the gradients of all
-# paths add up to the whole gradient. `path_gradient` sends it along one path: from the last block to the first it sets
-# the gradient to 0 where the block's last ReLU was closed, and multiplies it by the derivative of the branch alone, or of
-# the shortcut alone. We check the sum on the last three blocks, which have eight paths.
+# paths add up to the whole gradient. `path_gradient` sends it along one path: at each block it sets the gradient to 0
+# where the last ReLU was closed, and multiplies it by the derivative of the branch alone, or of the shortcut alone. We
+# check the sum on the last three blocks, which have eight paths.
 
 # %% tags=["nbval-ignore-output"]
 network = twins["residual"][0]
@@ -337,8 +345,7 @@ norms["all eight together"] = whole.flatten(1).norm(dim=1).mean().item()
 norms.round(3)
 
 # %% [markdown]
-# Each number is the norm of the gradient along one path, named by the branches on it, the last one that of their sum: not
-# the sum of the eight norms, for the paths point in different directions.
+# (Norms of the gradient along one path, named by the branches on it, and of their sum: not the sum of the eight norms.)
 #
 # Now whole networks. [Veit et al. (2016)](https://arxiv.org/abs/1605.06431) drew paths at random, took the mean norm for
 # each length, and multiplied it by the number of such paths. What they found for 54 blocks: the longer a path, the less
@@ -349,38 +356,33 @@ norms.round(3)
 # 0 where its last ReLU was closed. It then hands back $J_S^\top g_k + J_F^\top g_{k-1}$: the paths that skip it, and those
 # that take it and so become one longer.
 #
-# **Predict.** With nine blocks a path typically has length 4 or 5, with 27 it has 13 or 14. Will the typical path *by
-# gradient* be shorter, as long, or longer? In the middle of Figure 8.5, does a line fall or rise?
+# **Predict.** With nine blocks a path typically has length 4 or 5, with 27 it has 13 or 14. At which length will the sum be
+# largest? And in the middle of Figure 8.5, does a line fall or rise?
 
-# %% mystnb={"image": {"alt": "Three panels for each depth against the number of blocks on a path: the number of paths, largest in the middle; the norm of the gradient along one path; and the share of the gradients of all paths of a length, added. With nine blocks the gradient of a path falls with its length after the short training and not after the long one, and the shares are largest in the middle. With 27 blocks it falls by many powers of ten, and the shares are largest at 9 blocks after the short training and at 5 or 6 after the long one, far below the middle."}} tags=["nbval-ignore-output"]
-MEASURES = {"number": "how many", "single": "each", "share_together": "all, added"}
+# %% mystnb={"image": {"alt": "Three panels for each depth against the number of blocks on a path: the number of paths, largest in the middle; the norm of the gradient along one path; and the norm of the gradients of all paths of a length, added. With nine blocks the gradient of a path falls with its length after the short training and not after the long one, and the sums are largest in the middle. With 27 blocks it falls by many powers of ten, and the sums are largest well below the middle."}} tags=["nbval-ignore-output"]
+MEASURES = {"number": "how many", "single": "each", "together_scaled": "all, added"}
 lesion_figures.draw_by_depth(paths, lesion_figures.plot_paths, MEASURES, comparable=False)
 plt.show()
 
 # %% [markdown]
 # **Figure 8.5.** Paths through the recorded residual networks: how many there are of each length; the norm of the
 # gradient that one of them carries to the first block (logarithmic; mean over 64 training images and at most 20 random
-# paths); the norm of the sum over all paths of a length, as a share of these norms. Filled: 64,000 iterations; open:
-# 2,000. (Filled marks lie lower: training images that a network has learned have hardly a loss, and hardly a gradient.)
-
-# %% tags=["nbval-ignore-output"]
-lengths = (paths.length * paths.share_together).groupby([paths.depth, paths.iterations]).sum()
-lengths.rename("mean length").to_frame().round(1)
+# paths); the norm of the sum over all paths of a length (the largest is 1). Filled: 64,000 iterations; open: 2,000.
+# (Filled marks lie lower: training images that a network has learned have hardly a loss, and hardly a gradient.)
 
 # %% [markdown]
-# (The mean length of a path, weighted by these shares.) With nine blocks it is the typical one. Longer paths carry less
-# after the short training and, in this one run with hardly a gradient left, more after the long one. With 27 blocks the
-# finding of Veit et al. is seen again: longer paths carry less, and the mean length is about 8 after the short training
-# and about 5 after the long one, where a path typically has 13 or 14.
+# With nine blocks the sums are largest at the typical lengths. Longer paths carry less after the short training and, in
+# this one run with hardly a gradient left, most of it that of one to three images, more after the long one. With 27
+# blocks the finding of Veit et al. is seen again: longer paths carry less, and the sums are largest well below 13 or 14.
+# But the sums, too, partly cancel one another, so their norms are no shares of the whole gradient.
 #
 # ## Small changes, or more?
 #
 # Do shortcuts only keep small what a cut changes, or do they also protect the *answer* from a change of a given size? Call
 # the 64 numbers that go into the classifier $f$, and $f'$ after the cut. The *relative change of the last features* is
 # $|f' - f| / |f|$, averaged over the images. If shortcuts protect the answer, then at an **equal** change a residual
-# network should lose less than its plain twin.
-#
-# **Predict.** In Figure 8.6, will the plain networks' marks lie above the residual ones', or among them?
+# network should lose less than its plain twin. **Predict.** In Figure 8.6, will the plain networks' marks lie above the
+# residual ones', or among them?
 
 # %% mystnb={"image": {"alt": "Points of error added against the relative change of the last features, a mark for each cut of the long-trained networks, a row for each depth. With statistics as trained nearly all marks of plain networks lie at large changes, near chance. Measured anew those of the deep plain network, mostly one block left out, lie along the whole rise, among the residual network's marks, there mostly several blocks, or somewhat below them. Some cuts of the residual network that took its last block, and some factors of its branches, lie far below."}} tags=["nbval-ignore-output"]
 longest = cuts[cuts.iterations == cuts.iterations.max()]  # of the shorter training one twin begins near chance
@@ -389,34 +391,32 @@ lesion_figures.draw_by_depth(longest, lesion_figures.plot_equal_change, ADDED, c
 plt.show()
 
 # %% [markdown]
-# **Figure 8.6.** Error added against the change of the features, both with statistics as trained (left) or measured anew
-# (right). Networks trained for 64,000 iterations. Closed shortcuts are not shown.
+# **Figure 8.6.** Error added against the change of the features, with statistics as trained or measured anew. Networks
+# trained for 64,000 iterations, plain ones as they happen to be numbered. Closed shortcuts are not shown.
 
 # %% [markdown]
-# With statistics as trained there is little to compare: plain networks have hardly a cut that leaves them away from
-# chance. Measured anew the deep plain one has many. At an equal change it loses no more than its residual twin, and up to
-# some twelve points less, except where the twin lost its last block, number 27: four such cuts, at changes of 0.63 to
-# 0.65, add two to five points, where a cut of the plain network adds over thirty. (The plain marks are mostly one block,
-# the residual ones several, and there is one seed of each. The plain network of 20 layers has too few cuts away from
-# chance to compare.)
+# With statistics as trained plain networks have hardly a cut that leaves them away from chance. Measured anew the deep
+# one, as it happens to be numbered, has many. But for the blue marks far below, it loses at an equal change no more than
+# its residual twin, and up to some twelve points less. So no protection is seen beyond small changes. (The plain marks
+# are mostly one block, the residual ones several; there is one seed of each.)
 #
-# What is seen, then, is that the cuts of the residual network change less: nearly all changes below 0.25 are its own. That
-# its answer bears more at an equal change is seen only of the last block. The change is a rough yardstick, though: with a
-# factor of 1.5 on all branches (the triangle at 0.50) no error is added. And *why* changes are small, because the paths
-# are many or because each block adds little, the figure cannot say.
+# The marks far below, cuts that took the last block and a factor of 1.5 on all branches (the triangle at 0.50), show how
+# rough the yardstick is. It counts a change of scale, too, to which the answer is nearly blind, and behind the last block
+# no batch norm takes that out. And *why* changes are small, because the paths are many or because each block adds little,
+# the figure cannot say.
 #
 # ## Summary
 #
-# - To cut a block out of a residual network is to leave its shortcut. In a plain one the neighbours have to be joined.
+# - To cut a block out of a residual network is to leave its shortcut. In a plain one nothing says which channels to join:
+#   the same function, renumbered, is another without the block. Its lesions tell of the accident of its numbers, too.
 # - Part of the damage after a cut is batch norm with statistics that no longer fit. Measure them anew before you draw
 #   conclusions.
-# - Of the networks recorded here plain ones are lost with nearly any of their blocks, as trained. Of the 27 blocks of a
-#   long-trained residual network most can be lost for under three points; of nine, none.
-# - The gradient is exactly the sum over $2^n$ paths. With 27 blocks a short path carries far more than a long one, and all
-#   of a length together carry most at length 9 after the short training, 5 after the long one, below the typical 13 or 14.
-# - At an equal change of the features the deep plain network loses no more than its residual twin, except where the twin
-#   lost its last block. Cuts of the twin mostly change the features less; whether because of many paths or of modest
-#   blocks, they do not tell.
+# - As trained, most of the 27 blocks of a long-trained residual network can be lost for under three points; of nine, none.
+#   A plain network of 20 layers, channels matched, still loses more than its twin.
+# - The gradient is exactly the sum over $2^n$ paths. With 27 blocks a short path carries far more than a long one, and
+#   added by length they are largest well below the typical 13 or 14.
+# - By a rough yardstick, the change of the features, the deep plain network loses at an equal change no more than its
+#   residual twin.
 
 # %% [markdown]
 # ## Exercises
@@ -424,8 +424,7 @@ plt.show()
 # The cells of exercises 1 and 2 check themselves: put your answer in, run, read. They are run here without one.
 
 # %% [markdown]
-# **1. Paths that are left.** Block 5 of `resnet56` (27 blocks) is left out. Which share of its $2^{27}$ paths is left?
-# And when three blocks are left out?
+# **1. Paths that are left.** Which share of the $2^{27}$ paths of `resnet56` is left without block 5? And without any three blocks?
 
 # %%
 one_block, three_blocks = None, None  # your answers, between 0 and 1
@@ -504,9 +503,9 @@ else:
 # ```
 #
 # The weights were trained with the statistics of shifted images, black borders and all. The test images have no borders,
-# and yet the statistics of `as_trained` come nearer. When we tried, in the smoke tier these gave 22.0 % beside 22.7 %. The
-# images as they are gave 16.7 %: fewer errors, but farther from the network as trained. On CIFAR-10 (`resnet20-cifar10`,
-# 2,000 test images) `as_trained` gave 8.1 % and the images as they are 11.4 %, beside 8.4 %.
+# and yet `as_trained` comes nearer. When we tried, in the smoke tier it gave 22.0 % beside 22.7 %; the images as they are
+# gave 16.7 %, fewer errors, but farther from the network as trained. On CIFAR-10 (`resnet20-cifar10`, 2,000 test images)
+# `as_trained` gave 8.1 % and the images as they are 11.4 %, beside 8.4 %.
 #
 # </details>
 #

@@ -94,6 +94,38 @@ def test_a_block_that_was_left_out_stays_out_and_still_changes_the_shape() -> No
     assert cutting.keeping_shape(once) == cutting.keeping_shape(RESIDUAL)
 
 
+@pytest.mark.parametrize("block", [1, 2, 4, 5])
+def test_a_plain_network_with_other_labels_is_the_same_function_and_without_the_block_another(block: int) -> None:
+    channels = entering(PLAIN, block).shape[1]
+    order = torch.randperm(channels, generator=torch.Generator().manual_seed(block))
+    other = cutting.relabel(PLAIN, block, order)
+    torch.testing.assert_close(entering(other, block), entering(PLAIN, block)[:, order])
+    torch.testing.assert_close(other.features(IMAGES), PLAIN.features(IMAGES), rtol=0, atol=1e-4)
+    cut, cut_other = cutting.leave_out(PLAIN, [block]), cutting.leave_out(other, [block])
+    assert (cut(IMAGES) - cut_other(IMAGES)).abs().max() > 0.01
+    back = cutting.relabel(other, block, order.argsort())
+    assert same_weights(back, PLAIN)
+
+
+def test_channels_are_matched_with_those_of_the_output_that_they_are_most_like() -> None:
+    network = small(None)
+    block = diagnostics.blocks(network)[1][1]
+    order = torch.tensor([2, 0, 3, 1])
+    with torch.no_grad():
+        for convolution in (block.layers[0], block.layers[3]):  # type: ignore[index]
+            convolution.weight.zero_()
+        block.layers[0].weight[range(4), range(4), 1, 1] = 1  # type: ignore[index]
+        block.layers[3].weight[range(4), order, 1, 1] = 1  # type: ignore[index]
+        for norm in (block.layers[1], block.layers[4]):  # type: ignore[index]
+            norm.weight.fill_(1)
+            norm.bias.zero_()
+            norm.reset_running_stats()
+    assert cutting.match_channels(network, 2, IMAGES).tolist() == order.tolist()
+    other = cutting.relabel(network, 2, order)
+    assert cutting.match_channels(other, 2, IMAGES).tolist() == [0, 1, 2, 3]
+    torch.testing.assert_close(cutting.leave_out(other, [2])(IMAGES), network(IMAGES), rtol=1e-3, atol=1e-3)
+
+
 def test_blocks_of_another_kind_are_refused_by_every_cut() -> None:
     network = pre_activation.PreActivationNetwork(20, torch.Generator().manual_seed(0))
     message = r"block 1 \(stages\.0\.0\) is of type PreActivationBlock; cuts are defined for PlainBlock"
@@ -273,6 +305,14 @@ def test_measuring_paths_leaves_the_network_as_it_was() -> None:
         (lambda: cutting.swap(RESIDUAL, (2, 4)), r"blocks=\(2, 4\)"),
         (lambda: cutting.swap(RESIDUAL, (1, 1)), r"blocks=\(1, 1\)"),
         (lambda: cutting.swap(RESIDUAL, (3, 4)), "changes the shape"),
+        (lambda: cutting.relabel(RESIDUAL, 2, range(4)), "block=2: it is not plain; a shortcut ties the channels"),
+        (lambda: cutting.relabel(PLAIN, 3, range(4)), "block=3: it changes the shape"),
+        (lambda: cutting.relabel(PLAIN, 6, range(4)), "block=6"),
+        (lambda: cutting.relabel(PLAIN, 2, [0, 1, 2, 2]), r"order=\[0, 1, 2, 2\]: name each of the 4 channels once"),
+        (lambda: cutting.relabel(cutting.leave_out(PLAIN, [1]), 2, range(4)), "block=2: the block before it was left"),
+        (lambda: cutting.match_channels(RESIDUAL, 2, IMAGES), "block=2: it is not plain"),
+        (lambda: cutting.match_channels(PLAIN, 3, IMAGES), "block=3: it changes the shape"),
+        (lambda: cutting.match_channels(PLAIN, 2, IMAGES[0]), "images: expected floats"),
         (lambda: cutting.close_shortcut(PLAIN, 1), "block=1: it has no shortcut"),
         (lambda: cutting.close_shortcut(cutting.leave_out(RESIDUAL, [1]), 1), "no shortcut"),
         (lambda: cutting.scale_branches(RESIDUAL, math.nan), "factor=nan"),
@@ -450,7 +490,7 @@ def test_whatever_is_recorded_is_drawn(found: list[lesion_records.LesionRecord])
         assert [text.get_text() for text in ax.texts] == ([] if found else ["nothing recorded yet"])
         by_kind = draw is lesion_figures.plot_equal_change  # three of each network, and branches scaled
         assert len(ax.get_legend_handles_labels()[1]) == (3 * len(found) + residual if by_kind else len(found))
-    ax = lesion_figures.plot_paths(paths, plt.figure().subplots(), "share_together")
+    ax = lesion_figures.plot_paths(paths, plt.figure().subplots(), "together_scaled")
     assert len(ax.get_legend_handles_labels()[1]) == residual
     lesion_figures.plot_factors(cuts, plt.figure().subplots())
     panels = lesion_figures.draw_by_budget(cuts, lesion_figures.plot_single)

@@ -8,6 +8,10 @@ What leaving a block out means where it changes the shape: of a residual block i
 block the shape that it was trained for. A plain block has none; in its place stands the one that takes every second
 pixel, with zeros for the new channels. In the 6n+2 networks that is the twin's; the twins of the wide ones average. A
 plain network can thus be cut exactly where its twin can.
+
+A cut that leaves a block out joins channel j before it to channel j behind it. In a residual network the shortcut does
+so, too. In a plain one nothing ties the two numberings together: ``relabel`` gives the same function with another one,
+of which the same cut is another network.
 """
 
 import random
@@ -16,10 +20,11 @@ from copy import deepcopy
 from itertools import combinations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from resnet_book.analysis import diagnostics
-from resnet_book.engine.checks import checked_seed, real, whole
+from resnet_book.engine.checks import checked_images, checked_seed, real, whole
+from resnet_book.engine.device import in_mode
 from resnet_book.models import Network, PlainBlock, ResidualBlock, make_shortcut
 
 
@@ -52,6 +57,57 @@ def leave_out(network: Network, blocks: Sequence[int]) -> Network:
     for number in blocks:
         _put(cut, number, LeftOut(_shortcut_of(_block(cut, number))))
     return cut
+
+
+def relabel(network: Network, block: int, order: Sequence[int] | Tensor) -> Network:
+    """The same function, in which channel j of what goes into a plain block is the one that was ``order[j]``.
+
+    The channels that the layer before puts out and those that the block takes in are renumbered alike. Raises
+    ValueError for a block that is not plain, changes the shape, or stands behind one that was left out, for an
+    ``order`` that does not name each channel once, and as ``count_blocks``.
+    """
+    block = _checked_plain(network, block)
+    same = deepcopy(network)
+    if block > 1 and isinstance(_block(same, block - 1), LeftOut):
+        raise ValueError(f"block={block}: the block before it was left out, and with it the channels to renumber")
+    before = same.stem if block == 1 else _layers(_block(same, block - 1))
+    convolution = [each for each in before if isinstance(each, nn.Conv2d)][-1]
+    norm = [each for each in before if isinstance(each, nn.BatchNorm2d)][-1]
+    order = torch.as_tensor(order)
+    if sorted(order.tolist()) != list(range(convolution.out_channels)):
+        raise ValueError(f"order={order.tolist()}: name each of the {convolution.out_channels} channels once, from 0")
+    with torch.no_grad():
+        for values in (convolution.weight, *norm.state_dict().values()):
+            if values.ndim:  # all but the count of batches
+                values.copy_(values[order])
+        taken = _convolutions(_block(same, block))[0].weight
+        taken.copy_(taken[:, order])
+    return same
+
+
+def match_channels(network: Network, block: int, images: Tensor) -> Tensor:
+    """The order (C,) int64 for ``relabel`` that puts each channel where the output of ``block`` is most like it.
+
+    Correlations over all pixels of the normalised ``images`` (N, 3, H, W); of all pairs of an input and an output that
+    are still free, the highest is taken, and so on. Other orders may be better: this one is greedy. Raises ValueError
+    as ``relabel`` and ``checked_images``.
+    """
+    block = _checked_plain(network, block)
+    checked_images(images)
+    with torch.no_grad(), in_mode(network, training=False):
+        x = network.stem(images)
+        for each in _blocks(network)[: block - 1]:
+            x = each(x)
+        taken, given = (each.transpose(0, 1).flatten(1) for each in (x, _block(network, block)(x)))  # (C, N H W)
+        taken, given = (each - each.mean(dim=1, keepdim=True) for each in (taken, given))
+        sizes = taken.norm(dim=1)[:, None] * given.norm(dim=1)
+        alike = taken @ given.T / sizes.clamp(min=1e-12)  # (C, C), the correlation of input i with output j
+    order = torch.empty(len(alike), dtype=torch.int64)
+    for _ in range(len(alike)):
+        i, j = divmod(int(alike.argmax()), len(alike))
+        order[j] = i
+        alike[i, :] = alike[:, j] = -torch.inf
+    return order
 
 
 def choose_blocks(network: Network, k: int, seed: int) -> tuple[int, ...]:
@@ -195,3 +251,13 @@ def checked_residual(network: Network, blocks: Sequence[int]) -> tuple[int, ...]
         if not isinstance(_block(network, number), ResidualBlock):
             raise ValueError(f"block={number}: it has no shortcut; choose a residual block of a residual network")
     return numbers
+
+
+def _checked_plain(network: Network, block: int) -> int:
+    """The number of a plain block that keeps the shape. Raises ValueError for others, and as ``count_blocks``."""
+    (block,) = checked_blocks(network, [block])
+    if not isinstance(_block(network, block), PlainBlock):
+        raise ValueError(f"block={block}: it is not plain; a shortcut ties the channels together. Choose a plain block")
+    if _changes_shape(_block(network, block)):
+        raise ValueError(f"block={block}: it changes the shape, so its input's channels match no output's")
+    return block

@@ -44,11 +44,12 @@ def all_cuts(found: Iterable[LesionRecord]) -> pd.DataFrame:
 def all_paths(found: Iterable[LesionRecord]) -> pd.DataFrame:
     """Every length of path of every residual network, with whose it is; empty where there is none.
 
-    A column more, share_together: what ``together`` is of its sum over all lengths.
+    A column more, together_scaled: ``together``, the largest of a network's set to 1. Sums of different lengths partly
+    cancel one another, so their norms are no shares of the whole gradient.
     """
     frames = [each.path_frame.assign(**whose(each.experiment, each.seed)) for each in found if each.paths]
-    frames = [frame.assign(share_together=frame.together / frame.together.sum()) for frame in frames]
-    return stacked(frames, [*PathRow.model_fields, *WHOSE, "share_together"])
+    frames = [frame.assign(together_scaled=frame.together / frame.together.max()) for frame in frames]
+    return stacked(frames, [*PathRow.model_fields, *WHOSE, "together_scaled"])
 
 
 def keep_shape(cuts: pd.DataFrame) -> pd.Series:
@@ -136,7 +137,7 @@ def plot_paths(paths: pd.DataFrame, ax: Axes, column: str) -> Axes:
     names = {
         "number": "number of paths",
         "single": "norm of one's gradient",
-        "share_together": "share",
+        "together_scaled": "norm of the sum (largest: 1)",
     }
     ax.set(xlabel="blocks on the path", ylabel=names[column])
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
