@@ -738,7 +738,7 @@ def test_before_training_other_images_agree_about_the_classifier_and_hardly_in_t
         assert found["convolutions"] < 0.105 < 0.25 < found["all"]
         assert found["classifier"] > 0.9
         assert 0.25 < found["share"] < 0.45
-    classifier = signals_measured.part(network, 2)
+    classifier = signals_measured.part(untrained_56("residual")[0], 2)
     assert classifier.sum() == 640
     assert classifier.shape == (853_018,)
     assert max(signals_measured.agreement(each, batches)["share"] for each in untrained_56("plain")) < 0.005

@@ -109,14 +109,14 @@ def test_a_plain_network_with_other_labels_is_the_same_function_and_without_the_
 
 def test_channels_are_matched_with_those_of_the_output_that_they_are_most_like() -> None:
     network = small(None)
-    block = diagnostics.blocks(network)[1][1]
+    block: Any = diagnostics.blocks(network)[1][1]
     order = torch.tensor([2, 0, 3, 1])
     with torch.no_grad():
-        for convolution in (block.layers[0], block.layers[3]):  # type: ignore[index]
+        for convolution in (block.layers[0], block.layers[3]):
             convolution.weight.zero_()
-        block.layers[0].weight[range(4), range(4), 1, 1] = 1  # type: ignore[index]
-        block.layers[3].weight[range(4), order, 1, 1] = 1  # type: ignore[index]
-        for norm in (block.layers[1], block.layers[4]):  # type: ignore[index]
+        block.layers[0].weight[range(4), range(4), 1, 1] = 1
+        block.layers[3].weight[range(4), order, 1, 1] = 1
+        for norm in (block.layers[1], block.layers[4]):
             norm.weight.fill_(1)
             norm.bias.zero_()
             norm.reset_running_stats()
