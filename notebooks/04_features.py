@@ -303,7 +303,7 @@ display(Markdown(text))
 # In Figure 4.4, look first at the way from each open dot to its full one, then at the open dots, plain beside residual.
 # Last, compare the full dots with the test errors: do fewer mistakes go with purer rows?
 
-# %% mystnb={"image": {"alt": "Two dots for each recorded network. Every trained network has purer rows than the same network before training. Before training, the residual networks of each depth lie higher than the plain ones. With 20 layers, plain and residual, the rows are purer after 8,000 iterations than after 2,000 and than after 64,000, though the errors fall all the way."}}
+# %% mystnb={"image": {"alt": "Two dots for each recorded network. Every trained network has purer rows than the same network before training. Before training, the residual networks of each depth lie higher than the plain ones. With 20 layers, plain and residual, the rows are purer after 8,000 iterations than after 2,000 and than after 64,000, though the errors fall all the way."}} tags=["nbval-ignore-output"]
 frame = study_figures.study_frame(studies.recorded_studies("cifar10")).sort_values(["depth", "kind", "iterations"])
 frame = frame[frame.features == num_features]
 fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.24 * len(frame)))
@@ -314,7 +314,7 @@ plt.show()
 # **Figure 4.4.** Purity of the ten most relevant images, mean over the features of each network, one seed each. Networks
 # of one kind and depth began with the same weights: their open dots are the same network.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 print(f"{len(frame)} networks: correlation of purity and test error {frame.purity.corr(frame.test_error):.2f}")
 print("least and most of them: images shared after training {:.2f}, {:.2f}".format(*frame.shared.agg(["min", "max"])))
 print("left halves that are tied {}, {}".format(*frame.tied_at_zero.agg(["min", "max"])))

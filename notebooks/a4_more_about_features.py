@@ -180,7 +180,7 @@ display(Markdown(text))
 # negative. So beside $s_c$ stand the lowest class mean as a share of the largest, and $s_c$ after the lowest class mean
 # has been subtracted from all; each is a mean over the features.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 studied = studies.recorded_studies("cifar10")
 frame = study_figures.study_frame(studied)
 paired = frame[frame.groupby(["iterations", "depth"]).kind.transform("nunique") == 2]
@@ -188,7 +188,7 @@ shown = ["selectivity", "floor", "selectivity_above_floor", "purity"]
 twins = paired.pivot(index=["features", "iterations", "depth"], columns="kind", values=shown)
 twins.round(2).rename(columns={"selectivity_above_floor": "above the floor"})
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "nbval-ignore-output"]
 text = "No two twins are recorded yet."
 if len(twins):
     apart = twins.xs("plain", axis=1, level="kind") - twins.xs("residual", axis=1, level="kind")
