@@ -1613,7 +1613,8 @@ def test_up_to_8000_iterations_the_four_networks_stand_in_one_order(recipe: str)
 def test_the_handicap_of_56_residual_layers_shrinks_from_budget_to_budget_and_is_there_after_8000() -> None:
     changes = ladder.depth_changes(ladder.corners(tables.of_depth_table(recorded())))
     handicap: Frame = changes[changes.kind == "residual"].set_index("recipe")
-    assert handicap.index.tolist() == ["short", "4k", "8k", "paper"]
+    assert handicap.index.tolist()[:3] == ["short", "4k", "8k"]  # 16k may stand before the last
+    assert handicap.index[-1] == "paper"
     for measure in ("train", "test"):
         assert handicap[measure].is_monotonic_decreasing
     assert handicap.test.round().tolist()[:3] == [16, 12, 7]
