@@ -434,12 +434,13 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 # handicap shrinks is seen; its pace is not. (All are in float32 on a CPU but those of 64,000 iterations, of which at
 # least the first 50,000 are in bfloat16 on a GPU.)
 #
-# Our residual network of 56 layers errs more than any in the table, our plain one of 20 layers less than any. Codes
-# differ, and one run of each is little. A suspect is the start: with seed 0 the first convolutions of that residual
-# network grow to some four to six times their length within a hundred iterations ([chapter
-# 10](10_signals_through_training.ipynb) has more of them), and the longer weights are, the less a step turns them. With
-# seed 1 they hardly grow in the first ten. Other seeds will tell. (It is not the change of machine and precision at
-# iteration 55,241: the test error had been 8.1 % in the mean since 48,000.)
+# Our residual network of 56 layers errs more than any published one in the table, our plain one of 20 layers less than
+# any. Codes differ, and one run of each is little. A suspect is the start: in a repetition of the short training with
+# seed 0 the first convolutions of that residual network grow to some four to six times their length within a hundred
+# iterations, and longer weights turn less. With seed 1 they hardly grow in the first ten. But at that time smaller
+# gradients do more to shorten the steps, and at the end of the long training the weights are shorter than with 20
+# layers ([chapter 10](10_signals_through_training.ipynb)). Other seeds will tell. (It is not the change of machine and
+# precision at iteration 55,241: the test error had been 8.1 % in the mean since 48,000.)
 #
 # ## Beside the published numbers
 #

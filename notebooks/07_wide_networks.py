@@ -392,7 +392,7 @@ pd.Series(apart, name="test error on CIFAR-10 (points)").to_frame().round(2)
 #
 # - The wide networks are four stages of the blocks of chapter 3. Most of their parameters are in the last stage.
 # - A shortcut of averages and zeros keeps the channels apart, at a coarser resolution, and gives the new ones nothing.
-#   A projection fills all with mixtures, and costs little, except with bottlenecks.
+#   A projection fills practically all with mixtures, and costs little, except with bottlenecks.
 # - In the source's numbers the plain networks get worse from 18 to 34 layers, and the residual ones do not.
 # - Errors on 10,000 images differ by chance. Compute by how much before you compare them; seeds add to it. Not told
 #   apart is not the same.

@@ -313,7 +313,8 @@ plt.show()
 # ## Cut it yourself
 #
 # The recorded twins of 20 layers run in your browser. Give them a picture, take a block out or close its shortcut, and
-# guess first. One picture proves nothing; beside the answer stands what the same cut costs on test images.
+# guess first. One picture proves nothing; beside the answer stands what the same cut costs on test images (of the plain
+# twin: as its channels happen to be numbered).
 
 # %% tags=["live-network", "nbval-ignore-output"]
 live_network.LiveNetwork(live_network.recorded_twins(results))
