@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,14 @@ def test_a_record_holds_what_is_needed_to_run_it_again() -> None:
     assert record.recipe == vars(catalogue.SMOKE) | {"drops": list(catalogue.SMOKE.drops)}
     assert (record.mean, record.std, record.peak_memory) == ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], 7)
     assert (record.seconds, record.train_seconds, record.images_per_second) == (20.0, 15.0, 1280.0)
+
+
+def test_the_training_error_is_that_of_the_last_whole_epoch() -> None:
+    first = sound_record().epochs[0]
+    rows = [(390, 50.0), (780, 40.0), (1_000, 1.0)]
+    epochs = [replace(first, iteration=iteration, train_error=error) for iteration, error in rows]
+    for kept, expected in ((3, 40.0), (2, 40.0), (1, 50.0)):
+        assert sound_record().model_copy(update={"epochs": epochs[:kept]}).train_error == expected
 
 
 def test_the_test_error_is_the_last_and_not_the_best(path: Path) -> None:

@@ -87,11 +87,11 @@ class Record(Checked):
     @property
     def train_error(self) -> float:
         """Training error (%) of the last whole epoch: the very last one, cut short, is of a few thousand images."""
-        ends = [0, *(each.iteration for each in self.epochs)]
-        steps = ends[1] - ends[0]
-        return [each for each, begin, end in zip(self.epochs, ends, ends[1:], strict=False) if end - begin == steps][
-            -1
-        ].train_error
+        begins = [0, *(each.iteration for each in self.epochs[:-1])]
+        steps = [each.iteration - begin for each, begin in zip(self.epochs, begins, strict=True)]
+        return next(
+            each.train_error for each, count in zip(self.epochs[::-1], steps[::-1], strict=True) if count == steps[0]
+        )
 
     @property
     def device(self) -> str:
