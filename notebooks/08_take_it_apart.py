@@ -63,7 +63,7 @@ from resnet_book.analysis import cutting, lesions
 from resnet_book.analysis.paths import path_gradient
 from resnet_book.experiments import lesion_records, records, weights
 from resnet_book.recipe import Recipe
-from resnet_book.report import figures, lesion_figures, live_network
+from resnet_book.report import figures, lesion_figures, live_network, tables
 
 assert tier in ("smoke", "cpu", "paper"), f"tier={tier!r}: choose smoke, cpu or paper"
 figures.use_style()
@@ -191,7 +191,8 @@ pd.DataFrame(errors, index=["whole", "block 6 cut out"]).T.round(1)
 # images, so an error is good to about one point; differences between cuts of one network are surer.
 
 # %% tags=["nbval-ignore-output"]
-found = [each for each in lesion_records.LESIONS.read_all(results) if each.experiment.split("-")[1] == "cifar10"]
+shown = {record.experiment for record in tables.of_depth_table(records.load_all(results))}
+found = [each for each in lesion_records.LESIONS.read_all(results) if each.experiment in shown]
 cuts, paths = lesion_figures.all_cuts(found), lesion_figures.all_paths(found)
 if not found:
     print("Nothing is recorded here, so what follows is empty.")

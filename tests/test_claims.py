@@ -181,7 +181,8 @@ def test_flips_and_crops_keep_the_small_network_of_chapter_2_from_learning_drawi
 
 @cache
 def lesions() -> list[lesion_records.LesionRecord]:
-    return [each for each in lesion_records.LESIONS.read_all(RESULTS) if each.experiment.split("-")[1] == "cifar10"]
+    shown = {record.experiment for record in tables.of_depth_table(recorded())}
+    return [each for each in lesion_records.LESIONS.read_all(RESULTS) if each.experiment in shown]
 
 
 def cuts(kind: str, iterations: int = SHORT, depth: int = 20) -> Frame:
