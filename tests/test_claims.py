@@ -107,8 +107,8 @@ def test_the_mean_deviation_within_a_photograph_is_what_others_divide_by(cifar_r
 # --- Chapter 2: drawings ---
 
 
-def chapter_2_inputs() -> dict[str, torch.Tensor]:
-    images = data.load("builtin", "train").images
+def chapter_2_inputs(name: str = "builtin", root: Path | None = None) -> dict[str, torch.Tensor]:
+    images = data.load(name, "train", root).images
     mean, std = augment.channel_mean_std(images)
     pixels = images[:1_000].float()
     centred = pixels - mean[:, None, None]
@@ -126,17 +126,30 @@ def test_black_is_more_than_two_deviations_below_the_mean_and_the_mean_is_no_byt
     assert f"{mean[0]:.1f}" == "127.9"
 
 
-def test_subtracting_the_mean_lowers_the_largest_curvature_alone_and_dividing_leaves_the_ratio() -> None:
-    found = {}
-    for kind, images in chapter_2_inputs().items():
-        patches = torch.nn.functional.unfold(images, 3).transpose(1, 2).flatten(0, 1).double()
-        found[kind] = torch.linalg.eigvalsh(patches.T @ patches / len(patches)).flip(0)
+def patch_eigenvalues(images: torch.Tensor) -> torch.Tensor:
+    """Of the mean of x x^T over all 3x3 patches x, the largest first."""
+    patches = torch.nn.functional.unfold(images, 3).transpose(1, 2).flatten(0, 1).double()
+    return torch.linalg.eigvalsh(patches.T @ patches / len(patches)).flip(0)
+
+
+def test_subtracting_the_mean_lowers_the_largest_eigenvalue_alone_and_dividing_leaves_the_ratio() -> None:
+    found = {kind: patch_eigenvalues(images) for kind, images in chapter_2_inputs().items()}
     lowered = found["centred"] / found["raw"]
     assert 10 < 1 / lowered[0] < 12
     assert (lowered[1:] - 1).abs().max() < 0.05
     ratio = {kind: (each[0] / each[-1]).item() for kind, each in found.items()}
     assert 10 < ratio["raw"] / ratio["centred"] < 12
     assert ratio["divided"] == pytest.approx(ratio["centred"], rel=0.01)
+    noise = 0.06**2 / 3  # evenly spread from -0.06 to 0.06
+    assert 1 < found["centred"][-1] / noise < 1.15
+
+
+def test_in_photographs_the_smallest_eigenvalue_is_a_hundred_times_smaller(cifar_root: Path) -> None:
+    drawn, taken = chapter_2_inputs(), chapter_2_inputs("cifar10", cifar_root)
+    for kind in ("raw", "centred"):
+        drawings, photographs = patch_eigenvalues(drawn[kind]), patch_eigenvalues(taken[kind])
+        assert 90 < drawings[-1] / photographs[-1] < 130
+        assert photographs[0] / photographs[-1] > 100 * drawings[0] / drawings[-1]
 
 
 def test_a_batch_norm_undoes_the_subtraction_but_for_the_border_and_the_division_but_for_unequal_channels() -> None:
