@@ -139,7 +139,6 @@ print("red, green and blue of the pixel at line 16, column 16:", by_hand[:, 16, 
 
 # %% [markdown]
 # Figure 1.1 shows the same 3,072 bytes three ways. On the left, look for three grey versions of one picture, stacked.
-# In the middle each plane has its colour; on the right they are laid over each other.
 
 # %% mystnb={"image": {"alt": "The pixel bytes of one row form three stacked grey pictures of the same scene; coloured red, green and blue and laid over each other, they give the colour image."}}
 places = [["file", "red", "image"], ["file", "green", "image"], ["file", "blue", "image"]]
@@ -156,7 +155,7 @@ plt.show()
 
 # %% [markdown]
 # **Figure 1.1.** The first row of the file. Left: its pixel bytes, 32 to a line, as they lie in the file. Middle: the
-# three planes, each in its own colour. Right: the image.
+# three planes, each in its own colour. Right: all three laid over each other, the image.
 
 # %% [markdown]
 # Compare the planes at one place. Where all three are alike, the image is white, grey or black; where one is darker than
@@ -179,8 +178,9 @@ print("by hand, viewed, and by the package: the same image and class")
 # What does this show? Three ways of reading agree. That checks our code, not the format that all three assume, and the
 # built-in row we even wrote ourselves. **That CIFAR is read right, other evidence has to say**, in the tiers that have
 # the files. Checksums show that the bytes are those that this book was made with. That they are images and classes shows
-# in the number of images in each class, which is published, and in names that fit the pictures (Figure 1.3). But
-# pixels read one byte early would pass all three. For them "Reading it wrong" below has a test.
+# in the published number of images in each class, and in names that fit the pictures (Figure 1.3); the order of the
+# colours, in the means of the channels, which are published, too. Pixels read one byte early would hardly show in any of
+# these: for them "Reading it wrong" below has a test.
 #
 # ## A file of rows
 #
@@ -230,20 +230,24 @@ plt.show()
 # In Figure 1.2, colours side by side give nine small copies. One line of that picture takes 96 bytes, which are three
 # lines of a plane side by side: hence three copies across, each with every third line. Three columns become one pixel,
 # grey except at edges. The three planes follow one below the other. Swapped lines and columns mirror the scene in its
-# diagonal: what was at the top is at the left. Beside the right picture, either is plain to see.
+# diagonal. Beside the right picture, either is plain to see.
 #
 # The last one is not. The class has become the red of the top left corner, all else has moved to the right by one
-# pixel, and the last column has come in at the left. What finds this is that neighbours are alike, opposite edges less
-# so. Read right, columns 0 and 1 should differ about as much as columns 1 and 2. The mean difference in our whole file:
+# pixel, and the last column has come in at the left. In photographs neighbours are alike and opposite edges less so.
+# Read early, columns 0 and 1 come from opposite edges; read one byte late, columns 30 and 31 do. Here are the mean
+# differences in our whole file, without each plane's first and last line, where another plane or the class comes in.
 
 # %%
-lines = {"read right": rows[:, 1:].reshape(-1, 32), "one byte early": rows[:, :-1].reshape(-1, 32)}  # of all planes
-steps = {title: abs(np.diff(each[:, :3].astype(int))).mean(axis=0) for title, each in lines.items()}
-pd.DataFrame(steps, index=["columns 0 and 1", "columns 1 and 2"]).T.round(1)
+steps = {}
+for reading, shift in {"read right": 0, "one byte early": 1, "one byte late": -1}.items():
+    planes = np.roll(rows, shift, axis=1)[:, 1:].reshape(-1, 32, 32)[:, 1:-1]
+    steps[reading] = abs(np.diff(planes.astype(int))).mean(axis=(0, 1))[[0, 1, -2, -1]]
+pd.DataFrame(steps, index=["columns 0 and 1", "1 and 2", "29 and 30", "30 and 31"]).T.round(1)
 
 # %% [markdown]
-# Read early, the first difference is the larger one. In the drawings it is so by little: their backgrounds do not change
-# along a line. In the first hundred images of CIFAR-10, read right, the two are 12.9 and 13.5, read early 40.4 and 12.9.
+# In a hundred drawings nothing stands out: their backgrounds do not change along a line, so opposite edges are alike, too.
+# In the first hundred images of CIFAR-10, read right, the four are 13.1, 13.8, 13.3 and 14.4; read early the first is
+# 39.0, read late the last.
 
 # %% [markdown]
 # ## Every class
@@ -261,9 +265,8 @@ plt.show()
 # **Figure 1.3.** The first ten training images of each class, in the order of the files.
 
 # %% [markdown]
-# Along a line colours and places vary, so the mean colour will not do (exercise 3). What drawings of a class share is
-# shape; photographs may share texture, too. Next, the counts. The dataset's page gives those of CIFAR-10: in each class
-# 5,000 images to train on, 1,000 to test on.
+# Along a line colours and places vary, so the mean colour will not do (exercise 3). Next, the counts. The dataset's page
+# gives those of CIFAR-10: in each class 5,000 images to train on, 1,000 to test on.
 
 # %%
 counts = pd.DataFrame(
@@ -391,8 +394,7 @@ print("Undamaged:", told_about(good), "\n")
 print("A byte lost:", told_about(lost))
 
 # %% [markdown]
-# The message names the file, what was expected and found, and the command that helps. Three more damages, and the
-# middle of each message:
+# The message says what was expected and found, and which command helps. Three more damages, and what is said of each:
 
 # %%
 damages = {
@@ -405,9 +407,8 @@ for kind, content in damages.items():
     print(f"{kind}: ...{re.sub(r'(?<=[0-9a-f]{8})[0-9a-f]{56}', '...', middle)}")
 
 # %% [markdown]
-# Only the checksum notices the flipped bit: the size is right, the labels exist, and no eye would see one pixel that is
-# one shade off. So why check the rest? "Wrong checksum" would be true of all four files; size and labels say more:
-# that the file is too short or too long, or which row is wrong.
+# Only the checksum notices the flipped bit, which no eye would see. So why check the rest? "Wrong checksum" would be true
+# of all four files; size and labels say more: that the file is too short or too long, or which row is wrong.
 
 # %% [markdown]
 # ## From now on
@@ -441,20 +442,19 @@ print("Not answered yet." if byte is None else said)
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# Seven rows come before it, and equation (1.1) counts within the row: `byte = 7 * 3_073 + byte_number(2, 31, 31)`. Since
-# that is the last byte of the row, it is also `8 * 3_073 - 1`, that is 24,583.
+# Seven rows come before it, and equation (1.1) counts within the row: `byte = 7 * 3_073 + byte_number(2, 31, 31)`, 24,583.
 #
 # </details>
 #
 # **2.** [kuangliu/pytorch-cifar](https://github.com/kuangliu/pytorch-cifar) (`main.py`) divides CIFAR-10 by the deviations
 # 0.2023, 0.1994, 0.2010 (of values from 0 to 1), clearly smaller than the constants above. Where could they come from?
-# A hint: ours is the root of an average. In which other order could one average and take the root? To check an answer
-# you need the real files.
+# A hint: ours is the root of an average. In which other order could one average and take the root?
 #
 # <details><summary>Solution</summary>
 #
-# They are the *average over images* of the deviation *within* an image, which leaves out how images differ from each
-# other in brightness. With the real images this gives exactly these, to four decimals:
+# They are the *average over images* of the deviation *within* an image. It leaves out how images differ from each other
+# in brightness; that is about four fifths of what is missing. The rest comes from averaging roots in place of squares,
+# as images differ in contrast. With the real images this gives exactly these, to four decimals:
 #
 # ```python
 # within = train.images.float().std(dim=(2, 3)).mean(dim=0) / 255
@@ -485,10 +485,10 @@ print("Not answered yet." if byte is None else said)
 # ## Summary
 #
 # - A row of CIFAR-10 is a class byte and three planes of 32 lines of 32 bytes; CIFAR-100 has two class bytes.
-# - A reading that is a pixel off looks fine. But its columns 0 and 1 differ more than columns 1 and 2, in photographs
-#   far more.
-# - That CIFAR is read right, the checksums, the published counts, fitting labels and that test of the columns show, in
-#   the tiers that have the files. With the drawings, the same steps check our code only.
+# - Pixels read one byte early or late look fine. In photographs the columns at one edge then differ about three times as
+#   much as others; in a hundred drawings nothing shows.
+# - That CIFAR is read right, the checksums, published counts and means, fitting labels and that test of the columns show,
+#   in the tiers that have the files. With the drawings, the same steps check our code only.
 # - All classes are equally frequent, so chance is an error of nine in ten.
 # - Size, labels and checksum tell a wrong file from the right one before a network is trained.
 #

@@ -48,24 +48,28 @@ Frame = Any  # a pandas.DataFrame: its columns are beyond a type checker
 # --- Chapter 1 ---
 
 
-def column_steps(images: data.ImageSet, early: int) -> list[float]:
-    """How much columns 0 and 1 differ, and columns 1 and 2, when pixels are read ``early`` bytes too early."""
+def column_steps(images: data.ImageSet, shift: int) -> list[float]:
+    """How much columns 0 and 1 differ, 1 and 2, 29 and 30, 30 and 31, with every byte ``shift`` places too far on."""
     row = torch.cat([images.labels[:, None].to(torch.uint8), images.images.flatten(1)], dim=1)
-    lines = row[:, 1 - early : 3_073 - early].reshape(-1, 32).double()
-    return lines[:, :3].diff(dim=1).abs().mean(dim=0).tolist()
+    planes = row.roll(shift, dims=1)[:, 1:].reshape(-1, 32, 32)[:, 1:-1].double()
+    return planes.diff(dim=2).abs().mean(dim=(0, 1))[[0, 1, -2, -1]].tolist()
 
 
-def test_in_drawings_read_one_byte_early_the_first_two_columns_differ_a_little_more_than_the_next_two() -> None:
+def test_a_hundred_drawings_read_one_byte_early_or_late_differ_at_the_edges_as_elsewhere() -> None:
     drawings = data.load("builtin", "train").subset(100)
-    (right, beside_right), (early, beside_early) = (column_steps(drawings, by) for by in (0, 1))
-    assert right < beside_right
-    assert 1.1 < early / beside_early < 1.3
+    for shift in (0, 1, -1):
+        steps = column_steps(drawings, shift)
+        assert max(steps) < 1.2 * min(steps)
 
 
-def test_in_photographs_read_one_byte_early_the_first_two_columns_differ_far_more(cifar_root: Path) -> None:
+def test_photographs_read_one_byte_early_or_late_differ_three_times_as_much_at_one_edge(cifar_root: Path) -> None:
     photographs = data.load("cifar10", "train", cifar_root).subset(100)
-    assert column_steps(photographs, 0) == pytest.approx([12.9, 13.5], abs=0.05)
-    assert column_steps(photographs, 1) == pytest.approx([40.4, 12.9], abs=0.05)
+    right, early, late = (column_steps(photographs, shift) for shift in (0, 1, -1))
+    assert right == pytest.approx([13.1, 13.8, 13.3, 14.4], abs=0.05)
+    assert early[0] == pytest.approx(39.0, abs=0.05)
+    assert late[-1] == pytest.approx(39.0, abs=0.05)
+    assert 2.5 < early[0] / max(early[1:]) < 3.2
+    assert 2.5 < late[-1] / max(late[:-1]) < 3.2
 
 
 def by_mean_colour(name: str, root: Path | None = None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -92,15 +96,19 @@ def test_by_mean_colour_alone_80_4_percent_are_wrong_and_most_answers_airplane_o
 
 
 def test_the_mean_deviation_within_a_photograph_is_what_others_divide_by(cifar_root: Path) -> None:
-    within = data.load("cifar10", "train", cifar_root).images.float().std(dim=(2, 3)).mean(dim=0) / 255
+    images = data.load("cifar10", "train", cifar_root).images.float() / 255
+    within = images.std(dim=(2, 3)).mean(dim=0)
     assert [f"{each:.4f}" for each in within.tolist()] == ["0.2023", "0.1994", "0.2010"]
+    without_brightness = images.var(dim=(2, 3)).mean(dim=0).sqrt()
+    whole = images.transpose(0, 1).flatten(1).std(dim=1)
+    assert torch.allclose((whole - without_brightness) / (whole - within), torch.tensor(0.8), rtol=0, atol=0.03)
 
 
 # --- Chapter 2: drawings ---
 
 
-def chapter_2_inputs() -> dict[str, torch.Tensor]:
-    images = data.load("builtin", "train").images
+def chapter_2_inputs(name: str = "builtin", root: Path | None = None) -> dict[str, torch.Tensor]:
+    images = data.load(name, "train", root).images
     mean, std = augment.channel_mean_std(images)
     pixels = images[:1_000].float()
     centred = pixels - mean[:, None, None]
@@ -118,17 +126,30 @@ def test_black_is_more_than_two_deviations_below_the_mean_and_the_mean_is_no_byt
     assert f"{mean[0]:.1f}" == "127.9"
 
 
-def test_subtracting_the_mean_lowers_the_largest_curvature_alone_and_dividing_leaves_the_ratio() -> None:
-    found = {}
-    for kind, images in chapter_2_inputs().items():
-        patches = torch.nn.functional.unfold(images, 3).transpose(1, 2).flatten(0, 1).double()
-        found[kind] = torch.linalg.eigvalsh(patches.T @ patches / len(patches)).flip(0)
+def patch_eigenvalues(images: torch.Tensor) -> torch.Tensor:
+    """Of the mean of x x^T over all 3x3 patches x, the largest first."""
+    patches = torch.nn.functional.unfold(images, 3).transpose(1, 2).flatten(0, 1).double()
+    return torch.linalg.eigvalsh(patches.T @ patches / len(patches)).flip(0)
+
+
+def test_subtracting_the_mean_lowers_the_largest_eigenvalue_alone_and_dividing_leaves_the_ratio() -> None:
+    found = {kind: patch_eigenvalues(images) for kind, images in chapter_2_inputs().items()}
     lowered = found["centred"] / found["raw"]
     assert 10 < 1 / lowered[0] < 12
     assert (lowered[1:] - 1).abs().max() < 0.05
     ratio = {kind: (each[0] / each[-1]).item() for kind, each in found.items()}
     assert 10 < ratio["raw"] / ratio["centred"] < 12
     assert ratio["divided"] == pytest.approx(ratio["centred"], rel=0.01)
+    noise = 0.06**2 / 3  # evenly spread from -0.06 to 0.06
+    assert 1 < found["centred"][-1] / noise < 1.15
+
+
+def test_in_photographs_the_smallest_eigenvalue_is_a_hundred_times_smaller(cifar_root: Path) -> None:
+    drawn, taken = chapter_2_inputs(), chapter_2_inputs("cifar10", cifar_root)
+    for kind in ("raw", "centred"):
+        drawings, photographs = patch_eigenvalues(drawn[kind]), patch_eigenvalues(taken[kind])
+        assert 90 < drawings[-1] / photographs[-1] < 130
+        assert photographs[0] / photographs[-1] > 100 * drawings[0] / drawings[-1]
 
 
 def test_a_batch_norm_undoes_the_subtraction_but_for_the_border_and_the_division_but_for_unequal_channels() -> None:
