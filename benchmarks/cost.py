@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 
 from resnet_book.analysis import ledger
+from resnet_book.engine.device import kernels
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -34,14 +36,19 @@ class Cost:
 
 @dataclass(frozen=True)
 class Device:
-    """What a device was seen to do, at its best: a large matrix product and a large copy."""
+    """What a device was seen to do, at its best: a large matrix product, a convolution, and a large copy."""
 
-    flops_per_second: dict[str, float]  # precision -> operations
+    matrix_product: dict[str, float]  # precision -> operations a second
+    convolution: dict[str, float]
     bytes_per_second: float  # read and written, together
+
+    def flops_per_second(self, precision: str) -> float:
+        """Operations, by whichever of the two does more."""
+        return max(self.matrix_product[precision], self.convolution[precision])
 
     def floor(self, cost: Cost, precision: str) -> float:
         """Seconds below which a step of ``cost`` could go only with a better algorithm or with the help of caches."""
-        return max(cost.flops / self.flops_per_second[precision], cost.moved_by_products / self.bytes_per_second)
+        return max(cost.flops / self.flops_per_second(precision), cost.moved_by_products / self.bytes_per_second)
 
 
 def count(step: Callable[[], object]) -> Cost:
@@ -55,19 +62,30 @@ def count(step: Callable[[], object]) -> Cost:
 
 
 def measure_device(device: torch.device, precisions: Iterable[str], repeats: int = 7) -> Device:
-    """The best rates of several tries, for matrix products in each of ``precisions``.
+    """The best rates of several tries, for products and convolutions in each of ``precisions``.
 
-    Sizes are such that a GPU is busy, and that no cache holds the copy.
+    Sizes are such that a GPU is busy, and that no cache holds the copy. The convolution is that of ResNet-20's last
+    stage, on a CPU with a batch of the recipe.
     """
     size, copied = (8_192, 2**30) if device.type == "cuda" else (2_048, 2**28)  # rows and columns; bytes
-    rates = {}
+    count = 16_384 if device.type == "cuda" else 128  # images
+    products, convolutions = {}, {}
     for precision in precisions:
-        matrix = torch.randn(size, size, device=device, dtype=DTYPES[precision])
+        dtype = DTYPES[precision]
+        matrix = torch.randn(size, size, device=device, dtype=dtype)
         product = torch.empty_like(matrix)
-        rates[precision] = 2 * size**3 / _best_seconds(lambda a=matrix, out=product: torch.mm(a, a, out=out), repeats)
+        shapes = (count, 64, 8, 8), (64, 64, 3, 3)
+        maps, weights = (torch.randn(each, device=device, dtype=dtype) for each in shapes)
+        maps, weights = (each.contiguous(memory_format=torch.channels_last) for each in (maps, weights))
+        with kernels(device, precision):
+            seconds = _best_seconds(lambda a=matrix, out=product: torch.mm(a, a, out=out), repeats)
+            products[precision] = 2 * size**3 / seconds
+            seconds = _best_seconds(lambda a=maps, b=weights: F.conv2d(a, b, padding=1), repeats)
+            convolutions[precision] = 2 * 9 * 64 * maps.numel() / seconds
     source = torch.zeros(copied // 4, device=device)
     target = torch.zeros_like(source)
-    return Device(rates, 2 * copied / _best_seconds(lambda: target.copy_(source), repeats))
+    bandwidth = 2 * copied / _best_seconds(lambda: target.copy_(source), repeats)
+    return Device(products, convolutions, bandwidth)
 
 
 def _best_seconds(run: Callable[[], object], repeats: int) -> float:

@@ -7,11 +7,11 @@ process. All ways take turns. Run it with ``python benchmarks/whole_machine.py``
 import argparse
 import os
 import statistics
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from processes import Process, serve
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 STEPS_AT_A_TIME = {"cpu": 1, "cuda": 25}  # between two looks at the clock, for which a GPU is waited for
@@ -36,57 +36,53 @@ class Way:
         setting = {"OMP_NUM_THREADS": str(self.threads), "OMP_WAIT_POLICY": "PASSIVE"}
         if self.allocator:
             setting["LD_PRELOAD"] = str(Path(self.allocator).resolve())  # a bare name would be looked up elsewhere
-        environment = {**os.environ, **setting}
-        command = [sys.executable, __file__, "--train", self.kind, "--precision", self.precision]
-        command += ["--device", self.device]
-        command += ["--model", options.model, "--seconds", str(options.seconds)]
-        command += ["--data", options.data] if options.data else []
-        command += ["--give-memory-back"] if not self.kept else []
-        command += ["--no-compile"] if not options.compile else []
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        running = [subprocess.Popen(command, env=environment, **pipes) for _ in range(self.processes)]
+        arguments = ["--train", self.kind, "--precision", self.precision, "--device", self.device]
+        arguments += ["--model", options.model, "--seconds", str(options.seconds)]
+        arguments += ["--data", options.data] if options.data else []
+        arguments += ["--give-memory-back"] if not self.kept else []
+        arguments += ["--no-compile"] if not options.compile else []
+        running = [Process(__file__, *arguments, **setting) for _ in range(self.processes)]
         for process in running:
-            if process.stdout.readline() != "ready\n":  # type: ignore[union-attr]  # it is a pipe
-                raise RuntimeError(f"{self.name}: a process ended before it could train; its message is above")
+            process.answer()
         for process in running:
-            process.stdin.write("go\n")  # type: ignore[union-attr]
-            process.stdin.flush()  # type: ignore[union-attr]
-        self.passes.append(sum(float(process.communicate()[0]) for process in running))
+            process.ask()
+        self.passes.append(sum(process.answer() for process in running))
+        for process in running:
+            process.end()
 
 
 def train(options: argparse.Namespace) -> None:
-    """Be one of the processes: get ready, wait for the word, train, print images per second."""
+    """Be one of the processes: get ready, and when asked train and answer with images per second."""
     import torch
     from cost import wait_for_gpu
-    from training import ENDLESS, conventional, ours
+    from training import RECIPE, conventional, give_memory_back, new_network, ours
 
-    from resnet_book import data, models
-    from resnet_book.engine import device
+    from resnet_book import data
     from resnet_book.engine.device import Engine, can_compile
-    from resnet_book.recipe import Recipe
 
     if options.give_memory_back:
-        device.keep_memory = lambda: None
+        give_memory_back()
     images = data.load("cifar10" if options.data else "builtin", "train", options.data)
-    recipe = Recipe(iterations=ENDLESS, drops=())
-    network = models.MODELS[options.model](generator=torch.Generator().manual_seed(0))
+    recipe, network = RECIPE, new_network(options.model)
     if options.train == "conventional":
-        way = conventional(network, images, recipe, torch.device(options.device), workers(options.device))
+        training = conventional(network, images, recipe, torch.device(options.device), workers(options.device))
     else:
         compiled = options.compile and can_compile(options.device)
-        way = ours(network, images, recipe, Engine(options.device, options.precision, compiled))
-    for _ in range(way.settling):
-        way.step()
+        training = ours(network, images, recipe, Engine(options.device, options.precision, compiled))
+    for _ in range(training.settling):
+        training.step()
     wait_for_gpu()
-    print("ready", flush=True)
-    sys.stdin.readline()
-    start, steps = time.perf_counter(), 0
-    while time.perf_counter() - start < options.seconds:
-        for _ in range(STEPS_AT_A_TIME[options.device]):
-            way.step()
-            steps += 1
-        wait_for_gpu()
-    print(recipe.batch_size * steps / (time.perf_counter() - start), flush=True)
+
+    def images_per_second() -> float:
+        start, steps = time.perf_counter(), 0
+        while time.perf_counter() - start < options.seconds:
+            for _ in range(STEPS_AT_A_TIME[options.device]):
+                training.step()
+                steps += 1
+            wait_for_gpu()
+        return recipe.batch_size * steps / (time.perf_counter() - start)
+
+    serve("ready", images_per_second)
 
 
 def workers(device: str) -> int:

@@ -222,7 +222,6 @@ plt.show()
 # %% [markdown]
 # Where a convolution is faster than the matrix product (why, we have not traced), the fastest one *is* the level part: the
 # others are compared with it, not with what the processor could do. Nor have we traced why those of fewer channels are slower.
-# (Chapter 6 has the bend at 4.6: in two threads, with the rate of a matrix product.)
 #
 # To lie under the slanted part does not mean to be limited by memory. In training, batch norm has to read its input at
 # least twice, for the statistics and to normalise it, while we counted one reading. That would leave it two thirds of the
@@ -346,8 +345,9 @@ display(Markdown(text))
 # %% [markdown]
 # Such short trainings cannot show that the final errors are equal. Here are test errors of ResNet-20 in %, from three whole
 # trainings in each precision, by a recipe thirty-two times shorter than the paper's. With one seed both begin with the same
-# weights and get the same batches. (Five were compiled; float32 with seed 0 was not. By the paper's recipe no pair is
-# recorded.)
+# weights and get the same images in the same order, with seeds 1 and 2 also the same crops and flips. (Float32 with seed 0,
+# where the change is largest, is of older code, which sampled others, and alone was not compiled. By the paper's recipe no
+# pair is recorded.)
 
 # %% tags=["nbval-ignore-output"]
 names = "resnet20-cifar10-short-bfloat16", "resnet20-cifar10-short"

@@ -15,6 +15,7 @@ import training
 import whole_machine
 
 from resnet_book import data, models
+from resnet_book.engine import device as devices
 from resnet_book.engine.device import Engine
 from resnet_book.recipe import Recipe
 from resnet_book.train import fit
@@ -42,15 +43,16 @@ def test_the_training_benchmark_prints_the_ratio_and_the_floor() -> None:
     small = ("--model", "plain20", "--seconds", "0.5", "--repeats", "1", "--device", "cpu", "--threads", "1")
     printed = run("training.py", *small, "--workers", "1", "--precision", "float32", "--no-compile")
     assert re.search(r"conventional, 1 worker +[\d,]+ images/s", printed), printed
+    assert re.search(r"ours, float32, eager, memory given back +[\d,]+ images/s", printed), printed
     assert re.search(r"ours, float32, eager +[\d,]+ images/s", printed), printed
     assert re.search(r"test between epochs, float32 +[\d,]+ images/s", printed), printed
-    ratio = re.search(r"ratio ([\d.]+) \(median of 1 pairs", printed)
-    assert ratio, printed
-    assert float(ratio[1]) > 0
+    ratios = re.findall(r"ratio ([\d.]+) \(median of 1 pairs", printed)
+    assert len(ratios) == 2, printed
+    assert all(float(ratio) > 0 for ratio in ratios)
     floor = re.search(r"^floor float32: ([\d.]+) ms a step", printed, re.MULTILINE)
     assert floor, printed
     assert float(floor[1]) > 0
-    assert len(re.findall(r"takes [\d.]+ times its floor", printed)) == 2
+    assert len(re.findall(r"takes [\d.]+ times its floor", printed)) == 3
 
 
 @pytest.mark.slow
@@ -180,7 +182,21 @@ def test_only_convolutions_and_matrix_products_count_as_products() -> None:
 
 
 def test_the_floor_is_the_slower_of_operations_and_bytes() -> None:
-    device = cost.Device({"float32": 100.0, "bfloat16": 400.0}, bytes_per_second=10.0)
+    device = cost.Device({"float32": 60.0, "bfloat16": 400.0}, {"float32": 100.0, "bfloat16": 300.0}, 10.0)
     step = cost.Cost({"convolution": 600, "mm": 200}, moved=1_000, moved_by_products=30)
     assert device.floor(step, "float32") == 8.0
     assert device.floor(step, "bfloat16") == 3.0
+
+
+def test_ours_alone_keeps_memory_and_one_of_its_ways_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = list[str]()
+    few = data.load("builtin", "train").subset(256)
+    monkeypatch.setattr(data, "load", lambda *_: few)
+    monkeypatch.setattr(training, "serve", lambda *_: None)
+    common = ["--model", "plain20", "--device", "cpu", "--workers", "0"]
+    for way in training.ways_of(training.parse([*common, "--precision", "float32", "--no-compile"])):
+        monkeypatch.setattr(devices, "keep_memory", lambda: done.append("memory is kept"))
+        training.main([*common, "--train", *way.arguments])
+        done.append(way.name)
+    back = "ours, float32, eager, memory given back"
+    assert done == ["conventional, 0 workers", back, "memory is kept", "ours, float32, eager"]

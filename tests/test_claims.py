@@ -1369,11 +1369,15 @@ def test_between_precisions_no_effect_was_found_in_three_short_runs_of_each() ->
     assert abs(change) < 0.6 * tables.by_chance(3, 3) * error
 
 
-def test_bfloat16_was_lower_with_each_of_the_seeds_that_it_shares_with_float32_of_which_one_was_not_compiled() -> None:
+def test_bfloat16_was_lower_with_each_seed_most_with_seed_0_whose_float32_is_of_older_code_and_not_compiled() -> None:
     runs = {(each.precision, each.seed): each for each in recorded() if each.experiment in PRECISIONS}
     assert set(runs) == {(precision, seed) for precision in ("float32", "bfloat16") for seed in range(3)}
-    assert all(runs["bfloat16", seed].test_error < runs["float32", seed].test_error for seed in range(3))
+    lower = [runs["float32", seed].test_error - runs["bfloat16", seed].test_error for seed in range(3)]
+    assert min(lower) > 0
+    assert max(lower) == lower[0]
     assert [key for key, each in runs.items() if not each.compiled] == [("float32", 0)]
+    # Its crops and flips were sampled batch by batch, those of the others for a whole epoch.
+    assert [key for key, each in runs.items() if each.parts[0].commit[:7] == "5a1990d"] == [("float32", 0)]
 
 
 def test_by_the_papers_recipe_no_network_is_recorded_in_both_precisions() -> None:
