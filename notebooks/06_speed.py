@@ -30,8 +30,8 @@
 # - what seven techniques do, what they cost, and what they brought together on a CPU and on a GPU.
 #
 # **You need** [chapter 2](02_augmentation.ipynb) for the augmentation and [chapter 3](03_plain_and_residual.ipynb) for
-# the network. With `tier = "smoke"` the page takes a minute on 2 cores and downloads nothing. `"cpu"` takes some minutes
-# and CIFAR-10 (170 MB), `"paper"` measures on a GPU, where there is one; both compile the network, if they can.
+# the network. With `tier = "smoke"` the page takes a minute on 2 cores and downloads nothing. `"cpu"` takes some
+# minutes and CIFAR-10 (170 MB), `"paper"` measures on a GPU, where there is one; both compile the network, if they can.
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -133,8 +133,8 @@ f"a call that does nothing: {milliseconds(lambda: None):.4f} ms"
 # ## One step in its parts
 #
 # A step loads a batch, runs the network forward, runs it backward, and updates the weights. Most scripts load one image
-# after the other, as pictures, through torchvision's transforms, and stack the results. Chapter 2's augmentation does the
-# same to a whole batch of tensors at once, on the device.
+# after the other, as pictures, through torchvision's transforms, and stack the results. Chapter 2's augmentation does
+# the same to a whole batch of tensors at once, on the device.
 
 # %%
 mean, std = (each.to(device) for each in augment.channel_mean_std(train_images.images))
@@ -185,8 +185,8 @@ forward_and_backward(network, images, labels)
 f"{sum(each.grad.numel() for each in network.parameters()):,} weights, each with a gradient"
 
 # %% [markdown]
-# **Predict.** Order the five by time: loading one by one, loading at once, forward, backward, optimizer. How many times as
-# fast is the whole step if it loads at once?
+# **Predict.** Order the five by time: loading one by one, loading at once, forward, backward, optimizer. How many times
+# as fast is the whole step if it loads at once?
 
 # %% mystnb={"image": {"alt": "Horizontal bars of milliseconds for the parts of one training step. The backward pass is the longest, then the forward pass; both ways of loading and the optimizer are short beside them."}} tags=["nbval-ignore-output"]
 parts = {"loading, one by one": milliseconds(one_by_one), "loading, at once": milliseconds(at_once)}
@@ -212,17 +212,17 @@ display(Markdown(text))
 
 # %% [markdown]
 # For each convolution but the first backward computes two gradients, of the weights and of the input. (The first one's
-# input, the images, needs none.) Each takes as many operations as the convolution itself, not always as much time. Whether
-# loading matters depends on the rest. The benchmark's CPU loaded 16,000 images a second one by one, and 469,000 at once. It
-# trained on 836 a second, its GPU on 80,000.
+# input, the images, needs none.) Each takes as many operations as the convolution itself, not always as much time.
+# Whether loading matters depends on the rest. The benchmark's CPU loaded 16,000 images a second one by one, and 469,000
+# at once. It trained on 955 a second, its GPU on 80,000.
 #
 # ### Kinds of calls
 #
-# "Forward" is many calls: a convolution, a batch norm, a ReLU, and so on. `ledger.calls` lists them, the backward ones too.
-# (How PyTorch lets one see each call: `resnet_book/analysis/ledger.py`, a page of code.) *Operations* of convolutions and
-# matrix products are counted by PyTorch: a multiplication and an addition are two. Of any other call we take one for each
-# number that it gives, a rough guess. *Bytes* are those of each tensor that a call takes or gives, once. That is nominal:
-# batch norm has to read its input twice, and what is in a cache need not come from memory.
+# "Forward" is many calls: a convolution, a batch norm, a ReLU, and so on. `ledger.calls` lists them, the backward ones
+# too. (How PyTorch lets one see each call: `resnet_book/analysis/ledger.py`, a page of code.) *Operations* of
+# convolutions and matrix products are counted by PyTorch: a multiplication and an addition are two. Of any other call
+# we take one for each number that it gives, a rough guess. *Bytes* are those of each tensor that a call takes or gives,
+# once. That is nominal: batch norm has to read its input twice, and what is in a cache need not come from memory.
 
 
 # %%
@@ -269,12 +269,12 @@ Batch norm takes {shares.time["batch norm"] / shares.time["ReLU"]:.1f} times as 
 display(Markdown(text))
 
 # %% [markdown]
-# What may a call wait for? The benchmark's CPU did at most 346 billion operations a second, in a convolution, and moved
-# 37 billion bytes in a large copy: 9.4 operations a byte. Batch norm, ReLU and additions do fewer: they read a number,
+# What may a call wait for? The benchmark's CPU did at most 465 billion operations a second, in a convolution, and moved
+# 66 billion bytes in a large copy: 7.0 operations a byte. Batch norm, ReLU and additions do fewer: they read a number,
 # do little with it, and write it. There computing faster would hardly help, *moving less* may. Convolutions do more, so
 # on the CPU they more likely wait for arithmetic. On the H200 in bfloat16, by a large product of matrices, the limit is
-# 187. There convolutions do 129 operations a byte, and so lie on the side of memory too. (How near each call is to either
-# limit, and whether rounding changes what is learned, is for the [appendix](a6_more_about_speed.ipynb).)
+# 187. There convolutions do 129 operations a byte, and so lie on the side of memory too. (How near each call is to
+# either limit, and whether rounding changes what is learned, is for the [appendix](a6_more_about_speed.ipynb).)
 #
 # ## The techniques
 #
@@ -314,7 +314,8 @@ def make_step(network: models.Network, way: Way) -> Callable[[], object]:
 # %% [markdown]
 # A test holds three such steps, in float32, to those of the package.
 #
-# **Whole batches.** A few calls do all to a whole batch, not a few to each image. The images stay on the device, as bytes.
+# **Whole batches.** A few calls do all to a whole batch, not a few to each image. The images stay on the device, as
+# bytes.
 #
 # **No number fetched.** `loss.item()` turns a tensor into a Python number. On a CPU that costs nothing. On a GPU Python
 # then waits until the queue is empty, and nobody fills it meanwhile. So the package asks for the loss once an epoch.
@@ -324,11 +325,11 @@ def make_step(network: models.Network, way: Way) -> Callable[[], object]:
 # vector instruction takes many that lie side by side.
 #
 # **bfloat16** numbers take 16 bits. Their range is that of float32, their grid is coarse: between 1 and 2 there are 128
-# of them. So the weights remain in float32, and `torch.autocast` rounds what goes into convolutions and matrix products.
-# Their results stay in 16 bits, and so does what batch norm, ReLU and additions make of them: the nominal bytes of a step
-# fall by half (from 1.81 to 0.93 GB). And a processor with instructions for it multiplies faster. One without them
-# imitates them: on such a CPU, a busy one, training fell from 159 images a second to 14. So on a CPU the package stays in
-# float32 unless asked. Which kind is this one?
+# of them. So the weights remain in float32, and `torch.autocast` rounds what goes into convolutions and matrix
+# products. Their results stay in 16 bits, and so does what batch norm, ReLU and additions make of them: the nominal
+# bytes of a step fall by half (from 1.81 to 0.93 GB). And a processor with instructions for it multiplies faster. One
+# without them imitates them: on such a CPU, a busy one, training fell from 159 images a second to 14. So on a CPU the
+# package stays in float32 unless asked. Which kind is this one?
 
 # %% tags=["nbval-ignore-output"]
 maps, weights = torch.randn(batch_size, 16, 32, 32, device=device), torch.randn(16, 16, 3, 3, device=device)
@@ -340,25 +341,26 @@ f"a convolution: {fine:.2f} ms in float32, {coarse:.2f} in bfloat16; imitated, s
 # %% [markdown]
 # **Compilation.** `torch.compile` writes new code for a whole function. Above all it *fuses*. Take a sum followed by a
 # ReLU. The *eager* function, which runs as it is written, writes the sum to memory and reads it back. The fused one
-# applies the ReLU to each number while it is there. The price is a slow first step. With nothing in the compiler's cache
-# it took 12 seconds on the CPU, repaid after some 430 steps at the times of the table below. On the GPU it took 20 seconds
-# more, with four networks compiled at once: repaid after at most 45,000 of the recipe's 64,000 steps.
+# applies the ReLU to each number while it is there. The price is a slow first step. With nothing in the compiler's
+# cache it took 12 seconds on the CPU, repaid after some 750 steps at the times of the table below. On the GPU it took
+# 20 seconds more, with four networks compiled at once: repaid after at most 45,000 of the recipe's 64,000 steps.
 #
 # **CUDA graphs.** On a GPU each call starts *kernels*, small programs, and to ask for one may take Python longer than
 # it runs. So the step is run once while CUDA writes down its kernels, with the addresses of their tensors. Afterwards
 # one call starts them all. The price is that only the *contents* of the tensors may change: no new shapes or addresses,
-# and no question for a number. (`resnet_book/engine/cuda_graph.py` has it, in a page of code. Figure 6.3 has no row for it.)
+# and no question for a number. (`resnet_book/engine/cuda_graph.py` has it. Figure 6.3 has no row for it.)
 #
-# **Memory kept.** On a CPU under Linux a large tensor's memory goes back to the system when the tensor is gone, and what the
-# next one gets is cleared first. In every training of the package the process keeps it (`engine.device.keep_memory`). That
-# is set for a whole process, so Figure 6.3 has no row for it either: all steps of this page give memory back.
+# **Memory kept.** On a CPU under Linux a large tensor's memory goes back to the system when the tensor is gone, and
+# what the next one gets is cleared first. In every training of the package the process keeps it
+# (`engine.device.keep_memory`). That is set for a whole process, so Figure 6.3 has no row for it either: all steps of
+# this page give memory back. The table below has one.
 #
 # ## All of them in turn
 #
-# Each row of Figure 6.3 is the step of the row above with one technique more. Every step is built *three times*: the dots
-# of a row are the same code, at other addresses in memory. All take turns, in a new order each time, and a dot is the
-# fastest of 20. We call a row faster only if all its dots lie left of all dots of the row above. Where a technique does
-# nothing, chance alone brings that about in 1 of 20 cases, and the reverse in another.
+# Each row of Figure 6.3 is the step of the row above with one technique more. Every step is built *three times*: the
+# dots of a row are the same code, at other addresses in memory. All take turns, in a new order each time, and a dot is
+# the fastest of 20. We call a row faster only if all its dots lie left of all dots of the row above. Where a technique
+# does nothing, chance alone brings that about in 1 of 20 cases, and the reverse in another.
 #
 # **Predict.** Which row brings most here? Which can hardly stand out, by Figure 6.1 and by what you have just read?
 
@@ -406,17 +408,18 @@ table.iloc[1:]
 #
 # *Conventional* is the first row of Figure 6.3, with processes, the *workers*, that load for it. In each step it also
 # fetches the number of right answers. On the GPU its convolutions use TensorFloat-32, PyTorch's default: float32 with
-# shorter fractions. *Ours* is the package's step, on the CPU before it kept memory: whole batches, no number fetched,
-# channels last; on the GPU a CUDA graph and the fused optimizer come with it. Passes of 4 seconds (GPU: 1.5) took turns, 7
-# of each way (GPU: 3). "Times as fast" is the median over pairs of passes, with the smallest and the largest. (One machine
-# each: PyTorch 2.15 on the CPU, which has bfloat16 instructions, and 2.11 on the GPU.)
+# shorter fractions. *Ours* is the package's step: whole batches, no number fetched, channels last; on the CPU memory is
+# kept, unless the row says otherwise; on the GPU a CUDA graph and the fused optimizer come with it. Passes of 4 seconds
+# (GPU: 1.5) took turns, 7 of each way (GPU: 3). "Times as fast" is the median over pairs of passes, with the smallest
+# and the largest. (One machine each: PyTorch 2.15 on the CPU, which has bfloat16 instructions, and 2.11 on the GPU.)
 
 # %% tags=["remove-input"]
 BENCHMARK = [  # of benchmarks/README.md, to which a test holds it
-    ("CPU, 2 cores", "conventional, 2 workers", "232", "1"),
-    ("CPU, 2 cores", "ours, float32, eager", "181", "1.28 (1.24 to 1.31)"),
-    ("CPU, 2 cores", "ours, float32, compiled", "153", "1.53 (1.44 to 1.61)"),
-    ("CPU, 2 cores", "ours, bfloat16, compiled", "105", "2.21 (1.98 to 2.34)"),
+    ("CPU, 2 cores", "conventional, 2 workers", "230", "1"),
+    ("CPU, 2 cores", "ours, float32, eager, memory given back", "177", "1.33 (1.21 to 1.37)"),
+    ("CPU, 2 cores", "ours, float32, eager", "150", "1.52 (1.42 to 1.65)"),
+    ("CPU, 2 cores", "ours, float32, compiled", "134", "1.69 (1.60 to 1.80)"),
+    ("CPU, 2 cores", "ours, bfloat16, compiled", "101", "2.24 (2.11 to 2.38)"),
     ("H200", "conventional, 8 workers", "10.24", "1"),
     ("H200", "ours, bfloat16, eager", "2.05", "5.01 (4.20 to 5.04)"),
     ("H200", "ours, bfloat16, compiled", "1.59", "6.44 (5.36 to 6.62)"),
@@ -424,25 +427,23 @@ BENCHMARK = [  # of benchmarks/README.md, to which a test holds it
 pd.DataFrame(BENCHMARK, columns=["device", "way", "ms a step", "times as fast"]).set_index(["device", "way"])
 
 # %% [markdown]
-# **On the CPU** the first three together make the step 1.3 times as fast, with compilation 1.5, and with bfloat16 2.2.
-# Kept memory was timed later, in processes of its own, compiled in float32. A CPU with bfloat16 instructions trained on
-# 1,005 images a second with it and on 689 without (2 passes each), 1.46 times as fast; one that has none on 237 and 188 (3
-# passes), 1.26 times. (In the table, where all ways shared a process, the compiled step makes 836 without it. Why not 689,
-# we have not traced.)
+# **On the CPU** the first three together make the step 1.3 times as fast, with kept memory 1.5, with compilation 1.7,
+# and with bfloat16 2.2 times. (Each way has a process of its own. In bfloat16 eager was not timed.)
 #
-# **On the GPU** it is 5 times in bfloat16, and 6.4 compiled: all of them together. One was timed alone: channels last took
-# forward and backward from 4.20 to 1.97 ms (bfloat16, one run). What holds the conventional step back, its loading or its
-# own work, was not separated. What does our compiled step wait for? A profile found 362 kernels, and 1.46 of 1.60 ms
-# inside them, so not for Python. At the rate of a large copy all nominal bytes of the eager step would take a seventh of
-# the time, those of convolutions alone a 27th. Their arithmetic, at the rate of a large product, would take less. What is
-# left are many small kernels, of four microseconds each on average.
+# **On the GPU** it is 5 times in bfloat16, and 6.4 compiled: all of them together. One was timed alone: channels last
+# took forward and backward from 4.20 to 1.97 ms (bfloat16, one run). What holds the conventional step back, its loading
+# or its own work, was not separated. What does our compiled step wait for? A profile found 362 kernels, and 1.46 of
+# 1.60 ms inside them, so not for Python. At the rate of a large copy all nominal bytes of the eager step would take a
+# seventh of the time, those of convolutions alone a 27th. Their arithmetic, at the rate of a large product, would take
+# less. What is left are many small kernels, of four microseconds each on average.
 #
 # ## Summary
 #
 # - Time after a first call, several times, in turns. Build a thing several times to see what chance does.
-# - Convolutions have nearly all the operations and a quarter of the nominal bytes. Figure 6.2 has their share of the time.
-# - Without bfloat16 a step became 1.5 times as fast on a CPU, and with it 2.2 times, before memory was kept. All together,
-#   it was 6.4 times as fast on a GPU, whose time goes to hundreds of small kernels.
+# - Convolutions have nearly all the operations and a quarter of the nominal bytes. Figure 6.2 has their share of the
+#   time.
+# - Without bfloat16 a step became 1.7 times as fast on a CPU, and with it 2.2 times. All together, it was 6.4 times as
+#   fast on a GPU, whose time goes to hundreds of small kernels.
 #
 # ## Exercises
 #
@@ -515,6 +516,6 @@ else:
 #
 # ## References
 #
-# - [Micikevicius et al. (2018)](https://arxiv.org/abs/1710.03740): training in float16, with weights kept in float32 and
-#   the loss scaled, which bfloat16 does not need.
+# - [Micikevicius et al. (2018)](https://arxiv.org/abs/1710.03740): training in float16, with weights kept in float32
+#   and the loss scaled, which bfloat16 does not need.
 # - [He et al. (2015a)](https://arxiv.org/abs/1512.03385): the network and the recipe, whose speed this page is about.

@@ -1377,7 +1377,7 @@ def test_bfloat16_was_lower_with_each_seed_most_with_seed_0_whose_float32_is_of_
     assert max(lower) == lower[0]
     assert [key for key, each in runs.items() if not each.compiled] == [("float32", 0)]
     # Its crops and flips were sampled batch by batch, those of the others for a whole epoch.
-    assert [key for key, each in runs.items() if each.parts[0].commit[:7] == "5a1990d"] == [("float32", 0)]
+    assert [key for key, each in runs.items() if (each.parts[0].commit or "").startswith("5a1990d")] == [("float32", 0)]
 
 
 def test_by_the_papers_recipe_no_network_is_recorded_in_both_precisions() -> None:
@@ -1650,7 +1650,7 @@ def errors_of_seeds(experiment: str) -> list[float]:
     return [each.test_error for each in recorded() if each.experiment == experiment]
 
 
-def test_in_shorter_trainings_seeds_of_the_residual_networks_differ_by_points_and_seed_0_is_the_worst_of_56_layers() -> (
+def test_in_shorter_trainings_seeds_of_residual_networks_differ_by_points_and_seed_0_is_the_worst_of_56_layers() -> (
     None
 ):
     assert [round(each, 1) for each in errors_of_seeds("resnet56-cifar10-short")] == [43.3, 38.5]
