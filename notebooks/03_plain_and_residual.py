@@ -482,8 +482,10 @@ plt.show()
 # frame is cut off.
 
 # %% [markdown]
-# In the plain panel both lines of the deep network lie above those of the shallow one to the end. In the residual panel
-# the thin lines change places long before the learning rate drops for the first time, and stay so.
+# In the plain panel both lines of the deep network lie above those of the shallow one to the end. (That the thick lines
+# jump at the large rate is in part the measure: batch norm's averages lag behind the weights, [chapter
+# 5](05_training.ipynb).) In the residual panel the thin lines change places long before the learning rate drops for the
+# first time, and stay so.
 #
 # ## Does depth hurt, and do shortcuts cure it?
 #
@@ -494,9 +496,9 @@ plt.show()
 # the deep residual network errs less than the shallow one. After 2,000 iterations they help at every depth, the more
 # the deeper, and do not cure: residual networks get worse with depth as well, at 56 layers by less than half as many
 # points. So it is with 20 and 56 layers after 4,000 and after 8,000 iterations, but the handicap of the deep residual
-# network shrinks: from 16 points to 10, to 7, and after 16,000 to 3. After 64,000 they help and cure. On the training images our own runs
-# show it, and a-martyn's. On the test images the published numbers do, with gains of 0.6 to 1.8 points; ours, of 0.2,
-# agrees in its sign and is too small to show it.
+# network shrinks: from 16 points to 10, to 7, and after 16,000 to 3. After 64,000 they help and cure. On the training
+# images our own runs show it, and a-martyn's. On the test images the published numbers do, with gains of 0.6 to 1.8
+# points; ours, of 0.2, agrees in its sign and is too small to show it.
 #
 # So, from 20 to 56 layers, shortcuts cure if one trains for long enough. What depth then *gains* is, in the published
 # numbers, a sixth to nearly a half of what it costs without them. (It does not go on for ever: the paper's network of

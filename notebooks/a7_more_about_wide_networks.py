@@ -167,8 +167,8 @@ plt.show()
 # A standard deviation (`std`) of the last epochs of a phase also grows when the error simply keeps falling. So we lay a
 # straight line through these epochs. `fall` is by how many points an epoch it falls, and `scatter` is the standard
 # deviation *around the line*. (For $n$ epochs it divides by $n - 2$, and `std` by $n - 1$. So where the error hardly
-# falls `scatter` may be larger than `std`.) Here we take the last five epochs of each phase (all where there are fewer),
-# so that the first one after a drop is not among them.
+# falls `scatter` may be larger than `std`.) Here we take the last five epochs of each phase (all where there are
+# fewer), so that the first one after a drop is not among them.
 
 # %% tags=["nbval-ignore-output"]
 varied = wide_tables.phase_variability(here, last=5).set_index(["learning_rate", "kind", "seed"])
@@ -184,8 +184,8 @@ display(Markdown(text))
 # %% [markdown]
 # ### The recorded runs
 #
-# The short runs of 10 layers hold out 5,000 images. They have three epochs a phase. In Figure A7.2, look where the error
-# falls most.
+# The short runs of 10 layers hold out 5,000 images. They have three epochs a phase. In Figure A7.2, look where the
+# error falls most.
 
 # %% mystnb={"image": {"alt": "A panel each for CIFAR-10 and CIFAR-100: validation error against nine epochs, plain orange, residual blue. The error falls most in the first phase and where the learning rate is first divided by 10, and little in the last phase."}} tags=["nbval-ignore-output"]
 pairs = {name: [f"{kind}10-{name}-short" for kind in ("plain", "resnet")] for name in ("cifar10", "cifar100")}
@@ -223,13 +223,15 @@ for epochs in (3, 20):
 # In four of the six phases the *residual* network scatters more, in one the plain one, and in one they differ by less
 # than one of the 5,000 images. Of five coins, four or more fall alike in three of eight cases: that is no evidence. One
 # ratio is barely beyond what one pair in 20 exceeds; there the plain network's three errors lie on a line to within two
-# images. Of six independent ratios, one or more would be beyond that in a quarter of all cases. And the largest scatter,
-# of the residual network on CIFAR-10 in the first phase, may be a fall that only slows down: with three epochs, a
-# straight line cannot tell that from jumps. So the short runs cannot decide the claim.
+# images. Of six independent ratios, one or more would be beyond that in a quarter of all cases. And the largest
+# scatter, of the residual network on CIFAR-10 in the first phase, may be a fall that only slows down: with three
+# epochs, a straight line cannot tell that from jumps. So the short runs cannot decide the claim.
 #
 # No pair of long runs is recorded yet, so **the claim is neither confirmed nor refuted here.** A GPU records one with
 # `resnet-book run resnet18-cifar10-validation plain18-cifar10-validation`. Even then compare only pairs whose means are
-# close, for a higher error has more room to vary; and several seeds, for the epochs of one run are no independent trials.
+# close, for a higher error has more room to vary; and several seeds, for the epochs of one run are no independent
+# trials. And where the rate is large, a part of the jumps is not of the weights but of batch norm's running averages,
+# which lag behind them ([chapter 5](05_training.ipynb)).
 #
 # ## CIFAR-100: two labels an image
 #
@@ -303,16 +305,16 @@ pd.concat([confusions[related].head(6), confusions[~related].head(6)]).drop(colu
 # %% [markdown]
 # (`reversed`: how many the other way round. Each class has 100 test images.) The most frequent confusions are between
 # relatives, and so is more than a quarter of all mistakes. If a mistake fell on each of the 99 other classes equally
-# often, it would be 4 in 99. Some strangers are so by the list alone: buses and streetcars are in the two superclasses of
-# vehicles.
+# often, it would be 4 in 99. Some strangers are so by the list alone: buses and streetcars are in the two superclasses
+# of vehicles.
 #
 # Some confusions seem to go one way: 24 maples are taken for oaks, and six oaks for maples. But the network answers
 # *oak* too often altogether. Exercise 2 asks how much such a difference is worth among so many.
 #
 # ## What it costs
 #
-# Images a second of training alone, and minutes with validation and testing, which add about a tenth. The line above the
-# table has the rates of a smaller network that was trained three times.
+# Images a second of training alone, and minutes with validation and testing, which add about a tenth. The line above
+# the table has the rates of a smaller network that was trained three times.
 
 # %% tags=["nbval-ignore-output"]
 thrice = "resnet20-cifar10-short-bfloat16"
@@ -325,14 +327,14 @@ wide_tables.cost_table(recorded, names).drop(columns="device")
 
 # %% [markdown]
 # In this table a network with shortcuts trains at about half the rate of its plain twin. By the number of
-# multiplications it should not: shortcuts have none, and projections few. But one and the same ResNet-20 was trained
-# at 330 images a second and at more than three times that, with the same code on such a machine. So the table cannot say
+# multiplications it should not: shortcuts have none, and projections few. But one and the same ResNet-20 was trained at
+# 330 images a second and at more than three times that, with the same code on such a machine. So the table cannot say
 # what shortcuts cost, and the days below are an example, not bounds.
 #
-# What is not recorded can be estimated. Count the additions and multiplications of a forward pass on one image. Then the
-# time is 300 times 50,000 images, divided by the recorded rate of a network of 10 layers (here `resnet10-cifar10-short`),
-# times the ratio of the two networks' operations. This takes for granted that all layers do equally many a second, those
-# of bottlenecks, too.
+# What is not recorded can be estimated. Count the additions and multiplications of a forward pass on one image. Then
+# the time is 300 times 50,000 images, divided by the recorded rate of a network of 10 layers (here
+# `resnet10-cifar10-short`), times the ratio of the two networks' operations. This takes for granted that all layers do
+# equally many a second, those of bottlenecks, too.
 
 # %% tags=["nbval-ignore-output"]
 forward = pd.Series({depth: 2 * models.count_operations(f"resnet{depth}") / 1e9 for depth in wide_tables.DEPTHS})
@@ -386,7 +388,8 @@ else:
 #
 # **2. One way only.** Of all pairs of classes, the counts of maples and oaks differ most, by 18 images. But that is the
 # largest difference among more than 1,600 pairs that are confused at all. Suppose that every confusion of two classes
-# goes either way with equal chance: how large is the largest difference then, in half of all cases? Guess, then simulate.
+# goes either way with equal chance: how large is the largest difference then, in half of all cases? Guess, then
+# simulate.
 
 # %%
 largest_by_chance = None  # your answer, in images
@@ -413,9 +416,9 @@ else:
 # largest_by_chance = (2 * one_way - confused).abs().amax(dim=1).median().item()
 # ```
 #
-# About 11. In less than one of 20 cases chance alone makes a difference of 18 anywhere in the matrix. So that maples and
-# oaks go mostly one way is more than chance, in this one run. It may be no more than that this network answers *oak* too
-# often. All other differences are 14 or less, and in more than one of 20 cases chance makes one of 14.
+# About 11. In less than one of 20 cases chance alone makes a difference of 18 anywhere in the matrix. So that maples
+# and oaks go mostly one way is more than chance, in this one run. It may be no more than that this network answers
+# *oak* too often. All other differences are 14 or less, and in more than one of 20 cases chance makes one of 14.
 #
 # </details>
 #
