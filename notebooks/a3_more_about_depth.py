@@ -16,8 +16,8 @@
 # %% [markdown]
 # # More about depth
 #
-# This appendix belongs to [chapter 3](03_plain_and_residual.ipynb). **Batch norm keeps the signal of a deep plain network
-# alive: what else is wrong with it?**
+# This appendix belongs to [chapter 3](03_plain_and_residual.ipynb). **Batch norm keeps the signal of a deep plain
+# network alive: what else is wrong with it?**
 #
 # **You will learn**
 #
@@ -27,8 +27,8 @@
 # - how much of what the long trainings show may be the start of one seed.
 #
 # **You need** [chapter 3](03_plain_and_residual.ipynb); its words (twins, recipe) are used without explanation. With
-# `tier = "smoke"` the page takes under half a minute on 2 cores and downloads nothing. `"cpu"` and `"paper"` do the same
-# with images of CIFAR-10 (170 MB). No network is trained here.
+# `tier = "smoke"` the page takes under half a minute on 2 cores and downloads nothing. `"cpu"` and `"paper"` do the
+# same with images of CIFAR-10 (170 MB). No network is trained here.
 
 # %% tags=["remove-cell"]
 from importlib.util import find_spec
@@ -74,7 +74,8 @@ if train_images.name != wanted:
     display(Markdown(f"> {note}"))
 
 # %% [markdown]
-# Batch and untrained networks are the chapter's: 32 images (with `"smoke"`, drawings), twins of 20 and 56 layers, one seed.
+# Batch and untrained networks are the chapter's: 32 images (with `"smoke"`, drawings), twins of 20 and 56 layers, one
+# seed.
 
 
 # %%
@@ -114,15 +115,15 @@ pd.DataFrame(rates).T.rename_axis(["kind", "depth"]).round(3)
 # %% [markdown]
 # The chapter gave the reason: batch norm divides by the standard deviation $\sigma$ that the ReLU has made smaller, and
 # the gradient on its way back is divided by the same $\sigma$. How large is $\sigma$? Take values $z$ that are normally
-# distributed with mean 0 and variance 1, as batch norm makes them. Behind the ReLU, $r = \max(z, 0)$ has the mean square
-# $\overline{r^2} = \tfrac12$, since half of the values remain, and the mean $\overline{r} = 1/\sqrt{2\pi}$. Its variance
-# is the mean square minus the square of the mean, $\tfrac12 - \tfrac1{2\pi}$.
+# distributed with mean 0 and variance 1, as batch norm makes them. Behind the ReLU, $r = \max(z, 0)$ has the mean
+# square $\overline{r^2} = \tfrac12$, since half of the values remain, and the mean $\overline{r} = 1/\sqrt{2\pi}$. Its
+# variance is the mean square minus the square of the mean, $\tfrac12 - \tfrac1{2\pi}$.
 #
-# The next convolution adds up many such values with weights that *He initialisation*
-# ([He et al., 2015b](https://arxiv.org/abs/1502.01852)) gives the mean 0 and the variance 2 divided by the number of
-# values. Its output therefore has a mean square of $2 \cdot \tfrac12 = 1$. But what comes from the means $\overline{r}$ is
-# the same for all images and pixels: it is a constant of each channel, and batch norm subtracts it. What varies is what
-# comes from the variance, and so $\sigma^2 = 2(\tfrac12 - \tfrac1{2\pi}) = 1 - \tfrac1\pi$.
+# The next convolution adds up many such values with weights that *He initialisation* ([He et al.,
+# 2015b](https://arxiv.org/abs/1502.01852)) gives the mean 0 and the variance 2 divided by the number of values. Its
+# output therefore has a mean square of $2 \cdot \tfrac12 = 1$. But what comes from the means $\overline{r}$ is the same
+# for all images and pixels: it is a constant of each channel, and batch norm subtracts it. What varies is what comes
+# from the variance, and so $\sigma^2 = 2(\tfrac12 - \tfrac1{2\pi}) = 1 - \tfrac1\pi$.
 #
 # On the way back, the rest of a layer leaves the size of the gradient as it is: the ReLU lets half of it through, which
 # halves its square, and the convolution's weights double that. What remains is the division by $\sigma$. With $x_l$ the
@@ -166,9 +167,9 @@ plt.show()
 #
 # Is the gradient at one place worth anything nearby? [Chapter 10](10_signals_through_training.ipynb) asks it of a step
 # in the weights. Here we move the images, in the spirit of [Balduzzi et al. (2017)](https://arxiv.org/abs/1702.08591).
-# Each gets a little noise, a twentieth as large as the variation of the pixels. Is the output of a block still about the
-# same? And the gradient that arrives there? Figure A3.2 has the mean cosine between an image's and its copy's. (From
-# outputs, never negative behind a ReLU, each channel's mean over the batch is subtracted first.)
+# Each gets a little noise, a twentieth as large as the variation of the pixels. Is the output of a block still about
+# the same? And the gradient that arrives there? Figure A3.2 has the mean cosine between an image's and its copy's.
+# (From outputs, never negative behind a ReLU, each channel's mean over the batch is subtracted first.)
 #
 # **Predict.** In the plain network of 56 layers, near which end do outputs become unlike, and near which gradients?
 
@@ -195,13 +196,13 @@ plt.show()
 # In the left panel follow the signal, from left to right. In the plain network of 56 layers the cosine falls to about a
 # quarter by layer 33: a difference that one hardly sees has been amplified. Then it rises to nearly two fifths; why, we
 # do not know. In the right panel follow the gradient, from right to left. In the same network its likeness is lost
-# within ten layers; in the residual twin it shrinks slowly. But the gradients of the plain network of 20 layers end less
-# alike than those of the residual one of 56, and yet it errs less after 2,000 iterations, as chapter 3 shows.
+# within ten layers; in the residual twin it shrinks slowly. But the gradients of the plain network of 20 layers end
+# less alike than those of the residual one of 56, and yet it errs less after 2,000 iterations, as chapter 3 shows.
 #
-# Why does the difference between images grow? Each layer's derivatives multiply it, as they do the gradient, which grows.
-# And why do gradients become unlike at the other end? At the last block they still agree, for there a gradient depends
-# on its image through label and class probabilities alone, which the noise hardly changes. Then it meets ReLUs, and
-# passes where they are open. How many at the end of that block are open for just one of an image and its copy?
+# Why does the difference between images grow? Each layer's derivatives multiply it, as they do the gradient, which
+# grows. And why do gradients become unlike at the other end? At the last block they still agree, for there a gradient
+# depends on its image through label and class probabilities alone, which the noise hardly changes. Then it meets ReLUs,
+# and passes where they are open. How many at the end of that block are open for just one of an image and its copy?
 
 # %% tags=["nbval-ignore-output"]
 switched = {}
@@ -219,18 +220,19 @@ pd.Series(switched, name="share").rename_axis(["kind", "depth"]).round(2)
 #
 # How strongly does each layer of a trained network *respond*? The paper's figure 7 shows the standard deviation of what
 # leaves its batch norm, before ReLU or addition. In training mode no image is needed for that: batch norm gives channel
-# $c$ the learned standard deviation $|\gamma_c|$ and the learned mean $\beta_c$. The variance of all values together is the
-# mean of the channels' variances, plus the variance of their means:
+# $c$ the learned standard deviation $|\gamma_c|$ and the learned mean $\beta_c$. The variance of all values together is
+# the mean of the channels' variances, plus the variance of their means:
 #
 # $$
 # \text{response}^2 = \overline{\gamma^2} + \mathrm{var}(\beta) . \tag{A3.2}
 # $$
 #
 # Before training it is 1 in every layer. But weight decay shrinks $\gamma$, too: `decay_alone` computes how much it
-# leaves of a $\gamma$ that has no gradient. And how much of its start is left in a layer's weights? Decay only makes them
-# shorter; what turns them is the gradient. So we take the cosine between the weights before and after the training.
-# Figure A3.3 shows both for the recorded networks of the short recipe (2,000 iterations on CIFAR-10), one run each.
-# **Predict** from Figure A3.1, though its batch was another: which layers of the deep plain network keep most of it?
+# leaves of a $\gamma$ that has no gradient. And how much of its start is left in a layer's weights? Decay only makes
+# them shorter; what turns them is the gradient. So we take the cosine between the weights before and after the
+# training. Figure A3.3 shows both for the recorded networks of the short recipe (2,000 iterations on CIFAR-10), one run
+# each. **Predict** from Figure A3.1, though its batch was another: which layers of the deep plain network keep most of
+# it?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -282,16 +284,17 @@ in_numbers.round(2)
 
 # %% [markdown]
 # (Median responses of the blocks' first and second layers; what decay alone leaves; how many of these layers are within
-# 0.01 of it, and the median standard deviation of $\gamma$ in them; smallest and largest cosine with the start. The long
-# training, of 64,000 iterations, is the paper's recipe.)
+# 0.01 of it, and the median standard deviation of $\gamma$ in them; smallest and largest cosine with the start. The
+# long training, of 64,000 iterations, is the paper's recipe.)
 #
 # After the short training many layers respond as decay alone would leave them: with 32 and more layers about half in
-# plain networks and a third in residual ones, there nearly all first layers. Have they learned nothing? A response is one
-# number for all channels: it hardly changes if some $\gamma$ grow and others shrink. Before training all were 1; in these
-# layers they now spread by 0.02 to 0.08 in the median, beside the 0.10 that decay has taken off. The 0.02 is that of the
-# plain network of 56 layers: only there has $\gamma$ hardly learned anything in most of them. Look at what departs from
-# the dotted line: above, the layers next to the images, most of all in deep plain networks (with 56 layers, the first 18
-# respond more strongly than before training); below, most second layers of residual blocks, whose output a block adds.
+# plain networks and a third in residual ones, there nearly all first layers. Have they learned nothing? A response is
+# one number for all channels: it hardly changes if some $\gamma$ grow and others shrink. Before training all were 1; in
+# these layers they now spread by 0.02 to 0.08 in the median, beside the 0.10 that decay has taken off. The 0.02 is that
+# of the plain network of 56 layers: only there has $\gamma$ hardly learned anything in most of them. Look at what
+# departs from the dotted line: above, the layers next to the images, most of all in deep plain networks (with 56
+# layers, the first 18 respond more strongly than before training); below, most second layers of residual blocks, whose
+# output a block adds.
 #
 # The paper found that residual networks respond less strongly than plain ones, and deeper ones less than shallow ones.
 # After the short training the first shows in the second layers alone, and the second not from 20 to 56 residual layers.
@@ -316,20 +319,21 @@ by_seed[by_seed.count(axis=1) > 1].map(lambda each: "" if pd.isna(each) else f"{
 
 # %% [markdown]
 # (Test errors in %, of the residual networks that were trained with several seeds.) Of 56 layers seed 1 is ahead both
-# times, by four to five points; with 20 layers seeds differ by two. In a repetition of the short training
-# with seed 0 the first convolutions of the deep network grow to some four to six times their length within a hundred
-# iterations, and longer weights turn less in a step. With seed 1 they hardly grow in the first ten. But smaller gradients
-# do more to shorten the steps of that time, and after the long training the weights are shorter than with 20 layers
-# ([chapter 10](10_signals_through_training.ipynb)). So seed 0 may be a bad start. Two runs beside two do not show that,
-# nor do they tell how much of it is left after 64,000 iterations: another long training will.
+# times, by four to five points; with 20 layers seeds differ by two or less. In a repetition of the short training with
+# seed 0 the first convolutions of the deep network grow to some four to six times their length within a hundred
+# iterations, and longer weights turn less in a step. With seed 1 they hardly grow in the first ten. But smaller
+# gradients do more to shorten the steps of that time, and after the long training the weights are shorter than with 20
+# layers ([chapter 10](10_signals_through_training.ipynb)). So seed 0 may be a bad start. Two runs beside two do not
+# show that, nor do they tell how much of it is left after 64,000 iterations: another long training will.
 #
 # ## Summary: what else is wrong?
 #
-# - In plain networks the gradient grows towards the images, next to them by about the factor of equation (A3.1) a layer.
-#   With 56 layers, and these 32 images, the first step moves some 16 layers by more than their own length.
+# - In plain networks the gradient grows towards the images, next to them by about the factor of equation (A3.1) a
+#   layer. With 56 layers, and these 32 images, the first step moves some 16 layers by more than their own length.
 # - With 56 layers a small difference between two images grows on its way to the classes, and the gradients for the two
 #   become unrelated within a few layers. In the residual twin both are far weaker.
-# - The short training leaves hardly anything of the start in that plain network's first layers, and nearly all in its last.
+# - The short training leaves hardly anything of the start in that plain network's first layers, and nearly all in its
+#   last.
 # - With 56 residual layers seed 1 is points ahead of seed 0, with which all the long trainings begin.
 #
 # Is that why deep plain networks end up worse? Nothing here shows it, with one seed of each kind and depth. After the
@@ -361,7 +365,8 @@ by_seed[by_seed.count(axis=1) > 1].map(lambda each: "" if pd.isna(each) else f"{
 # diagnostics.neighbour_similarities(twins["plain", 56], images, images + 0.0005 * noise, labels)
 # ```
 #
-# Now (with the built-in images) the outputs' cosine stays above 0.9 up to layer 37, and gradients are lost all the same.
+# Now (with the built-in images) the outputs' cosine stays above 0.9 up to layer 37, and gradients are lost all the
+# same.
 #
 # </details>
 #
