@@ -68,13 +68,13 @@ def measure_device(device: torch.device, precisions: Iterable[str], repeats: int
     stage, on a CPU with a batch of the recipe.
     """
     size, copied = (8_192, 2**30) if device.type == "cuda" else (2_048, 2**28)  # rows and columns; bytes
-    count = 16_384 if device.type == "cuda" else 128  # images
+    num_images = 16_384 if device.type == "cuda" else 128  # images
     products, convolutions = {}, {}
     for precision in precisions:
         dtype = DTYPES[precision]
         matrix = torch.randn(size, size, device=device, dtype=dtype)
         product = torch.empty_like(matrix)
-        shapes = (count, 64, 8, 8), (64, 64, 3, 3)
+        shapes = (num_images, 64, 8, 8), (64, 64, 3, 3)
         maps, weights = (torch.randn(each, device=device, dtype=dtype) for each in shapes)
         maps, weights = (each.contiguous(memory_format=torch.channels_last) for each in (maps, weights))
         with kernels(device, precision):

@@ -1,4 +1,4 @@
-"""Measure in processes of their own: threads and the memory allocator are set once a process.
+"""Run each measurement in a process of its own: threads and the memory allocator are set once a process.
 
 A process is a script that answers with lines of JSON: one when it is ready, then one each time that it is asked.
 """

@@ -228,12 +228,12 @@ def train_here(options: argparse.Namespace) -> None:
     """Be one of the processes: train in the way that ``options`` describe."""
     if options.give_memory_back:
         give_memory_back()
-    images, recipe = data.load("cifar10" if options.data else "builtin", "train", options.data), RECIPE
+    images = data.load("cifar10" if options.data else "builtin", "train", options.data)
     if options.train == "conventional":
-        trainer = conventional(new_network(options.model), images, recipe, options.device, options.workers)
+        trainer = conventional(new_network(options.model), images, RECIPE, options.device, options.workers)
     else:
         engine = Engine(options.device, options.precision[0], options.compile)
-        trainer = ours(new_network(options.model), images, recipe, engine)
+        trainer = ours(new_network(options.model), images, RECIPE, engine)
     serve(trainer.first_step, lambda: trainer.run(options.seconds))
 
 

@@ -439,7 +439,7 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 # are in bfloat16 on a GPU.)
 #
 # Our residual network of 56 layers errs more than any published one in the table, our plain one of 20 layers less than
-# any. Codes differ, and one run of each is little; of the former, the start is a suspect, too.
+# any. Codes differ, and one run of each is little; for the residual one the start is a suspect, too.
 #
 # ## Beside the published numbers
 #
@@ -483,7 +483,7 @@ plt.show()
 
 # %% [markdown]
 # In the plain panel both lines of the deep network lie above those of the shallow one to the end. (That the thick lines
-# jump at the large rate is in part the measure: batch norm's averages lag behind the weights, [chapter
+# jump at the large rate may be in part the measure: batch norm's averages lag behind the weights, [chapter
 # 5](05_training.ipynb).) In the residual panel the thin lines change places long before the learning rate drops for the
 # first time, and stay so.
 #

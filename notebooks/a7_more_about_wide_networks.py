@@ -230,8 +230,8 @@ for epochs in (3, 20):
 # No pair of long runs is recorded yet, so **the claim is neither confirmed nor refuted here.** A GPU records one with
 # `resnet-book run resnet18-cifar10-validation plain18-cifar10-validation`. Even then compare only pairs whose means are
 # close, for a higher error has more room to vary; and several seeds, for the epochs of one run are no independent
-# trials. And where the rate is large, a part of the jumps is not of the weights but of batch norm's running averages,
-# which lag behind them ([chapter 5](05_training.ipynb)).
+# trials. And where the rate is large, a part of the jumps may not be of the weights but of batch norm's running
+# averages, which lag behind them ([chapter 5](05_training.ipynb)).
 #
 # ## CIFAR-100: two labels an image
 #
