@@ -345,19 +345,20 @@ display(Markdown(drops_in_words(recorded)))
 # with the trained weights as they are, on 1,000 training images.
 
 # %% tags=["nbval-ignore-output"]
-networks = [f"resnet20-cifar10-{name}" for name in ("short", "no-drops")]
-found = [each for each in lesion_records.LESIONS.read_all(records.find_results()) if each.experiment in networks]
-tested = pd.concat(each.cut_frame.assign(network=each.experiment, seed=each.seed) for each in found)
-tested = tested.query("kind == 'nothing'").set_index(["network", "seed"])  # chapter 8 cuts blocks out, too
-tested[["error", "error_anew"]].set_axis(["statistics as trained", "measured anew"], axis=1)
+recipes = {f"resnet20-cifar10-{recipe}": recipe for recipe in ("short", "no-drops")}
+found = [each for each in lesion_records.LESIONS.read_all(records.find_results()) if each.experiment in recipes]
+tested = pd.concat(each.cut_frame.assign(recipe=recipes[each.experiment], seed=each.seed) for each in found)
+tested = tested.query("kind == 'nothing'").set_index(["recipe", "seed"])  # chapter 8 cuts blocks out, too
+tested[["error", "error_anew"]].set_axis(["as trained", "anew"], axis=1)
 
 # %% [markdown]
-# (Test errors in %, of the first 2,000 test images.) After the small rates of `short`, in one run, it makes no
-# difference: the averages have caught up. Without drops one to three points of the error are none of the weights'.
-# Measured anew all three err less than the one run by `short`; and with each seed their training error in the last
-# whole epoch, for which batch norm takes the statistics of the batch, is lower than by `short`. So in five passes the
-# drops may even come too early. How much of the fall on the left is of the statistics, no record tells. But the weights
-# became better, too: the training error fell from 8.0 to 5.1 % in the next epoch, and to 3.2 % within four.
+# (Test errors in %, of the first 2,000 test images, by the statistics as trained and anew.) After the small rates of
+# `short`, in one run, it makes no difference: the averages have caught up. Without drops one to three points of the
+# error are none of the weights'. Measured anew all three err less than the one run by `short`; and with each seed their
+# training error in the last whole epoch, for which batch norm takes the statistics of the batch, is lower than by
+# `short`. So in five passes the drops may even come too early. How much of the fall on the left is of the statistics,
+# no record tells. But the weights became better, too: the training error fell from 8.0 to 5.1 % in the next epoch, and
+# to 3.2 % within four.
 #
 # ## Batch norm
 #
