@@ -306,8 +306,8 @@ plt.show()
 # Without momentum y changes its sign in every step, and halves. With momentum it changes its sign every two or three
 # steps: the velocity carries the path over the floor to the other side, at first farther out than it began, and after
 # 25 steps it still swings. So across, momentum costs something here. What it gains is the way along: ten steps bring
-# the path to the bottom, and it overshoots. Without momentum, 25 steps go half of the way. (The one half of equation
-# (5.2) is for a sign that changes in every step, as it does near the upper limit.)
+# the path to the bottom, and it overshoots. Without momentum, 25 steps go half of the way. (The one half in
+# equation (5.2) is for a sign that changes in every step, as it does near the upper limit.)
 #
 # And in the network? Without momentum the recorded error is nine points higher. But without it a steady gradient also
 # makes steps ten times shorter. How much that explains, no recorded run tells (exercise 3).
