@@ -1,6 +1,8 @@
 """The sweep: in which order it trains, that nothing stops it but what should, and that it leaves nothing behind."""
 
+import io
 import json
+import logging
 import os
 import shutil
 import signal
@@ -21,6 +23,7 @@ import pytest
 from dask import config
 from distributed import Client, Nanny, Scheduler, SpecCluster, Worker
 from distributed.core import Status
+from distributed.deploy.cluster import Cluster
 from filelock import FileLock
 from small_runs import LONGER, NAME, RECIPE, never_stopped
 from sweep_runs import COMMAND, DIVERGING, ENVIRONMENT, LONG, PRELOAD, add_experiments, go_on, wait_for
@@ -290,6 +293,24 @@ def test_ctrl_c_and_sigterm_save_and_leave_no_process(number: signal.Signals, jo
     assert "distributed" not in said
     wait_for(lambda: not of_session(process.pid), 10)
     assert not any(runs.is_locked(checkpoint(options, Run(LONG, seed)).parent) for seed in range(jobs))
+
+
+@pytest.mark.slow
+def test_what_dask_logs_once_a_cluster_has_closed_is_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a message to a worker that is gone: the cluster silences dask's log only until it has closed."""
+    close, said, log = Cluster._close, io.StringIO(), logging.getLogger("distributed")
+    monkeypatch.setattr(log, "handlers", [logging.StreamHandler(said)])  # as dask makes it, where it is imported first
+
+    async def close_and_log(cluster: Cluster) -> None:
+        await close(cluster)
+        log.info("Batched Comm Closed")
+
+    monkeypatch.setattr(Cluster, "_close", close_and_log)
+    with clusters.of_this_machine(runs.Options("cpu"), None, 1):
+        pass
+    assert said.getvalue() == ""
+    log.info("seen again")
+    assert "seen again" in said.getvalue()
 
 
 def of_session(session: int) -> list[str]:

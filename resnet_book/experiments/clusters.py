@@ -16,6 +16,7 @@ import torch
 from dask import config
 from dask.utils import parse_timedelta
 from distributed import Client, Nanny, Scheduler, SpecCluster
+from distributed.utils import silence_logging_cmgr
 
 from resnet_book.engine import device
 from resnet_book.experiments.run import Options
@@ -48,7 +49,7 @@ def of_this_machine(options: Options, jobs: int | None, runs: int) -> Iterator[C
         "distributed.worker.daemon": False,  # a compiler starts processes
         "distributed.deploy.lost-worker-timeout": "1h",  # a killed worker starts again, on a busy machine slowly
     }
-    with config.set(settings):
+    with config.set(settings), silence_logging_cmgr(QUIET):  # the cluster's own silence ends before its last messages
         with _without_interrupts():
             cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=QUIET)
         with cluster:
@@ -98,7 +99,11 @@ def join(cluster: str, jobs: int, patience: float = math.inf) -> Iterator[Client
     """
     made = nullcontext(cluster) if "://" in cluster else _batch_cluster(cluster, jobs)
     limit = min(patience, parse_timedelta(config.get("distributed.comm.timeouts.connect")))
-    with made as where, Client(where, timeout=limit, set_as_default=False) as client:
+    with (
+        silence_logging_cmgr(logging.WARNING),
+        made as where,
+        Client(where, timeout=limit, set_as_default=False) as client,
+    ):
         yield client
 
 
