@@ -78,7 +78,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
+# A folder that is named has to be there, and that is said before the work.
+NAMED = @if [ -n "$${DATA:-}" ] && [ ! -d "$$DATA" ]; then echo "DATA=$$DATA: there is no such folder." >&2; exit 1; fi
+
 book: $(INSTALLED)  ## execute the chapters, render the book, print the page to open
+	$(NAMED)
 	@+$(MAKE) $(QUIETLY) $(BOOK)
 	@$(SHOW)
 
@@ -99,7 +103,8 @@ SHOW = page="file://$(CURDIR)/$(BOOK)"; \
 
 $(BOOK): $(CHAPTERS) $(PAGES) $(INPUTS) build/rendered-settings
 	@$(if $(SOURCES),,echo "There are no chapters in notebooks/." >&2; exit 1;) \
-	$(BIN)/python book/build.py render --tier $(TIER) $(PDF) $(CHAPTERS)
+	echo "book: rendering the pages, which takes a minute or two"
+	@$(BIN)/python book/build.py render --tier $(TIER) $(PDF) $(CHAPTERS)
 	@touch build/.rendered
 
 $(EXECUTED): build/$(TIER)/%.ipynb: notebooks/%.py $(INPUTS) build/$(TIER)/settings $(INSTALLED)
@@ -151,6 +156,7 @@ BENCHMARK = $(BIN)/python benchmarks/$(1).py --device $(DEVICE) --seconds $(PASS
 # Each run is recorded as soon as it is done; what the budget cuts short goes on next time. One network of this size leaves
 # a GPU mostly idle, so several are trained at once, side by side where CUDA's Multi-Process Service is installed.
 gpu: $(INSTALLED)  ## on a GPU: its tests, the benchmarks, then what has no record, the paper's networks first
+	$(NAMED)
 	$(BIN)/python -m pytest -p no:cacheprovider --quiet tests/test_cuda_graph.py tests/test_augment.py
 	$(call BENCHMARK,training)
 	@if command -v nvidia-cuda-mps-control > /dev/null; then \
@@ -165,6 +171,7 @@ data: $(INSTALLED)  ## fetch CIFAR-10 and CIFAR-100 into data/ or DATA, checked
 	$(BIN)/python -m resnet_book data cifar10 cifar100 $(if $(DATA),--data "$$DATA")
 
 lab: $(INSTALLED)  ## open the notebooks in JupyterLab
+	$(NAMED)
 	$(if $(DATA),RESNET_BOOK_DATA="$$DATA") $(BIN)/jupyter lab --notebook-dir=notebooks
 
 address: $(INSTALLED)  ## set the address of the repository: REPOSITORY=https://github.com/owner/name (SITE=: of the book)

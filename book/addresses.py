@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlparse
 
-# What begins a chapter's code. A page leaves this cell out; where the package is installed, it does nothing.
-FIRST_CELL = """from importlib.util import find_spec
+# What begins a chapter's code. A page leaves this cell out; where the package is installed, it installs nothing.
+FIRST_CELL = """import os
+from importlib.util import find_spec
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that spin wait long on a busy machine
 if not find_spec("resnet_book"):  # as in Colab
     get_ipython().run_line_magic("pip", "install --quiet {what}")
     assert find_spec("resnet_book"), "{otherwise}\""""

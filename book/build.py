@@ -97,7 +97,7 @@ def address(root: Path, repository: str | None, site: str | None) -> None:
     """Set the addresses of the project in the folder ``root``, and put them into each chapter's first cell.
 
     Without ``repository``, those that are set are put there again, as into a new chapter. A notebook that was up to
-    date stays executed: where the package is, that cell does nothing. Raises BuildError for what is no address.
+    date stays executed: where the package is, that cell installs nothing. Raises BuildError for what is no address.
     """
     try:
         found = addresses.read(root)

@@ -48,11 +48,11 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
     table = subprocess.run(
         [sys.executable, "-m", "resnet_book", "table", "--markdown", "--results", ROOT / "results"],
         cwd=ROOT,
-        stdout=subprocess.PIPE,
+        capture_output=True,
         encoding="utf-8",
     )
     if table.returncode:
-        raise BuildError("the table of recorded results could not be made; the message is above.")
+        raise BuildError(f"the table of recorded results could not be made.\n{table.stderr}")
     (BOOK / "_generated" / "chapters.md").write_text(questions, encoding="utf-8")
     times = chapter_tables.execution_table(chapters)
     (BOOK / "_generated" / "execution.md").write_text(times, encoding="utf-8")
@@ -72,7 +72,6 @@ def render(chapters: list[Path], tier: str, with_pdf: bool = False) -> None:
         except ValueError as error:
             raise BuildError(f"{pdf.NAME}: {error}") from None
         print(f"book: printed {pdf.NAME} in {time.monotonic() - began:.0f} s", flush=True)
-    print("book: rendering the pages", flush=True)
     began = time.monotonic()
     _run_sphinx("html")
     for chapter in chapters:  # what a page offers for download

@@ -33,8 +33,10 @@
 # `"cpu"` and `"paper"` take two to ten minutes and CIFAR-10 (170 MB). Nothing is trained here.
 
 # %% tags=["remove-cell"]
+import os
 from importlib.util import find_spec
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that spin wait long on a busy machine
 if not find_spec("resnet_book"):  # as in Colab
     get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
     assert find_spec("resnet_book"), "Put resnet_book-*.whl here (in Colab: Files, on the left); run this again."

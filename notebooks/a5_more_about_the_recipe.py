@@ -31,8 +31,10 @@
 # CIFAR-10 (170 MB); `"paper"` takes a GPU and the same 170 MB. No network is trained to the end here.
 
 # %% tags=["remove-cell"]
+import os
 from importlib.util import find_spec
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that spin wait long on a busy machine
 if not find_spec("resnet_book"):  # as in Colab
     get_ipython().run_line_magic("pip", "install --quiet --no-index --find-links . resnet-book")
     assert find_spec("resnet_book"), "Put resnet_book-*.whl here (in Colab: Files, on the left); run this again."

@@ -132,6 +132,14 @@ def test_make_understands_a_relative_folder_of_data_with_any_name(tmp_path: Path
     assert done.stdout == f"{tmp_path}/{folder}\n", done.stderr
 
 
+@pytest.mark.parametrize("command", ["book", "lab", "gpu"])
+def test_make_refuses_a_folder_of_data_that_is_not_there_before_the_work(command: str, tmp_path: Path) -> None:
+    words = ["make", "-C", ROOT, command, f"DATA={tmp_path / 'typo'}", "INSTALLED="]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"DATA={tmp_path / 'typo'}: there is no such folder.\n")
+
+
 def test_a_folder_with_other_things_is_not_taken_for_the_notebooks(
     build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -164,7 +164,7 @@ def test_a_run_that_another_process_trains_is_refused_with_75(tiny_run: list[str
     lock = tmp_path / "runs" / NAME / "seed0" / "lock"
     lock.parent.mkdir(parents=True)
     with FileLock(lock):
-        refused = call(*tiny_run)
+        refused = call(*tiny_run, "--results", "results")
     assert refused.exit_code == 75
     assert refused.stderr.startswith("resnet-book: another process trains this run")
     assert str(lock.relative_to(tmp_path)) in refused.stderr
@@ -232,6 +232,21 @@ def test_what_is_typed_reaches_the_run(tiny_run: list[str], asked: Any, monkeypa
     call(*tiny_run)
     elsewhere = runs.Options("cpu", results=Path("elsewhere"), runs=Path("runs"), progress=False)
     assert asked[1] == (NAME, 0, elsewhere)
+
+
+def test_a_run_is_recorded_where_commands_read_and_it_is_said_where_it_hides_others(
+    tiny_run: list[str], few_records: list[records.Record], asked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, results in (("notebooks", Path("../results")), ("notebooks/deeper", Path("results"))):
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        said = call(*tiny_run).stderr
+        assert asked[-1][-1].results == results
+        assert ("Commands and chapters that start here show it" in said) == (place == "notebooks/deeper")
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert "a record is never overwritten" in call("run", SHORT, "--device", "cpu").stderr
+    call(*tiny_run, "--results", "results")
+    assert asked[-1][-1].results == Path("results")
 
 
 @pytest.mark.parametrize(
@@ -312,7 +327,8 @@ def test_missing_is_every_run_without_a_record_that_suits_a_cpu(swept: list[Any]
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_a_star_is_every_experiment_and_so_is_nothing_on_a_gpu(device: str, swept: list[Any]) -> None:
     names = ["*"] if device == "cpu" else []
-    assert call("run", "--missing", *names, "--device", device, "--seeds", "1").stderr == ""
+    words = [*names, "--device", device, "--seeds", "1", "--results", "results"]
+    assert call("run", "--missing", *words).stderr == ""
     assert {run.name for run in swept[0][1]} == set(catalogue.EXPERIMENTS)
     assert swept[0][1][0] == Run("plain20-cifar10", 0)
 

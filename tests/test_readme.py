@@ -54,6 +54,7 @@ def test_what_a_stopped_run_has_is_read_as_the_readme_says(
     names: dict[str, Any] = {}
     exec(CODE[2], names)
     assert names["state"] is None
+    assert capsys.readouterr().out.startswith("not begun, or recorded")
     (checkpoint,) = re.findall(r"runs/\S+checkpoint.pt", CODE[2])
     stopped = models.build("resnet56")
     recipe = replace(RECIPE, iterations=2, batch_size=8, drops=())

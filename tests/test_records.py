@@ -345,6 +345,19 @@ def test_without_any_folder_results_are_those_of_the_clone_or_of_the_wheel(elsew
     assert records.find_results() == tmp_path / "site" / "results"
 
 
+def test_a_new_record_goes_where_near_ones_are_read_and_else_here(
+    elsewhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_a_record(tmp_path / "site" / "resnet_book" / "recorded")
+    assert records.folder_for_new() == Path("results")  # those of the wheel are not to be added to
+    with_a_record(elsewhere / "results")
+    assert records.folder_for_new().resolve() == records.find_results().resolve() == elsewhere / "results"
+    monkeypatch.chdir(elsewhere / "notebooks")
+    assert records.folder_for_new().resolve() == records.find_results().resolve() == elsewhere / "results"
+    with_a_record(elsewhere / "notebooks" / "results")
+    assert records.folder_for_new() == records.find_results() == Path("results")
+
+
 def test_a_folder_that_is_named_is_the_folder(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (elsewhere / "results").mkdir()
     (elsewhere / "mine").mkdir()

@@ -93,9 +93,8 @@ _ENVIRONMENT = {"envvar": "RESNET_BOOK_RESULTS", "show_envvar": True, "metavar":
 device_option = click.option("--device", type=_device_name, default="auto", metavar="DEVICE", help=_DEVICES)
 data_option = click.option("--data", type=folder, metavar="DIR", help=_DATASETS)
 records_option = click.option("--results", type=EXISTING_FOLDER, help=_RECORDS, **_ENVIRONMENT)
-results_option = click.option(
-    "--results", type=folder, default=Path("results"), help="folder of the records (default results)", **_ENVIRONMENT
-)
+_NEW = "folder of the records (default: results here, or in the folder above if there alone are records)"
+results_option = click.option("--results", type=folder, help=_NEW, **_ENVIRONMENT)
 RUNS = Path("runs")  # where --runs names no folder
 recorded_seed_option = click.option("--seed", type=SEED, default=0, help="of the recorded run (default 0)")
 
@@ -118,6 +117,17 @@ def folder_of_records(results: Path | None) -> Path:
     typed = click.get_current_context().get_parameter_source("results") is ParameterSource.COMMANDLINE
     if not typed and folder.resolve() != Path("results").resolve():
         click.echo(f"The records are those in {folder} (--results names another folder).", err=True)
+    return folder
+
+
+def folder_to_record_in(results: Path | None) -> Path:
+    """``--results``, or the usual place for new records; says so where these will be shown in place of others."""
+    from resnet_book.experiments import records
+
+    folder, shown = results or records.folder_for_new(), results or records.find_results()
+    if folder.resolve() != shown.resolve() and records.paths(shown):
+        others = f"Commands and chapters that start here show it from then on, and no more those in {shown}."
+        click.echo(f"The record goes to {folder.absolute()}. {others} --results names another folder.", err=True)
     return folder
 
 

@@ -127,7 +127,7 @@ def run(
     cluster: str | None,
     device: str,
     data: Path | None,
-    results: Path,
+    results: Path | None,
 ) -> int:
     """Train experiments and record what they measured.
 
@@ -147,7 +147,7 @@ def run(
         device=device,
         precision=precision,
         compiled=compiled,
-        results=results,
+        results=arguments.folder_to_record_in(results),
         runs=runs or arguments.RUNS,
         data_root=data,
         tensorboard=tensorboard,

@@ -24,7 +24,7 @@ LONGEST_ROW = 100  # images at each end of a feature's row: what chance gives is
 def list_experiments(under_way: bool, runs: Path | None, results: Path | None) -> None:
     """Show every experiment and which seeds are recorded."""
     if under_way:
-        return _list_under_way(runs or arguments.RUNS, results or Path("results"))
+        return _list_under_way(runs or arguments.RUNS, results)
     if runs:
         raise click.UsageError("--runs says where runs are under way: add --under-way, or leave it out")
     from resnet_book.experiments import catalogue, records
@@ -40,12 +40,13 @@ def list_experiments(under_way: bool, runs: Path | None, results: Path | None) -
         click.echo(f"{name:{width}}  {experiment.recipe_name:{recipe_width}}  {recorded}")
 
 
-def _list_under_way(runs: Path, results: Path) -> None:
+def _list_under_way(runs: Path, results: Path | None) -> None:
     """A line for each run with a checkpoint and no record; one that cannot be read says so."""
     from resnet_book.engine.checkpoints import CheckpointError
     from resnet_book.experiments import catalogue, records
     from resnet_book.experiments.run import begun, is_locked
 
+    results = results or records.folder_for_new()
     shown, recorded = 0, 0
     for folder in sorted(path.parent for path in runs.glob("*/seed*/checkpoint.pt")):
         name, seed = folder.parent.name, folder.name.removeprefix("seed")

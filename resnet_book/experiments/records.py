@@ -26,6 +26,7 @@ from resnet_book.recipe import Epoch, History, Part, Recipe
 
 SCHEMA_VERSION = 2
 PACKAGE = Path(__file__).parents[1]
+NEAR = (Path("results"), Path("../results"))  # where records are looked for first
 
 
 class Split(TypedDict):
@@ -252,11 +253,15 @@ def find_results(named: str | Path | None = None) -> Path:
         return Path(folder)
     clone = PACKAGE.parent
     places = [
-        Path("results"),
-        Path("../results"),
+        *NEAR,
         *([clone / "results"] if (clone / "pyproject.toml").exists() else []),
     ]
     return next((place for place in places if paths(place)), PACKAGE / "recorded")
+
+
+def folder_for_new() -> Path:
+    """Where a run is recorded for which no folder is named: ``results`` here, or above if there alone are records."""
+    return next((place for place in NEAR if paths(place)), NEAR[0])
 
 
 def load_record(path: str | Path) -> Record:
