@@ -136,13 +136,17 @@ def move_outputs(source: Path) -> None:
     """Bring the notebook beside ``source`` up to date when nothing but its first code cell changed."""
     target = source.with_suffix(".ipynb")
     old, fresh = nbformat.read(target, as_version=4), read_source(source)
-    outputs = {cell.id: cell.outputs for cell in old.cells if cell.cell_type == "code"}
+    outputs: dict[str, list[list]] = {}  # of the cells with this source, in their order
+    for cell in old.cells:
+        if cell.cell_type == "code":
+            outputs.setdefault(cell.source, []).append(cell.outputs)
     number = 0
     for cell in fresh.cells:
         if cell.cell_type == "code":
             number += 1
             cell.execution_count = number
-            cell.outputs = outputs.get(cell.id, [])
+            found = outputs.get(cell.source)
+            cell.outputs = found.pop(0) if found else []
             for output in cell.outputs:
                 if output.output_type == "execute_result":
                     output.execution_count = number

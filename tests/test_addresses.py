@@ -90,6 +90,16 @@ def test_setting_an_address_puts_it_everywhere_and_keeps_the_outputs(project: Pa
     assert [first.execution_count, parameters.execution_count, parameters.outputs[0].execution_count] == [1, 2, 2]
 
 
+def test_setting_an_address_keeps_the_outputs_of_cells_with_ids_of_other_tools(project: Path) -> None:
+    path = project / "notebooks" / "01_small.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+    nbformat.write(notebook, path)
+    set_address(project, "https://github.com/someone/the-book")
+    assert nbformat.read(path, as_version=4).cells[-1].outputs[0].data["text/plain"] == "'smoke'"
+
+
 def test_setting_an_address_twice_changes_nothing_and_another_one_leaves_nothing_of_the_first(project: Path) -> None:
     def files() -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}

@@ -1693,6 +1693,42 @@ def test_the_handicap_of_56_residual_layers_shrinks_from_budget_to_budget_and_is
     assert of_plain.test.round().tolist() == [40, 45, 30, 14, 4]
 
 
+def test_with_seed_0_alone_the_handicap_of_56_residual_layers_shrinks_from_18_points_to_3() -> None:
+    points = [
+        errors_of_seeds(f"resnet56-cifar10-{recipe}")[0] - errors_of_seeds(f"resnet20-cifar10-{recipe}")[0]
+        for recipe in ("short", "4k", "8k", "16k")
+    ]
+    assert [round(each) for each in points] == [18, 12, 7, 3]
+
+
+def test_after_64000_iterations_the_deep_residual_network_is_the_first_and_the_deep_plain_one_the_last() -> None:
+    for column in ("train_error", "test_error"):
+        error = after_training("paper", column)
+        assert error.residual[56] < error.residual[20] < error.plain[20] < error.plain[56]
+
+
+def train_errors(experiment: str, seed: int) -> dict[int, float]:
+    """Training error (%) of a recorded run after each epoch, by iteration."""
+    (record,) = (each for each in recorded() if (each.experiment, each.seed) == (experiment, seed))
+    return {each.iteration: each.train_error for each in record.epochs}
+
+
+@pytest.mark.parametrize("model", ["plain20", "plain56", "resnet20", "resnet56"])
+def test_trainings_of_one_seed_are_one_that_forks_where_the_rate_drops(model: str) -> None:
+    shortest, middle, longest = (train_errors(f"{model}-cifar10-{recipe}", 0) for recipe in ("4k", "8k", "16k"))
+    for shorter, longer, drop in ((shortest, middle, 2_000), (middle, longest, 4_000)):
+        before = [iteration for iteration in shorter if iteration <= drop]
+        assert [shorter[each] for each in before] == [longer[each] for each in before]
+        assert shorter[max(before) + 390] != longer[max(before) + 390]
+
+
+def test_in_bfloat16_the_long_training_of_seed_0_had_caught_up_with_seed_1_after_3900_iterations() -> None:
+    runs = (("resnet56-cifar10", 0), ("resnet56-cifar10-8k", 0), ("resnet56-cifar10-8k", 1))
+    assert [round(train_errors(*run)[3_900], 1) for run in runs] == [21.9, 26.6, 22.5]
+    (long,) = (each for each in recorded() if each.experiment == "resnet56-cifar10")
+    assert (long.parts[0].precision, long.parts[0].last_iteration > 3_900) == ("bfloat16", True)
+
+
 SAMPLED_BATCH_BY_BATCH = ("5a1990d", "1f69d29")  # commits of the first runs; later ones sample for a whole epoch
 
 
