@@ -234,19 +234,28 @@ def test_what_is_typed_reaches_the_run(tiny_run: list[str], asked: Any, monkeypa
     assert asked[1] == (NAME, 0, elsewhere)
 
 
-def test_a_run_is_recorded_where_commands_read_and_it_is_said_where_it_hides_others(
+def test_a_run_is_recorded_where_commands_read_and_refused_where_it_is_recorded(
     tiny_run: list[str], few_records: list[records.Record], asked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place, results in (("notebooks", Path("../results")), ("notebooks/deeper", Path("results"))):
-        (tmp_path / place).mkdir()
-        monkeypatch.chdir(tmp_path / place)
-        said = call(*tiny_run).stderr
-        assert asked[-1][-1].results == results
-        assert ("Commands and chapters that start here show it" in said) == (place == "notebooks/deeper")
+    (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
+    call(*tiny_run)
+    assert asked[-1][-1].results == Path("../results")
     assert "a record is never overwritten" in call("run", SHORT, "--device", "cpu").stderr
     call(*tiny_run, "--results", "results")
     assert asked[-1][-1].results == Path("results")
+
+
+def test_it_is_said_where_a_new_record_hides_others(
+    tiny_run: list[str], few_records: list[records.Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hides = f"show them from now on, and no more those in {records.PACKAGE.parent / 'results'}"
+    assert hides not in call(*tiny_run).stderr  # recorded beside others
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "far" / "away")
+    assert hides not in call(*tiny_run, "--results", "named").stderr
+    assert hides in call(*tiny_run).stderr
+    assert hides not in call(*tiny_run, "--seed", "1").stderr
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ folder that can be written, is checked when the command runs. Torch is imported 
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -120,15 +121,17 @@ def folder_of_records(results: Path | None) -> Path:
     return folder
 
 
-def folder_to_record_in(results: Path | None) -> Path:
-    """``--results``, or the usual place for new records; says so where these will be shown in place of others."""
+@contextmanager
+def folder_to_record_in(results: Path | None) -> Iterator[Path]:
+    """``--results``, or the usual place for new records; says so in the end if these are shown in place of others."""
     from resnet_book.experiments import records
 
     folder, shown = results or records.folder_for_new(), results or records.find_results()
-    if folder.resolve() != shown.resolve() and records.paths(shown):
-        others = f"Commands and chapters that start here show it from then on, and no more those in {shown}."
-        click.echo(f"The record goes to {folder.absolute()}. {others} --results names another folder.", err=True)
-    return folder
+    hides = folder.resolve() != shown.resolve() and records.paths(shown)
+    yield folder
+    if hides and records.paths(folder):
+        others = f"Commands and chapters that start here show them from now on, and no more those in {shown}."
+        click.echo(f"There are records in {folder.absolute()} now. {others} --results names another folder.", err=True)
 
 
 def require_writable(folder: Path, option: str, advice: str = "Name another one") -> None:

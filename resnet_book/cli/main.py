@@ -143,21 +143,22 @@ def run(
 
     if swept and processes.launched():
         raise click.UsageError("under torchrun, give only names: the sweep starts its processes itself")
-    options = Options(
-        device=device,
-        precision=precision,
-        compiled=compiled,
-        results=arguments.folder_to_record_in(results),
-        runs=runs or arguments.RUNS,
-        data_root=data,
-        tensorboard=tensorboard,
-        progress=not quiet,
-        keep_weights=keep_weights,
-    )
-    if not swept:
-        return _run_here(names, seed or 0, options)
-    chosen = range(seeds or (3 if missing else 1)) if seed is None else [seed]
-    return _sweep(names, chosen, options, cluster=cluster, jobs=jobs, budget=budget or math.inf, began=began)
+    with arguments.folder_to_record_in(results) as folder:
+        options = Options(
+            device=device,
+            precision=precision,
+            compiled=compiled,
+            results=folder,
+            runs=runs or arguments.RUNS,
+            data_root=data,
+            tensorboard=tensorboard,
+            progress=not quiet,
+            keep_weights=keep_weights,
+        )
+        if not swept:
+            return _run_here(names, seed or 0, options)
+        chosen = range(seeds or (3 if missing else 1)) if seed is None else [seed]
+        return _sweep(names, chosen, options, cluster=cluster, jobs=jobs, budget=budget or math.inf, began=began)
 
 
 def _run_here(names: tuple[str, ...], seed: int, options: "Options") -> int:
