@@ -120,7 +120,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     **{
         f"{model}-{dataset}-short": Experiment(model, dataset, "short", WIDE_SHORT)
         for dataset in ("cifar10", "cifar100")
-        for model in ("plain10", "resnet10")
+        for model in WIDE_NETWORKS
     },
     **{
         f"{kind}{depth}-cifar10-validation": Experiment(f"{kind}{depth}", "cifar10", "validation", VALIDATION)

@@ -40,6 +40,12 @@ WIDE_EXPERIMENTS = (
     ),
     "resnet18-cifar10-projection",
 )
+WIDE_SHORT_EXPERIMENTS = tuple(  # hours each without a GPU
+    f"{kind}{depth}-{dataset}-short"
+    for dataset in ("cifar10", "cifar100")
+    for depth in (10, 34, 18)
+    for kind in ("resnet", "plain")
+)
 FIRST, FURTHER, EVERY = slice(0, 1), slice(1, None), slice(None)  # which of the wanted seeds
 
 # What to train first: names, or patterns of names, and for which seeds. Within a line, a whole seed before the next.
@@ -53,10 +59,13 @@ PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
     (tuple(f"{kind}{depth}-cifar10-16k" for depth in (56, 20) for kind in ("plain", "resnet")), EVERY),
     (("*20-cifar10-8k", "*56-cifar10-8k"), EVERY),
     (("*20-cifar10-4k", "*56-cifar10-4k"), EVERY),
-    (("*-short", "*-short-*"), EVERY),
+    (tuple(f"*{depth}-cifar10-short" for depth in (20, 32, 44, 56, 110)), EVERY),
+    (("*-short-*",), EVERY),
+    (WIDE_SHORT_EXPERIMENTS, FIRST),
     (tuple(f"*{depth}-cifar10-{name}" for name in ("8k", "4k", "16k") for depth in (32, 44)), EVERY),
     (("resnet20-cifar10-no-*", "resnet110-cifar10-no-warmup"), EVERY),
     (("*-smoke",), EVERY),
+    (WIDE_SHORT_EXPERIMENTS, FURTHER),
     (WIDE_EXPERIMENTS, FURTHER),
     (("*-validation",), FURTHER),
     (("resnet1202-cifar10",), EVERY),
