@@ -436,14 +436,14 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 # images its error is less than a quarter of the shallow one's, and in a-martyn's logs a tenth (0.40 and 0.04 %, tested
 # after the epoch).
 #
-# In shorter trainings, seeds of 56 layers differ by points. After 2,000 iterations the plain network errs on 64.7 to
-# 71.4 %; the residual one on 38.5 and 43.3 %, after 4,000 on 24.5 and 28.5 %, after 8,000 on 16.4 and 19.6 %. Seed 0 is
-# the worst each time, but that is not so many trials: with one seed, the trainings of 4,000 to 16,000 iterations are a
-# single one, which forks where the learning rate drops. After 16,000 and 64,000 iterations there is seed 0 alone. So
-# the runs show that the handicap of the deep residual network, what it errs more than the shallow one, shrinks, but not
-# how fast; with other seeds depth may begin to pay earlier. (The [appendix](a3_more_about_depth.ipynb) looks at that
-# start. The trainings of this table are in float32 on a CPU, but of 64,000 iterations at least the first 50,000 are in
-# bfloat16 on a GPU.)
+# In shorter trainings, seeds of 56 layers differ by two to seven points, where there are several; those of 20 layers by
+# less than two. The residual network of 56 layers does worst with seed 0 each time, but that is not so many trials:
+# with one seed, the trainings of 4,000 to 16,000 iterations are a single one, which forks where the learning rate
+# drops. After 16,000 iterations the networks of 56 layers, and after 64,000 all, have seed 0 alone. So the runs show
+# that the handicap of the deep residual network, what it errs more than the shallow one, shrinks, but not how fast;
+# with other seeds depth may begin to pay earlier. (The [appendix](a3_more_about_depth.ipynb) looks at that start. The
+# trainings of this table are in float32 on a CPU, but of 64,000 iterations at least the first 50,000 are in bfloat16 on
+# a GPU.)
 #
 # Our residual network of 56 layers errs more than any published one of its depth, our plain one of 20 layers less than
 # any. Codes differ, and one run of each is little; for the residual one the start is a suspect, too.
@@ -504,7 +504,7 @@ plt.show()
 # the deeper, and do not cure: residual networks get worse with depth as well, at 56 layers by less than half as many
 # points. So it is with 20 and 56 layers after 4,000, 8,000 and 16,000 iterations, but the handicap of the deep residual
 # network shrinks: from 16 points to 10, to 5 and to 3, with seed 0 alone from 18 to 12, to 7 and to 3. (That of the
-# plain one shrinks, too: from 40 points after 2,000 iterations and 45 after 4,000 to 30, to 14, and to 4 after 64,000.
+# plain one shrinks, too: from 40 points after 2,000 iterations and 46 after 4,000 to 30, to 14, and to 4 after 64,000.
 # Longer trainings are not recorded.) After 64,000 they help and cure. On the training images our own runs show it, and
 # a-martyn's. On the test images the published numbers do, with gains of 0.6 to 1.8 points; ours, of 0.2, agrees in its
 # sign and is too small to show it.

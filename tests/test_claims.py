@@ -1690,7 +1690,7 @@ def test_the_handicap_of_56_residual_layers_shrinks_from_budget_to_budget_and_is
     assert handicap.test.round().tolist() == [16, 10, 5, 3, 0]
     of_plain: Frame = changes[changes.kind == "plain"].set_index("recipe")
     assert of_plain.loc["4k":].train.is_monotonic_decreasing
-    assert of_plain.test.round().tolist() == [40, 45, 30, 14, 4]
+    assert of_plain.test.round().tolist() == [40, 46, 30, 14, 4]
 
 
 def test_with_seed_0_alone_the_handicap_of_56_residual_layers_shrinks_from_18_points_to_3() -> None:
@@ -1737,18 +1737,22 @@ def errors_of_seeds(experiment: str) -> list[float]:
     return [each.test_error for each in recorded() if each.experiment == experiment]
 
 
-def test_in_shorter_trainings_seeds_of_56_layers_differ_by_points_seed_0_the_worst_and_of_20_by_two_or_less() -> None:
-    assert [round(each, 1) for each in errors_of_seeds("resnet56-cifar10-short")] == [43.3, 38.5]
-    assert [round(each, 1) for each in errors_of_seeds("resnet56-cifar10-4k")] == [28.5, 24.5]
-    assert [round(each, 1) for each in errors_of_seeds("resnet56-cifar10-8k")] == [19.6, 16.4]
-    seed_0, *others = errors_of_seeds("plain56-cifar10-short")
-    assert seed_0 > max(others)
-    for recipe in ("short", "4k"):
-        shallow = errors_of_seeds(f"resnet20-cifar10-{recipe}")
-        assert len(shallow) > 1
-        assert max(shallow) - min(shallow) < 2
+def test_in_shorter_trainings_seeds_of_56_layers_differ_by_two_to_seven_points_and_of_20_by_less_than_two() -> None:
+    spread: dict[int, list[float]] = {20: [], 56: []}
+    for kind, depth, recipe in product(("plain", "resnet"), spread, ("short", *catalogue.LADDER)):
+        errors = errors_of_seeds(f"{kind}{depth}-cifar10-{recipe}")
+        spread[depth] += [max(errors) - min(errors)] * (len(errors) > 1)
+    assert (round(min(spread[56])), round(max(spread[56]))) == (2, 7)
+    assert len(spread[20]) > 2
+    assert max(spread[20]) < 2
+
+
+def test_of_the_deep_residual_network_seed_1_is_ahead_by_five_four_and_three_points_and_seed_0_alone_went_on() -> None:
+    errors = [errors_of_seeds(f"resnet56-cifar10-{recipe}") for recipe in ("short", "4k", "8k")]
+    assert [round(of_seed_0 - of_seed_1) for of_seed_0, of_seed_1 in errors] == [5, 4, 3]
+    assert [[round(each, 1) for each in seeds] for seeds in errors] == [[43.3, 38.5], [28.5, 24.5], [19.6, 16.4]]
     longer = [each for each in tables.of_depth_table(recorded()) if each.recipe["iterations"] > 8_000]
-    assert {each.seed for each in longer} == {0}
+    assert {each.seed for each in longer if "56" in each.experiment or each.recipe_name == "paper"} == {0}
 
 
 def test_after_the_long_training_the_deep_residual_network_errs_on_8_2_percent_and_others_on_6_6_to_7_5() -> None:
