@@ -187,7 +187,7 @@ studied = studies.recorded_studies("cifar10")
 frame = study_figures.study_frame(studied)
 paired = frame[frame.groupby(["iterations", "depth"]).kind.transform("nunique") == 2]
 shown = ["selectivity", "floor", "selectivity_above_floor", "purity"]
-twins = paired.pivot(index=["features", "iterations", "depth"], columns="kind", values=shown)
+twins = paired.pivot(index=["iterations", "depth"], columns="kind", values=shown)
 twins.round(2).rename(columns={"selectivity_above_floor": "above the floor"})
 
 # %% tags=["remove-input", "nbval-ignore-output"]
@@ -388,7 +388,7 @@ for name in ("resnet20-builtin-smoke", "resnet20-cifar10-short", "resnet20-cifar
         "mean cosine": cosine.mean().item(),
         "lowest": cosine.min().item(),
         "highest": cosine.max().item(),
-        f"of {len(cosine)} within 45 degrees": int((cosine > 0.5**0.5).sum()),
+        f"of {len(cosine)} within 45°": int((cosine > 0.5**0.5).sum()),
     }
 pd.DataFrame.from_dict(turned, orient="index").round(2)
 

@@ -26,6 +26,7 @@ HTML = ROOT / "book" / "_build" / "html"
 CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "notebooks").glob("[0-9a]*.py"))]
 PAGES = ["intro", *CHAPTERS, "live", "reproduce", "commands", "tested", "cluster", "api", "bibliography"]
 DESKTOP, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
+LARGE = ViewportSize(width=1920, height=1080)
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +180,30 @@ def test_nothing_sticks_out_of_a_phone(visit: Visit) -> None:
     widths = visit.page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
     visit.page.set_viewport_size(DESKTOP)
     assert widths[0] <= widths[1] == PHONE["width"]
+
+
+def test_on_a_desktop_no_table_is_cut_off(visit: Visit) -> None:
+    cut = visit.page.eval_on_selector_all(
+        "article :is(table.table, .output.text_html):visible",
+        "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText.slice(0, 80))",
+    )
+    assert cut == []
+
+
+def test_on_a_large_screen_no_line_of_a_cell_is_broken(visit: Visit) -> None:
+    visit.page.set_viewport_size(LARGE)
+    broken = visit.page.eval_on_selector_all(
+        "article .cell_input pre",
+        """all => all.filter((one) => {
+            const style = getComputedStyle(one);
+            const height = one.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+            return height > (one.textContent.trimEnd().split("\\n").length + 0.5) * parseFloat(style.lineHeight);
+        }).map((one) => one.textContent)""",
+    )
+    widths = visit.page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
+    visit.page.set_viewport_size(DESKTOP)
+    assert broken == []
+    assert widths[0] <= widths[1]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

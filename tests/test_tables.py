@@ -21,7 +21,7 @@ def test_summary_averages_the_last_epoch_over_seeds() -> None:
 
 def test_a_single_run_has_no_spread() -> None:
     assert math.isnan(tables.summary(TWO_SEEDS[:1]).iloc[0].test_std)
-    assert tables.depth_table(TWO_SEEDS[:1]).loc["resnet20", "ours, short"] == "20.00"
+    assert tables.budget_table(TWO_SEEDS[:1]).loc["resnet20", "ours, short"] == "20.00"
 
 
 def test_a_difference_comes_with_its_standard_error() -> None:
@@ -47,32 +47,48 @@ def test_a_difference_to_a_single_run_has_no_standard_error() -> None:
     assert tables.points(difference, standard_error) == "-1.00 points (no spread known)"
 
 
-def test_the_depth_table_shows_mean_spread_and_runs() -> None:
-    assert tables.depth_table(TWO_SEEDS).loc["resnet20", "ours, short"] == "21.00 ± 1.41 (2 runs)"
+LENGTHS = ["plain20-cifar10-4k", "resnet20-cifar10", "resnet20-cifar10-short", "plain56-cifar10-16k"]
 
 
-def test_the_depth_table_has_columns_for_recorded_recipes_only_the_longest_first() -> None:
+def test_both_tables_show_mean_spread_and_runs() -> None:
+    assert tables.budget_table(TWO_SEEDS).loc["resnet20", "ours, short"] == "21.00 ± 1.41 (2 runs)"
+    long = [record("resnet20-cifar10", seed, error) for seed, error in enumerate((8.0, 9.0, 10.0))]
+    assert tables.depth_table(long).loc["resnet20", "ours, paper"] == "9.00 ± 1.00 (3 runs)"
+
+
+def test_the_depth_table_has_of_ours_what_is_by_the_papers_recipe_and_nothing_without_a_record() -> None:
     assert not list(tables.depth_table([]).filter(like="ours"))
-    names = ["plain20-cifar10-4k", "resnet20-cifar10", "resnet20-cifar10-short", "plain56-cifar10-16k"]
-    ours = tables.depth_table([record(name, 0, 9.0) for name in names]).filter(like="ours")
-    assert list(ours) == ["ours, paper", "ours, 16k", "ours, 4k", "ours, short"]
-    assert ours.loc["plain20"].tolist() == [tables.NOTHING, tables.NOTHING, "9.00", tables.NOTHING]
+    table = tables.depth_table([record(name, 0, 9.0) for name in LENGTHS])
+    assert list(table) == ["ours, paper", *dict.fromkeys(each.source for each in published.ERRORS)]
+    assert (table.loc["resnet20", "ours, paper"], table.loc["plain20", "ours, paper"]) == ("9.00", tables.NOTHING)
 
 
-def test_the_depth_table_knows_every_length_of_the_schedule() -> None:
-    assert set(tables.DEPTH_TABLE_RECIPES) == {"paper", "short", *catalogue.LADDER}
+def test_the_budget_table_has_rows_and_columns_for_recorded_shorter_trainings_only_the_shortest_first() -> None:
+    assert tables.budget_table([]).empty
+    assert tables.budget_table([record("resnet20-cifar10", 0, 9.0)]).empty
+    table = tables.budget_table([record(name, 0, 9.0) for name in LENGTHS])
+    assert list(table) == ["ours, short", "ours, 4k", "ours, 16k"]
+    assert table.index.tolist() == ["plain20", "plain56", "resnet20"]
+    assert table.loc["plain20"].tolist() == [tables.NOTHING, "9.00", tables.NOTHING]
+
+
+def test_the_budget_table_knows_every_shorter_length_of_the_schedule() -> None:
+    lengths = [catalogue.EXPERIMENTS[f"resnet20-cifar10-{each}"].recipe.iterations for each in tables.SHORTER_RECIPES]
+    assert lengths == sorted(lengths)
+    assert set(tables.SHORTER_RECIPES) == {"short", *catalogue.LADDER}
 
 
 def test_what_is_not_published_is_a_dash_and_a_network_of_dashes_has_no_row() -> None:
     table = tables.depth_table([])
     assert table.loc["resnet110", published.TECHXZEN] == tables.NOTHING
     assert "plain110" not in table.index
-    assert "plain110" in tables.depth_table([record("plain110-cifar10-short", 0, 9.0)]).index
+    assert "plain110" in tables.depth_table([record("plain110-cifar10", 0, 9.0)]).index
 
 
 def test_records_of_another_dataset_or_recipe_do_not_enter_a_cell() -> None:
     others = [record("resnet20-builtin-smoke", 0, 1.0), record("resnet20-cifar10-edge", 0, 1.0)]
     assert not list(tables.depth_table(others).filter(like="ours"))
+    assert tables.budget_table(others).empty
 
 
 @pytest.mark.parametrize(
@@ -99,14 +115,14 @@ def test_curves_have_a_row_an_epoch_with_kind_and_depth() -> None:
 def test_provenance_names_recipe_iterations_runs_and_device() -> None:
     expected = "`short`: 2,000 iterations; 2 runs: resnet20 on a machine, 1 thread, in float32."
     assert tables.provenance(TWO_SEEDS) == expected
-    assert tables.provenance([]) == "Of these networks nothing is recorded yet."
+    assert tables.provenance([]) == "Of these nothing is recorded yet."
 
 
 def changed(**fields: object) -> Record:
     return TWO_SEEDS[0].model_copy(update=fields)
 
 
-def test_the_depth_table_shows_no_other_recipe_dataset_or_shortcut() -> None:
+def test_the_tables_show_no_other_recipe_dataset_or_shortcut() -> None:
     others = [
         changed(recipe_name="no-drops"),
         changed(dataset={"name": "cifar100"}),
@@ -131,7 +147,7 @@ def test_a_model_name_of_another_form_is_refused() -> None:
 
 
 def test_markdown_has_a_line_a_row_and_the_index_first() -> None:
-    table = tables.depth_table(TWO_SEEDS)
+    table = tables.budget_table(TWO_SEEDS)
     lines = tables.to_markdown(table).splitlines()
     assert lines[0].startswith("| network | ours, short |")
     assert len(lines) == 2 + len(table)

@@ -93,8 +93,12 @@ def table(markdown: bool, every: bool, into: Path | None, results: Path | None) 
     if every:
         text = tables.to_markdown(tables.record_table(recorded))
     else:
+        of_depth = tables.of_depth_table(recorded)
+        by_paper = [record for record in of_depth if record.recipe_name == "paper"]
+        shorter = [record for record in of_depth if record.recipe_name != "paper"]
         parts = [
-            ("Networks of 6n+2 layers on CIFAR-10", tables.depth_table(recorded), tables.of_depth_table(recorded)),
+            ("Networks of 6n+2 layers on CIFAR-10, by the paper's recipe", tables.depth_table(recorded), by_paper),
+            ("The same networks after shorter trainings", tables.budget_table(recorded), shorter),
             ("Wide networks", wide_tables.wide_table(recorded), wide_tables.of_wide_table(recorded)),
         ]
         lines = list[str]()

@@ -17,7 +17,7 @@ from resnet_book.experiments.records import Record
 from resnet_book.report import published
 
 DEPTH_TABLE_MODELS = tuple(f"{kind}{depth}" for kind in ("plain", "resnet") for depth in (20, 32, 44, 56, 110))
-DEPTH_TABLE_RECIPES = ("paper", *reversed(catalogue.LADDER), "short")  # the longest first
+SHORTER_RECIPES = ("short", *catalogue.LADDER)  # the shortest first
 MEASURED = ["test_error", "device", "precision", "compiled", "seconds", "images_per_second"]
 WHOSE = ["experiment", "kind", "depth", "seed", "iterations"]
 ABOUT = ["experiment", "model", "kind", "depth", "dataset", "recipe"]
@@ -117,36 +117,48 @@ def points(difference: float, standard_error: float) -> str:
 
 
 def depth_table(records: Iterable[Record]) -> pd.DataFrame:
-    """Test errors (%) of the 6n+2 networks on CIFAR-10 as text: a row a network; recorded, then published columns.
+    """Test errors (%) of the 6n+2 networks on CIFAR-10 by the paper's recipe, as text: ours, then the published ones.
 
-    A column for each recipe that has records. A recorded cell reads "mean ± standard deviation (runs)", or is the
-    number of a single run; what is not recorded, or not published, is a dash, and a network of dashes is left out.
+    A row a network. A recorded cell reads "mean ± standard deviation (runs)", or is the number of a single run; what is
+    not recorded, or not published, is a dash. Without records there is no column of ours; a network of dashes is left
+    out.
     """
+    frame = _ours(records, ("paper",))
+    for source in dict.fromkeys(each.source for each in published.ERRORS):
+        theirs = {each.model: str(each) for each in published.ERRORS if each.source == source}
+        frame[source] = [theirs.get(model, NOTHING) for model in frame.index]
+    return frame[(frame != NOTHING).any(axis=1)]
+
+
+def budget_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Test errors (%) of the same networks after shorter trainings, as text: a row a network with a record.
+
+    A column for each recipe that has records, the shortest first. The cells are as in ``depth_table``.
+    """
+    frame = _ours(records, SHORTER_RECIPES)
+    return frame[(frame != NOTHING).any(axis=1)]
+
+
+def _ours(records: Iterable[Record], recipes: Iterable[str]) -> pd.DataFrame:
+    """Recorded cells: a row each of DEPTH_TABLE_MODELS, a column each of ``recipes`` that has records."""
     records = of_depth_table(records)
-    recorded = summary(records).set_index("experiment")
-    shown = {record.recipe_name for record in records}
-    theirs = {(each.source, each.model): str(each) for each in published.ERRORS}
-    rows = {}
-    for model in DEPTH_TABLE_MODELS:
-        row = {}
-        for recipe in (each for each in DEPTH_TABLE_RECIPES if each in shown):
-            name = f"{model}-cifar10" + (f"-{recipe}" if recipe != "paper" else "")
-            row[f"ours, {recipe}"] = recorded_cell(recorded, name, NOTHING).removesuffix(" (1 run)")
-        for source in dict.fromkeys(each.source for each in published.ERRORS):
-            row[source] = theirs.get((source, model), NOTHING)
-        if set(row.values()) != {NOTHING}:
-            rows[model] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
+    recorded, known = summary(records).set_index("experiment"), {record.recipe_name for record in records}
+    frame = pd.DataFrame(index=pd.Index(DEPTH_TABLE_MODELS, name="network"))
+    for recipe in (each for each in recipes if each in known):
+        names = [f"{model}-cifar10" + f"-{recipe}" * (recipe != "paper") for model in frame.index]
+        cells = [recorded_cell(recorded, name, NOTHING).removesuffix(" (1 run)") for name in names]
+        frame[f"ours, {recipe}"] = cells
+    return frame
 
 
 def of_depth_table(records: Iterable[Record]) -> list[Record]:
-    """Those of ``records`` that ``depth_table`` shows."""
+    """Those of ``records`` that ``depth_table`` or ``budget_table`` shows."""
     return [
         record
         for record in records
         if record.model["name"] in DEPTH_TABLE_MODELS
         and record.dataset["name"] == "cifar10"
-        and record.recipe_name in DEPTH_TABLE_RECIPES
+        and record.recipe_name in ("paper", *SHORTER_RECIPES)
         and record.model["shortcut"] is None
     ]
 
@@ -173,14 +185,15 @@ def provenance(records: Iterable[Record]) -> str:
     """A sentence a recipe on where the numbers of ``records`` come from: runs, iterations, devices."""
     frame = run_rows(records)
     sentences = []
-    for _, group in frame.groupby(["recipe", "iterations"], sort=True):
+    for _, group in frame.groupby(["iterations", "recipe"], sort=True):
         where = group.groupby(group.device + ", in " + group.precision).model.unique()
         places = [f"{', '.join(sorted(models))} on {place}" for place, models in where.items()]
-        compiled = f", {count} of them compiled" if (count := group.compiled.sum()) else ""
         recipe, iterations, runs = group.recipe.iloc[0], group.iterations.iloc[0], len(group)
+        count = group.compiled.sum()
+        compiled = ", compiled" if count == runs else f", {count} of them compiled" if count else ""
         text = f"`{recipe}`: {iterations:,} iterations; {runs} run{'s' * (runs > 1)}{compiled}: {'; '.join(places)}."
         sentences.append(text)
-    return " ".join(sentences) or "Of these networks nothing is recorded yet."
+    return " ".join(sentences) or "Of these nothing is recorded yet."
 
 
 def record_table(records: Iterable[Record]) -> pd.DataFrame:
