@@ -86,10 +86,10 @@ if train_images.name != wanted:
 # %% [markdown]
 # ## The plain block
 #
-# The building block of both networks is two convolutions of 3x3 pixels. Behind each comes a batch norm
-# ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)), which shifts and scales each channel to mean 0 and
-# standard deviation 1 over the batch (and then by a learned weight and bias, 1 and 0 at the start; for testing it uses
-# running averages of the batches seen). A ReLU stands between the two layers and one at the end:
+# The building block of both networks is two convolutions of 3x3 pixels. Behind each comes a batch norm ([Ioffe and
+# Szegedy, 2015](https://arxiv.org/abs/1502.03167)), which shifts and scales each channel to mean 0 and standard
+# deviation 1 over all images and pixels of the batch (and then by a learned weight and bias, 1 and 0 at the start; for
+# testing it uses running averages of the batches seen). A ReLU stands between the two layers and one at the end:
 #
 # $$
 # y = \mathrm{ReLU}\bigl(F(x)\bigr), \qquad
@@ -242,8 +242,8 @@ pd.DataFrame(rows, index=pd.Index(paper, name="layers"), columns=["plain", "resi
 # From here on we use the package's networks. What does depth do to the *signal* on its way to the classes, and to the
 # *gradient* on its way back? We take one batch of images and untrained networks of 20 and of 56 layers. *He
 # initialisation* drew their weights so that sizes survive a ReLU ([He et al.,
-# 2015b](https://arxiv.org/abs/1502.01852)). Of each block's output we measure the size, as the root mean square (column
-# `signal`), and the norm of the loss's gradient with respect to it.
+# 2015b](https://arxiv.org/abs/1502.01852)); batch norm would level any other size, too. Of each block's output we
+# measure the size, as the root mean square (column `signal`), and the norm of the loss's gradient with respect to it.
 #
 # **Predict.** Compare the gradient at the first block of the deep plain network with that at its last block. Will it be
 # smaller, as large, or larger? Make a guess before you look at the table and Figure 3.1.
@@ -279,7 +279,7 @@ text = f"""The signal of the plain networks keeps its size, and nothing vanishes
 towards the images. From the last block to the first it becomes some {float(f"{times[56, 'plain']:.2g}"):,.0f} times
 larger in the plain network of 56 layers, or {times[56, "plain"] ** (1 / 52):.2f} times a layer, and
 {times[20, "plain"]:.0f} times in that of 20; in the residual networks, {times[56, "residual"]:.0f} and
-{times[20, "residual"]:.0f} times. (One batch, one seed.)"""
+{times[20, "residual"]:.0f} times. (One batch, one seed. The paper reports gradients with "healthy norms".)"""
 display(Markdown(text))
 
 # %% [markdown]
@@ -287,10 +287,10 @@ display(Markdown(text))
 # So the standard deviation $\sigma$ that a batch norm finds is below 1 (in theory about $\sqrt{1 - 1/\pi} \approx
 # 0.83$; the [appendix](a3_more_about_depth.ipynb) derives it). It divides by $\sigma$, and so does the gradient on its
 # way back: at every layer it grows by about $1/\sigma$ (1.2, and somewhat less was measured), exponentially with depth.
+# (The rest of the layer leaves it as it is: of its squares the ReLU passes half, and the convolution doubles them.)
 # In a residual network only $F$ goes through batch norms. The sum $F(x) + x$ grows from block to block, so the nearer a
 # block is to the classes, the smaller is the part that its $F$ adds, and the nearer to 1 its factor: the blue lines are
-# almost level on the right and steepest next to the images. (They step down, from right to left, where a stage begins:
-# there half of the channels are padding, and the gradient that arrives in them is lost.)
+# almost level on the right and steepest next to the images.
 #
 # Is a large gradient harmful? It makes the first step long: in the deep plain network, at a learning rate of 0.1,
 # longer than the weights of its first layers (the appendix measures it), so that it throws away where they started. But
@@ -299,11 +299,11 @@ display(Markdown(text))
 #
 # ## Twins in training
 #
-# The twins get the same batches and the same augmentation too; only the shortcuts differ. In the smallest tier they
-# have 8 and 20 layers, the images are halved to 16x16 pixels, and the learning rate is a fifth of the paper's: at the
-# full rate the outcome of so short a training is a matter of the seed (exercise 3). The *training error* is the mean
-# over an epoch, on augmented images, each batch counted before its step, with its own statistics in batch norm. So
-# while a network learns it may lie above the test error, measured at the epoch's end on images as they are.
+# The twins get the same batches and the same augmentation too; only the shortcuts differ. In the smallest tier the
+# images are halved to 16x16 pixels, and the learning rate is a fifth of the paper's (exercise 3 says why). The
+# *training error* is the mean over an epoch, on augmented images, each batch counted before its step, with its own
+# statistics in batch norm. So while a network learns it may lie above the test error, measured at the epoch's end on
+# images as they are.
 
 # %%
 SMOKE = replace(PAPER, iterations=80, drops=(60,), learning_rate=0.02, batch_size=32, padding=2)
@@ -371,9 +371,9 @@ luck = max((error * (100 - error) / len(test)) ** 0.5 for error in final.test_er
 least = min((error * (100 - error) / len(test)) ** 0.5 for error in final.test_error)
 saved = {depth: final.test_error["residual", depth] - final.test_error["plain", depth] for depth in (shallow, deep)}
 text = f"""Shortcuts change the test error by {saved[deep]:+.1f} points at {deep} layers, and by {saved[shallow]:+.1f} at
-{shallow}. With {len(test):,} test images, which images they happen to be gives a test error a standard deviation of
-{least:.1f} to {luck:.1f} points, so changes of that size show nothing. And that is one run of each, seed 0: a
-demonstration, not a measurement."""
+{shallow}. With {len(test):,} test images, which images they happen to be gives one test error a standard deviation of
+{least:.1f} to {luck:.1f} points, and a difference of two some 1.4 times that: a change of this size shows nothing. And
+all this is one run of each, seed 0: a demonstration, not a measurement."""
 display(Markdown(text))
 
 # %% [markdown]
@@ -407,9 +407,9 @@ plt.show()
 
 # %% [markdown]
 # **Figure 3.3.** Errors against the training budget: recorded runs (filled; bars, where they can be seen: standard
-# deviation over several runs) and, in the right panel, what the paper published for 64,000 iterations (open, moved to
-# the right). Lines join our runs of one network; nothing was measured between the marks. The scales differ. Where marks
-# overlap, the table below tells them apart.
+# deviation over two or three runs) and, in the right panel, what the paper published for 64,000 iterations (open). The
+# marks of one budget stand a little beside each other. Lines join our runs of one network; nothing was measured between
+# the marks. The scales differ.
 
 # %% tags=["nbval-ignore-output"]
 errors = corners.rename(columns={"train_error": "train", "test_error": "test"})
@@ -428,7 +428,8 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 
 # %% [markdown]
 # Up to 16,000 iterations the order stays the same, on training and on test images, the best first: residual 20, plain
-# 20, residual 56, plain 56. After 64,000 the residual network of 56 layers has moved from the third place to the first.
+# 20, residual 56, plain 56. After 64,000 the residual network of 56 layers is first: clearly on the training images, by
+# 0.2 points on the test images.
 #
 # How sure is that? After 64,000 iterations the errors of several seeds have, elsewhere, a standard deviation of some
 # 0.1 to 0.3 points (nabla0001 in the table below). What the deep plain network loses is many times that. What the deep
@@ -436,17 +437,15 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 # images its error is less than a quarter of the shallow one's, and in a-martyn's logs a tenth (0.40 and 0.04 %, tested
 # after the epoch).
 #
-# In shorter trainings, seeds of 56 layers differ by two to seven points, where there are several; those of 20 layers by
-# less than two. The residual network of 56 layers does worst with seed 0 each time, but that is not so many trials:
-# with one seed, the trainings of 4,000 to 16,000 iterations are a single one, which forks where the learning rate
-# drops. After 16,000 iterations the networks of 56 layers, and after 64,000 all, have seed 0 alone. So the runs show
-# that the handicap of the deep residual network, what it errs more than the shallow one, shrinks, but not how fast;
-# with other seeds depth may begin to pay earlier. (The [appendix](a3_more_about_depth.ipynb) looks at that start. The
-# trainings of this table are in float32 on a CPU, but of 64,000 iterations at least the first 50,000 are in bfloat16 on
-# a GPU.)
+# In shorter trainings test errors of two or three seeds differ by two to seven points with 56 layers, by less than two
+# with 20. All four networks have several seeds up to 4,000 iterations, and a single one after 64,000. So the *handicap*
+# of the deep residual network, what it errs more than the shallow one, shrinks with the budget, but how fast, these
+# runs do not say. (Up to 16,000 iterations they were trained in float32 on a CPU; of the 64,000, at least the first
+# 50,000 are in bfloat16 on a GPU.)
 #
 # Our residual network of 56 layers errs more than any published one of its depth, our plain one of 20 layers less than
-# any. Codes differ, and one run of each is little; for the residual one the start is a suspect, too.
+# any. Codes differ, and one run of each is little. Did the residual one have a bad start? The
+# [appendix](a3_more_about_depth.ipynb) has the seeds one by one, and says what speaks for that and against it.
 #
 # ## Beside the published numbers
 #
@@ -475,7 +474,7 @@ display(Markdown(heading + tables.to_markdown(tables.depth_table(recorded))))
 display(Markdown(tables.to_markdown(tables.budget_table(recorded))))
 
 # %% [markdown]
-# Now our own curves, Figure 3.4, drawn as in the paper's figure 6.
+# Now our own curves, Figure 3.4. (The paper's figure 6 has the same; there the dashed lines are the training errors.)
 
 # %% mystnb={"image": {"alt": "Training and test error against iterations of the recorded runs by the paper's recipe on CIFAR-10, plain networks left and residual networks right, 20 and 56 layers each. All errors fall steeply where the learning rate drops for the first time. From there on both lines of the plain network of 56 layers lie above those of 20; of the residual networks the deep one has the lower training error, and test errors are close together."}} tags=["nbval-ignore-output"]
 best = tables.longest_comparison(recorded)
@@ -492,9 +491,8 @@ figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
-# **Figure 3.4.** Recorded runs on CIFAR-10: training error (thin) and test error (thick) against iterations, by the
-# longest recipe of which both kinds are recorded at several depths (dotted: the learning rate drops). What is above the
-# frame is cut off.
+# **Figure 3.4.** Recorded runs on CIFAR-10 by the paper's recipe: training error (thin) and test error (thick) against
+# iterations (dotted: the learning rate drops). What is above the frame is cut off.
 
 # %% [markdown]
 # In the plain panel both lines of the deep network lie above those of the shallow one to the end. (That the thick lines
@@ -510,22 +508,19 @@ plt.show()
 # **Do shortcuts cure it?** They *help* if a residual network errs less than its plain twin. They *cure* if, besides,
 # the deep residual network errs less than the shallow one. After 2,000 iterations they help at every depth, the more
 # the deeper, and do not cure: residual networks get worse with depth as well, at 56 layers by less than half as many
-# points. So it is with 20 and 56 layers after 4,000, 8,000 and 16,000 iterations, but the handicap of the deep residual
-# network shrinks: from 16 points to 10, to 5 and to 3, with seed 0 alone from 18 to 12, to 7 and to 3. (That of the
-# plain one shrinks, too: from 40 points after 2,000 iterations and 46 after 4,000 to 30, to 14, and to 4 after 64,000.
-# Longer trainings are not recorded.) After 64,000 they help and cure. On the training images our own runs show it, and
-# a-martyn's. On the test images the published numbers do, with gains of 0.6 to 1.8 points; ours, of 0.2, agrees in its
-# sign and is too small to show it.
+# points. So it is with 20 and 56 layers up to 16,000 iterations, with a handicap that shrinks from 16 points to 3 (the
+# table under Figure 3.3; that of the plain network shrinks, too, and is still 4 points after 64,000). After 64,000
+# shortcuts help and cure: on the training images in our runs and in a-martyn's; on the test images in the published
+# numbers, by 0.6 to 1.8 points, while our gain of 0.2 is too small to show it.
 #
-# So, from 20 to 56 layers, shortcuts cure if one trains for long enough. What depth then *gains* is, in the published
-# numbers, a sixth to nearly a half of what it costs without them. (It does not go on for ever: the paper's network of
-# 1,202 layers errs more than that of 110.) And *why* does depth hurt? In a short training the long first steps are a
-# suspect: [chapter 10](10_signals_through_training.ipynb) follows what they do to the weights. After a long one it is
-# open. [Chapter 8](08_take_it_apart.ipynb) and [chapter 9](09_the_landscape.ipynb) take trained networks apart to look
-# for it.
+# So, from 20 to 56 layers, shortcuts cure if one trains for long enough. (It does not go on for ever: the paper's
+# network of 1,202 layers errs more than that of 110.) And *why* does depth hurt? In a short training the long first
+# steps are a suspect: [chapter 10](10_signals_through_training.ipynb) follows what they do to the weights. After a long
+# one it is open. [Chapter 8](08_take_it_apart.ipynb) and [chapter 9](09_the_landscape.ipynb) take trained networks
+# apart to look for it.
 #
 # Here are the recorded twins of 20 layers; they run in your browser. Switch from one to the other, then untick a
-# shortcut of the residual one. **Predict first:** will the answer stay?
+# shortcut of the residual one. **Predict first:** will the answer stay? (Chapter 8 asks it of all test images.)
 
 # %% tags=["live-network", "nbval-ignore-output"]
 live_network.LiveNetwork(live_network.recorded_twins(records.find_results()))
@@ -558,10 +553,10 @@ block.load_state_dict(answer.state_dict())
 before = block(after_relu)
 with torch.no_grad():
     as_identity(answer)
-block.load_state_dict(answer.state_dict())  # the weights count, and nothing else
+block.load_state_dict(answer.state_dict())  # parameters and running averages count, and nothing else
 y = block(after_relu)
 if torch.allclose(y, after_relu, rtol=1e-4, atol=1e-4):
-    print("Right. So a deep plain network that does what a shallow one does exists. Training does not find it.")
+    print("Right, in evaluation mode. A deep plain network can do what a shallow one does. Training does not find it.")
 elif torch.equal(y, before):
     print("Not yet: the weights are as they were.")
 elif not y.any():
@@ -596,8 +591,8 @@ else:
 #
 # </details>
 #
-# **3. Seeds.** Train the four networks of this page with `seed=1` and `seed=2`, and again with `learning_rate=0.1` in
-# `SMOKE`. Which order of the errors can one rely on?
+# **3. Seeds.** In the smallest tier, train the four networks of this page with `seed=1` and `seed=2`, and again with
+# `learning_rate=0.1` in `SMOKE`. Which order of the errors can one rely on?
 #
 # <details><summary>Solution</summary>
 #

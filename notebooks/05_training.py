@@ -204,8 +204,9 @@ pd.DataFrame({"by hand": by_hand, "by the package": by_package}).round(3).rename
 # The recipe `short` is the paper's with a schedule thirty-two times shorter: 2,000 iterations, five passes over the
 # images of CIFAR-10. Four other recipes take one part out of `short`: the drops of the learning rate, momentum, weight
 # decay, augmentation. By each of the five `resnet20` was trained with the seeds 0, 1 and 2. Runs of a seed begin with
-# the same weights and get the same images in the same order. But they part early: sums are rounded differently (other
-# threads, other versions), and training magnifies each difference. Batch and batch norm were never varied.
+# the same weights and get the same images in the same order. They part early: sums are rounded differently (other
+# threads, other versions), and training magnifies each difference. (The first run, `short` with seed 0, also drew its
+# crops and flips in another order.) Batch and batch norm were never varied.
 
 # %% tags=["nbval-ignore-output"]
 names = ["resnet20-cifar10", *(f"resnet20-cifar10-{name}" for name in ("short", *ABLATIONS))]
@@ -216,11 +217,11 @@ tables.run_rows(results).groupby(["recipe", "device", "precision", "compiled"]).
 # %% [markdown]
 # **Predict.** Which of the four will be missed most after five passes, and which not at all?
 #
-# **How much of a difference can be luck?** Suppose that none of the four parts does anything. Then all fifteen errors
-# differ by chance alone. How large is chance? Take the mean of its recipe from each error, and the standard deviation
-# $s$ of what is left, over the $5 \cdot 2$ numbers that are free to vary. The means of two recipes then differ with a
-# *standard error* of $s \sqrt{2/3}$. How many of these does the *farthest* of the four means reach by luck in one of
-# twenty cases (*Dunnett's test*)? **Guess** first: two, as everybody knows?
+# **How much of a difference can be luck?** Suppose that none of the four parts does anything, and that each run has
+# luck of its own. Then all fifteen errors differ by chance alone. How large is chance? Take the mean of its recipe from
+# each error, and the standard deviation $s$ of what is left, over the $5 \cdot 2$ numbers that are free to vary. The
+# means of two recipes then differ with a *standard error* of $s \sqrt{2/3}$. How many of these does the *farthest* of
+# the four means reach by luck in one of twenty cases (*Dunnett's test*)? **Guess** first: two, as everybody knows?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -259,11 +260,13 @@ table.map(lambda each: "" if pd.isna(each) else f"{each:.1f}")
 # (Test errors in %, the change in points. Last column: in how many of a hundred cases luck alone takes the farthest of
 # the four as far. That is not the probability that the change is luck.) Momentum is missed, by three times the limit.
 # Augmentation is not: without it the error is *lower* with every seed, in the mean by just more than the limit. Of
-# drops and decay nothing can be said: a change within the limit shows neither that a part matters nor that it does not.
+# drops and decay these numbers say nothing: a change within the limit shows neither that a part matters nor that it
+# does not.
 #
 # We took chance to be as large by all five recipes. It hardly is: the runs without momentum lie 0.2 points apart, those
-# without drops 3.4. With any one of the four rows left out the limit is between 2.3 and 3.2 points, so augmentation is
-# at its edge.
+# without drops 3.4. With any one of the four rows left out the limit is between 2.3 and 3.2 points. And we took each
+# run's luck to be its own, but the same three seeds recur in every row. Seed by seed, augmentation's changes are -3.0,
+# -2.9 and -3.6 points, nearly alike. So it is at the edge of the limit for what the other rows scatter.
 #
 # ## Momentum
 #
@@ -339,7 +342,8 @@ display(Markdown(drops_in_words(recorded)))
 # %% [markdown]
 # On the left the first drop takes off two fifths of the test error, in this one run, and most of that in the next
 # epoch. The second takes off a quarter of a point; much of that the error had crept up by since the first. On the
-# right, what sets the lines apart before the first drop is luck. After it the blue ones are ahead at first. At the end
+# right, what sets the lines apart before the first drop is luck, and more that of the seed than of the run: after the
+# second epoch no run lies between the two of another seed. After it the blue ones are ahead at first. At the end
 # the green ones are among them, and still jump.
 #
 # But is it the weights that jump? In a test batch norm uses running averages of its statistics, over some ten batches.
@@ -459,9 +463,10 @@ pd.DataFrame(runs).T.round(1).rename_axis("test error (%)")
 #
 # - The whole step is forward, loss, backward, and two lines for each weight; by hand it gives the package's numbers.
 # - Which parts matter? In five passes over CIFAR-10, three seeds each, the missing momentum cost nine points; a part of
-#   that may be that steps were shorter. The missing augmentation *saved* three, at the edge of the limit. Whether drops
-#   and weight decay matter in so short a training could not be told. Batch norm, batch and initialisation were not
-#   tried.
+#   that may be that steps were shorter. The missing augmentation *saved* three, at the edge of the limit. Whether
+#   weight decay matters in so short a training could not be told. Nor could that of drops by the test error as it comes
+#   out, for without them it jumps; with batch norm's statistics measured anew, they may even come too early. Batch
+#   norm, batch and initialisation were not tried.
 # - By the paper's recipe, in one run, the first drop took off two fifths of the test error, the second a quarter of a
 #   point. At a large rate a test error is not of the weights alone: batch norm's averages lag behind them.
 # - With batch norm, weight decay should act on the relative length of steps. That weights grew less with it tests

@@ -17,8 +17,8 @@
 # # More about the recipe
 #
 # This appendix belongs to [chapter 5](05_training.ipynb), which takes the recipe of the paper apart. Here are the parts
-# that only some readers will ask for: the noise that a learning rate leaves, the sizes of signals and the initialisation,
-# and the warm-up. **What goes wrong in the first steps of 110 layers at the recipe's learning rate?**
+# that only some readers will ask for: the noise that a learning rate leaves, the sizes of signals and the
+# initialisation, and the warm-up. **What goes wrong in the first steps of 110 layers at the recipe's learning rate?**
 #
 # **You will learn**
 #
@@ -67,8 +67,8 @@ figures.use_style()
 f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 
 # %% [markdown]
-# Images and networks are those of the chapter; in the smoke tier the images are drawings of 16x16 pixels. Mind that most
-# numbers below are of one seed.
+# Images and networks are those of the chapter; in the smoke tier the images are drawings of 16x16 pixels. Mind that
+# most numbers below are of one seed.
 
 # %%
 wanted = "builtin" if tier == "smoke" else "cifar10"
@@ -157,9 +157,9 @@ plt.show()
 # one, and one that drops after 100 steps (until then it is the large one). Dotted: the levels by equation (A5.1).
 
 # %% [markdown]
-# With the small rate most of the 500 steps go into the way, and at the end it has nearly arrived. A drop makes the jitter
-# smaller. From there on the line falls no faster than with the small rate, but it begins much nearer: it is the lowest
-# after 200 steps, and just so at the end.
+# With the small rate most of the 500 steps go into the way, and at the end it has nearly arrived. A drop makes the
+# jitter smaller. From there on the line falls no faster than with the small rate, but it begins much nearer: it is the
+# lowest after 200 steps, and just so at the end.
 #
 # ## Signals without batch norm
 #
@@ -188,7 +188,8 @@ frame = pd.concat(frames)
 f"{len(frame)} blocks of {len(frames)} networks"
 
 # %% [markdown]
-# **Predict** for Figure A5.2, of networks with and without batch norm: does a signal grow or shrink on its way, and how?
+# **Predict** for Figure A5.2, of networks with and without batch norm: does a signal grow or shrink on its way, and
+# how?
 
 # %% mystnb={"image": {"alt": "Root mean square of block outputs against layer, on a logarithmic scale. With batch norm the plain networks stay level below 1, and the residual ones rise slowly, to between 3 and 4 at 56 layers, with a fall at each new stage. Without it the plain networks shrink with depth, and the residual ones grow exponentially, to thousands at 56 layers."}}
 fig, axes = plt.subplots(1, 2, sharey=True)
@@ -218,24 +219,26 @@ and the plain one {plain[0] / plain[-1]:,.0f} times smaller. A residual block mu
 display(Markdown(text))
 
 # %% [markdown]
-# So a residual block on average adds about as much as comes in; the plain network loses some in most blocks.
+# No ReLU follows a branch's second convolution, so the branch may add up to twice as much as comes in. The ReLU after
+# the sum takes a part away, and so do the zeros around the images, which here are of 16x16 pixels and fewer. The plain
+# network loses some in most blocks.
 #
 # ## Initialisation
 #
 # How large must the first weights be? Take a layer that sums $n$ inputs $x_i$ with independent weights of mean 0 and
 # variance $\mathrm{var}(w)$; for a 3x3 convolution $n$ is 9 times the number of input channels. Its outputs have the
-# mean square $n\, \mathrm{var}(w)\, \overline{x^2}$. The weights are drawn from a distribution that is symmetric about 0,
-# and so are the outputs. The ReLU after them sets half of the mean square to zero, and the next layer's inputs have
+# mean square $n\, \mathrm{var}(w)\, \overline{x^2}$. The weights are drawn from a distribution that is symmetric about
+# 0, and so are the outputs. The ReLU after them sets half of the mean square to zero, and the next layer's inputs have
 #
 # $$
 # \overline{x_{l+1}^2} = \tfrac12\, n\, \mathrm{var}(w)\; \overline{x_l^2} . \tag{A5.2}
 # $$
 #
-# The size is kept if $\mathrm{var}(w) = 2/n$; this is the initialisation of
-# [He et al. (2015b)](https://arxiv.org/abs/1502.01852). Weights half as large halve the root mean square in every layer
-# of a plain network, weights twice as large double it. **Predict** for 20 layers: what do they do in a residual network?
-# And does a real plain network keep the size? (Zeros at the border are a large part of a small image. So we also try
-# padding that wraps round to the other side.)
+# The size is kept if $\mathrm{var}(w) = 2/n$; this is the initialisation of [He et al.
+# (2015b)](https://arxiv.org/abs/1502.01852). Weights half as large halve the root mean square in every layer of a plain
+# network, weights twice as large double it. **Predict** for 20 layers: what do they do in a residual network? And does
+# a real plain network keep the size? (Zeros at the border are a large part of a small image. So we also try padding
+# that wraps round to the other side.)
 
 
 # %%
@@ -262,8 +265,8 @@ pd.Series(per_layer).unstack(sort=False).round(2).rename_axis("times per layer")
 # weights, and with few channels a typical draw is a little below it. In the residual network the shortcut carries the
 # signal past weights that are too small. Too large ones it cannot help.
 #
-# And with batch norm? It divides by whatever the standard deviation is, so that the scores do not see the factor at all.
-# **Predict** the gradient of the first layer, with all convolutions three times as large.
+# And with batch norm? It divides by whatever the standard deviation is, so that the scores do not see the factor at
+# all. **Predict** the gradient of the first layer, with all convolutions three times as large.
 
 # %% tags=["nbval-ignore-output"]
 scores, gradients = {}, {}
@@ -280,15 +283,15 @@ print(f"cosine of weights and gradient: {cosine.abs():.3f}")
 
 # %% [markdown]
 # The scores are the same; the assertion has checked it. In this layer the gradient is a third, and perpendicular to the
-# weights. Both follow from $L(c\,w) = L(w)$: the gradient at $c\,w$ is $1/c$ of that at $w$, and the slope along $w$ is 0.
-# Three times the weights with a third of the gradient: relative to their length, a step is nine times shorter. This is
-# all that the size of a convolution's first weights decides. (The classifier has no batch norm after it.)
+# weights. Both follow from $L(c\,w) = L(w)$: the gradient at $c\,w$ is $1/c$ of that at $w$, and the slope along $w$ is
+# 0. Three times the weights with a third of the gradient: relative to their length, a step is nine times shorter. This
+# is all that the size of a convolution's first weights decides. (The classifier has no batch norm after it.)
 #
 # ## Warm-up
 #
 # The paper found that 0.1 was slightly too large for 110 layers to start with, took 0.01 until the training error was
-# below 80 %, and went on as usual. It adds that without this warm-up the network gets going too, after several epochs, and
-# ends about as well.
+# below 80 %, and went on as usual. It adds that without this warm-up the network gets going too, after several epochs,
+# and ends about as well.
 #
 # So what is wrong with 0.1 at first? Look at the very first step of the classifier alone. Let $\mathbf{F}$ (N, 64) hold
 # the *features*: of each image the 64 averages over what leaves the last block. The gradient of an image's loss with
@@ -300,15 +303,15 @@ print(f"cosine of weights and gradient: {cosine.abs():.3f}")
 # \Delta \mathbf{S} = - \frac{\eta}{N}\, \mathbf{F} \mathbf{F}^\top \mathbf{E} . \tag{A5.3}
 # $$
 #
-# (The biases are left out: their step moves no score by more than $\eta$.) The features count twice, and are larger in a
-# deeper network, since the sum grows from block to block. They come out of a ReLU, so no entry of
-# $\mathbf{F} \mathbf{F}^\top$ is negative: each image's scores are pushed against the errors of all images. What these have
-# in common, their mean, adds up. With ten equally frequent classes its root mean square is at most
-# $\sqrt{(0.9^2 + 9 \cdot 0.1^2)/10} = 0.3$, in a network that is sure of the same class for all images.
+# (The biases are left out: their step moves no score by more than $\eta$.) The features count twice, and are larger in
+# a deeper network, since the sum grows from block to block. They come out of a ReLU, so no entry of $\mathbf{F}
+# \mathbf{F}^\top$ is negative: each image's scores are pushed against the errors of all images. What these have in
+# common, their mean, adds up. With ten equally frequent classes its root mean square is at most $\sqrt{(0.9^2 + 9 \cdot
+# 0.1^2)/10} = 0.3$, in a network that is sure of the same class for all images.
 #
-# **Predict** for 20, 56 and 110 layers: does the step at 0.1 lower the loss, on the very images that it was computed on?
-# Does it matter how large the classifier's first weights are? (Ours have the variance $2/n$, as all layers do, though no
-# ReLU follows. PyTorch's default has a sixth of it.)
+# **Predict** for 20, 56 and 110 layers: does the step at 0.1 lower the loss, on the very images that it was computed
+# on? Does it matter how large the classifier's first weights are? (Ours have the variance $2/n$, as all layers do,
+# though no ReLU follows. PyTorch's default has a sixth of it.)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -338,11 +341,12 @@ steps = pd.DataFrame(each).T.groupby(level=[0, 1], sort=False).mean()
 steps.round(2).rename_axis(["variance", "layers"])
 
 # %% [markdown]
-# (Means of four seeds; the losses go the same way with each.) The deeper the network, the farther the step moves the
-# scores, measured by their own size. With 20 layers the step at 0.1 lowers the loss, with 110 it raises it. Where it turns
-# depends on the classifier's first weights: with 56 layers the step helps a little with ours, and does harm with the
-# smaller ones, though these begin at a lower loss. From 56 to 110 layers the common error grows little or not at all; the
-# features grow by half, and count twice. A tenth of the rate moves the scores a tenth as far, and lowers every loss.
+# (Means of four seeds; the losses go the same way with each.) Measured by their own size, the step moves the scores
+# farther with 56 layers than with 20 by each seed, and with 110 in the mean. With 20 layers the step at 0.1 lowers the
+# loss, with 110 it raises it. Where it turns depends on the classifier's first weights: with 56 layers the step helps a
+# little with ours on these images, and does harm with the smaller ones, though these begin at a lower loss. From 56 to
+# 110 layers the common error grows little or not at all; the features grow by half, and count twice. A tenth of the
+# rate moves the scores a tenth as far, and lowers every loss.
 #
 # Is it the classifier, then? Figure A5.3 trains the whole network of 110 layers for a few iterations, with momentum: at
 # 0.01, as a warm-up does all the time that is shown; at 0.1; and at 0.1 with the classifier left as it is.
@@ -395,12 +399,14 @@ plt.show()
 #
 # ## Summary
 #
-# - At a constant rate a weight jitters with a variance about in proportion to the rate; a drop makes the jitter smaller.
-# - Without batch norm weights of variance $2/n$ nearly keep the signal of a plain network (it still loses a little in most
-#   layers); in a residual network the same weights make it grow exponentially. With batch norm the size of a
+# - At a constant rate a weight jitters with a variance about in proportion to the rate; a drop makes the jitter
+#   smaller.
+# - Without batch norm weights of variance $2/n$ nearly keep the signal of a plain network (it still loses a little in
+#   most layers); in a residual network the same weights make it grow exponentially. With batch norm the size of a
 #   convolution's first weights decides only how long they are against a step.
-# - The classifier's first step at 0.1 lowers the loss of 20 layers and raises that of 110, whose features are larger. The
-#   step at 0.01, as in a warm-up, lowers both. In one short run most of the overshoot came with the classifier's steps.
+# - The classifier's first step at 0.1 lowers the loss of 20 layers and raises that of 110, whose features are larger.
+#   The step at 0.01, as in a warm-up, lowers both. In one short run most of the overshoot came with the classifier's
+#   steps.
 #
 # ## Exercises
 #
@@ -426,10 +432,10 @@ else:
 #
 # </details>
 #
-# **2. Blocks that begin as the identity.** Let the last batch norm of each block that keeps its shape begin with weights
-# of 0, so that the block begins as $y = x$. ([Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) do so in all blocks;
-# their shortcuts to a new shape are projections.) What does this do to the first step of 110 layers? And what goes wrong
-# here if a block with a new shape is treated the same?
+# **2. Blocks that begin as the identity.** Let the last batch norm of each block that keeps its shape begin with
+# weights of 0, so that the block begins as $y = x$. ([Goyal et al. (2017)](https://arxiv.org/abs/1706.02677) do so in
+# all blocks; their shortcuts to a new shape are projections.) What does this do to the first step of 110 layers? And
+# what goes wrong here if a block with a new shape is treated the same?
 
 
 # %%
@@ -470,15 +476,16 @@ else:
 # print(first_step(deep))
 # ```
 #
-# The sum no longer grows from block to block. When we tried it with four seeds, the step moved the scores of 110 layers by
-# a quarter of their size, and those of 20 layers, begun in the same way, too. In a block with a new shape the shortcut
-# fills the new channels with zeros. If the branch adds zeros, the ReLU is at 0, where PyTorch takes its slope to be 0. No
-# gradient comes through these channels, here or in the blocks behind: the network stays 16 channels wide for good.
+# The sum no longer grows from block to block. When we tried it with four seeds, the step moved the scores of 110 layers
+# by a quarter of their size, and those of 20 layers, begun in the same way, too. In a block with a new shape the
+# shortcut fills the new channels with zeros. If the branch adds zeros, the ReLU is at 0, where PyTorch takes its slope
+# to be 0. No gradient comes through these channels, here or in the blocks behind: the network stays 16 channels wide
+# for good.
 #
 # </details>
 #
-# **3. Noise and momentum.** `jitter` takes a momentum, too. What does 0.9 do to the level of the noise at a learning rate
-# of 0.01, and to the way there? Guess from equation (A5.1), and from the steps ten times as long of chapter 5.
+# **3. Noise and momentum.** `jitter` takes a momentum, too. What does 0.9 do to the level of the noise at a learning
+# rate of 0.01, and to the way there? Guess from equation (A5.1), and from the steps ten times as long of chapter 5.
 #
 # <details><summary>Solution</summary>
 #
@@ -489,8 +496,8 @@ else:
 # ```
 #
 # The level is nearly that of ten times the rate without momentum: the velocity is a sum of gradients, and keeps the old
-# noise, too. And in this one valley momentum gains nothing over ten times the rate, which is also nearer after 30 steps.
-# It pays where a steep direction forbids ten times the rate (as in the valley of chapter 5).
+# noise, too. And in this one valley momentum gains nothing over ten times the rate, which is also nearer after 30
+# steps. It pays where a steep direction forbids ten times the rate (as in the valley of chapter 5).
 #
 # </details>
 #

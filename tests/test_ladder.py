@@ -1,6 +1,7 @@
 """The ladder: what more depth changes at each training budget, said in words that fit whatever is recorded."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -117,6 +118,23 @@ def test_the_figure_has_a_line_for_each_network_and_a_published_mark(recipes: li
     labels = [label.get_text() for label in test.get_xticklabels()]
     assert labels == [f"{each // 1000}k" for each in sorted(BUDGETS[recipe] for recipe in recipes)] + ["64k"]
     figure.canvas.draw()
+
+
+def test_without_records_the_figure_is_empty() -> None:
+    figure, axes = plt.subplots(1, 2)
+    for ax in ladder.plot(ladder.corners([]), *axes):
+        assert not ax.containers
+    figure.canvas.draw()
+
+
+def test_networks_of_one_budget_and_with_nearly_one_error_are_all_seen() -> None:
+    figure, axes = plt.subplots(1, 2)
+    _, test = ladder.plot(ladder.corners(four("16k", 9, 9, 9, 9)), *axes)
+    figure.canvas.draw()
+    at = [float(np.asarray(each.lines[0].get_xdata())[0]) for each in test.containers]
+    places = sorted(test.transData.transform((each, 9))[0] for each in at)
+    assert len(places) == 4
+    assert min(second - first for first, second in pairwise(places)) > 1
 
 
 def test_the_longest_recipe_that_compares_both_kinds_at_two_depths_is_shown() -> None:

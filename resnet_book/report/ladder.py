@@ -18,6 +18,7 @@ from resnet_book.report.figures import COLOURS, KINDS
 
 SHALLOW, DEEP = 20, 56  # layers
 MARKERS = {SHALLOW: "s", DEEP: "o"}
+BESIDE = {("plain", SHALLOW): 0.94, ("plain", DEEP): 0.98, ("residual", SHALLOW): 1.02, ("residual", DEEP): 1.06}
 OFTEN = {1: ("more often", "than"), 0: ("as often", "as"), -1: ("less often", "than")}
 PAPER_ITERATIONS = catalogue.PAPER.iterations
 
@@ -68,7 +69,7 @@ def in_words(changes: pd.DataFrame, kind: str) -> str:
     elif len(turns) == 2:
         text += f": somewhere in between depth {'begins' if turns[0] > 0 else 'ceases'} to pay."
     else:
-        text += "." if later else ". (No other budget has records of both.)"
+        text += "." if len(found) > 1 else ". (No other budget has records of both.)"
 
     differs = found.loc[of_training != signs]
     if len(differs):
@@ -89,37 +90,42 @@ def _listed(iterations: Iterable[int]) -> str:
 def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]:
     """Draw training error and test error (%) against the training budget, a colour and marker a network.
 
-    Bars are standard deviations, where there are several runs. Open markers in the panel of the test error are what
-    He et al. published for their own training, a little to the right, so that both are seen; a dotted line leads there
-    from a network without so long a run. Each panel has a scale of its own. The legend is put above both.
+    Bars are standard deviations, where there are several runs. The networks of one budget stand a little beside each
+    other, so that all are seen. Open markers in the panel of the test error are what He et al. published for their own
+    training, further to the right; a dotted line leads there from a network without so long a run. Each panel has a
+    scale of its own. The legend is put above both.
     """
-    beside = 1.25 * PAPER_ITERATIONS
+    beside = 1.3 * PAPER_ITERATIONS
+    published_errors = []
     for (kind, depth), group in corners.groupby(["kind", "depth"]):  # type: ignore[misc]
         colour, marker = COLOURS[str(kind)], MARKERS[depth]
+        budgets = group.iterations * BESIDE[str(kind), depth]
         how = {"color": colour, "linestyle": "-", "linewidth": 1.2, "marker": marker, "capsize": 2}
         for ax, measure in ((training, "train"), (test, "test")):
             errors, spread = group[f"{measure}_error"], group[f"{measure}_std"].fillna(0)
-            ax.errorbar(group.iterations, errors, spread, **how)  # type: ignore[arg-type]
+            ax.errorbar(budgets, errors, spread, **how)  # type: ignore[arg-type]
         training.plot([], [], marker, color=colour, label=f"{kind}, {depth} layers")
         last = group.iloc[-1]
         model = {"plain": "plain", "residual": "resnet"}[str(kind)] + str(depth)
         (theirs,) = (each.error for each in published.ERRORS if (each.source, each.model) == (published.PAPER, model))
+        published_errors.append(theirs)
         if last.iterations < PAPER_ITERATIONS:
-            test.plot([last.iterations, beside], [last.test_error, theirs], ":", color=colour, linewidth=0.8)
+            test.plot([budgets.iloc[-1], beside], [last.test_error, theirs], ":", color=colour, linewidth=0.8)
         test.plot(beside, theirs, marker, color=colour, markerfacecolor="white")
     published_look = {"color": COLOURS["neutral"], "markerfacecolor": "white", "label": "open: the paper's own"}
     training.plot([], [], MARKERS[DEEP], **published_look)  # type: ignore[arg-type]
-    for ax, title, measure in ((training, "training images", "train_error"), (test, "test images", "test_error")):
+    drawn = {training: corners.train_error, test: [*corners.test_error, *published_errors]}
+    for ax, title in ((training, "training images"), (test, "test images")):
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
-        budgets = sorted({*map(int, corners.iterations), PAPER_ITERATIONS})
-        ax.set_xticks(budgets, [f"{each // 1_000}k" for each in budgets])
+        ticks = sorted({*map(int, corners.iterations), PAPER_ITERATIONS})
+        ax.set_xticks(ticks, [f"{each // 1_000}k" for each in ticks])
         ax.set_xticks([], minor=True)
-        lowest = min([5.0, *corners[measure]])
-        marks = [each for each in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 80) if each >= 0.7 * lowest]
+        marks = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 80)
         ax.set_yticks(marks, [f"{each:g}" for each in marks])
         ax.set_yticks([], minor=True)
-        ax.set_xlim(budgets[0] / 1.3, PAPER_ITERATIONS * 1.6)
+        ax.set_ylim(0.85 * min([50.0, *drawn[ax]]), 95)
+        ax.set_xlim(ticks[0] / 1.3, PAPER_ITERATIONS * 1.6)
         ax.set_xlabel("training budget (iterations)")
         ax.set_title(title)
     training.set_ylabel("error (%)")
