@@ -266,7 +266,8 @@ table.map(lambda each: "" if pd.isna(each) else f"{each:.1f}")
 # We took chance to be as large by all five recipes. It hardly is: the runs without momentum lie 0.2 points apart, those
 # without drops 3.4. With any one of the four rows left out the limit is between 2.3 and 3.2 points. And we took each
 # run's luck to be its own, but the same three seeds recur in every row. Seed by seed, augmentation's changes are -3.0,
-# -2.9 and -3.6 points, nearly alike. So it is at the edge of the limit for what the other rows scatter.
+# -2.9 and -3.6 points, nearly alike. So augmentation only just passes the limit because the other recipes scatter more;
+# seed by seed its change would look surer. (We chose that comparison after we had seen the numbers.)
 #
 # ## Momentum
 #
@@ -342,9 +343,10 @@ display(Markdown(drops_in_words(recorded)))
 # %% [markdown]
 # On the left the first drop takes off two fifths of the test error, in this one run, and most of that in the next
 # epoch. The second takes off a quarter of a point; much of that the error had crept up by since the first. On the
-# right, what sets the lines apart before the first drop is luck, and more that of the seed than of the run: after the
-# second epoch no run lies between the two of another seed. After it the blue ones are ahead at first. At the end
-# the green ones are among them, and still jump.
+# right, what sets the lines apart before the first drop is luck. Some of it is of the run: after the first
+# epoch two runs of one seed lie four points apart. Some is of the seed: in *training* error, after either epoch, no run
+# lies between the two of another seed. After the drop the blue lines are ahead at first. At the end the green ones are
+# among them, and still jump.
 #
 # But is it the weights that jump? In a test batch norm uses running averages of its statistics, over some ten batches.
 # At a large rate the weights move on, and the averages lag behind. That can be tested: measure the statistics anew,
@@ -464,9 +466,9 @@ pd.DataFrame(runs).T.round(1).rename_axis("test error (%)")
 # - The whole step is forward, loss, backward, and two lines for each weight; by hand it gives the package's numbers.
 # - Which parts matter? In five passes over CIFAR-10, three seeds each, the missing momentum cost nine points; a part of
 #   that may be that steps were shorter. The missing augmentation *saved* three, at the edge of the limit. Whether
-#   weight decay matters in so short a training could not be told. Nor could that of drops by the test error as it comes
-#   out, for without them it jumps; with batch norm's statistics measured anew, they may even come too early. Batch
-#   norm, batch and initialisation were not tried.
+#   weight decay or the drops matter in so short a training could not be told from these test errors: without drops they
+#   jump. With batch norm's statistics measured anew, the drops may even come too early. Batch norm, batch and
+#   initialisation were not tried.
 # - By the paper's recipe, in one run, the first drop took off two fifths of the test error, the second a quarter of a
 #   point. At a large rate a test error is not of the weights alone: batch norm's averages lag behind them.
 # - With batch norm, weight decay should act on the relative length of steps. That weights grew less with it tests

@@ -311,7 +311,7 @@ in_numbers.round(2)
 # After the long training our residual network of 56 layers errs on 8.2 %, where others published 6.6 to 7.5 %. The code
 # is not the reason: published weights, in our network and by our test, err as was published. Nor is it that the run
 # changed machine and precision after 55,241 iterations: its test error had been 8.1 % in the mean since 48,000. But it
-# began with seed 0. What does another seed make of the shorter ones?
+# began with seed 0. What does another seed make of shorter trainings?
 
 # %% tags=["nbval-ignore-output"]
 rows = tables.run_rows(tables.of_depth_table(records.load_all(results)))

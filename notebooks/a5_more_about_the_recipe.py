@@ -219,9 +219,10 @@ and the plain one {plain[0] / plain[-1]:,.0f} times smaller. A residual block mu
 display(Markdown(text))
 
 # %% [markdown]
-# No ReLU follows a branch's second convolution, so the branch may add up to twice as much as comes in. The ReLU after
-# the sum takes a part away, and so do the zeros around the images, which here are of 16x16 pixels and fewer. The plain
-# network loses some in most blocks.
+# Each convolution doubles the mean square, and each ReLU halves it (the next section says why). No ReLU follows a
+# branch's second convolution, so the branch adds up to twice the mean square that comes in. The ReLU after the sum
+# takes a part away, and so do the zeros around the images, which here are of 16x16 pixels and fewer. The plain network
+# loses some in most blocks.
 #
 # ## Initialisation
 #
@@ -341,12 +342,12 @@ steps = pd.DataFrame(each).T.groupby(level=[0, 1], sort=False).mean()
 steps.round(2).rename_axis(["variance", "layers"])
 
 # %% [markdown]
-# (Means of four seeds; the losses go the same way with each.) Measured by their own size, the step moves the scores
-# farther with 56 layers than with 20 by each seed, and with 110 in the mean. With 20 layers the step at 0.1 lowers the
-# loss, with 110 it raises it. Where it turns depends on the classifier's first weights: with 56 layers the step helps a
-# little with ours on these images, and does harm with the smaller ones, though these begin at a lower loss. From 56 to
-# 110 layers the common error grows little or not at all; the features grow by half, and count twice. A tenth of the
-# rate moves the scores a tenth as far, and lowers every loss.
+# (Means of four seeds; the losses go the same way with each.) Relative to the scores' own size, the step moves them
+# farther with 56 layers than with 20, with every seed, and farther still with 110, in the mean. With 20 layers the step
+# at 0.1 lowers the loss, with 110 it raises it. Where it turns depends on the classifier's first weights: with 56
+# layers the step helps a little with ours on these images, and does harm with the smaller ones, though these begin at a
+# lower loss. From 56 to 110 layers the common error grows little or not at all; the features grow by half, and count
+# twice. A tenth of the rate moves the scores a tenth as far, and lowers every loss.
 #
 # Is it the classifier, then? Figure A5.3 trains the whole network of 110 layers for a few iterations, with momentum: at
 # 0.01, as a warm-up does all the time that is shown; at 0.1; and at 0.1 with the classifier left as it is.

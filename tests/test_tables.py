@@ -64,8 +64,8 @@ def test_the_depth_table_has_of_ours_what_is_by_the_papers_recipe_and_nothing_wi
 
 
 def test_the_budget_table_has_rows_and_columns_for_recorded_shorter_trainings_only_the_shortest_first() -> None:
-    assert tables.budget_table([]).empty
-    assert tables.budget_table([record("resnet20-cifar10", 0, 9.0)]).empty
+    assert len(tables.budget_table([])) == 0
+    assert len(tables.budget_table([record("resnet20-cifar10", 0, 9.0)])) == 0
     table = tables.budget_table([record(name, 0, 9.0) for name in LENGTHS])
     assert list(table) == ["ours, short", "ours, 4k", "ours, 16k"]
     assert table.index.tolist() == ["plain20", "plain56", "resnet20"]
@@ -88,7 +88,7 @@ def test_what_is_not_published_is_a_dash_and_a_network_of_dashes_has_no_row() ->
 def test_records_of_another_dataset_or_recipe_do_not_enter_a_cell() -> None:
     others = [record("resnet20-builtin-smoke", 0, 1.0), record("resnet20-cifar10-edge", 0, 1.0)]
     assert not list(tables.depth_table(others).filter(like="ours"))
-    assert tables.budget_table(others).empty
+    assert len(tables.budget_table(others)) == 0
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,14 @@ def test_provenance_names_every_device() -> None:
         "resnet20 on another, 2 threads, in bfloat16."
     )
     assert expected in tables.provenance([TWO_SEEDS[0], other])
+
+
+def test_provenance_has_the_shortest_training_first_and_says_where_all_were_compiled() -> None:
+    compiled = [part(0, 2_000, 120.0, device="a machine", threads=1, precision="float32", compiled=True)]
+    short = [each.model_copy(update={"parts": compiled}) for each in TWO_SEEDS]
+    shorter, longer = tables.provenance([record("resnet20-cifar10-16k", 0, 9.0), *short]).split(". ")
+    assert shorter.startswith("`short`: 2,000 iterations; 2 runs, compiled: resnet20 on a machine")
+    assert longer.startswith("`16k`: 16,000 iterations; 1 run: resnet20")
 
 
 def test_a_model_name_of_another_form_is_refused() -> None:

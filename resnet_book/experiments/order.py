@@ -40,7 +40,7 @@ WIDE_EXPERIMENTS = (
     ),
     "resnet18-cifar10-projection",
 )
-WIDE_SHORT_EXPERIMENTS = tuple(  # hours each without a GPU
+WIDE_SHORT_EXPERIMENTS = tuple(  # without a GPU half an hour (10 layers) to hours each
     f"{kind}{depth}-{dataset}-short"
     for dataset in ("cifar10", "cifar100")
     for depth in (10, 34, 18)

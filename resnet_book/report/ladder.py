@@ -18,7 +18,7 @@ from resnet_book.report.figures import COLOURS, KINDS
 
 SHALLOW, DEEP = 20, 56  # layers
 MARKERS = {SHALLOW: "s", DEEP: "o"}
-BESIDE = {("plain", SHALLOW): 0.94, ("plain", DEEP): 0.98, ("residual", SHALLOW): 1.02, ("residual", DEEP): 1.06}
+BESIDE = {("plain", SHALLOW): 0.87, ("plain", DEEP): 1.0, ("residual", SHALLOW): 1.0, ("residual", DEEP): 1.15}
 OFTEN = {1: ("more often", "than"), 0: ("as often", "as"), -1: ("less often", "than")}
 PAPER_ITERATIONS = catalogue.PAPER.iterations
 
@@ -90,12 +90,12 @@ def _listed(iterations: Iterable[int]) -> str:
 def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]:
     """Draw training error and test error (%) against the training budget, a colour and marker a network.
 
-    Bars are standard deviations, where there are several runs. The networks of one budget stand a little beside each
-    other, so that all are seen. Open markers in the panel of the test error are what He et al. published for their own
+    Bars are standard deviations, where there are several runs. The three networks whose errors come near each other
+    stand beside each other. Open markers in the panel of the test error are what He et al. published for their own
     training, further to the right; a dotted line leads there from a network without so long a run. Each panel has a
     scale of its own. The legend is put above both.
     """
-    beside = 1.3 * PAPER_ITERATIONS
+    beside = 1.4 * PAPER_ITERATIONS
     published_errors = []
     for (kind, depth), group in corners.groupby(["kind", "depth"]):  # type: ignore[misc]
         colour, marker = COLOURS[str(kind)], MARKERS[depth]
@@ -121,11 +121,11 @@ def plot(corners: pd.DataFrame, training: Axes, test: Axes) -> tuple[Axes, Axes]
         ticks = sorted({*map(int, corners.iterations), PAPER_ITERATIONS})
         ax.set_xticks(ticks, [f"{each // 1_000}k" for each in ticks])
         ax.set_xticks([], minor=True)
-        marks = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 80)
+        marks = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 80) if ax is training else (7, 10, 15, 20, 30, 40, 60, 80)
         ax.set_yticks(marks, [f"{each:g}" for each in marks])
         ax.set_yticks([], minor=True)
         ax.set_ylim(0.85 * min([50.0, *drawn[ax]]), 95)
-        ax.set_xlim(ticks[0] / 1.3, PAPER_ITERATIONS * 1.6)
+        ax.set_xlim(ticks[0] / 1.3, PAPER_ITERATIONS * 1.7)
         ax.set_xlabel("training budget (iterations)")
         ax.set_title(title)
     training.set_ylabel("error (%)")
