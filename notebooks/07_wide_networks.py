@@ -294,7 +294,8 @@ pd.DataFrame({kind: (each != 0).sum(dim=1) for kind, each in values.items()}).ag
 # %%
 recipes = {"wide": WIDE, "wide, 50 layers": EXPERIMENTS["resnet50-cifar10"].recipe, "short": WIDE_SHORT}
 shown = ["batch_size", "iterations", "drops", "weight_decay", "validation_images"]
-pd.DataFrame(map(asdict, recipes.values()), index=list(recipes))[shown]
+frame = pd.DataFrame(map(asdict, recipes.values()), index=list(recipes))[shown]
+frame.rename(columns=lambda name: name.replace("_", " "))
 
 # %% [markdown]
 # `wide` is that of the source: 300 epochs of 50,000 images, and a weight decay five times that of the paper. `short` is
