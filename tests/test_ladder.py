@@ -135,7 +135,7 @@ def test_networks_of_one_budget_and_with_nearly_one_error_are_all_seen() -> None
     records = [each for recipe in BUDGETS for each in four(recipe, 9, 60, 9, 9)]
     _, test = ladder.plot(ladder.corners(records), *axes)
     figure.canvas.draw()
-    at = [float(np.asarray(each.lines[0].get_xdata())[0]) for each in test.containers]
+    at = [float(np.asarray(each[0].get_xdata())[0]) for each in test.containers]
     places = sorted({test.transData.transform((each, 9))[0] for each in at})
     size = plt.rcParams["lines.markersize"] * figure.dpi / 72
     assert len(places) == 3

@@ -127,7 +127,7 @@ def depth_table(records: Iterable[Record]) -> pd.DataFrame:
     for source in dict.fromkeys(each.source for each in published.ERRORS):
         theirs = {each.model: str(each) for each in published.ERRORS if each.source == source}
         frame[source] = [theirs.get(model, NOTHING) for model in frame.index]
-    return frame[(frame != NOTHING).any(axis=1)]
+    return frame.loc[(frame != NOTHING).any(axis=1)]
 
 
 def budget_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def budget_table(records: Iterable[Record]) -> pd.DataFrame:
     A column for each recipe that has records, the shortest first. The cells are as in ``depth_table``.
     """
     frame = _ours(records, SHORTER_RECIPES)
-    return frame[(frame != NOTHING).any(axis=1)]
+    return frame.loc[(frame != NOTHING).any(axis=1)]
 
 
 def _ours(records: Iterable[Record], recipes: Iterable[str]) -> pd.DataFrame:
