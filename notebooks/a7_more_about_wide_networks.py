@@ -225,7 +225,9 @@ for epochs in (3, 20):
 # In four of the six phases the *residual* network scatters more, in one the plain one, and in one they differ by less
 # than one of the 5,000 images. Of five coins, four or more fall alike in three of eight cases: that is no evidence. One
 # ratio is barely beyond what one pair in 20 exceeds; there the plain network's three errors lie on a line to within two
-# images. Of six independent ratios, one or more would be beyond that in a quarter of all cases. And the largest
+# images. Of six independent ratios, one or more would be beyond that in a quarter of all cases. (Independent they
+# hardly are: twins get the same batches. And in these runs the last epoch is tested in float32, the others in bfloat16,
+# which alone may move it by some images.) And the largest
 # scatter, of the residual network on CIFAR-10 in the first phase, may be a fall that only slows down: with three
 # epochs, a straight line cannot tell that from jumps. So the short runs cannot decide the claim.
 #
@@ -329,9 +331,11 @@ wide_tables.cost_table(recorded, names).drop(columns="device")
 
 # %% [markdown]
 # In this table a network with shortcuts trains at about half the rate of its plain twin. By the number of
-# multiplications it should not: shortcuts have none, and projections few. But one and the same ResNet-20 was trained at
-# 330 images a second and at more than three times that, with the same code on such a machine. So the table cannot say
-# what shortcuts cost, and the days below are an example, not bounds.
+# multiplications it should not: shortcuts have none, and projections few. Nor did the tests of the same
+# runs take so much longer: 1.2 and 1.3 times with zeros, and with projections less than with none. And one and the same
+# ResNet-20 was trained at 330 images a second and at more than three times that, with the same code (while the slow one
+# ran, another of these trainings began, perhaps on the same machine). So the table cannot say what shortcuts cost, and
+# the days below are an example, not bounds.
 #
 # What is not recorded can be estimated. Count the additions and multiplications of a forward pass on one image. Then
 # the time is 300 times 50,000 images, divided by the recorded rate of a network of 10 layers (here
