@@ -39,15 +39,15 @@ def check(answer: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (DIRAC, "Right. So"),
-        (f"block.train(), {DIRAC}", "Right. So"),
+        (DIRAC, "Right, in evaluation mode."),
+        (f"block.train(), {DIRAC}", "Right, in evaluation mode."),
         ("pass", UNCHANGED),
         ("return nn.Identity()", UNCHANGED),
         ("block.forward = lambda x: x", UNCHANGED),
         (
             "for each in (block.convolution1, block.convolution2): "
             "each.weight[:] = 0; each.weight[range(16), range(16), 1, 1] = 1",
-            "Right. So",
+            "Right, in evaluation mode.",
         ),
         ("nn.init.zeros_(block.norm2.weight)", "Wrong: the block gives zeros."),
         ("nn.init.dirac_(block.convolution1.weight)", "Wrong: what comes out differs from what went in by up to "),

@@ -160,5 +160,5 @@ sys.exit(main(["table"]))
     assert done.stdout.startswith("<TrainedNetwork: resnet20-cifar10-short, seed 0, 10 classes, test error ")
     assert "(picture of 300 x 200 pixels, resized on the short side and cut to the middle 32 x 32)" in done.stdout
     runs = len(list((ROOT / "results" / "resnet20-cifar10-short").glob("seed?.json")))
-    (row,) = [line for line in done.stdout.splitlines() if line.startswith("resnet20 ")]
-    assert f"({runs} runs)" in row
+    _, shorter = [line for line in done.stdout.splitlines() if line.startswith("resnet20 ")]
+    assert f"({runs} runs)" in shorter
