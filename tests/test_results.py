@@ -137,7 +137,8 @@ def test_the_numbers_in_the_solutions_of_chapter_4_are_those_of_the_recorded_net
     mine = [f"{mean_purity(features.rank(values, k)[1]):.2f}" for k in (2, 10, 50)]
     chance = [f"{purity.chance_purity(test.labels, k):.2f}" for k in (2, 10, 50)]
     assert f"{mine[0]}, {mine[1]} and {mine[2]}, against {chance[0]}, {chance[1]} and {chance[2]} by chance" in text
-    assert f"higher than behind the ReLU ({mean_purity(features.rank(values, 10)[0]):.2f})" in text
+    behind = mean_purity(features.rank(values, 10)[0])
+    assert f"higher than behind the ReLU ({behind:.2f}, with the tied rows in it)" in text
     plain = mean_purity(features.rank(extracted("plain20-builtin-smoke")[1], 10)[1])
     errors = {record.model["name"]: record.test_error for record in BUILTIN if record.seed == 0}
     assert f"({plain:.2f} against {mine[1]})" in text
