@@ -4,7 +4,8 @@ Two families, both from a 3x3 stem, stages of equal blocks, global average pooli
 
 - 6n+2 layers, widths 16, 32, 64: He, Zhang, Ren, Sun, *Deep Residual Learning for Image Recognition*
   (arXiv:1512.03385), section 4.2.
-- wide, widths 64, 128, 256, 512: the "ResNet in PyTorch" networks of mbsariyildiz/resnet-pytorch (2018).
+- wide, widths 64, 128, 256, 512: the "ResNet in PyTorch" networks of mbsariyildiz/resnet-pytorch (2018). Those whose
+  names end in ``-quarter`` have a quarter of the widths, for trainings without a GPU.
 
 ``MODELS`` maps each name to its constructor. ``plain<depth>`` is ``resnet<depth>`` with the shortcuts taken out.
 """
@@ -250,9 +251,12 @@ def narrow_blocks(depth: int) -> tuple[int, int, int]:
     return n, n, n
 
 
-def wide(num_blocks: tuple[int, int, int, int], residual: bool, bottleneck: bool = False) -> Callable[..., Network]:
-    """Constructor of a wide network with ``num_blocks`` blocks in its four stages."""
-    return constructor((64, 128, 256, 512), num_blocks, "average" if residual else None, bottleneck)
+def wide(
+    num_blocks: tuple[int, int, int, int], residual: bool, bottleneck: bool = False, width: int = 64
+) -> Callable[..., Network]:
+    """Constructor of a wide network with ``num_blocks`` blocks in its four stages, the first of ``width`` channels."""
+    widths = (width, 2 * width, 4 * width, 8 * width)
+    return constructor(widths, num_blocks, "average" if residual else None, bottleneck)
 
 
 def constructor(
@@ -292,6 +296,12 @@ MODELS: dict[str, Callable[..., Network]] = {
     "plain18": wide((2, 2, 2, 2), residual=False),
     "plain34": wide((3, 4, 6, 3), residual=False),
     "plain50": wide((3, 4, 6, 3), residual=False, bottleneck=True),
+    "resnet10-quarter": wide((1, 1, 1, 1), residual=True, width=16),
+    "resnet18-quarter": wide((2, 2, 2, 2), residual=True, width=16),
+    "resnet34-quarter": wide((3, 4, 6, 3), residual=True, width=16),
+    "plain10-quarter": wide((1, 1, 1, 1), residual=False, width=16),
+    "plain18-quarter": wide((2, 2, 2, 2), residual=False, width=16),
+    "plain34-quarter": wide((3, 4, 6, 3), residual=False, width=16),
 }
 
 

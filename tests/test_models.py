@@ -15,7 +15,8 @@ from resnet_book.models import MODELS, Network, ResidualBlock, basic_layers, bot
 NARROW_DEPTHS = (20, 32, 44, 56, 110, 1202)
 WIDE_BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 DEPTHS = (*NARROW_DEPTHS, *WIDE_BLOCKS)
-NAMES = [f"{family}{depth}" for family in ("resnet", "plain") for depth in DEPTHS]
+QUARTERS = [f"{family}{depth}-quarter" for family in ("resnet", "plain") for depth in (10, 18, 34)]
+NAMES = [*(f"{family}{depth}" for family in ("resnet", "plain") for depth in DEPTHS), *QUARTERS]
 SMALL = ["resnet20", "plain20", "resnet10", "plain10"]
 
 
@@ -109,6 +110,15 @@ def test_a_wide_network_has_the_parameters_that_the_source_implies(depth: int, f
     assert models.count_parameters(outline(f"{family}{depth}", 10)) == WIDE[depth]
 
 
+@pytest.mark.parametrize("name", QUARTERS)
+def test_a_quarter_is_the_wide_network_with_a_quarter_of_each_width(name: str) -> None:
+    quarter, whole = (dict(outline(each).named_parameters()) for each in (name, name.removesuffix("-quarter")))
+    assert list(quarter) == list(whole)
+    for path, parameter in whole.items():  # a size of 3 is of the kernel, or the colours; of 10, the classes
+        expected = [size if size in (3, 10) else size // 4 for size in parameter.shape]
+        assert list(quarter[path].shape) == expected, path
+
+
 @pytest.mark.parametrize("depth", WIDE)
 def test_projections_add_1x1_convolutions_and_their_batch_norms_and_nothing_else(depth: int) -> None:
     without = outline(f"resnet{depth}", 10)
@@ -136,7 +146,7 @@ def test_number_of_weighted_layers_is_the_depth_in_the_name(name: str) -> None:
         for path, module in outline(name).named_modules()
         if isinstance(module, nn.Conv2d | nn.Linear) and "shortcut" not in path
     ]
-    assert len(weighted) == int(name.removeprefix("resnet").removeprefix("plain"))
+    assert len(weighted) == int(name.removeprefix("resnet").removeprefix("plain").removesuffix("-quarter"))
 
 
 def test_no_convolution_has_a_bias() -> None:

@@ -80,6 +80,7 @@ def warmed_up(recipe: Recipe) -> Recipe:
 SIX_N_PLUS_TWO = tuple(f"{kind}{depth}" for depth in (20, 32, 44, 56) for kind in ("plain", "resnet"))
 WARMED_UP = ("plain110", "resnet110", "resnet1202")
 WIDE_NETWORKS = tuple(f"{kind}{depth}" for depth in (10, 18, 34) for kind in ("plain", "resnet"))
+QUARTERS = tuple(f"{model}-quarter" for model in WIDE_NETWORKS)  # of the width: about a sixteenth of the arithmetic
 BOTTLENECKS = ("plain50", "resnet50")  # the source halves their batch
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -120,7 +121,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     **{
         f"{model}-{dataset}-short": Experiment(model, dataset, "short", WIDE_SHORT)
         for dataset in ("cifar10", "cifar100")
-        for model in WIDE_NETWORKS
+        for model in (*WIDE_NETWORKS, *QUARTERS)
     },
     **{
         f"{kind}{depth}-cifar10-validation": Experiment(f"{kind}{depth}", "cifar10", "validation", VALIDATION)

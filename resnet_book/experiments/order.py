@@ -46,6 +46,12 @@ WIDE_SHORT_EXPERIMENTS = tuple(  # without a GPU half an hour (10 layers) to hou
     for depth in (10, 34, 18)
     for kind in ("resnet", "plain")
 )
+QUARTER_EXPERIMENTS = tuple(  # minutes each
+    f"{kind}{depth}-quarter-{dataset}-short"
+    for dataset in ("cifar10", "cifar100")
+    for depth in (34, 10, 18)
+    for kind in ("resnet", "plain")
+)
 FIRST, FURTHER, EVERY = slice(0, 1), slice(1, None), slice(None)  # which of the wanted seeds
 
 # What to train first: names, or patterns of names, and for which seeds. Within a line, a whole seed before the next.
@@ -61,6 +67,7 @@ PRIORITY: tuple[tuple[tuple[str, ...], slice], ...] = (
     (("*20-cifar10-4k", "*56-cifar10-4k"), EVERY),
     (tuple(f"*{depth}-cifar10-short" for depth in (20, 32, 44, 56, 110)), EVERY),
     (("*-short-*",), EVERY),
+    (QUARTER_EXPERIMENTS, EVERY),
     (WIDE_SHORT_EXPERIMENTS, FIRST),
     (tuple(f"*{depth}-cifar10-{name}" for name in ("8k", "4k", "16k") for depth in (32, 44)), EVERY),
     (("resnet20-cifar10-no-*", "resnet110-cifar10-no-warmup"), EVERY),

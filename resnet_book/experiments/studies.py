@@ -24,12 +24,13 @@ def kept_study(experiment: str, seed: int = 0, results: str | Path | None = None
 def recorded_studies(dataset: str, results: str | Path | None = None) -> dict[str, tuple[records.Record, Study]]:
     """Record and study of each run with seed 0 on ``dataset`` that kept one, by experiment.
 
-    Only networks as their family is built and trained, for however long: no ablations, no other shortcuts.
+    Only networks as their family is built and trained, for however long: no ablations, no other shortcuts or widths.
     """
     results = records.find_results(results)
     found = {}
     for each in records.load_all(results):
         usual = each.recipe_name in ("paper", "short", "wide", *catalogue.LADDER) and each.model["shortcut"] is None
+        usual = usual and each.model["name"] not in catalogue.QUARTERS
         wanted = usual and each.dataset["name"] == dataset and each.seed == 0
         if wanted and (kept := kept_study(each.experiment, 0, results)):
             found[each.experiment] = each, kept

@@ -26,9 +26,9 @@ NOT_RECORDED, NOTHING = "not recorded", "–"
 
 def kind_and_depth(model: str) -> tuple[str, int]:
     """("plain" or "residual", layers) of a model's name. Raises ValueError for a name of another form."""
-    match = re.fullmatch(r"(plain|resnet)(\d+)", model)
+    match = re.fullmatch(r"(plain|resnet)(\d+)(?:-quarter)?", model)
     if match is None:
-        raise ValueError(f"model={model!r}: expected plain<depth> or resnet<depth>")
+        raise ValueError(f"model={model!r}: expected plain<depth> or resnet<depth>, and perhaps -quarter")
     return {"plain": "plain", "resnet": "residual"}[match[1]], int(match[2])
 
 
