@@ -484,8 +484,8 @@ def test_as_trained_the_loss_of_the_built_in_twins_rises_far_higher_than_measure
     assert errors["plain"] < errors["residual"]
 
 
-def test_drawn_from_its_own_seed_a_direction_would_be_the_weights_that_the_network_began_with() -> None:
-    _, record = weights.load_network("resnet20-builtin-smoke", 0, RESULTS)
+def test_drawn_from_its_own_seed_a_direction_would_be_along_the_weights_that_the_network_began_with() -> None:
+    network, record = weights.load_network("resnet20-builtin-smoke", 0, RESULTS)
     began = [each.detach() for each in weights.untrained(record).parameters() if each.ndim > 1]
     generator = torch.Generator().manual_seed(record.seed)
     drawn = [torch.randn(each.shape, generator=generator) for each in began]
@@ -493,11 +493,32 @@ def test_drawn_from_its_own_seed_a_direction_would_be_the_weights_that_the_netwo
     assert landscape.dot(drawn, began) / (lengths[0] * lengths[1]).sqrt() > 0.9
     for one, other in zip(drawn, began, strict=True):
         torch.testing.assert_close(one / one.norm(), other / other.norm())
+    now = [each.detach() for each in network.parameters() if each.ndim > 1]
+    trap = [
+        torch.stack([ours * theirs.norm() / ours.norm() for ours, theirs in zip(one, other, strict=True)])
+        for one, other in zip(drawn, now, strict=True)
+    ]
+    lengths = landscape.dot(trap, trap), landscape.dot(now, now)
+    assert landscape.dot(trap, now) / (lengths[0] * lengths[1]).sqrt() > 0.9  # so soon, still along those of now
 
 
 def test_after_2000_iterations_the_deep_plain_network_had_hardly_learned() -> None:
     record = records.load_record(RESULTS / "plain56-cifar10-short" / "seed0.json")
     assert record.train_error > 70
+
+
+def test_beyond_the_scale_as_trained_is_half_of_the_map_of_the_deep_plain_network_after_2000_iterations() -> None:
+    beyond = {
+        each.experiment: float((found.surface() > 1_000).double().mean())
+        for each in landscapes()
+        if (found := each.find("trained", [0, 1], "as trained"))
+    }
+    assert len(beyond) == 8
+    assert max(beyond, key=lambda name: beyond[name]) == "plain56-cifar10-short"
+    assert beyond.pop("plain56-cifar10-short") == pytest.approx(0.5, abs=0.05)
+    starts = {each.experiment: landscape_frames.rises(landscape_frames.slice_frame([each])) for each in landscapes()}
+    low = {name for name, each in starts.items() if each.middle.min() < 0.1}
+    assert low == {f"{kind}{depth}-cifar10" for kind in ("plain", "resnet") for depth in (20, 56)}
 
 
 def test_half_a_step_away_and_farther_nearly_all_of_a_map_is_higher_as_trained() -> None:
@@ -537,6 +558,38 @@ def test_on_how_many_of_ten_walks_the_residual_network_is_lower(
     assert lower().loc[(depth, statistics), ["half", "end"]].tolist() == [half, end]
 
 
+def test_with_20_layers_the_residual_network_begins_higher_and_is_so_on_all_walks_a_fifth_of_a_step_away() -> None:
+    walks = landscape_frames.walks(landscape_frames.slice_frame(landscapes()))
+    near = walks[(walks.iterations == LONG) & (walks.depth == 20) & (walks.statistics == "anew")]
+    by_kind = near.pivot_table(index=["direction", "side", "distance"], columns="kind", values="loss")
+    for distance in (0.0, 0.2):
+        at = by_kind[np.isclose(by_kind.index.get_level_values("distance"), distance)]
+        assert len(at) == 10
+        assert (at.residual > at.plain).all()
+
+
+def test_as_trained_more_than_half_of_the_walks_are_worse_than_blind_guesses_half_a_step_away() -> None:
+    half = rises().loc[LONG].half.loc["as trained"]
+    assert len(half) == 40
+    assert 0.5 < (half > landscape_figures.CHANCE).mean() < 0.8
+
+
+def test_the_deep_plain_network_of_the_long_recipe_is_less_trained_than_its_twin() -> None:
+    errors = summaries().train_error[["plain56-cifar10", "resnet56-cifar10"]]
+    assert [round(each, 1) for each in errors] == [4.5, 0.2]
+
+
+def test_on_the_maps_some_stretches_lead_outwards_and_down_around_all_four_networks() -> None:
+    for each in landscapes():
+        if each.experiment.endswith("-cifar10"):
+            for words in landscape_records.BOTH:
+                found = each.find("trained", [0, 1], words)
+                assert found
+                surface, middle = found.surface().numpy(), len(found.steps) // 2
+                outwards = [surface[middle:], surface[middle::-1], surface.T[middle:], surface.T[middle::-1]]
+                assert sum((np.diff(half, axis=0) < 0).sum() for half in outwards) >= 2, each.experiment
+
+
 def test_a_step_away_the_loss_is_above_that_of_blind_guesses_on_nearly_every_walk() -> None:
     ends = rises().loc[LONG].end
     assert (ends > landscape_figures.CHANCE).mean() > 0.95
@@ -568,6 +621,8 @@ def test_half_a_step_away_the_median_of_the_deep_residual_network_is_little_more
 
 
 def test_pieces_of_walks_lead_down_as_trained_alone_and_around_plain_networks_alone() -> None:
+    walks = rises().loc[LONG].loc["as trained"].xs("plain", level="kind")
+    assert (len(walks), (walks.down > 0).sum()) == (20, 7)
     down = rises().loc[LONG].groupby(PLACE[1:]).down.sum()
     assert down["anew"].tolist() == [0, 0, 0, 0]
     assert [kind for (_, kind), count in down["as trained"].items() if count] == ["plain", "plain"]
@@ -597,6 +652,8 @@ def test_along_the_eigenvector_the_loss_rises_most_around_the_deep_plain_network
         foretold = found[found.experiment == name].top.item() * distance**2 / 2
         loss = walk.set_index("step").loss
         assert foretold > 30 * (loss[[-1.0, 1.0]].mean() - loss[0.0])
+        sides = sorted(loss[[-1.0, 1.0]] - loss[0.0])
+        assert (sides[0] < sides[1] / 20) == (name == "resnet20-cifar10")  # almost to one side only
 
 
 def test_before_training_the_weights_lie_on_a_ridge_and_the_largest_eigenvalue_is_positive_from_then_on() -> None:

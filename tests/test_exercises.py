@@ -17,9 +17,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from resnet_book import features, models
-from resnet_book.analysis import cutting, purity
+from resnet_book.analysis import cutting, landscape, purity
 from resnet_book.engine.device import WORTH_COMPILING
+from resnet_book.experiments import landscape_records
 from resnet_book.experiments.catalogue import PAPER
+from resnet_book.report import landscape_frames
 
 CHAPTER = Path(__file__).parent.parent / "notebooks" / "03_plain_and_residual.py"
 CELLS = [cell.source for cell in jupytext.read(CHAPTER).cells if cell.cell_type == "code"]
@@ -233,6 +235,31 @@ def test_the_check_of_two_exchanged_blocks_sees_a_changed_network_and_blocks_tha
     few = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     names = {"network": network, "few": few, "deepcopy": deepcopy, "cutting": cutting, "torch": torch}
     check_page("08_take_it_apart", "return None  # your code", answer, names)
+    assert capsys.readouterr().out.startswith(said)
+
+
+LINE = "last = len(values) - 1; line = [values[0] + (values[-1] - values[0]) * at / last for at in range(last + 1)]; "
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (LINE + "return max(value - below for value, below in zip(values, line))", "Right:"),
+        ("return None", "Not answered yet."),
+        # The recorded ends are nearly level: these three come out right, or nearly so, on the recorded lines.
+        (LINE + "top = values.index(max(values)); return values[top] - line[top]", "Wrong: how high"),
+        (LINE + "return max(abs(value - below) for value, below in zip(values, line))", "Wrong: how high"),
+        ("return max(values) - (values[0] + values[-1]) / 2", "Wrong: how high"),
+        ("return max(values) - values[0]", "Wrong: how high"),
+    ],
+)
+def test_the_check_of_a_barrier_wants_the_largest_rise_above_the_line_whatever_its_slope(
+    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = landscape_records.LANDSCAPE.read_all(CHAPTER.parent.parent / "results")
+    short = [each for each in found if each.experiment.endswith("-cifar10-short")]
+    names = {"landscape_frames": landscape_frames, "landscape": landscape, "short": short}
+    check_page("09_the_landscape", "return None  # your code", answer, names)
     assert capsys.readouterr().out.startswith(said)
 
 

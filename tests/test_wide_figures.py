@@ -49,6 +49,29 @@ def test_where_no_bottleneck_is_published_none_is_in_the_legend(ax: Axes) -> Non
     assert ax.get_legend_handles_labels()[1] == ["plain", "residual"]
 
 
+def test_runs_are_a_mark_each_and_a_line_a_kind_through_their_means(ax: Axes) -> None:
+    runs = pd.DataFrame(
+        [("plain", 10, 20.0), ("plain", 34, 50.0), ("plain", 34, 70.0), ("residual", 10, 22.0), ("residual", 34, 30.0)],
+        columns=["kind", "depth", "train_error"],
+    )
+    wide_figures.plot_runs(runs, ax, "train_error")
+    lines = {str(line.get_label()): line for line in ax.lines if line.get_linestyle() == "-"}
+    marks = [line for line in ax.lines if line.get_marker() == "o"]
+    assert {kind: np.asarray(line.get_ydata()).tolist() for kind, line in lines.items()} == {
+        "plain": [20, 60],
+        "residual": [22, 30],
+    }
+    assert [np.asarray(line.get_ydata()).tolist() for line in marks] == [[20, 50, 70], [22, 30]]
+    for kind, line, dots in zip(("plain", "residual"), lines.values(), marks, strict=True):
+        assert {to_hex(each.get_color()).upper() for each in (line, dots)} == {figures.COLOURS[kind]}
+    assert ax.get_xticks().tolist() == [10, 34]
+
+
+def test_without_runs_a_sentence_says_that_nothing_is_recorded(ax: Axes) -> None:
+    wide_figures.plot_runs(pd.DataFrame(columns=["kind", "depth", "test_error"]), ax, "test_error")
+    assert [text.get_text() for text in ax.texts] == ["nothing recorded yet"]
+
+
 def test_every_run_is_a_line_of_its_own_with_the_marker_of_its_seed(ax: Axes) -> None:
     wide_figures.plot_phases(curves(), ax)
     drawn = [line for line in ax.lines if len(np.asarray(line.get_xdata())) == 3]

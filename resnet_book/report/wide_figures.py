@@ -1,4 +1,4 @@
-"""Draw what chapter 7 shows of the wide networks: published errors, phases of the learning rate, confusions.
+"""Draw what chapter 7 shows of the wide networks: errors against depth, phases of the learning rate, confusions.
 
 As in ``figures``: the book's palette, nothing loads or trains, every function draws into its ``ax`` and returns it.
 """
@@ -40,6 +40,24 @@ def plot_published(errors: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xticks(sorted({*map(int, errors.depth)}))
     ax.set_xlabel("depth (layers)")
     ax.set_ylabel("test error (%)")
+    return ax
+
+
+def plot_runs(runs: pd.DataFrame, ax: Axes, measure: str) -> Axes:
+    """An error (%) of recorded runs against depth: a mark a run, and a line a kind through the means.
+
+    ``runs``: kind, depth and the column ``measure``, as ``tables.run_rows`` gives them. Where there is nothing to draw,
+    a sentence says so.
+    """
+    if runs.empty:
+        return say_nothing_recorded(ax)
+    for kind, group in runs.groupby("kind"):
+        colour = COLOURS[str(kind)]
+        means = group.groupby("depth")[measure].mean()
+        ax.plot(means.index, means, "-", color=colour, label=kind)
+        ax.plot(group.depth, group[measure], "o", color=colour, mfc="none", ms=5)
+    ax.set_xticks(sorted({*map(int, runs.depth)}))
+    ax.set_xlabel("depth (layers)")
     return ax
 
 
