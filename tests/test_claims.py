@@ -1802,6 +1802,47 @@ def test_the_handicap_of_56_residual_layers_shrinks_from_budget_to_budget_and_is
     assert round(of_plain.test["paper"]) == 4
 
 
+def test_with_seed_0_the_handicap_is_18_12_7_and_3_points_and_with_seed_1_15_8_and_4() -> None:
+    handicaps = list[list[int]]()
+    for seed, recipes in enumerate((("short", "4k", "8k", "16k"), ("short", "4k", "8k"))):
+        errors = [[errors_of_seeds(f"resnet{depth}-cifar10-{each}")[seed] for depth in (20, 56)] for each in recipes]
+        handicaps.append([round(deep - shallow) for shallow, deep in errors])
+    assert handicaps == [[18, 12, 7, 3], [15, 8, 4]]
+
+
+def test_after_16000_iterations_the_deep_residual_network_is_behind_plain_20_by_less_than_its_seeds_differed() -> None:
+    for column in ("train_error", "test_error"):
+        error = after_training("16k", column)
+        seeds = [getattr(each, column) for each in recorded() if each.experiment == "resnet56-cifar10-8k"]
+        assert 0 < error.residual[56] - error.plain[20] < max(seeds) - min(seeds)
+
+
+def test_with_1202_layers_the_papers_network_errs_more_than_with_110_and_akamasters_a_little_less() -> None:
+    of = {(each.source, each.model): each.error for each in published.ERRORS}
+    assert of[published.PAPER, "resnet1202"] - of[published.PAPER, "resnet110"] > 1
+    assert 0 < of[published.AKAMASTER, "resnet110"] - of[published.AKAMASTER, "resnet1202"] < 0.2
+
+
+def test_the_unrecorded_repetition_of_plain_56_would_double_the_spread_of_its_seeds() -> None:
+    errors = errors_of_seeds("plain56-cifar10-short")
+    assert len(errors) == 3
+    for runs, mean, std in ((errors, 68.5, 3.4), ([*errors, 81.56], 71.8, 7.1)):
+        assert (round(np.mean(runs), 1), round(np.std(runs, ddof=1), 1)) == (mean, std)
+    (first,) = (each for each in recorded() if (each.experiment, each.seed) == ("plain56-cifar10-short", 0))
+    (found,) = (each for each in signal_records.SIGNALS.read_all(RESULTS) if each.experiment == first.experiment)
+    assert found.kept_by
+    again, (part,) = found.kept_by, first.parts
+    assert ((part.threads, part.compiled), (again.threads, again.compiled)) == ((2, False), (1, True))
+
+
+def test_after_the_smoke_recipe_plain_networks_of_20_layers_err_less_with_all_three_seeds() -> None:
+    plain, residual = (errors_of_seeds(f"{kind}20-builtin-smoke") for kind in ("plain", "resnet"))
+    assert max(plain) < min(residual)
+    found = [(round(np.mean(each), 1), round(np.std(each, ddof=1), 1)) for each in (plain, residual)]
+    assert found == [(9.9, 3.6), (15.7, 2.7)]
+    assert 2 / comb(6, 3) == 1 / 10  # all three below all three, or above: once in ten times by luck
+
+
 def test_after_64000_iterations_the_deep_residual_network_is_the_first_and_the_deep_plain_one_the_last() -> None:
     for column in ("train_error", "test_error"):
         error = after_training("paper", column)

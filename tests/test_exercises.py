@@ -51,6 +51,12 @@ def check(answer: str) -> None:
             "each.weight[:] = 0; each.weight[range(16), range(16), 1, 1] = 1",
             "Right, in evaluation mode.",
         ),
+        (f"{DIRAC}, block(torch.randn(2, 16, 8, 8))", "Right, in evaluation mode."),  # tried by the reader
+        (  # min(x, 6)
+            "[(nn.init.dirac_(each.weight).neg_(), nn.init.constant_(norm.bias, 6)) for each, norm in "
+            "((block.convolution1, block.norm1), (block.convolution2, block.norm2))]",
+            "Wrong: what comes out differs",
+        ),
         ("nn.init.zeros_(block.norm2.weight)", "Wrong: the block gives zeros."),
         ("nn.init.dirac_(block.convolution1.weight)", "Wrong: what comes out differs from what went in by up to "),
         ("nn.init.constant_(block.convolution2.weight, torch.nan)", "Wrong: what comes out differs"),

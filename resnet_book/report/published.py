@@ -52,6 +52,7 @@ ERRORS = (
     Published(AKAMASTER, "resnet44", 6.90),
     Published(AKAMASTER, "resnet56", 6.61),
     Published(AKAMASTER, "resnet110", 6.32),
+    Published(AKAMASTER, "resnet1202", 6.18),
     Published(NABLA, "resnet20", 8.51, std=0.22, runs=5),
     Published(NABLA, "resnet56", 7.40, std=0.27, runs=5),
     Published(NABLA, "resnet110", 7.14, std=0.20, runs=5),
