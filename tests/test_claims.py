@@ -1573,7 +1573,7 @@ def test_after_nine_epochs_plain_and_residual_are_level_on_cifar100() -> None:
 
 
 def test_no_wide_network_is_recorded_by_the_long_recipe_and_by_the_short_one_none_of_more_than_ten_layers() -> None:
-    wide = summaries()[summaries().depth.isin(wide_tables.DEPTHS)]
+    wide = summaries()[summaries().model.isin([*catalogue.WIDE_NETWORKS, *catalogue.BOTTLENECKS])]
     assert set(wide.recipe) == {"short"}
     assert set(wide.depth) == {10}
     assert set(wide.runs) == {1}

@@ -149,9 +149,15 @@ def test_provenance_has_the_shortest_training_first_and_says_where_all_were_comp
     assert longer.startswith("`16k`: 16,000 iterations; 1 run: resnet20")
 
 
-def test_a_model_name_of_another_form_is_refused() -> None:
-    with pytest.raises(ValueError, match="vgg16"):
-        tables.kind_and_depth("vgg16")
+def test_a_model_name_says_kind_and_depth() -> None:
+    assert tables.kind_and_depth("plain110") == ("plain", 110)
+    assert tables.kind_and_depth("resnet34-quarter") == ("residual", 34)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "resnet34-half", "resnet"])
+def test_a_model_name_of_another_form_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        tables.kind_and_depth(name)
 
 
 def test_markdown_has_a_line_a_row_and_the_index_first() -> None:

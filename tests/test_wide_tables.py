@@ -79,6 +79,13 @@ def test_what_the_source_did_not_report_is_a_dash() -> None:
     assert cell(runs, "resnet50", "cifar10", published.WIDE) == "5.0"
 
 
+def test_a_network_of_a_quarter_of_the_width_has_no_published_error_beside_it() -> None:
+    runs = [record(f"{name}-cifar10-short", 0, 30.0) for name in ("resnet34-quarter", "resnet34")]
+    assert wide_tables.wide_table(runs).index.tolist() == ["resnet34", "resnet34-quarter"]
+    assert cell(runs, "resnet34-quarter", "cifar10", published.WIDE) == tables.NOTHING
+    assert cell(runs, "resnet34", "cifar10", published.WIDE) == "4.5"
+
+
 def test_recorded_runs_stand_with_their_spread_in_the_column_of_their_recipe() -> None:
     runs = [record("resnet10-cifar100-short", 0, 60.0), record("resnet10-cifar100-short", 1, 62.0)]
     assert cell(runs, "resnet10", "cifar100", "ours, short") == "61.00 ± 1.41 (2 runs)"

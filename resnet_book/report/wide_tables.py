@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from resnet_book.engine.checks import whole
+from resnet_book.experiments import catalogue
 from resnet_book.experiments.records import Record
 from resnet_book.report import published, tables
 
 DEPTHS = (10, 18, 34, 50)
+MODELS = (*(f"{kind}{depth}" for depth in DEPTHS for kind in ("plain", "resnet")), *catalogue.QUARTERS)
 TEST_IMAGES = 10_000  # of CIFAR-10, and of CIFAR-100
 
 
@@ -54,7 +56,8 @@ def gaps(errors: pd.DataFrame) -> pd.DataFrame:
 def wide_table(records: Iterable[Record]) -> pd.DataFrame:
     """Test errors (%) as text, a row a network and dataset with a record: by the recipe wide, by its short form.
 
-    The published ones stand beside them. A recipe without any record has no column; without records the table is empty.
+    The published ones stand beside them; of the networks of a quarter of the width there are none. A recipe without any
+    record has no column; without records the table is empty.
     """
     records = of_wide_table(records)
     recorded = tables.summary(records).set_index("experiment")
@@ -62,21 +65,19 @@ def wide_table(records: Iterable[Record]) -> pd.DataFrame:
     ends = {"wide": "", "short": "-short"}  # recipe -> end of the experiment's name
     shown = [recipe for recipe in ends if recipe in {record.recipe_name for record in records}]
     rows = []
-    for dataset, depth, kind in product(published.WIDE_ACCURACY, DEPTHS, ("plain", "resnet")):
-        model = f"{kind}{depth}"
+    for dataset, model in product(published.WIDE_ACCURACY, MODELS):
         ours = [tables.recorded_cell(recorded, f"{model}-{dataset}{ends[recipe]}", tables.NOTHING) for recipe in shown]
         if set(ours) - {tables.NOTHING}:
             key = (dataset, *tables.kind_and_depth(model))
-            rows.append([model, dataset, *ours, theirs.get(key, tables.NOTHING)])
+            other = tables.NOTHING if model in catalogue.QUARTERS else theirs.get(key, tables.NOTHING)
+            rows.append([model, dataset, *ours, other])
     headings = ["network", "dataset", *(f"ours, {recipe}" for recipe in shown), published.WIDE]
     return pd.DataFrame(rows, columns=headings).set_index("network")
 
 
 def of_wide_table(records: Iterable[Record]) -> list[Record]:
     """Those of ``records`` that ``wide_table`` shows."""
-    shown = {
-        f"{kind}{depth}-{data}" for kind in ("plain", "resnet") for depth in DEPTHS for data in published.WIDE_ACCURACY
-    }
+    shown = {f"{model}-{dataset}" for model in MODELS for dataset in published.WIDE_ACCURACY}
     return [record for record in records if record.experiment.removesuffix("-short") in shown]
 
 
