@@ -53,7 +53,7 @@ def plot_runs(runs: pd.DataFrame, ax: Axes, measure: str) -> Axes:
         return say_nothing_recorded(ax)
     for kind, group in runs.groupby("kind"):
         colour = COLOURS[str(kind)]
-        means = group.groupby("depth")[measure].mean()
+        means = group.pivot_table(values=measure, index="depth")[measure]
         ax.plot(means.index, means, "-", color=colour, label=kind)
         ax.plot(group.depth, group[measure], "o", color=colour, mfc="none", ms=5)
     ax.set_xticks(sorted({*map(int, runs.depth)}))
