@@ -1579,6 +1579,38 @@ def test_no_wide_network_is_recorded_by_the_long_recipe_and_by_the_short_one_non
     assert set(wide.runs) == {1}
 
 
+def quarters() -> Frame:
+    """A row a recorded run of a network of a quarter of the width, on CIFAR-10."""
+    runs: Frame = tables.run_rows(recorded())
+    return runs[runs.model.isin(catalogue.QUARTERS) & (runs.dataset == "cifar10")]
+
+
+@pytest.mark.parametrize("column", ["train_error", "test_error"])
+def test_at_a_quarter_of_the_width_the_gap_opens_with_depth_and_34_plain_layers_fail_to_fit(column: str) -> None:
+    error: Frame = quarters().pivot_table(index="depth", columns="kind", values=column)
+    assert error.index.tolist() == [10, 18, 34]
+    gap = error.plain - error.residual
+    assert abs(gap[10]) < 1
+    assert round(gap[18]) == 5
+    assert round(gap[34]) == {"train_error": 28, "test_error": 26}[column]
+    steps = {kind: error[kind].diff().dropna().tolist() for kind in error}
+    assert 1.5 < steps["plain"][0] < 3
+    assert -4 < steps["residual"][0] < -3.4
+    if column == "test_error":
+        assert [round(each) for each in (steps["residual"][1], steps["plain"][1])] == [8, 29]
+    assert steps["plain"][1] > 3 * steps["residual"][1] > 0
+    assert error.plain[34] > 50
+
+
+def test_one_core_trains_a_network_of_a_quarter_of_the_width_in_nine_to_forty_minutes() -> None:
+    runs = [each for each in recorded() if each.experiment in set(quarters().experiment)]
+    assert all(each.parts[-1].threads == 1 and each.parts[-1].precision == "float32" for each in runs)
+    assert 8 < min(each.seconds for each in runs) / 60 < 9
+    assert 36 < max(each.seconds for each in runs) / 60 < 40
+    work = [models.count_operations(name) for name in ("resnet34-quarter", "resnet34")]
+    assert 1 / 17 < work[0] / work[1] < 1 / 15
+
+
 def published_gaps() -> Frame:
     return wide_tables.gaps(wide_tables.published_errors()).set_index(["dataset", "depth"])
 
@@ -1700,7 +1732,7 @@ def test_maples_are_taken_for_oaks_18_times_more_often_than_the_reverse_beyond_c
 def test_short_wide_networks_with_shortcuts_train_at_about_half_the_rate_and_one_resnet20_at_rates_apart_by_three() -> (
     None
 ):
-    of = {each.experiment: each for each in recorded() if each.experiment.startswith(("plain10-", "resnet10-"))}
+    of = {each.experiment: each for each in recorded() if each.experiment.startswith(("plain10-cifar", "resnet10-cifar"))}
     again = [each for each in recorded() if each.experiment == "resnet20-cifar10-short-bfloat16"]
     residual = {"cifar10-short", "cifar10-short-projection", "cifar100-short"}
     assert {name.removeprefix("resnet10-") for name in of if name.startswith("resnet")} == residual
