@@ -29,10 +29,10 @@
 # 2. On CIFAR-10 networks of 10 and 18 layers end alike with and without shortcuts; the gap opens with depth, "i.e., ~2%
 #    on ResNet-34".
 #
-# This page builds the networks and asks what supports that, on CIFAR-100 too. (A third remark, about stable training, is
-# left to the [appendix](a7_more_about_wide_networks.ipynb).) The full training takes a GPU, and the book has no run of
-# it yet. So of the deep networks at full width the page has only the source's numbers; at a quarter of the width it has
-# runs of its own.
+# This page builds the networks and asks what supports that, on CIFAR-100 too. (A third remark, about stable training,
+# is left to the [appendix](a7_more_about_wide_networks.ipynb).) The full training takes a GPU, and the book has no run
+# of it yet. So of the deep networks at full width the page has only the source's numbers; at a quarter of the width it
+# has runs of its own.
 #
 # **You will learn**
 #
@@ -84,9 +84,9 @@ f"PyTorch {torch.__version__.split('+')[0].rsplit('.', 1)[0]}"
 # %% [markdown]
 # ## Four stages of width
 #
-# The plan is that of chapter 3: a stem (here from three colours to 64 channels), stages of equal blocks, an average over
-# all places, and a linear layer. There are four stages, of 64, 128, 256 and 512 channels. Each but the first halves
-# height and width. The networks differ in their number of blocks.
+# The plan is that of chapter 3: a stem (here from three colours to 64 channels), stages of equal blocks, an average
+# over all places, and a linear layer. There are four stages, of 64, 128, 256 and 512 channels. Each but the first
+# halves height and width. The networks differ in their number of blocks.
 
 # %%
 WIDTHS = (64, 128, 256, 512)
@@ -123,9 +123,9 @@ assert torch.equal(Shortcut(1, 1, stride=1)(x), x)
 Shortcut(1, 3, stride=2)(x).flatten().tolist()
 
 # %% [markdown]
-# One channel of four pixels became one pixel, their mean, and two channels of zeros. Where nothing changes, the shortcut
-# averages over single pixels and appends nothing: it is the identity. The blocks are those of chapter 3, now imported.
-# With our shortcut in them they make up the stages.
+# One channel of four pixels became one pixel, their mean, and two channels of zeros. Where nothing changes, the
+# shortcut averages over single pixels and appends nothing: it is the identity. The blocks are those of chapter 3, now
+# imported. With our shortcut in them they make up the stages.
 
 
 # %%
@@ -303,12 +303,12 @@ frame.rename(columns=lambda name: name.replace("_", " "))
 # for machines without a GPU: nine epochs of 45,000 images (5,000 are held out). Its errors are **only to be compared
 # with one another**.
 #
-# The source gives one accuracy for each network; whether of the last epoch or the best, it does not say. Its code has no
-# network without shortcuts, so its plain ones are taken on trust. How much of a difference is luck? If a network errs on
-# an image with probability $p$, whatever the image, its share of errors on $n$ images has a variance of $p (1 - p) / n$.
-# The root of that is the *standard error*: how far the share strays when the test images are others. In a difference of
-# two independent numbers the variances add up. What seeds do comes on top. Below two standard errors we say that two
-# networks are *not told apart*. That does not make them equal.
+# The source gives one accuracy for each network; whether of the last epoch or the best, it does not say. Its code has
+# no network without shortcuts, so its plain ones are taken on trust. How much of a difference is luck? If a network
+# errs on an image with probability $p$, whatever the image, its share of errors on $n$ images has a variance of $p (1 -
+# p) / n$. The root of that is the *standard error*: how far the share strays when the test images are others. In a
+# difference of two independent numbers the variances add up. What seeds do comes on top. Below two standard errors we
+# say that two networks are *not told apart*. That does not make them equal.
 
 
 # %%
@@ -334,9 +334,9 @@ figures.add_legend(fig)
 plt.show()
 
 # %% [markdown]
-# **Figure 7.1.** The source's test errors against depth. The axes do not begin at zero. Bars: one standard error of each
-# network, from the choice of the test images; how much seeds differ is not published. The 50 layers stand apart: they
-# have other blocks, half the batch and twice the steps.
+# **Figure 7.1.** The source's test errors against depth. The axes do not begin at zero. Bars: one standard error of
+# each network, from the choice of the test images; how much seeds differ is not published. The 50 layers stand apart:
+# they have other blocks, half the batch and twice the steps.
 
 # %%
 gaps = wide_tables.gaps(errors)
@@ -347,59 +347,22 @@ gaps.rename(columns=units).set_index(["dataset", "depth"]).rename_axis(columns=N
 # %% [markdown]
 # The gap is plain minus residual. Its standard error is computed as if the two networks made their mistakes
 # independently. They see the same images and probably share mistakes, so it is rather too large: a gap of many standard
-# errors is safe, one of nearly two is open.
+# errors is safe, one of nearly two is undecided.
 #
-# At 10 layers the kinds are not told apart. At 18 they are not on CIFAR-10, where a gap of up to 0.8 points would fit as
-# well; on CIFAR-100 the gap is more than four standard errors, and from 34 layers on all are more than six. From 18 to
-# 34 layers most of the opening is the *plain* network's doing: its error rises. In chapter 3 the training error rises as
-# well, and that is called degradation. Here it is not published, so this rise may be something else.
+# At 10 layers the kinds are not told apart. At 18 they are not on CIFAR-10, where up to 0.8 points, the gap and twice
+# its standard error, would fit as well; on CIFAR-100 the gap is more than four standard errors, and from 34 layers on
+# all are more than six. From 18 to 34 layers most of the opening is the *plain* network's doing: its error rises. In
+# chapter 3 the training error rises as well, and that is called degradation. Here it is not published, so this rise may
+# be something else.
 #
-# Do residual networks get better from 18 to 34 layers? On CIFAR-100 the 0.2 points are not told apart; on CIFAR-10 half a
-# point is nearly two of the too large standard errors, so it is open. All this rests on one number a network.
+# Do residual networks get better from 18 to 34 layers? On CIFAR-100 the 0.2 points are not told apart; on CIFAR-10 half
+# a point is less than two standard errors, which are rather too large here as well, so it is undecided. All this rests
+# on one number a network.
 #
-# ### At a quarter of the width
+# ### Ten layers, at full width
 #
-# The names that end in `-quarter` are the same networks with 16 to 128 channels in place of 64 to 512. That is about a
-# sixteenth of the arithmetic, so that one core trains one by `short` in nine to forty minutes. The book has a run or more
-# of each, on CIFAR-10. Twins of one seed see the same batches.
-#
-# **Predict.** At which depths will the residual network be ahead? And of the plain networks, will that of 34 layers err
-# more than that of 10, on the *training* images too?
-
-# %% mystnb={"image": {"alt": "Error against depth after nine epochs, training images left, test images right, networks of a quarter of the width. In both panels plain and residual networks are level at 10 layers, the residual one is some points lower at 18, and at 34 the plain error has risen to more than half of the images and is about twice the residual one, which is higher than at 18, too."}} tags=["nbval-ignore-output"]
-runs = tables.run_rows(recorded)
-quarters = runs[runs.model.isin(QUARTERS) & (runs.dataset == "cifar10")]
-fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), sharey=True)
-for ax, (measure, images) in zip(axes, {"train_error": "training", "test_error": "test"}.items(), strict=True):
-    wide_figures.plot_runs(quarters, ax, measure)
-    ax.set_title(f"{images} images")
-axes[0].set_ylabel("error (%)")
-figures.add_legend(fig)
-plt.show()
-
-# %% [markdown]
-# **Figure 7.2.** Errors of the networks of a quarter of the width after nine epochs. A circle is a run, a line joins the
-# means. (The training error is measured while a network learns, on cropped and mirrored images, so it may lie above the
-# other.)
-
-# %% tags=["nbval-ignore-output"]
-pairs = quarters.pivot(index="depth", columns=["seed", "kind"], values="test_error")
-saved = pairs.xs("plain", axis=1, level="kind") - pairs.xs("residual", axis=1, level="kind")
-saved.rename(columns="seed {}".format).round(2)
-
-# %% [markdown]
-# At 10 layers the twins are level, at 18 the residual network is five points ahead, at 34 by 26: **the gap opens with
-# depth**. From 10 to 18 layers depth pays with shortcuts, nearly four points, and costs the plain network two. From 18 to
-# 34 it costs both, the residual network eight points, the plain one 29. On the training images it is the same, so this is
-# not over-fitting: the deep plain network fails to fit, the *degradation* of chapter 3.
-#
-# In that chapter's words: shortcuts help, the more the deeper; up to 18 layers they cure, and at 34, in so short a
-# training, they do not. How much of the 26 points is left after the source's 300 epochs and at its width, where it has
-# two, these runs do not say.
-#
-# ### Ten layers at full width
-#
-# Each of these is one run by `short`. Look for the order of the three on CIFAR-10.
+# At full width the book has runs of 10 layers alone, one each, by `short`: plain, with shortcuts of zeros, and with
+# projections. Look for the order of the three on CIFAR-10.
 
 # %% tags=["nbval-ignore-output"]
 short = summaries[(summaries.recipe == "short") & summaries.model.isin(WIDE_NETWORKS)]
@@ -423,18 +386,68 @@ pd.Series(apart, name="test error on CIFAR-10 (points)").to_frame().round(2)
 # On CIFAR-10 the plain network is ahead of both residual ones, and zeros come last; so it is on the training images. On
 # CIFAR-100 plain and zeros are not told apart.
 #
-# How far can that be trusted? By the test images alone all three differences would be sure. But after so short a training
-# seeds matter more. The last rows are a yardstick: twice the standard deviation that a difference of two runs has if they
-# scatter as chapter 3's ResNet-20. It is a poor one, from three seeds and fewer steps. In bfloat16, in which the wide
-# networks were trained, all three differences lie below it; in float32 the plain network's lead over zeros is a little
-# above. So these runs do not tell the three apart: at 10 layers no help by shortcuts is visible, at full width either.
+# How far can that be trusted? By the test images alone all three differences would be beyond two standard errors. But
+# after so short a training seeds matter more. The last rows are a yardstick: twice the standard deviation that a
+# difference of two runs has if they scatter as chapter 3's ResNet-20. It is a poor one, from three seeds and fewer
+# steps. In bfloat16, in which these networks were trained, all three differences lie below it; in float32 the plain
+# network's lead over zeros is a little above. So these runs do not tell the three apart. Visible help by shortcuts is
+# in none of them.
+#
+# ### Three depths, at a quarter of the width
+#
+# The training error, which the source does not publish, can be measured without a GPU on smaller networks: the same
+# ones with 16 to 128 channels in place of 64 to 512 (their names end in `-quarter`). That is the width of chapter 3
+# with a fourth stage, so they show what depth does, and not what width does. They take about a sixteenth of the
+# arithmetic: one core trains one by `short` in nine to forty minutes. The book's runs are in float32, on CIFAR-10. A
+# plain and a residual network of one seed see the same batches.
+#
+# **Predict.** At which depths will the residual network be ahead? And will the plain network of 34 layers err more than
+# that of 10, on the *training* images too?
+
+# %% mystnb={"image": {"alt": "Error against depth after nine epochs, training images left, test images right, networks of a quarter of the width. In both panels plain and residual networks are level at 10 layers, the residual one is some points lower at 18, and at 34 the plain error has risen to more than half of the images and is about twice the residual one, which is higher than at 18, too."}} tags=["nbval-ignore-output"]
+runs = tables.run_rows(recorded)
+quarters = runs[runs.model.isin(QUARTERS) & (runs.dataset == "cifar10")]
+fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), sharey=True)
+for ax, (measure, images) in zip(axes, {"train_error": "training", "test_error": "test"}.items(), strict=True):
+    wide_figures.plot_runs(quarters, ax, measure)
+    ax.set_title(f"{images} images")
+axes[0].set_ylabel("error (%)")
+figures.add_legend(fig)
+plt.show()
+
+# %% [markdown]
+# **Figure 7.2.** Errors of the networks of a quarter of the width after nine epochs. A circle is a run; lines join the
+# means. (The training error is measured while a network learns, on cropped and mirrored images, so it may lie above the
+# other.)
+
+# %% tags=["nbval-ignore-output"]
+means = quarters.pivot_table(index="depth", columns="kind", values=["train_error", "test_error"], sort=False)
+means = means.rename(columns={"train_error": "training error (%)", "test_error": "test error (%)"})
+gap = means.xs("plain", axis=1, level="kind") - means.xs("residual", axis=1, level="kind")
+table = means.join(pd.concat({"gap (points)": gap.rename(columns=lambda name: name.split()[0])}, axis=1))
+table["runs", ""] = quarters.groupby("depth").seed.nunique()
+table.rename_axis(columns=[None, None]).round(1)
+
+# %% [markdown]
+# At 10 layers plain and residual are not told apart. At 18 the residual network is five points ahead, which is beyond
+# the yardstick above, and at 34 by 26: **the gap opens with depth**. From 10 to 18 layers depth pays with shortcuts, by
+# nearly four points, and without them it does not. From 18 to 34 it costs both, the residual network eight points, the
+# plain one 29. And yes: the plain network of 34 layers errs on more than half of the training images, that of 10 on a
+# fifth. So it does not over-fit. In nine epochs it fails to fit: that is the *degradation* of chapter 3, or a start so
+# slow that only a longer training could tell.
+#
+# Chapter 3 says that shortcuts *help* where a residual network errs less than its plain twin, and *cure* where,
+# besides, the deeper residual network errs less than the shallower one. Here they help at 18 and at 34 layers; they
+# cure from 10 to 18, and not from 18 to 34. The source, at full width and after 300 epochs, has two points in place of
+# 26. Which of the two makes the difference, these runs do not say.
 #
 # ## Summary
 #
-# What supports the source? *Parameters in shortcuts contradict the idea*: open. Shortcuts work without, but the source
-# shows no error with them, and the book's one run with projections is ahead of zeros by less than seeds may differ. *The
-# gap opens with depth*: on CIFAR-10 at 34 layers, clearly, and not visibly before; on CIFAR-100 it is open at 18. In the
-# book's short trainings, at a quarter of the width, there is none at 10 layers, a gap at 18, and a large one at 34.
+# What supports the source? *Parameters in shortcuts contradict the idea*: undecided. Shortcuts work without, but the
+# source shows no error with them, and the book's one run with projections is ahead of zeros by less than seeds may
+# differ. *The gap opens with depth*: on CIFAR-10 at 34 layers, clearly, and not visibly before; on CIFAR-100 clearly at
+# 18 already. In the book's short trainings, at a quarter of the width, none is visible at 10 layers, one is at 18, and
+# a large one at 34.
 #
 # - The wide networks are four stages of the blocks of chapter 3. Most of their parameters are in the last stage.
 # - A shortcut of averages and zeros keeps the channels apart, at a coarser resolution, and gives the new ones nothing.

@@ -1600,6 +1600,8 @@ def test_at_a_quarter_of_the_width_the_gap_opens_with_depth_and_34_plain_layers_
         assert [round(each) for each in (steps["residual"][1], steps["plain"][1])] == [8, 29]
     assert steps["plain"][1] > 3 * steps["residual"][1] > 0
     assert error.plain[34] > 50
+    assert round(error.plain[10], -1) == 20
+    assert gap[18] > 2 * 2**0.5 * summaries().test_std["resnet20-cifar10-short-bfloat16"]  # the larger yardstick
 
 
 def test_one_core_trains_a_network_of_a_quarter_of_the_width_in_nine_to_forty_minutes() -> None:
@@ -1732,7 +1734,8 @@ def test_maples_are_taken_for_oaks_18_times_more_often_than_the_reverse_beyond_c
 def test_short_wide_networks_with_shortcuts_train_at_about_half_the_rate_and_one_resnet20_at_rates_apart_by_three() -> (
     None
 ):
-    of = {each.experiment: each for each in recorded() if each.experiment.startswith(("plain10-cifar", "resnet10-cifar"))}
+    tens = ("plain10-cifar", "resnet10-cifar")
+    of = {each.experiment: each for each in recorded() if each.experiment.startswith(tens)}
     again = [each for each in recorded() if each.experiment == "resnet20-cifar10-short-bfloat16"]
     residual = {"cifar10-short", "cifar10-short-projection", "cifar100-short"}
     assert {name.removeprefix("resnet10-") for name in of if name.startswith("resnet")} == residual
