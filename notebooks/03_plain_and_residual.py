@@ -288,11 +288,11 @@ display(Markdown(text))
 # So the standard deviation $\sigma$ that a batch norm finds is below 1 (in theory about $\sqrt{1 - 1/\pi} \approx
 # 0.83$; the [appendix](a3_more_about_depth.ipynb) derives it). It divides by $\sigma$, and so does the gradient on its
 # way back: at every layer it grows by about $1/\sigma$ (1.2, and somewhat less was measured), exponentially with depth.
-# (The rest of the layer leaves it as it is: of its squares the ReLU passes half, and the convolution doubles them.)
-# In a residual network only $F$ goes through batch norms. The sum $F(x) + x$ grows from block to block within a stage
+# (The rest of the layer leaves it as it is: of its squares the ReLU passes half, and the convolution doubles them.) In
+# a residual network only $F$ goes through batch norms. The sum $F(x) + x$ grows from block to block within a stage
 # (where one begins, half of the channels are new and empty: the bumps). So the nearer a block is to the classes, the
-# smaller is the part that its $F$ adds, and the nearer to 1 its factor: the blue lines are almost level on the right and
-# steepest next to the images.
+# smaller is the part that its $F$ adds, and the nearer to 1 its factor: the blue lines are almost level on the right
+# and steepest next to the images.
 #
 # Is a large gradient harmful? It makes the first step long: in the deep plain network, at a learning rate of 0.1,
 # longer than the weights of its first layers (the appendix measures it), so that it throws away where they started. But
@@ -446,10 +446,10 @@ display(Markdown("\n".join(f"- **{kind.title()}:** {ladder.in_words(changes, kin
 # record. It is in no mean here, and would make 68.5 ± 3.4 into 71.8 ± 7.1.) All four networks have several seeds up to
 # 4,000 iterations, and a single one after 64,000. Nor are the budgets trials of their own: with one seed the trainings
 # of 4,000, 8,000 and 16,000 iterations are the same until the rate drops. The *handicap* of the deep residual network,
-# what it errs more than the shallow one, is 18, 12, 7 and 3 points after 2,000 to 16,000 iterations with seed 0, and 15,
-# 8 and 4 after 2,000 to 8,000 with seed 1. So it shrinks with the budget, but how fast, these runs do not say. (Up to
-# 16,000 iterations they were trained in float32 on a CPU; of the 64,000, at least the first 50,000 are in bfloat16 on a
-# GPU.)
+# what it errs more than the shallow one, is 18, 12, 7 and 3 points after 2,000 to 16,000 iterations with seed 0, and
+# 15, 8 and 4 after 2,000 to 8,000 with seed 1. So it shrinks with the budget, but how fast, these runs do not say. (Up
+# to 16,000 iterations they were trained in float32 on a CPU; of the 64,000, at least the first 50,000 are in bfloat16
+# on a GPU.)
 #
 # Our residual network of 56 layers errs more than any of its depth in the table below, our plain one of 20 layers less
 # than any. Codes differ, and one run of each is little. Did the residual one have a bad start? The
@@ -517,16 +517,17 @@ plt.show()
 # **Do shortcuts cure it?** They *help* if a residual network errs less than its plain twin. They *cure* if, besides,
 # the deep residual network errs less than the shallow one. After 2,000 iterations they help at every depth, the more
 # the deeper, and do not cure: residual networks get worse with depth as well, at 56 layers by less than half as many
-# points. So it is with 20 and 56 layers up to 8,000 iterations, and in single runs after 16,000, with a handicap that
-# shrinks from 16 points to 3 (the table under Figure 3.3; that of the plain network shrinks from 4,000 iterations on, and
-# is still 4 points after 64,000). After 64,000 shortcuts help and cure: on the training images in our runs and in a-martyn's; on the test
-# images in the published numbers, by 0.6 to 1.8 points, while our gain of 0.2 is too small to show it.
+# points. So it is with 20 and 56 layers up to 16,000 iterations (plain networks have single runs from 8,000 on), with a
+# mean handicap that shrinks from 16 points to 3 (the table under Figure 3.3; that of the plain network shrinks from
+# 4,000 iterations on, and is still 4 points after 64,000). After 64,000 shortcuts help and cure: on the training images
+# in our runs and in a-martyn's; on the test images in the published numbers, by 0.6 to 1.8 points, while our gain of
+# 0.2 is too small to show it.
 #
 # So, from 20 to 56 layers, shortcuts cure if one trains for long enough. (Whether it goes on is open: with 1,202 layers
-# the paper's network errs more than with 110, akamaster's a little less.) And *why* does depth hurt? In a short training the long first
-# steps are a suspect: [chapter 10](10_signals_through_training.ipynb) follows what they do to the weights. After a long
-# one it is open. [Chapter 8](08_take_it_apart.ipynb) and [chapter 9](09_the_landscape.ipynb) take trained networks
-# apart to look for it.
+# the paper's network errs more than with 110, akamaster's a little less.) And *why* does depth hurt? In a short
+# training the long first steps are a suspect: [chapter 10](10_signals_through_training.ipynb) follows what they do to
+# the weights. After a long one it is open. [Chapter 8](08_take_it_apart.ipynb) and [chapter 9](09_the_landscape.ipynb)
+# take trained networks apart to look for it.
 #
 # Here are the recorded twins of 20 layers; they run in your browser. Switch from one to the other, then untick a
 # shortcut of the residual one. **Predict first:** will the answer stay? (Chapter 8 asks it of all test images.)
@@ -601,8 +602,8 @@ else:
 #
 # </details>
 #
-# **3. Seeds.** In the smallest tier, train the four networks of this page with seeds 1 to 5, and again with
-# `learning_rate=0.1` in `SMOKE`. Which order of the errors can one rely on?
+# **3. Seeds.** In the smallest tier, train the four networks of this page with seeds 1 to 5, and seeds 1 and 2 again
+# with `learning_rate=0.1` in `SMOKE`. Which order of the errors can one rely on?
 #
 # <details><summary>Solution</summary>
 #

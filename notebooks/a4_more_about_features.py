@@ -335,9 +335,10 @@ plt.show()
 #
 # The original picture was made from a wide ResNet-34 with 512 features, trained for 300 epochs, with an accuracy of
 # 95.5 % ([Sariyildiz, 2018](https://github.com/mbsariyildiz/resnet-pytorch)). **The book has no record of it yet**, as
-# that takes a GPU. It has one of a smaller wide network ([chapter 7](07_wide_networks.ipynb)), after nine epochs. The
-# record only says which images they were. Figure A4.4 shows them where this page was run on the same test images.
-# Elsewhere a line is a feature, and a cell has the colour of one image's class. In which half do lines have one colour?
+# that takes a GPU. It has one of the wide network of 10 layers ([chapter 7](07_wide_networks.ipynb)), after nine
+# epochs. The record only says which images they were. Figure A4.4 shows them where this page was run on the same test
+# images. Elsewhere a line is a feature, and a cell has the colour of one image's class. In which half do lines have one
+# colour?
 
 # %% mystnb={"image": {"alt": "Features of a wide network, the purest first: least relevant images on the left, most relevant on the right, as small images framed in the colour of their class or as cells of that colour. On the right the upper lines are of a single colour and the lower ones mixed; on the left nearly all lines are mixed. Empty where no wide network is recorded.", "width": "100%"}}
 wide = [each for each, (_, found) in studied.items() if len(found.most) > 64]

@@ -295,7 +295,7 @@ for _ in range(1_000):
 # and the third from the first. **Predict**: by what factor do other batches change the loss more than rounding does? (The
 # smoke tier trains 8 layers, the others 20. The learning rate is the small one at which deep networks warm up.)
 
-# %%
+# %% tags=["nbval-ignore-output"]
 recipe = replace(PAPER, batch_size=batch_size, learning_rate=PAPER.warmup_learning_rate)
 build = models.narrow(8 if tier == "smoke" else 20, residual=True)
 mean, std = augment.channel_mean_std(train_images.images)

@@ -180,8 +180,8 @@ display(Markdown(text))
 # %% [markdown]
 # ### The recorded runs
 #
-# The short runs of 10 layers hold out 5,000 images. They have three epochs a phase. In Figure A7.2, look where the
-# error falls most.
+# The short runs of 10 layers at full width hold out 5,000 images. They have three epochs a phase. In Figure A7.2, look
+# where the error falls most.
 
 # %% mystnb={"image": {"alt": "A panel each for CIFAR-10 and CIFAR-100: validation error against nine epochs, plain orange, residual blue. The error falls most in the first phase and where the learning rate is first divided by 10, and little in the last phase."}} tags=["nbval-ignore-output"]
 pairs = {name: [f"{kind}10-{name}-short" for kind in ("plain", "resnet")] for name in ("cifar10", "cifar100")}

@@ -252,7 +252,7 @@ LINE = "last = len(values) - 1; line = [values[0] + (values[-1] - values[0]) * a
     [
         (LINE + "return max(value - below for value, below in zip(values, line))", "Right:"),
         ("return None", "Not answered yet."),
-        # The recorded ends are nearly level: these three come out right, or nearly so, on the recorded lines.
+        # The recorded ends are nearly level: these come out right, or nearly so, on the recorded lines.
         (LINE + "top = values.index(max(values)); return values[top] - line[top]", "Wrong: how high"),
         (LINE + "return max(abs(value - below) for value, below in zip(values, line))", "Wrong: how high"),
         ("return max(values) - (values[0] + values[-1]) / 2", "Wrong: how high"),

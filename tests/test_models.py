@@ -112,7 +112,10 @@ def test_a_wide_network_has_the_parameters_that_the_source_implies(depth: int, f
 
 @pytest.mark.parametrize("name", QUARTERS)
 def test_a_quarter_is_the_wide_network_with_a_quarter_of_each_width(name: str) -> None:
-    quarter, whole = (dict(outline(each).named_parameters()) for each in (name, name.removesuffix("-quarter")))
+    pair = name, name.removesuffix("-quarter")
+    modules = ([type(module) for module in outline(each).modules()] for each in pair)
+    assert next(modules) == next(modules)  # plain or residual, and the same shortcuts
+    quarter, whole = (dict(outline(each).named_parameters()) for each in pair)
     assert list(quarter) == list(whole)
     for path, parameter in whole.items():  # a size of 3 is of the kernel, or the colours; of 10, the classes
         expected = [size if size in (3, 10) else size // 4 for size in parameter.shape]

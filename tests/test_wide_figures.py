@@ -54,7 +54,7 @@ def test_runs_are_a_mark_each_and_a_line_a_kind_through_their_means(ax: Axes) ->
         [("plain", 10, 20.0), ("plain", 34, 50.0), ("plain", 34, 70.0), ("residual", 10, 22.0), ("residual", 34, 30.0)],
         columns=["kind", "depth", "train_error"],
     )
-    wide_figures.plot_runs(runs, ax, "train_error")
+    wide_figures.plot_errors(runs, ax, "train_error")
     lines = {str(line.get_label()): line for line in ax.lines if line.get_linestyle() == "-"}
     marks = [line for line in ax.lines if line.get_marker() == "o"]
     assert {kind: np.asarray(line.get_ydata()).tolist() for kind, line in lines.items()} == {
@@ -68,7 +68,7 @@ def test_runs_are_a_mark_each_and_a_line_a_kind_through_their_means(ax: Axes) ->
 
 
 def test_without_runs_a_sentence_says_that_nothing_is_recorded(ax: Axes) -> None:
-    wide_figures.plot_runs(pd.DataFrame(columns=["kind", "depth", "test_error"]), ax, "test_error")
+    wide_figures.plot_errors(pd.DataFrame(columns=["kind", "depth", "test_error"]), ax, "test_error")
     assert [text.get_text() for text in ax.texts] == ["nothing recorded yet"]
 
 

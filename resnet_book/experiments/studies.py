@@ -29,8 +29,8 @@ def recorded_studies(dataset: str, results: str | Path | None = None) -> dict[st
     results = records.find_results(results)
     found = {}
     for each in records.load_all(results):
-        usual = each.recipe_name in ("paper", "short", "wide", *catalogue.LADDER) and each.model["shortcut"] is None
-        usual = usual and each.model["name"] not in catalogue.QUARTERS
+        as_built = each.model["shortcut"] is None and each.model["name"] not in catalogue.QUARTERS
+        usual = as_built and each.recipe_name in ("paper", "short", "wide", *catalogue.LADDER)
         wanted = usual and each.dataset["name"] == dataset and each.seed == 0
         if wanted and (kept := kept_study(each.experiment, 0, results)):
             found[each.experiment] = each, kept

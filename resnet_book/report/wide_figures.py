@@ -1,4 +1,4 @@
-"""Draw what chapter 7 shows of the wide networks: errors against depth, phases of the learning rate, confusions.
+"""Draw what chapter 7 and its appendix show of the wide networks: errors, phases of the learning rate, confusions.
 
 As in ``figures``: the book's palette, nothing loads or trains, every function draws into its ``ax`` and returns it.
 """
@@ -43,7 +43,7 @@ def plot_published(errors: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def plot_runs(runs: pd.DataFrame, ax: Axes, measure: str) -> Axes:
+def plot_errors(runs: pd.DataFrame, ax: Axes, measure: str) -> Axes:
     """An error (%) of recorded runs against depth: a mark a run, and a line a kind through the means.
 
     ``runs``: kind, depth and the column ``measure``, as ``tables.run_rows`` gives them. Where there is nothing to draw,

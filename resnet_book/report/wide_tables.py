@@ -19,7 +19,7 @@ from resnet_book.experiments.records import Record
 from resnet_book.report import published, tables
 
 DEPTHS = (10, 18, 34, 50)
-MODELS = (*(f"{kind}{depth}" for depth in DEPTHS for kind in ("plain", "resnet")), *catalogue.QUARTERS)
+WIDE_TABLE_MODELS = (*(f"{kind}{depth}" for depth in DEPTHS for kind in ("plain", "resnet")), *catalogue.QUARTERS)
 TEST_IMAGES = 10_000  # of CIFAR-10, and of CIFAR-100
 
 
@@ -65,7 +65,7 @@ def wide_table(records: Iterable[Record]) -> pd.DataFrame:
     ends = {"wide": "", "short": "-short"}  # recipe -> end of the experiment's name
     shown = [recipe for recipe in ends if recipe in {record.recipe_name for record in records}]
     rows = []
-    for dataset, model in product(published.WIDE_ACCURACY, MODELS):
+    for dataset, model in product(published.WIDE_ACCURACY, WIDE_TABLE_MODELS):
         ours = [tables.recorded_cell(recorded, f"{model}-{dataset}{ends[recipe]}", tables.NOTHING) for recipe in shown]
         if set(ours) - {tables.NOTHING}:
             key = (dataset, *tables.kind_and_depth(model))
@@ -77,7 +77,7 @@ def wide_table(records: Iterable[Record]) -> pd.DataFrame:
 
 def of_wide_table(records: Iterable[Record]) -> list[Record]:
     """Those of ``records`` that ``wide_table`` shows."""
-    shown = {f"{model}-{dataset}" for model in MODELS for dataset in published.WIDE_ACCURACY}
+    shown = {f"{model}-{dataset}" for model in WIDE_TABLE_MODELS for dataset in published.WIDE_ACCURACY}
     return [record for record in records if record.experiment.removesuffix("-short") in shown]
 
 
