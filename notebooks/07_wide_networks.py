@@ -398,13 +398,13 @@ pd.Series(apart, name="test error on CIFAR-10 (points)").to_frame().round(2)
 # The training error, which the source does not publish, can be measured without a GPU on smaller networks: the same
 # ones with 16 to 128 channels in place of 64 to 512 (their names end in `-quarter`). That is the width of chapter 3
 # with a fourth stage, so they show what depth does, and not what width does. They take about a sixteenth of the
-# arithmetic: one core trains one by `short` in nine to forty minutes. The book's runs are in float32, on CIFAR-10. A
-# plain and a residual network of one seed see the same batches.
+# arithmetic: one core trains one by `short` in nine minutes to an hour, beside other work. The book's runs are in
+# float32, on CIFAR-10. A plain and a residual network of one seed see the same batches.
 #
 # **Predict.** At which depths will the residual network be ahead? And will the plain network of 34 layers err more than
 # that of 10, on the *training* images too? Figure 7.2 answers.
 
-# %% mystnb={"image": {"alt": "Error against depth after nine epochs, training images left, test images right, networks of a quarter of the width. In both panels plain and residual networks are level at 10 layers, the residual one is some points lower at 18, and at 34 the plain error has risen to more than half of the images and is about twice the residual one, which is higher than at 18, too."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Error against depth after nine epochs, training images left, test images right, networks of a quarter of the width. In both panels plain and residual networks are level at 10 layers, the residual one is some points lower at 18, and at 34 the plain error has risen to about half of the images, its two runs eight points apart, and is nearly twice the residual one, which is higher than at 18, too."}} tags=["nbval-ignore-output"]
 runs = tables.run_rows(recorded)
 quarters = runs[runs.model.isin(QUARTERS) & (runs.dataset == "cifar10")]
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), sharey=True)
@@ -429,15 +429,15 @@ table.rename(columns=names).rename_axis(columns=[None, None]).round(1)
 
 # %% [markdown]
 # At 10 layers plain and residual are not told apart. At 18 the residual network is five points ahead, beyond both
-# yardsticks above, and at 34 by 26: **the gap opens with depth**. From 18 to 34 layers the plain network loses 29
-# points. And yes: with 34 it errs on more than half of the training images, with 10 on a fifth. So it does not
-# over-fit. In nine epochs it fails to fit: that is the *degradation* of chapter 3, or a start so slow that only a
-# longer training could tell.
+# yardsticks above, and at 34 by 26 points with one seed and 19 with the other: **the gap opens with depth**. From 18 to
+# 34 layers the plain network loses more than 20 points. And yes: with 34 it errs on about half of the training images,
+# with 10 on a fifth. So it does not over-fit. In nine epochs it fails to fit: that is the *degradation* of chapter 3,
+# or a start so slow that only a longer training could tell.
 #
 # What depth does to the residual network is less sure: nearly four points better from 10 to 18 layers, eight worse from
-# 18 to 34, and deeper networks may scatter more than those of the yardstick (chapter 3's of 56 layers do). The source,
-# at full width and after 300 epochs, has two points in place of 26. Whether its width or its epochs make the
-# difference, these runs do not say.
+# 18 to 34, and deeper networks may scatter more than those of the yardstick, as plain ones do: the two of 34 layers are
+# eight points apart. The source, at full width and after 300 epochs, has two points in place of some twenty. Whether
+# its width or its epochs make the difference, these runs do not say.
 #
 # ## Summary
 #

@@ -1593,23 +1593,30 @@ def test_at_a_quarter_of_the_width_the_gap_opens_with_depth_and_34_plain_layers_
     gap = error.plain - error.residual
     assert abs(gap[10]) < 1
     assert round(gap[18]) == 5
-    assert round(gap[34]) == {"train_error": 28, "test_error": 26}[column]
+    each: Frame = quarters().query("depth == 34").pivot_table(index="seed", columns="kind", values=column)
+    assert [round(twins.plain - twins.residual) for twins in each.itertuples()] == {
+        "train_error": [28, 20],
+        "test_error": [26, 19],
+    }[column]
     steps = {kind: error[kind].diff().dropna().tolist() for kind in error}
     assert 1.5 < steps["plain"][0] < 3
     assert -4 < steps["residual"][0] < -3.4
     if column == "test_error":
-        assert [round(each) for each in (steps["residual"][1], steps["plain"][1])] == [8, 29]
-    assert steps["plain"][1] > 3 * steps["residual"][1] > 0
-    assert error.plain[34] > 50
+        assert round(steps["residual"][1]) == 8
+        assert round(each.plain[0] - each.plain[1]) == 8
+    assert each.plain.min() - error.plain[18] > 20
+    assert steps["plain"][1] > 2.5 * steps["residual"][1] > 0
+    assert 45 < error.plain[34] < 55
+    assert 1.7 < error.plain[34] / error.residual[34] < 2
     assert round(error.plain[10], -1) == 20
     assert gap[18] > 2 * 2**0.5 * summaries().test_std["resnet20-cifar10-short-bfloat16"]  # the larger yardstick
 
 
-def test_one_core_trains_a_network_of_a_quarter_of_the_width_in_nine_to_forty_minutes() -> None:
+def test_one_core_trains_a_network_of_a_quarter_of_the_width_in_nine_minutes_to_an_hour() -> None:
     runs = [each for each in recorded() if each.experiment in set(quarters().experiment)]
     assert all(each.parts[-1].threads == 1 and each.parts[-1].precision == "float32" for each in runs)
     assert 8 < min(each.seconds for each in runs) / 60 < 9
-    assert 36 < max(each.seconds for each in runs) / 60 < 40
+    assert 45 < max(each.seconds for each in runs) / 60 < 60
     work = [models.count_operations(name) for name in ("resnet34-quarter", "resnet34")]
     assert 1 / 17 < work[0] / work[1] < 1 / 15
 

@@ -46,7 +46,7 @@ WIDE_SHORT_EXPERIMENTS = tuple(  # without a GPU half an hour (10 layers) to hou
     for depth in (10, 34, 18)
     for kind in ("resnet", "plain")
 )
-QUARTER_EXPERIMENTS = tuple(  # nine to forty minutes each, on one core
+QUARTER_EXPERIMENTS = tuple(  # nine minutes to an hour each, on one core
     name.replace("-", "-quarter-", 1) for name in WIDE_SHORT_EXPERIMENTS
 )
 FIRST, FURTHER, EVERY = slice(0, 1), slice(1, None), slice(None)  # which of the wanted seeds
