@@ -434,7 +434,7 @@ table.rename(columns=names).rename_axis(columns=[None, None]).round(1)
 # with 10 on a fifth. So it does not over-fit. In nine epochs it fails to fit: that is the *degradation* of chapter 3,
 # or a start so slow that only a longer training could tell.
 #
-# What depth does to the residual network is less sure: nearly four points better from 10 to 18 layers, eight worse from
+# What depth does to the residual network is less sure: three points better from 10 to 18 layers, eight worse from
 # 18 to 34, and deeper networks may scatter more than those of the yardstick, as plain ones do: the two of 34 layers are
 # eight points apart. The source, at full width and after 300 epochs, has two points in place of some twenty. Whether
 # its width or its epochs make the difference, these runs do not say.
