@@ -82,8 +82,8 @@ HTML(surfaces.turnable(surfaces.scenes(long + short)))
 
 # %% [markdown]
 # As trained, nearly everywhere. Mind the scale, which is logarithmic, from 0.1 up to 1,000 as trained, but only to 10
-# measured anew: walls that look equal are not. (What is lower or higher is drawn at the edge of the scale: the dots after
-# 64,000 iterations and, as trained, half of the map of the plain network of 56 layers after 2,000.)
+# measured anew: walls that look equal are not. (What is lower or higher is drawn at the edge of the scale: the dots
+# after 64,000 iterations and, as trained, half of the map of the plain network of 56 layers after 2,000.)
 #
 # ## A pair of trained networks
 #
@@ -140,10 +140,10 @@ f"{sum(each.numel() for each in first):,} numbers"
 
 # %% [markdown]
 # Why not `manual_seed(seed)`? The network drew its first weights from seed 0, one tensor after the other. A direction
-# drawn from seed 0 in the same order has the *same numbers*, up to each filter's length: it points along the weights that
-# training started from and, after a short training, still along those of now. A step then mostly makes filters longer or
-# shorter, which batch norm undoes. (This page fell into that trap once.) How alike are they? Of random directions the
-# cosine is within a few thousandths of 0: exercise 2.
+# drawn from seed 0 in the same order has the *same numbers*, up to each filter's length: it points along the weights
+# that training started from and, after a short training, still along those of now. A step then mostly makes filters
+# longer or shorter, which batch norm undoes. (This page fell into that trap once.) How alike are they? Of random
+# directions the cosine is within a few thousandths of 0: exercise 2.
 
 
 # %%
@@ -227,10 +227,10 @@ about = {each.experiment: (each.train_error, each.test_error) for each in runs}
 pd.DataFrame(about, index=["training error (%)", "test error (%)"]).T.round(1)
 
 # %% [markdown]
-# (The training error is that of the last whole epoch as it ran, on cropped and mirrored images, and may be above the other.)
-# After 2,000 iterations the deep plain network had hardly learned, and what lies around it says nothing about trained
-# networks. So the comparison is for those of 64,000 iterations. In the famous pictures the deep plain
-# network is full of hills and valleys. Do you see any in Figure 9.2?
+# (The training error is that of the last whole epoch as it ran, on cropped and mirrored images, and may be above the
+# other.) After 2,000 iterations the deep plain network had hardly learned, and what lies around it says nothing about
+# trained networks. So the comparison is for those of 64,000 iterations. In the famous pictures the deep plain network
+# is full of hills and valleys. Do you see any in Figure 9.2?
 
 # %% mystnb={"image": {"alt": "Maps of the loss on a plane around networks trained for 64,000 iterations, plain and residual, a row for each depth; left with statistics as trained, right measured anew. As trained the loss rises to hundreds in the corners with 20 layers, to tens with 56, to 200 in one, and the lines are uneven. Measured anew all four are round bowls, that of the residual network of 56 layers the widest."}} tags=["nbval-ignore-output"]
 landscape_figures.draw_maps(long)
@@ -273,9 +273,9 @@ lower.groupby(["depth", "statistics"]).sum()
 # At the end nearly every walk is worse than blind guesses, so look half a step away. There, measured anew, the residual
 # network of 56 layers is lower on ten of ten walks, by nearly a half in the median: here its bowl is wider. (It is also
 # the better trained of the two, with a training error of 0.2 % beside 4.5 %, which may be why.) With 20 layers it is
-# lower on three. Closer in, at a fifth of a step, it is on none: on this batch it begins higher. We cannot tell that from
-# chance. Ten walks are five draws, all on one batch, and this is one training of each network. As trained, more than
-# half of the walks are worse than blind guesses half a step away already, so we read nothing into their order.
+# lower on three. Closer in, at a fifth of a step, it is on none: on this batch it begins higher. We cannot tell that
+# from chance. Ten walks are five draws, all on one batch, and this is one training of each network. As trained, more
+# than half of the walks are worse than blind guesses half a step away already, so we read nothing into their order.
 #
 # Is a surface *smoother*, with fewer ups and downs? Measured anew, no walk leads down anywhere. As trained a few
 # stretches do, on 7 of the 20 walks from plain networks and on none from residual ones. That holds for these lines: on
@@ -464,8 +464,8 @@ else:
 #
 # **3. Between two seeds.** Walk in a straight line from the weights of one training to those of another (as trained,
 # the kept statistics move along with them). Let the *barrier* be how far the loss rises above the straight line between
-# its two ends; [Frankle et al. (2020)](https://arxiv.org/abs/1912.05671) measure it in the error, above the mean of the ends.
-# Complete the function; the cell applies it to two recorded residual networks of 20 layers, of two seeds.
+# its two ends; [Frankle et al. (2020)](https://arxiv.org/abs/1912.05671) measure it in the error, above the mean of the
+# ends. Complete the function; the cell applies it to two recorded residual networks of 20 layers, of two seeds.
 
 
 # %%

@@ -466,8 +466,8 @@ print("Not answered yet." if learning is None else verdict)
 #
 # <details><summary>Solution</summary>
 #
-# All three (`"smoke"`): after a step from 0.98 to 0.99, the others by about 0.1, the size of the spread of the pairs. A mean
-# over more images has less noise, so two of them agree better. It is shorter, too, and so is the step.
+# All three (`"smoke"`): after a step from 0.98 to 0.99, the others by about 0.1, the size of the spread of the pairs. A
+# mean over more images has less noise, so two of them agree better. It is shorter, too, and so is the step.
 #
 # </details>
 #

@@ -61,16 +61,18 @@ def wide_table(records: Iterable[Record]) -> pd.DataFrame:
     """
     records = of_wide_table(records)
     recorded = tables.summary(records).set_index("experiment")
-    theirs = published_errors().set_index(["dataset", "kind", "depth"]).test_error.map("{:.1f}".format)
+    prefix = {"plain": "plain", "residual": "resnet"}
+    theirs = {
+        (each.dataset, f"{prefix[each.kind]}{each.depth}"): f"{each.test_error:.1f}"
+        for each in published_errors().itertuples()
+    }
     ends = {"wide": "", "short": "-short"}  # recipe -> end of the experiment's name
     shown = [recipe for recipe in ends if recipe in {record.recipe_name for record in records}]
     rows = []
     for dataset, model in product(published.WIDE_ACCURACY, WIDE_TABLE_MODELS):
         ours = [tables.recorded_cell(recorded, f"{model}-{dataset}{ends[recipe]}", tables.NOTHING) for recipe in shown]
         if set(ours) - {tables.NOTHING}:
-            key = (dataset, *tables.kind_and_depth(model))
-            other = tables.NOTHING if model in catalogue.QUARTERS else theirs.get(key, tables.NOTHING)
-            rows.append([model, dataset, *ours, other])
+            rows.append([model, dataset, *ours, theirs.get((dataset, model), tables.NOTHING)])
     headings = ["network", "dataset", *(f"ours, {recipe}" for recipe in shown), published.WIDE]
     return pd.DataFrame(rows, columns=headings).set_index("network")
 
