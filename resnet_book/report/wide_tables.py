@@ -61,11 +61,9 @@ def wide_table(records: Iterable[Record]) -> pd.DataFrame:
     """
     records = of_wide_table(records)
     recorded = tables.summary(records).set_index("experiment")
-    prefix = {"plain": "plain", "residual": "resnet"}
-    theirs = {
-        (each.dataset, f"{prefix[each.kind]}{each.depth}"): f"{each.test_error:.1f}"
-        for each in published_errors().itertuples()
-    }
+    models = published_errors().replace({"kind": {"residual": "resnet"}})
+    models["name"] = models.kind + models.depth.astype(str)
+    theirs = models.set_index(["dataset", "name"]).test_error.map("{:.1f}".format)
     ends = {"wide": "", "short": "-short"}  # recipe -> end of the experiment's name
     shown = [recipe for recipe in ends if recipe in {record.recipe_name for record in records}]
     rows = []
